@@ -1,0 +1,121 @@
+// Every knob of a replicator in one plain struct, so that an embedding program, a test and a daemon
+// set the same fields in the same way. The defaults are those of Swift 2.30.1, under Swift's names:
+// an operator's configuration file means here what it means there. This header is included by
+// decide.hpp and therefore stays light; bounds, reasons and texts stand in daemon/options.hpp,
+// which a host program that fills the struct itself need not include.
+#ifndef REPLICA_SETTINGS_HPP
+#define REPLICA_SETTINGS_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// Durations of options. Swift's own are floating-point seconds, so fractions must survive.
+using Seconds = std::chrono::duration<double>;
+
+/// How much of a file system must stay free: `value` bytes, or `value` per cent of its size.
+struct Reserve {
+    double value = 1.0;
+    bool is_percent = true;
+
+    friend bool operator==(const Reserve&, const Reserve&) = default;
+};
+
+/// The numbers that decide.hpp reasons with. They stand apart because they form a literal type: the
+/// protocol's tables are static_asserts, and std::string is not constexpr with every compiler that
+/// we support (clang 16 on libstdc++ 12 rejects it). A `Settings` converts to it by itself.
+struct Limits {
+    // What one pass sends.
+    std::int64_t per_diff = 1000;       // rows per merge_items; a longer gap may use a whole file
+    std::int64_t max_diffs = 100;       // merge_items per database and peer in one pass
+    int concurrency = 8;                // databases in flight, all devices together
+    Seconds interval{30};               // from the start of a pass to the start of the next
+    double databases_per_second = 50.0; // opened databases, all devices; <= 0 is unlimited
+    Seconds reclaim_age{604800};        // tombstones and deleted databases older than this go away
+    bool handoffs_only = false;         // skip the partitions a device is a primary for
+    int handoff_delete = 0;             // copies needed before a handoff goes; 0: every primary
+    bool rsync_compress = false;        // only towards another region
+
+    // Waiting for others.
+    Seconds node_timeout{10};  // per request, and rsync's inactivity
+    Seconds conn_timeout{0.5}; // to connect
+    Seconds watchdog{60};      // a worker silent for this long no longer counts
+    Seconds peer_hold{60};     // a peer that did not answer is left alone this long
+};
+
+/// The options of one replicator. A plain aggregate: copy it, change fields, hand it over.
+/// Nothing here is read again after start; a change needs a new replicator, as in Swift.
+struct Settings : Limits {
+    std::string rsync_module{}; // empty: {replication_ip}::<server type>
+
+    // This machine's devices and databases.
+    std::string devices = "/srv/node";
+    bool mount_check = true; // a device must be a mount point, not merely a directory
+    bool db_preallocation = false;
+    Reserve fallocate_reserve{}; // free space a receiver keeps
+
+    // Who we are and whom we know.
+    std::string bind_ip = "0.0.0.0"; // with bind_port: which ring devices are ours
+    int bind_port = 0;               // 0: the server type's own, 6201 container, 6202 account
+    std::string swift_dir = "/etc/swift";
+    std::string ring{};             // a JSON ring file; empty: the rings of swift_dir
+    int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
+    int receiver_limit = 4;         // incoming requests at work per device
+    std::string hash_path_prefix{}; // both from swift.conf
+    std::string hash_path_suffix{};
+    std::vector<int> policies{0}; // storage policy indexes, from swift.conf
+    std::uint64_t seed = 0;       // of every random choice; 0: drawn at start
+
+    // The process. Used by the daemons only.
+    std::string recon_cache_path = "/var/cache/swift";
+    std::string user = "swift";
+    bool daemonize = true; // false means one pass
+    std::string nice_priority{};
+    std::string ionice_class{};
+    std::string ionice_priority{};
+    std::string log_name{}; // empty: the name of the configuration section
+    std::string log_facility = "LOG_LOCAL0";
+    std::string log_level = "INFO";
+    std::string log_address = "/dev/log";
+    std::string log_udp_host{};
+    int log_udp_port = 514;
+    int log_max_line_length = 0; // 0: no limit
+    std::string log_statsd_host{};
+    int log_statsd_port = 8125;
+    double log_statsd_default_sample_rate = 1.0;
+    double log_statsd_sample_rate_factor = 1.0;
+    std::string log_statsd_metric_prefix{};
+};
+
+/// The name of the first setting that would make a pass lie about its work, or an empty view.
+/// A batch of no rows would send nothing, push the sync points and report success, after which a
+/// handoff may be deleted (defect 13), so these are checked even where no configuration is parsed.
+[[nodiscard]] constexpr std::string_view first_fault(const Limits& limits) {
+    if (limits.per_diff < 1) {
+        return "per_diff";
+    }
+    if (limits.max_diffs < 1) {
+        return "max_diffs";
+    }
+    if (limits.concurrency < 1) {
+        return "concurrency";
+    }
+    if (limits.handoff_delete < 0) {
+        return "handoff_delete";
+    }
+    if (!(limits.node_timeout > Seconds{0})) {
+        return "node_timeout";
+    }
+    if (!(limits.reclaim_age >= Seconds{0})) {
+        return "reclaim_age";
+    }
+    return {};
+}
+
+} // namespace replica
+
+#endif
