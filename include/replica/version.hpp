@@ -1,0 +1,17 @@
+// The version of the library, kept in one place: both builds read the three numbers from this file,
+// and a program can compare them at compile time.
+//
+// Before 1.0.0 a change of the minor number may break source compatibility; from then on only a
+// change of the major number may.
+#ifndef REPLICA_VERSION_HPP
+#define REPLICA_VERSION_HPP
+
+namespace replica {
+
+inline constexpr int version_major = 0;
+inline constexpr int version_minor = 1;
+inline constexpr int version_patch = 0;
+
+} // namespace replica
+
+#endif // REPLICA_VERSION_HPP
