@@ -1,0 +1,190 @@
+// One table says everything about every option: where it is kept, its name, its unit, its bounds
+// and the reason for which one would change it. Reading a configuration, `--help` and the sample
+// file are three walks over this table, so they cannot disagree with one another. The defaults are
+// not repeated here: they are those of a default-constructed Settings.
+#ifndef REPLICA_DAEMON_OPTIONS_HPP
+#define REPLICA_DAEMON_OPTIONS_HPP
+
+#include <replica/settings.hpp>
+
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/tuple.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica::daemon {
+
+/// Whose option it is. Swift ignores ours, so one file can serve both daemons.
+enum class Origin {
+    swift,
+    replica,
+};
+
+/// What an option may be: the types for which this file knows a text form.
+template <class T>
+concept OptionValue =
+    std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::uint64_t> || std::same_as<T, double> || std::same_as<T, Seconds> ||
+    std::same_as<T, Reserve> || std::same_as<T, std::string>;
+
+/// One option. `minimum` and `maximum` are inclusive and apply to numbers and durations (in
+/// seconds). `zero` is a word that may stand for 0 ("auto", "off"); empty where there is none.
+template <OptionValue T>
+struct Option {
+    T Settings::*member;
+    std::string_view name;
+    std::string_view unit;
+    double minimum;
+    double maximum;
+    std::string_view reason;
+    Origin origin = Origin::swift;
+    std::string_view zero{};
+};
+
+/// Makes a numeric option; found by the type of the member, which may live in Limits.
+template <OptionValue T, class Owner>
+[[nodiscard]] constexpr Option<T> number(T Owner::*member, std::string_view name,
+                                         std::string_view unit, double minimum, double maximum,
+                                         std::string_view reason, Origin origin = Origin::swift,
+                                         std::string_view zero = {}) {
+    return {member, name, unit, minimum, maximum, reason, origin, zero};
+}
+
+/// Makes an option without bounds: a switch, a text, a reserve.
+template <OptionValue T, class Owner>
+[[nodiscard]] constexpr Option<T> plain(T Owner::*member, std::string_view name,
+                                        std::string_view unit, std::string_view reason,
+                                        Origin origin = Origin::swift) {
+    constexpr double any = std::numeric_limits<double>::infinity();
+    return {member, name, unit, -any, any, reason, origin, {}};
+}
+
+/// The table, in the order of `--help`.
+inline constexpr auto settings_options = boost::hana::make_tuple(
+    number(&Settings::per_diff, "per_diff", "rows", 1, 1e6,
+           "one batch of a difference; a peer further behind may get the whole file"),
+    number(&Settings::max_diffs, "max_diffs", "batches", 1, 1e9,
+           "caps one database's share of a pass, so that a huge one cannot starve the others"),
+    number(&Settings::concurrency, "concurrency", "databases", 1, 1024,
+           "databases in flight, all devices together; each device gets at least one"),
+    number(&Settings::interval, "interval", "s", 0, 1e9,
+           "time between the starts of two passes; a longer pass is followed at once by the next"),
+    number(&Settings::databases_per_second, "databases_per_second", "databases/s", -1e9, 1e9,
+           "leaves disks and peers room for user requests; 0 or less is unlimited"),
+    number(&Settings::reclaim_age, "reclaim_age", "s", 0, 1e10,
+           "how long a deletion is remembered; a replica away for longer brings rows back"),
+    number(&Settings::node_timeout, "node_timeout", "s", 0.01, 86400,
+           "a peer or an rsync that is silent for longer has failed"),
+    number(&Settings::conn_timeout, "conn_timeout", "s", 0.01, 86400,
+           "a peer that does not accept a connection within this has failed"),
+    plain(&Settings::rsync_compress, "rsync_compress", "yes/no",
+          "saves bandwidth towards other regions at the price of processor time"),
+    plain(&Settings::rsync_module, "rsync_module", "template",
+          "the peer's rsync module; fields ip port replication_ip replication_port region zone "
+          "device meta; empty is {replication_ip}::account or ::container"),
+    plain(&Settings::handoffs_only, "handoffs_only", "yes/no",
+          "emergency: only drain misplaced databases to free space; switch off afterwards"),
+    number(&Settings::handoff_delete, "handoff_delete", "copies", 0, 1000,
+           "emergency: a misplaced database goes after this many copies instead of all",
+           Origin::swift, "auto"),
+    plain(&Settings::devices, "devices", "directory", "parent of the devices' mount points"),
+    plain(&Settings::mount_check, "mount_check", "yes/no",
+          "keeps an unmounted device from filling the root file system"),
+    plain(&Settings::db_preallocation, "db_preallocation", "yes/no",
+          "grows database files in steps, against fragmentation on spinning disks"),
+    plain(&Settings::fallocate_reserve, "fallocate_reserve", "bytes or %",
+          "a device with less free space accepts no whole files"),
+    plain(&Settings::bind_ip, "bind_ip", "address",
+          "which devices of the ring are ours; 0.0.0.0 stands for every local address"),
+    number(&Settings::bind_port, "bind_port", "port", 0, 65535,
+           "which devices of the ring are ours; the port of the stock server", Origin::swift,
+           "default"),
+    plain(&Settings::swift_dir, "swift_dir", "directory", "holds swift.conf and the rings"),
+    plain(&Settings::user, "user", "name", "owner of the databases; the process becomes this user"),
+    plain(&Settings::recon_cache_path, "recon_cache_path", "directory",
+          "where the figures for swift-recon are kept"),
+    plain(&Settings::daemonize, "daemonize", "yes/no", "no: one pass, as with --once"),
+    plain(&Settings::nice_priority, "nice_priority", "-20 to 19",
+          "processor priority; empty leaves it alone"),
+    plain(&Settings::ionice_class, "ionice_class", "IOPRIO_CLASS_RT, _BE or _IDLE",
+          "class of disk priority; empty leaves it alone"),
+    plain(&Settings::ionice_priority, "ionice_priority", "0 to 7", "disk priority in its class"),
+    plain(&Settings::log_name, "log_name", "name",
+          "tag of log lines and metrics; empty is the section's name"),
+    plain(&Settings::log_facility, "log_facility", "LOG_LOCAL0 and so on", "syslog's channel"),
+    plain(&Settings::log_level, "log_level", "DEBUG, INFO, NOTICE, WARNING or ERROR",
+          "what is logged; DEBUG follows each database"),
+    plain(&Settings::log_address, "log_address", "socket", "syslog's local socket"),
+    plain(&Settings::log_udp_host, "log_udp_host", "host",
+          "a remote syslog instead of the local socket"),
+    number(&Settings::log_udp_port, "log_udp_port", "port", 1, 65535, "its port"),
+    number(&Settings::log_max_line_length, "log_max_line_length", "characters", 0, 1e9,
+           "longer lines lose their middle; 0 is no limit"),
+    plain(&Settings::log_statsd_host, "log_statsd_host", "host",
+          "where metrics go by UDP; empty sends none"),
+    number(&Settings::log_statsd_port, "log_statsd_port", "port", 1, 65535, "its port"),
+    number(&Settings::log_statsd_default_sample_rate, "log_statsd_default_sample_rate", "share", 0,
+           1, "share of metrics that is sent"),
+    number(&Settings::log_statsd_sample_rate_factor, "log_statsd_sample_rate_factor", "factor", 0,
+           1, "scales every sample rate down on a busy node"),
+    plain(&Settings::log_statsd_metric_prefix, "log_statsd_metric_prefix", "text",
+          "stands before every metric, for instance the host's name"),
+    number(&Settings::watchdog, "watchdog", "s", 0.01, 86400,
+           "a worker stuck on a dying disk for longer no longer holds up the pass",
+           Origin::replica),
+    number(&Settings::peer_hold, "peer_hold", "s", 0, 86400,
+           "a peer that did not answer is not asked again for this long", Origin::replica),
+    plain(&Settings::ring, "ring", "file",
+          "a JSON ring, for clusters without Swift; empty uses the ring of swift_dir",
+          Origin::replica),
+    number(&Settings::replica_port, "replica_port", "port", 0, 65535,
+           "our REPLICATE server beside the stock one; peers of our kind try it first",
+           Origin::replica, "off"),
+    number(&Settings::receiver_limit, "receiver_limit", "requests", 1, 1024,
+           "requests at work per device in our server; one slow disk then holds no more",
+           Origin::replica),
+    number(&Settings::seed, "seed", "number", 0, 9007199254740992.0,
+           "repeats the same random choices, for tests", Origin::replica, "random"));
+
+/// Calls `visit` with each Option of the table.
+template <class Visit>
+constexpr void for_each_option(Visit&& visit) {
+    boost::hana::for_each(settings_options, std::forward<Visit>(visit));
+}
+
+/// The text form of a value, as a configuration file would hold it.
+template <OptionValue T>
+[[nodiscard]] std::string format_value(const Option<T>& option, const T& value) {
+    const auto shortest = [](double number) {
+        if (std::abs(number) < 1e15 && std::trunc(number) == number) {
+            return std::to_string(static_cast<std::int64_t>(number)); // 604800, not 6.048e+05
+        }
+        char text[32];
+        return std::string(text, std::to_chars(text, text + sizeof text, number).ptr);
+    };
+    if constexpr (std::same_as<T, std::string>) {
+        return value;
+    } else if constexpr (std::same_as<T, bool>) {
+        return value ? "yes" : "no";
+    } else if constexpr (std::same_as<T, Reserve>) {
+        return shortest(value.value) + (value.is_percent ? "%" : "");
+    } else if constexpr (std::same_as<T, Seconds>) {
+        return shortest(value.count());
+    } else if constexpr (std::same_as<T, double>) {
+        return shortest(value);
+    } else {
+        return value == 0 && !option.zero.empty() ? std::string{option.zero}
+                                                  : std::to_string(value);
+    }
+}
+
+} // namespace replica::daemon
+
+#endif

@@ -1,0 +1,213 @@
+// From a configuration file to Settings and back to text. A value that Swift would accept and then
+// suffer from (per_diff = 0 loses data, a negative handoff_delete deletes at once) is refused here,
+// at start, with file, section, key and reason; what Swift merely tolerates becomes a warning.
+#ifndef REPLICA_DAEMON_SETTINGS_FILE_HPP
+#define REPLICA_DAEMON_SETTINGS_FILE_HPP
+
+#include <replica/daemon/config.hpp>
+#include <replica/daemon/options.hpp>
+#include <replica/settings.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <vector>
+
+namespace replica::daemon {
+
+namespace detail {
+
+// The whole text as a number, or false. Python's leading + is allowed, its underscores are not.
+template <class Number>
+[[nodiscard]] bool read_number(std::string_view text, Number& number) {
+    if (text.starts_with('+') && !text.starts_with("+-")) {
+        text.remove_prefix(1);
+    }
+    const auto end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc{} && stop == end;
+}
+
+[[nodiscard]] inline bool is_one_of(std::string_view text, std::string_view words) {
+    const auto padded = " " + lower_case(text) + " ";
+    return words.find(padded) != words.npos;
+}
+
+} // namespace detail
+
+/// Whether Swift takes this text for true.
+[[nodiscard]] inline bool is_true(std::string_view text) {
+    return detail::is_one_of(text, " true 1 yes on t y ");
+}
+
+/// Whether the text says neither true nor false. Swift takes it for false in silence, also where
+/// that is the dangerous side, as with `mount_check = ture`.
+[[nodiscard]] inline bool is_doubtful(std::string_view text) {
+    return !is_true(text) && !text.empty() && !detail::is_one_of(text, " false 0 no off f n none ");
+}
+
+/// Parses the text of one option. On success `value` is set and the result is empty; else the
+/// result is the reason and `value` is untouched.
+template <OptionValue T>
+[[nodiscard]] std::string parse_value(const Option<T>& option, std::string_view text, T& value) {
+    if constexpr (std::same_as<T, std::string>) {
+        value = text;
+        return {};
+    } else if constexpr (std::same_as<T, bool>) {
+        value = is_true(text);
+        return {};
+    } else if constexpr (std::same_as<T, Reserve>) {
+        const bool is_percent = text.ends_with('%');
+        double amount = 0;
+        if (!detail::read_number(trimmed(text.substr(0, text.size() - is_percent)), amount) ||
+            !std::isfinite(amount) || amount < 0 || (is_percent && amount > 100) ||
+            (!is_percent && std::trunc(amount) != amount)) {
+            return "must be a whole number of bytes, or 0 to 100 followed by %";
+        }
+        value = {amount, is_percent};
+        return {};
+    } else {
+        constexpr bool is_real = std::same_as<T, double> || std::same_as<T, Seconds>;
+        if (!option.zero.empty() && lower_case(text) == option.zero) {
+            value = T{};
+            return {};
+        }
+        using Number = std::conditional_t<is_real, double, T>;
+        Number number{};
+        const bool read = detail::read_number(text, number);
+        const auto real = static_cast<double>(number);
+        if (!read || !std::isfinite(real) || real < option.minimum || real > option.maximum) {
+            const Option<double> bounds{};
+            return "must be " + std::string{is_real ? "a number" : "a whole number"} + " from " +
+                   format_value(bounds, option.minimum) + " to " +
+                   format_value(bounds, option.maximum) + " (" + std::string{option.unit} + ")" +
+                   (option.zero.empty() ? "" : ", or the word " + std::string{option.zero});
+        }
+        value = T{number};
+        return {};
+    }
+}
+
+/// Settings read from a file, and what an operator should be told though it stops nothing.
+struct LoadedSettings {
+    Settings settings;
+    std::vector<std::string> warnings;
+};
+
+namespace detail {
+
+// Swift's two deprecated spellings become the present ones.
+inline void translate_old_names(ConfigValues& values, std::string_view section,
+                                std::vector<std::string>& warnings) {
+    if (const auto old = values.find("run_pause"); old != values.end()) {
+        const auto interval = values.find("interval");
+        const bool used = interval == values.end() || interval->second.text.empty();
+        if (used) {
+            values.insert_or_assign("interval", old->second);
+        }
+        warnings.push_back(
+            "Option " + std::string{section} + "/run_pause is deprecated; " +
+            (used ? "use interval instead" : "it is ignored because interval is set"));
+    }
+    if (const auto old = values.find("vm_test_mode"); old != values.end()) {
+        const auto server = std::string{section.substr(0, section.find('-'))};
+        if (is_true(old->second.text) && !values.contains("rsync_module")) {
+            values["rsync_module"] = {"{replication_ip}::" + server + "{replication_port}",
+                                      old->second.where};
+        }
+        warnings.push_back("Option " + std::string{section} +
+                           "/vm_test_mode is deprecated; use rsync_module instead");
+    }
+    if (values.contains("log_custom_handlers")) {
+        warnings.push_back("Option " + std::string{section} +
+                           "/log_custom_handlers names Python code and is ignored");
+    }
+}
+
+// A trailing slash would end up in the middle of every path (defect 63).
+inline void drop_trailing_slashes(std::string& path) {
+    while (path.size() > 1 && path.ends_with('/')) {
+        path.pop_back();
+    }
+}
+
+} // namespace detail
+
+/// The settings of one section, for instance "container-replicator". Unknown options are ignored,
+/// as in Swift, since [DEFAULT] is shared with the other daemons of a node. An empty value keeps
+/// the default where Swift does so, for max_diffs and interval. Throws ConfigError.
+[[nodiscard]] inline LoadedSettings load_settings(const Config& config, std::string_view section) {
+    auto values = config.values(section);
+    LoadedSettings loaded;
+    auto& settings = loaded.settings;
+    detail::translate_old_names(values, section, loaded.warnings);
+    for_each_option([&]<class T>(const Option<T>& option) {
+        const auto found = values.find(option.name);
+        if (found == values.end()) {
+            return;
+        }
+        const auto& [text, where] = found->second;
+        if (text.empty() && (option.name == "max_diffs" || option.name == "interval")) {
+            return;
+        }
+        const auto place = where + ": [" + std::string{section} + "] " + std::string{option.name};
+        if (const auto reason = parse_value(option, text, settings.*option.member);
+            !reason.empty()) {
+            throw ConfigError(place + " = " + text + ": " + reason);
+        }
+        if (std::same_as<T, bool> && is_doubtful(text)) {
+            loaded.warnings.push_back(place + " = " + text + " is taken for no");
+        }
+    });
+    for (const auto* path : {&settings.devices, &settings.swift_dir, &settings.recon_cache_path}) {
+        if (path->empty()) {
+            throw ConfigError(config.path() + ": [" + std::string{section} +
+                              "]: devices, swift_dir and recon_cache_path must not be empty");
+        }
+    }
+    detail::drop_trailing_slashes(settings.devices);
+    detail::drop_trailing_slashes(settings.rsync_module);
+    if (settings.log_name.empty()) {
+        settings.log_name = section;
+    }
+    return loaded;
+}
+
+/// The table as the second half of `--help`. Options that Swift does not have are marked with a +.
+[[nodiscard]] inline std::string options_help() {
+    const Settings defaults;
+    std::string text = "Options of the configuration file (+ not known to Swift):\n";
+    for_each_option([&]<class T>(const Option<T>& option) {
+        const auto value = format_value(option, defaults.*option.member);
+        text += option.origin == Origin::replica ? "+ " : "  ";
+        text += std::string{option.name} + " = " + (value.empty() ? "(empty)" : value) + "  [" +
+                std::string{option.unit};
+        if (std::isfinite(option.minimum)) {
+            const Option<double> bounds{};
+            text += ", " + format_value(bounds, option.minimum) + " to " +
+                    format_value(bounds, option.maximum);
+        }
+        text += "]\n      " + std::string{option.reason} + "\n";
+    });
+    return text;
+}
+
+/// A configuration file with every option at its default, commented out, ready to be edited.
+[[nodiscard]] inline std::string sample_config(std::string_view section) {
+    const Settings defaults;
+    std::string text = "[" + std::string{section} + "]\n";
+    for_each_option([&]<class T>(const Option<T>& option) {
+        const auto value = format_value(option, defaults.*option.member);
+        text += "# " + std::string{option.reason} + " (" + std::string{option.unit} + ")\n# " +
+                std::string{option.name} + " =" + (value.empty() ? "" : " " + value) + "\n";
+    });
+    return text;
+}
+
+} // namespace replica::daemon
+
+#endif
