@@ -1,0 +1,101 @@
+#ifndef REPLICA_BROKER_HPP
+#define REPLICA_BROKER_HPP
+
+// A broker is the store of one kind of database: it opens files and hands out database handles. The
+// flow knows nothing of SQLite; whatever keeps numbered rows, two sync tables and a little metadata
+// in a file of its own can be replicated.
+
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/info.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// A handle on one open database. It belongs to one task and is never shared between threads. Every
+/// call may throw `Failure`; after Error::moved (the file was replaced under the handle) nothing
+/// was changed and the database must be opened again.
+///
+/// Laws (test/laws/broker.hpp):
+/// - info() is one consistent snapshot: hash, count and max_row belong together (defect 9). Rows
+///   that wait in a .pending file are committed first.
+/// - items_since(p, n) gives at most n rows with ROWID > p, in ascending order and without a gap.
+/// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
+///   given the same rows in any order, some twice, end with equal rows (peers-and-frontier, I4).
+///   With a source, the incoming point of that source becomes the highest ROWID given, and never
+///   falls. Both happen in one transaction.
+/// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
+///   only grow, created_at only falls. merge_metadata keeps for each key the newest value.
+/// - after renew_id() the id is one that no replica has ever had; rows and points stay.
+/// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
+///   there), and whatever was reported to others counts as not reported (Swift: newid).
+/// - reclaim drops tombstones older than `age` and sync points not touched since `sync_age`.
+/// - while the value returned by exclusive() lives, nobody else reads or writes the database; this
+///   handle still can. No journal is left behind by it.
+/// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
+///   holds no lock that keeps writers out for more than a second.
+/// - version() changes whenever anybody commits to the database between two calls.
+template <class D>
+concept Database =
+    std::movable<D> && std::derived_from<typename D::info_type, Info> &&
+    requires(D db, std::int64_t point, std::string_view text, Direction direction, Instant deadline,
+             const std::string& path, Timestamp time, const Timestamps& times,
+             std::span<const typename D::row_type> rows, std::span<const SyncPoint> points) {
+        { db.info() } -> std::same_as<typename D::info_type>;
+        { db.items_since(point, point) } -> std::same_as<std::vector<typename D::row_type>>;
+        { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
+        { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
+        { db.merge_items(rows, text) };
+        { db.merge_sync_points(points, direction) };
+        { db.merge_timestamps(times) };
+        { db.merge_metadata(text) };
+        { db.renew_id() };
+        { db.adopt(text) };
+        { db.reclaim(time, time) };
+        { db.exclusive(deadline) } -> std::movable;
+        { db.copy_to(path, deadline) };
+        { db.version() } -> std::same_as<std::uint64_t>;
+    };
+
+/// A store of databases.
+///
+/// - `server_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
+///   `default_port`, and the hooks in which a kind differs from the common flow (hooks.hpp).
+/// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
+///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
+///   lock through this handle.
+/// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it: no
+///   write-ahead log, every page intact, only tables, views and triggers that are known, the hash
+///   in it equal to the one its rows give (defect 17).
+/// - disk() and clock() are the ones that everything about these files goes through.
+///
+/// Models: AccountBroker, ContainerBroker (sqlite/), SimBroker (sim/). Thread safety: any thread.
+template <class B>
+concept Broker =
+    Database<typename B::database_type> && Disk<typename B::disk_type> &&
+    Clock<typename B::clock_type> && requires(B broker, const std::string& path, Instant deadline) {
+        typename B::server_type;
+        { B::server_type::name } -> std::convertible_to<std::string_view>;
+        { B::server_type::datadir } -> std::convertible_to<std::string_view>;
+        { B::server_type::default_port } -> std::convertible_to<std::uint16_t>;
+        { broker.open(path, deadline) } -> std::same_as<typename B::database_type>;
+        { broker.open_upload(path, deadline) } -> std::same_as<typename B::database_type>;
+        { broker.disk() } -> std::same_as<typename B::disk_type&>;
+        { broker.clock() } -> std::same_as<typename B::clock_type&>;
+    };
+
+template <Broker B>
+using row_type_of = typename B::database_type::row_type;
+
+template <Broker B>
+using info_type_of = typename B::database_type::info_type;
+
+} // namespace replica
+
+#endif // REPLICA_BROKER_HPP

@@ -1,0 +1,231 @@
+#ifndef REPLICA_ERROR_HPP
+#define REPLICA_ERROR_HPP
+
+// Every way in which a step of replication can fail has one name here, and the three things a
+// caller can do about it are conditions. Swift decides by searching the text of an exception for
+// "no such table" (seed: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
+
+#include <boost/assert/source_location.hpp>
+#include <boost/system/error_category.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/error_condition.hpp>
+#include <boost/system/result.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <string>
+#include <type_traits>
+
+namespace replica {
+
+/// What went wrong. The value 0 is no error, as everywhere with `error_code`.
+enum class Error {
+    // Waiting.
+    timed_out = 1, ///< A deadline passed. Try again on the next pass.
+    stopped,       ///< A stop was asked for; nothing is wrong.
+    stalled,       ///< A disk has not answered for longer than the watchdog allows.
+    held_back,     ///< The peer failed a moment ago and is left alone for a while.
+
+    // The wire.
+    connect_failed,  ///< No connection within conn_timeout.
+    connection_lost, ///< The connection broke before the whole answer was read.
+    bad_reply,       ///< The answer is not what the protocol says; nothing was applied.
+    transfer_failed, ///< rsync, or what stands in for it, did not deliver the file.
+
+    // A peer's answer.
+    peer_refused, ///< 4xx other than 404: the request is wrong in the peer's eyes.
+    peer_failed,  ///< 5xx other than 507.
+    not_mounted,  ///< 507: the peer's device cannot take data. A handoff is asked instead.
+
+    // A database.
+    not_a_database, ///< The file is no SQLite file.
+    corrupt,        ///< SQLite or a check of ours found it damaged.
+    missing_table,  ///< A core table, or the one row of its stat table, is not there.
+    unknown_schema, ///< Tables, views or triggers that neither Swift nor we make.
+    wrong_place,    ///< The account and container inside do not hash to the file's name.
+    locked,         ///< Somebody else held the lock until the deadline.
+    moved,          ///< The file was replaced or removed under an open handle.
+    wal,            ///< A write-ahead log where only rollback journals may be.
+
+    // Files.
+    missing,  ///< No such file, directory or database.
+    exists,   ///< Something is already there, and it was left as it was.
+    no_space, ///< The disk is full, or below its reserve.
+    io,       ///< Any other failure of the disk.
+
+    // Input.
+    bad_name,    ///< A name from outside that must not become a path.
+    bad_request, ///< A body, row or argument of the wrong shape or type.
+    bad_config,  ///< An option, section or ring file that cannot be used.
+};
+
+/// What to do about an error. Compare as `code == Condition::retry`.
+enum class Condition {
+    retry = 1,  ///< Passing trouble: keep everything as it is and come again.
+    hand_off,   ///< The peer's device is out of use: ask one handoff in its place.
+    quarantine, ///< The local file is beyond use: move it aside and let peers refill it.
+};
+
+} // namespace replica
+
+template <>
+struct boost::system::is_error_code_enum<replica::Error> : std::true_type {};
+template <>
+struct boost::system::is_error_condition_enum<replica::Condition> : std::true_type {};
+
+namespace replica {
+
+namespace detail {
+
+class ErrorCategory final : public boost::system::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "replica"; }
+
+    [[nodiscard]] std::string message(int value) const override {
+        switch (static_cast<Error>(value)) {
+        case Error::timed_out:
+            return "timed out";
+        case Error::stopped:
+            return "stopped";
+        case Error::stalled:
+            return "the disk does not answer";
+        case Error::held_back:
+            return "left alone after recent failures";
+        case Error::connect_failed:
+            return "cannot connect";
+        case Error::connection_lost:
+            return "connection lost";
+        case Error::bad_reply:
+            return "unusable reply";
+        case Error::transfer_failed:
+            return "file transfer failed";
+        case Error::peer_refused:
+            return "refused by the peer";
+        case Error::peer_failed:
+            return "the peer failed";
+        case Error::not_mounted:
+            return "remote drive not mounted";
+        case Error::not_a_database:
+            return "not a database";
+        case Error::corrupt:
+            return "corrupt database";
+        case Error::missing_table:
+            return "a core table is missing";
+        case Error::unknown_schema:
+            return "unknown schema";
+        case Error::wrong_place:
+            return "the name inside is not that of the file";
+        case Error::locked:
+            return "locked";
+        case Error::moved:
+            return "replaced or removed meanwhile";
+        case Error::wal:
+            return "has a write-ahead log";
+        case Error::missing:
+            return "does not exist";
+        case Error::exists:
+            return "exists already";
+        case Error::no_space:
+            return "no space left";
+        case Error::io:
+            return "input/output error";
+        case Error::bad_name:
+            return "unsafe name";
+        case Error::bad_request:
+            return "bad request";
+        case Error::bad_config:
+            return "bad configuration";
+        }
+        return "unknown error";
+    }
+
+    [[nodiscard]] bool
+    equivalent(int value, const boost::system::error_condition& condition) const noexcept override;
+};
+
+class ConditionCategory final : public boost::system::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "replica.condition"; }
+
+    [[nodiscard]] std::string message(int value) const override {
+        switch (static_cast<Condition>(value)) {
+        case Condition::retry:
+            return "try again later";
+        case Condition::hand_off:
+            return "ask a handoff";
+        case Condition::quarantine:
+            return "quarantine the database";
+        }
+        return "unknown condition";
+    }
+};
+
+inline constexpr ErrorCategory error_category_instance{};
+inline constexpr ConditionCategory condition_category_instance{};
+
+} // namespace detail
+
+[[nodiscard]] inline boost::system::error_code make_error_code(Error error) noexcept {
+    return {static_cast<int>(error), detail::error_category_instance};
+}
+
+[[nodiscard]] inline boost::system::error_condition
+make_error_condition(Condition condition) noexcept {
+    return {static_cast<int>(condition), detail::condition_category_instance};
+}
+
+inline bool
+detail::ErrorCategory::equivalent(int value,
+                                  const boost::system::error_condition& condition) const noexcept {
+    if (condition.category() != condition_category_instance) {
+        return condition == boost::system::error_condition(value, *this);
+    }
+    switch (static_cast<Error>(value)) {
+    case Error::not_mounted:
+        return condition.value() == static_cast<int>(Condition::hand_off);
+    case Error::not_a_database:
+    case Error::corrupt:
+    case Error::missing_table:
+        return condition.value() == static_cast<int>(Condition::quarantine);
+    case Error::unknown_schema:
+    case Error::wrong_place:
+    case Error::wal:
+    case Error::exists:
+    case Error::bad_name:
+    case Error::bad_request:
+    case Error::bad_config:
+    case Error::peer_refused:
+        return false;
+    default:
+        return condition.value() == static_cast<int>(Condition::retry);
+    }
+}
+
+/// Thrown by the layers that touch SQLite or files. `what()` names the file and the reason,
+/// `code()` says which reaction fits. Caught once per database (replicator.hpp) and once per
+/// request (rpc.hpp).
+class Failure : public boost::system::system_error {
+public:
+    Failure(Error error, const std::string& what)
+        : boost::system::system_error(make_error_code(error), what) {}
+
+    [[nodiscard]] Error error() const noexcept { return static_cast<Error>(code().value()); }
+};
+
+/// Why there is no value: a code to decide by, and a text for people that names the peer or file.
+struct Fault {
+    boost::system::error_code code;
+    std::string what;
+};
+
+/// A value, or the reason why there is none. Failures of peers travel this way, not as exceptions.
+template <class T>
+using Result = boost::system::result<T, Fault>;
+
+[[noreturn]] inline void throw_exception_from_error(const Fault& fault,
+                                                    const boost::source_location&) {
+    throw boost::system::system_error(fault.code, fault.what);
+}
+
+} // namespace replica
+
+#endif // REPLICA_ERROR_HPP

@@ -1,0 +1,139 @@
+#ifndef REPLICA_INFO_HPP
+#define REPLICA_INFO_HPP
+
+// What two replicas tell each other about a database before they decide anything. The structs are
+// reflected by Boost.Hana in the order in which a stock server writes their keys, so that JSON in
+// and out is defined once (message.hpp). Times stay text: the text is what is stored and compared
+// on disk (defect 56); timestamp.hpp reads it where an order is needed.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace replica {
+
+/// Rows up to `sync_point` (a ROWID of the replica `remote_id`) are known.
+struct SyncPoint {
+    std::int64_t sync_point = -1; ///< -1: nothing yet.
+    std::string remote_id;        ///< A database id: opaque text.
+
+    friend bool operator==(const SyncPoint&, const SyncPoint&) = default;
+};
+
+/// Which sync table: what we have received from a replica, or what it has received from us.
+enum class Direction {
+    incoming,
+    outgoing,
+};
+
+/// The three times of a database, merged by taking the oldest created_at and the newest others.
+struct Timestamps {
+    std::string created_at = "0";
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+
+    friend bool operator==(const Timestamps&, const Timestamps&) = default;
+};
+
+/// State of one replica, all of it read in one transaction (defect 9). What both kinds have.
+struct Info {
+    std::string account;
+    std::string created_at = "0";
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+    std::string status_changed_at = "0";
+    std::int64_t bytes_used = 0;
+    std::string hash;          ///< XOR of the rows' MD5s: 32 hexadecimal digits.
+    std::string id;            ///< Names this replica's history of ROWIDs. Opaque text.
+    std::int64_t count = 0;    ///< Live rows.
+    std::string metadata;      ///< A JSON object as text, or empty.
+    std::int64_t max_row = -1; ///< Highest ROWID ever given out; -1: none.
+
+    [[nodiscard]] Timestamps timestamps() const {
+        return {created_at, put_timestamp, delete_timestamp};
+    }
+
+    friend bool operator==(const Info&, const Info&) = default;
+};
+
+/// Info of an account database; its rows are containers.
+struct AccountInfo : Info {
+    std::int64_t object_count = 0;
+
+    /// "/account": what is hashed for the database's place.
+    [[nodiscard]] std::string name() const { return '/' + account; }
+
+    friend bool operator==(const AccountInfo&, const AccountInfo&) = default;
+};
+
+/// Info of a container database; its rows are objects.
+struct ContainerInfo : Info {
+    std::string container;
+    std::string status;
+    std::string reported_put_timestamp = "0"; ///< reported_*: what the account was last told.
+    std::string reported_delete_timestamp = "0";
+    std::int64_t reported_object_count = 0;
+    std::int64_t reported_bytes_used = 0;
+    std::int64_t x_container_sync_point1 = -1;
+    std::int64_t x_container_sync_point2 = -1;
+    std::int64_t storage_policy_index = 0;
+    std::string db_state = "unsharded";
+    std::int64_t shard_max_row = -1; ///< -1: no shard ranges.
+
+    /// "/account/container": what is hashed for the database's place.
+    [[nodiscard]] std::string name() const { return '/' + account + '/' + container; }
+
+    friend bool operator==(const ContainerInfo&, const ContainerInfo&) = default;
+};
+
+/// A row of a container database.
+struct ObjectRow {
+    std::int64_t rowid = -1;
+    std::string name;
+    std::string created_at; ///< Up to three times in one text, see RowTimes.
+    std::int64_t size = 0;
+    std::string content_type;
+    std::string etag;
+    std::int64_t deleted = 0; ///< 1: a tombstone.
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const ObjectRow&, const ObjectRow&) = default;
+};
+
+/// A row of an account database.
+struct ContainerRow {
+    std::int64_t rowid = -1;
+    std::string name;
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+    std::int64_t object_count = 0;
+    std::int64_t bytes_used = 0;
+    std::int64_t deleted = 0; ///< 1: a tombstone.
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const ContainerRow&, const ContainerRow&) = default;
+};
+
+} // namespace replica
+
+BOOST_HANA_ADAPT_STRUCT(replica::SyncPoint, sync_point, remote_id);
+
+BOOST_HANA_ADAPT_STRUCT(replica::AccountInfo, account, created_at, put_timestamp, delete_timestamp,
+                        status_changed_at, object_count, bytes_used, hash, id, count, metadata,
+                        max_row);
+
+BOOST_HANA_ADAPT_STRUCT(replica::ContainerInfo, account, container, created_at, put_timestamp,
+                        delete_timestamp, status, status_changed_at, bytes_used,
+                        reported_put_timestamp, reported_delete_timestamp, reported_object_count,
+                        reported_bytes_used, hash, id, x_container_sync_point1,
+                        x_container_sync_point2, storage_policy_index, db_state, count, metadata,
+                        max_row, shard_max_row);
+
+BOOST_HANA_ADAPT_STRUCT(replica::ObjectRow, rowid, name, created_at, size, content_type, etag,
+                        deleted, storage_policy_index);
+
+BOOST_HANA_ADAPT_STRUCT(replica::ContainerRow, rowid, name, put_timestamp, delete_timestamp,
+                        object_count, bytes_used, deleted, storage_policy_index);
+
+#endif // REPLICA_INFO_HPP

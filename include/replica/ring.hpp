@@ -1,0 +1,70 @@
+#ifndef REPLICA_RING_HPP
+#define REPLICA_RING_HPP
+
+// Where a database belongs. A ring answers for a partition which devices hold it (primaries) and
+// which are asked when one of those is out of use (handoffs, in a fixed order). It may change while
+// the daemon runs, so a pass pins one version and asks nothing else (defect 46).
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// A device of the ring: a file system on a node. Field names and meaning are the ring's own.
+struct Device {
+    std::int64_t id = -1;
+    std::int64_t region = 1;
+    std::int64_t zone = 1;
+    std::string ip;
+    std::uint16_t port = 0;
+    std::string replication_ip;
+    std::uint16_t replication_port = 0;
+    std::string device; ///< Name of its directory below the devices root, such as "sdb1".
+    double weight = 0;  ///< 0: being drained, or only a handoff.
+    std::string meta;
+
+    friend bool operator==(const Device&, const Device&) = default;
+};
+
+/// One version of a ring: immutable, cheap to copy.
+///
+/// Laws (test/laws/ring.hpp):
+/// - partition(hash) < partition_count(); partition_count() is a power of two.
+/// - primaries(p) has no device twice; handoffs(p) yields devices that are no primaries of p, none
+///   twice, the same order at every call, and ends.
+template <class R>
+concept RingVersion =
+    std::copyable<R> && requires(const R ring, std::uint32_t partition, std::string_view hash) {
+        { ring.devices() } -> std::convertible_to<const std::vector<Device>&>;
+        { ring.partition_count() } -> std::same_as<std::uint32_t>;
+        { ring.partition(hash) } -> std::same_as<std::uint32_t>;
+        { ring.primaries(partition) } -> std::same_as<std::vector<Device>>;
+        { ring.handoffs(partition).next() } -> std::same_as<std::optional<Device>>;
+    };
+
+/// A ring that may change: version() is what is current now. Errors: Failure with bad_config that
+/// names the file, the key and the reason; a version that was once given out stays valid.
+///
+/// Models: JsonRing (ring/json_ring.hpp), SwiftRing. Thread safety: any thread.
+template <class R>
+concept Ring = requires(R ring) {
+    { ring.version() } -> RingVersion;
+};
+
+/// The partition of a hash: its first 32 bits, of which the highest `part_power` count.
+/// `hash` has at least eight lower-case hexadecimal digits.
+[[nodiscard]] constexpr std::uint32_t partition_of(std::string_view hash, unsigned part_power) {
+    std::uint32_t head = 0;
+    for (const char c : hash.substr(0, 8)) {
+        head = head * 16 + static_cast<std::uint32_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return part_power == 0 ? 0 : head >> (32 - part_power);
+}
+
+} // namespace replica
+
+#endif // REPLICA_RING_HPP
