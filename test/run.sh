@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds the release preset and runs the tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    cat <<'EOF'
+Usage: test/run.sh [--preset PRESET] [NAME]
+
+Without NAME: builds everything and runs all tests with ctest.
+With NAME: builds and runs the tests whose name matches this regular expression, for example
+           test/run.sh unit.decide
+
+  --preset PRESET   one of release (default), debug, asan, tsan, clang; built in build/PRESET
+  --no-install      do not look for missing packages
+  --help            this text
+
+On Debian 12, missing packages are installed with apt, as root or through sudo. Nothing is
+downloaded when all of them are there.
+EOF
+}
+
+preset=release install=yes name=""
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --help | -h) usage; exit 0 ;;
+    --preset) [ $# -ge 2 ] || { usage >&2; exit 2; }; preset="$2"; shift ;;
+    --no-install) install=no ;;
+    -*) echo "test/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+    *) [ -z "$name" ] || { usage >&2; exit 2; }; name="$1" ;;
+    esac
+    shift
+done
+
+. .ci/packages.sh
+. .ci/stages.sh
+build="build/$preset"
+jobs=$(nproc)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# The ninja targets that the tests matching $name run; scripts run the programs of example/.
+targets() {
+    ctest --test-dir "$build" --show-only=json-v1 -R "$name" 2>/dev/null | python3 -c '
+import json, os, sys
+build = os.path.abspath(sys.argv[1]) + os.sep
+targets = set()
+for test in json.load(sys.stdin)["tests"]:
+    program = test.get("command", [""])[0]
+    targets.add(program[len(build):] if program.startswith(build) else "examples")
+print("\n".join(sorted(targets)))' "$build"
+}
+
+configure() { cmake --preset "$preset" -Wno-dev >"$log" 2>&1 || { cat "$log"; return 1; }; }
+
+build() {
+    if [ -z "$name" ]; then
+        cmake --build "$build" --parallel "$jobs" -- -k 0
+    else
+        local wanted
+        mapfile -t wanted < <(targets)
+        if [ -z "${wanted[*]}" ]; then
+            echo "No test matches '$name'; all names: ctest --test-dir $build -N" >&2
+            return 1
+        fi
+        cmake --build "$build" --parallel "$jobs" --target "${wanted[@]}" -- -k 0
+    fi
+}
+
+run() {
+    ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
+        ${name:+-R "$name"} </dev/null | tee "$log"
+}
+
+if [ "$install" = yes ]; then
+    stage "packages" replica_install $replica_packages_build $replica_packages_run \
+        $replica_packages_test
+fi
+stage "configure $preset" configure
+stage "build $preset" build
+status=0
+stage "test $preset" run || status=$?
+stages_summary
+grep 'tests passed' "$log" || { echo "No test was run"; status=1; }
+exit "$status"
