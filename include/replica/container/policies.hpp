@@ -1,0 +1,57 @@
+#ifndef REPLICA_CONTAINER_POLICIES_HPP
+#define REPLICA_CONTAINER_POLICIES_HPP
+
+// Two replicas of one container may have been created with different storage policies while they
+// could not see each other. Exactly one must give way, and both must come to the same answer from
+// the same two infos, whichever asks first.
+
+#include <replica/info.hpp>
+#include <replica/timestamp.hpp>
+
+#include <algorithm>
+
+namespace replica::policies {
+
+/// Whether `local` should take over the policy of `remote` (Swift: cmp_policy_info and
+/// incorrect_policy_index). In this order:
+/// - a live container beats a deleted one; of two deleted ones the one deleted later wins;
+/// - one that was deleted and made again beats one that never was: the data of the older
+///   incarnation is gone. Of two such, those re-made after the last delete either side knows of;
+/// - otherwise the policy that was there first: its rows have been written longest.
+[[nodiscard]] inline bool prefers_remote(const ContainerInfo& local, const ContainerInfo& remote) {
+    if (local.storage_policy_index == remote.storage_policy_index) {
+        return false;
+    }
+    struct View {
+        explicit View(const ContainerInfo& info)
+            : put(timestamp_or_zero(info.put_timestamp)),
+              deleted_at(timestamp_or_zero(info.delete_timestamp)),
+              changed(timestamp_or_zero(info.status_changed_at)),
+              deleted(deleted_at > put && info.count == 0),
+              recreated(put > deleted_at && deleted_at > Timestamp{}) {}
+        Timestamp put;
+        Timestamp deleted_at;
+        Timestamp changed;
+        bool deleted;
+        bool recreated;
+    };
+    const View mine(local);
+    const View theirs(remote);
+    if (mine.deleted || theirs.deleted) {
+        return mine.deleted && (!theirs.deleted || theirs.changed > mine.changed);
+    }
+    if (mine.recreated || theirs.recreated) {
+        if (mine.recreated != theirs.recreated) {
+            return theirs.recreated;
+        }
+        const Timestamp last_delete = std::max(mine.deleted_at, theirs.deleted_at);
+        if (mine.put < last_delete || theirs.put < last_delete) {
+            return mine.put < last_delete;
+        }
+    }
+    return theirs.changed < mine.changed;
+}
+
+} // namespace replica::policies
+
+#endif // REPLICA_CONTAINER_POLICIES_HPP

@@ -1,0 +1,350 @@
+#ifndef REPLICA_MESSAGE_HPP
+#define REPLICA_MESSAGE_HPP
+
+// The verbs of REPLICATE as structs, and their JSON. The set is closed: Swift looks a verb up among
+// the attributes of an object (defect 48) and takes arguments as they come (defects 24, 49, 50);
+// here each argument has a type and a name, and a wrong one is refused before anything is touched.
+//
+//   sync               max_row, hash, id, created_at, put_timestamp, delete_timestamp, metadata
+//                      [, status_changed_at, count, storage_policy_index]    -> 200 + info, 404
+//   merge_items        rows, id of the sender                                -> 202
+//   merge_syncs        incoming sync points of the sender                    -> 202
+//   complete_rsync     upload's name [, database's file name]                -> 204, 404
+//   rsync_then_merge   the same                                              -> 204, 404
+
+#include <replica/hash_path.hpp>
+#include <replica/info.hpp>
+#include <replica/json.hpp>
+#include <replica/server_type.hpp>
+#include <replica/timestamp.hpp>
+
+#include <boost/json/array.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::message {
+
+/// What the sender knows of itself; the answer is the receiver's info and its point.
+struct Sync {
+    static constexpr std::string_view verb = "sync";
+    std::int64_t max_row = -1;
+    std::string hash;
+    std::string id;
+    Timestamps times;
+    std::string metadata;                  ///< JSON as text, or empty.
+    std::optional<PolicyArguments> policy; ///< All three or none.
+
+    friend bool operator==(const Sync&, const Sync&) = default;
+};
+
+/// Rows in ascending ROWID order without a gap, and whose they are.
+template <class Row>
+struct MergeItems {
+    static constexpr std::string_view verb = "merge_items";
+    std::vector<Row> rows;
+    std::string source;
+
+    /// The ROWID of the last row sent, set aside or not: the point to record.
+    std::int64_t last_rowid = -1;
+
+    /// Rows that cannot be stored (no name, no time), each with the reason. One of them must not
+    /// hold up all rows behind it for ever (defect 25).
+    std::vector<std::string> set_aside;
+};
+
+/// The sender's incoming points: through them a receiver learns what it has got by way of others.
+struct MergeSyncs {
+    static constexpr std::string_view verb = "merge_syncs";
+    std::vector<SyncPoint> points;
+};
+
+/// The file is in tmp under `upload`: put it in place.
+struct CompleteRsync {
+    static constexpr std::string_view verb = "complete_rsync";
+    std::string upload;
+    std::string file; ///< Empty: an old sender; the name is <hash>.db then.
+};
+
+/// The file is in tmp under `upload`: merge what is here into it and put it in place.
+struct RsyncThenMerge {
+    static constexpr std::string_view verb = "rsync_then_merge";
+    std::string upload;
+    std::string file;
+};
+
+// ---- Going out.
+
+[[nodiscard]] inline std::string encode(const Sync& sync) {
+    std::string out = "[\"sync\", ";
+    json::append(out, sync.max_row);
+    for (const std::string* text :
+         {&sync.hash, &sync.id, &sync.times.created_at, &sync.times.put_timestamp,
+          &sync.times.delete_timestamp, &sync.metadata}) {
+        out += ", ";
+        json::append(out, *text);
+    }
+    if (sync.policy) {
+        out += ", ";
+        json::append(out, sync.policy->status_changed_at);
+        out += ", ";
+        json::append(out, sync.policy->count);
+        out += ", ";
+        json::append(out, sync.policy->storage_policy_index);
+    }
+    out += ']';
+    return out;
+}
+
+template <class Row>
+[[nodiscard]] std::string encode_rows(const std::vector<Row>& rows, std::string_view source) {
+    std::string out = "[\"merge_items\", ";
+    json::append(out, rows);
+    out += ", ";
+    json::append(out, source);
+    out += ']';
+    return out;
+}
+
+[[nodiscard]] inline std::string encode(const MergeSyncs& syncs) {
+    std::string out = "[\"merge_syncs\", ";
+    json::append(out, syncs.points);
+    out += ']';
+    return out;
+}
+
+/// complete_rsync and rsync_then_merge.
+template <class Finish>
+[[nodiscard]] std::string encode_finish(const Finish& finish) {
+    std::string out = "[";
+    json::append(out, Finish::verb);
+    out += ", ";
+    json::append(out, finish.upload);
+    if (!finish.file.empty()) {
+        out += ", ";
+        json::append(out, finish.file);
+    }
+    out += ']';
+    return out;
+}
+
+/// The answer to sync.
+template <class Info>
+[[nodiscard]] std::string encode_reply(const Info& info, std::int64_t point) {
+    std::string out = "{";
+    json::append_members(out, info);
+    out += ", \"point\": ";
+    json::append(out, point);
+    out += '}';
+    return out;
+}
+
+// ---- Coming in. All throw Failure with bad_request that names the argument.
+
+/// The receiver's side of a sync, as its sender reads it.
+template <class Info>
+struct SyncReply {
+    Info info;
+    std::int64_t point = -1;
+};
+
+template <class Info>
+[[nodiscard]] SyncReply<Info> decode_reply(std::string_view body) {
+    const boost::json::value value = json::parse(body);
+    const auto* const object = value.if_object();
+    if (object == nullptr) {
+        throw Failure(Error::bad_reply, "the answer to sync is not an object");
+    }
+    SyncReply<Info> reply;
+    json::read_members(*object, reply.info, "the answer to sync", [](std::string_view name) {
+        return name == "id" || name == "hash" || name == "max_row";
+    });
+    const auto* const point = object->if_contains("point");
+    if (point == nullptr) {
+        throw Failure(Error::bad_reply, "the answer to sync has no point");
+    }
+    json::read(*point, reply.point, "the answer to sync's point");
+    return reply;
+}
+
+/// The verb and its arguments. A body must be a list that begins with a string (defect 49).
+struct Call {
+    std::string verb;
+    boost::json::array arguments; ///< Without the verb.
+};
+
+[[nodiscard]] inline Call decode_call(std::string_view body) {
+    boost::json::value value = json::parse(body);
+    if (!value.is_array()) {
+        throw Failure(Error::bad_request, "Invalid object type");
+    }
+    Call call;
+    call.arguments = std::move(value.as_array());
+    if (call.arguments.empty() || !call.arguments.front().is_string()) {
+        throw Failure(Error::bad_request, "a list must begin with the name of an operation");
+    }
+    json::read(call.arguments.front(), call.verb, "operation");
+    call.arguments.erase(call.arguments.begin());
+    return call;
+}
+
+namespace detail {
+
+inline void require_count(const Call& call, std::size_t least, std::size_t most) {
+    if (call.arguments.size() < least || call.arguments.size() > most) {
+        throw Failure(Error::bad_request, call.verb + " takes " + std::to_string(least) +
+                                              (most > least ? " or more" : "") +
+                                              " arguments, not " +
+                                              std::to_string(call.arguments.size()));
+    }
+}
+
+inline void require_timestamp(const std::string& text, std::string_view what) {
+    if (!Timestamp::parse(text)) {
+        throw Failure(Error::bad_request, std::string(what) + " must be a timestamp");
+    }
+}
+
+/// Why a row cannot be stored, or nothing.
+[[nodiscard]] inline std::string unusable(const ObjectRow& row) {
+    if (row.name.empty()) {
+        return "no name";
+    }
+    return RowTimes::decode(row.created_at) ? "" : "created_at is no timestamp";
+}
+
+[[nodiscard]] inline std::string unusable(const ContainerRow& row) {
+    if (row.name.empty()) {
+        return "no name";
+    }
+    const bool times =
+        Timestamp::parse(row.put_timestamp) && Timestamp::parse(row.delete_timestamp);
+    return times ? "" : "put_timestamp or delete_timestamp is no timestamp";
+}
+
+template <class Row>
+[[nodiscard]] constexpr bool required_of_row(std::string_view name) {
+    return name != "storage_policy_index"; // 0 for peers that know no policies (Swift 2.4)
+}
+
+} // namespace detail
+
+/// Seven arguments; of more, the three of a newer sender count when they are all there.
+[[nodiscard]] inline Sync decode_sync(const Call& call) {
+    detail::require_count(call, 7, 64);
+    Sync sync;
+    const auto& in = call.arguments;
+    json::read(in[0], sync.max_row, "sync's max_row");
+    json::read(in[1], sync.hash, "sync's hash");
+    json::read(in[2], sync.id, "sync's id");
+    json::read(in[3], sync.times.created_at, "sync's created_at");
+    json::read(in[4], sync.times.put_timestamp, "sync's put_timestamp");
+    json::read(in[5], sync.times.delete_timestamp, "sync's delete_timestamp");
+    json::read(in[6], sync.metadata, "sync's metadata");
+    detail::require_timestamp(sync.times.created_at, "sync's created_at");
+    detail::require_timestamp(sync.times.put_timestamp, "sync's put_timestamp");
+    detail::require_timestamp(sync.times.delete_timestamp, "sync's delete_timestamp");
+    if (!is_safe_name(sync.id)) {
+        throw Failure(Error::bad_request, "sync's id must be a plain name");
+    }
+    if (in.size() >= 10) {
+        sync.policy.emplace();
+        json::read(in[7], sync.policy->status_changed_at, "sync's status_changed_at");
+        json::read(in[8], sync.policy->count, "sync's count");
+        json::read(in[9], sync.policy->storage_policy_index, "sync's storage_policy_index");
+        detail::require_timestamp(sync.policy->status_changed_at, "sync's status_changed_at");
+    }
+    return sync;
+}
+
+template <class Row>
+[[nodiscard]] MergeItems<Row> decode_merge_items(const Call& call) {
+    detail::require_count(call, 1, 2);
+    const auto* const rows = call.arguments[0].if_array();
+    if (rows == nullptr) {
+        throw Failure(Error::bad_request, "merge_items' rows must be a list");
+    }
+    MergeItems<Row> items;
+    if (call.arguments.size() == 2 && !call.arguments[1].is_null()) {
+        json::read(call.arguments[1], items.source, "merge_items' source");
+    }
+    items.rows.reserve(rows->size());
+    for (const auto& value : *rows) {
+        const auto* const object = value.if_object();
+        if (object == nullptr) {
+            throw Failure(Error::bad_request, "a row must be an object");
+        }
+        Row row;
+        const auto* const rowid = object->if_contains("ROWID");
+        if (rowid != nullptr) {
+            json::read(*rowid, row.rowid, "a row's ROWID");
+        } else if (!items.source.empty()) {
+            throw Failure(Error::bad_request, "a row has no ROWID");
+        }
+        items.last_rowid = std::max(items.last_rowid, row.rowid);
+        std::string fault;
+        try {
+            json::read_members(*object, row, "a row", [&](std::string_view name) {
+                return name != "ROWID" && detail::required_of_row<Row>(name);
+            });
+            fault = detail::unusable(row);
+        } catch (const Failure& failure) {
+            fault = failure.what();
+        }
+        if (fault.empty()) {
+            items.rows.push_back(std::move(row));
+        } else {
+            items.set_aside.push_back("row " + std::to_string(row.rowid) + ": " + fault);
+        }
+    }
+    return items;
+}
+
+[[nodiscard]] inline MergeSyncs decode_merge_syncs(const Call& call) {
+    detail::require_count(call, 1, 1);
+    const auto* const points = call.arguments[0].if_array();
+    if (points == nullptr) {
+        throw Failure(Error::bad_request, "merge_syncs' points must be a list");
+    }
+    MergeSyncs syncs;
+    for (const auto& value : *points) {
+        const auto* const object = value.if_object();
+        if (object == nullptr) {
+            throw Failure(Error::bad_request, "a sync point must be an object");
+        }
+        SyncPoint point;
+        json::read_members(*object, point, "a sync point", [](std::string_view) { return true; });
+        syncs.points.push_back(std::move(point));
+    }
+    return syncs;
+}
+
+/// complete_rsync and rsync_then_merge. The names become paths, so both are checked: the upload is
+/// a plain name, the file is a database's name for `hash` (defect 50).
+template <class Finish>
+[[nodiscard]] Finish decode_finish(const Call& call, std::string_view hash) {
+    detail::require_count(call, 1, 2);
+    Finish finish;
+    json::read(call.arguments[0], finish.upload, call.verb + "'s upload");
+    finish.file = std::string(hash) + ".db";
+    if (call.arguments.size() == 2) {
+        json::read(call.arguments[1], finish.file, call.verb + "'s file");
+    }
+    const auto name = DatabaseName::parse(finish.file);
+    if (!is_safe_name(finish.upload)) {
+        throw Failure(Error::bad_name, call.verb + "'s upload must be a plain name");
+    }
+    if (!name || name->hash != hash) {
+        throw Failure(Error::bad_name,
+                      call.verb + "'s file must be a database name of " + std::string(hash));
+    }
+    return finish;
+}
+
+} // namespace replica::message
+
+#endif // REPLICA_MESSAGE_HPP
