@@ -1,0 +1,246 @@
+#ifndef REPLICA_OBSERVER_HPP
+#define REPLICA_OBSERVER_HPP
+
+// The library logs nothing. It tells an observer what happens, in typed events, and whoever wants a
+// log, metrics, a progress line or a trace writes an observer. The default does nothing and costs
+// nothing.
+
+#include <replica/ring.hpp>
+#include <replica/stats.hpp>
+#include <replica/timestamp.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace replica {
+
+/// What happens, in the order of a pass. The references live as long as the call.
+namespace event {
+
+struct PassBegan {
+    Timestamp at;
+    std::size_t devices = 0; ///< Local devices that will be walked.
+};
+
+struct PassEnded {
+    const Stats& stats;
+    const FailureNodes& failure_nodes;
+    Timestamp began;
+    Timestamp ended;
+    Seconds elapsed{};
+    bool partial = false; ///< Limited to some devices or partitions: no figures for recon (61).
+};
+
+/// The whole pass could not be done; `what` says why.
+struct PassFailed {
+    const std::string& what;
+};
+
+/// Nothing in the ring is on this machine.
+struct NoLocalDevices {
+    std::string_view addresses;
+    std::uint16_t port = 0;
+};
+
+/// A local device is left out of this pass.
+struct DeviceSkipped {
+    const std::string& path;
+    std::string_view reason; ///< "is not mounted", "is not a directory"...
+};
+
+/// A local device's disk has not answered for `silent`; the pass goes on without it.
+struct DeviceStalled {
+    const std::string& device;
+    Seconds silent{};
+};
+
+/// How far the walk of one device is.
+struct DeviceProgress {
+    const std::string& device;
+    std::size_t partitions_done = 0;
+    std::size_t partitions = 0;
+    std::int64_t databases = 0;
+};
+
+/// A directory or file could not be read; only it is left out.
+struct ListingFailed {
+    const std::string& path;
+    const std::string& what;
+};
+
+/// Rows that were acknowledged wait here, but their database is gone (defect 3). Nothing is
+/// removed; the next whole-file copy that arrives takes them up.
+struct OrphanPending {
+    const std::string& path;
+};
+
+struct DatabaseBegan {
+    const std::string& path;
+};
+
+struct DatabaseEnded {
+    const std::string& path;
+    const std::string& device;
+    Seconds elapsed{};
+    bool success = false;
+};
+
+/// A local database could not be read or written.
+struct DatabaseFailed {
+    const std::string& path;
+    const std::string& what;
+};
+
+struct Quarantined {
+    const std::string& path;
+    const std::string& target;
+    const std::string& reason;
+};
+
+/// Lies under another partition than its name hashes to.
+struct Misplaced {
+    const std::string& path;
+    const std::string& name;
+    std::uint32_t partition = 0;
+};
+
+/// The name inside does not hash to the file's own: a wrong hash prefix or suffix (defect 23).
+/// Nothing on the device is moved or removed in this pass.
+struct WrongHash {
+    const std::string& path;
+    const std::string& name;
+};
+
+/// The database has a new id: what peers know of its history is not its history.
+struct Reidentified {
+    const std::string& path;
+    std::string_view reason;
+};
+
+/// Gone, and why: "expired" or "handed off".
+struct Removed {
+    const std::string& path;
+    const std::string& device;
+    std::string_view reason;
+};
+
+/// Does not belong here and stays all the same.
+struct Kept {
+    const std::string& path;
+    const std::string& reason;
+};
+
+struct InSync {
+    const std::string& path;
+    const Device& peer;
+    bool by_hash = false;
+};
+
+struct UsyncBegan {
+    const std::string& path;
+    const Device& peer;
+    std::int64_t point = -1;
+};
+
+struct UsyncEnded {
+    const std::string& path;
+    const Device& peer;
+    std::int64_t point = -1;
+    std::int64_t rows = 0;
+    bool capped = false; ///< More rows are left for the next pass.
+    Seconds elapsed{};
+};
+
+/// A whole file went to the peer.
+struct WholeFileSent {
+    const std::string& path;
+    const Device& peer;
+    std::int64_t bytes = 0;
+    bool merge = false;    ///< The peer had a copy of its own and merged it.
+    bool snapshot = false; ///< Sent from a private copy, since the file changed meanwhile.
+};
+
+/// Both sides claim to have everything and yet differ; all rows are sent again (defects 10, 11).
+struct Diverged {
+    const std::string& path;
+    const Device& peer;
+};
+
+/// Rows are left to the sharder.
+struct Deferred {
+    const std::string& path;
+    const Device& peer;
+};
+
+struct PeerNotMounted {
+    const std::string& path;
+    const Device& peer;
+};
+
+struct NoMoreHandoffs {
+    std::uint32_t partition = 0;
+};
+
+struct PeerFailed {
+    const std::string& path;
+    const Device& peer;
+    boost::system::error_code code;
+    int status = 0; ///< HTTP status, 0 when there was none.
+    const std::string& what;
+};
+
+/// One peer of one database is dealt with.
+struct PeerEnded {
+    const std::string& path;
+    const Device& peer;
+    bool success = false;
+};
+
+// The receiver.
+
+struct Served {
+    const std::string& device;
+    std::string_view verb;
+    int status = 0;
+    Seconds elapsed{};
+};
+
+/// Part of a request could not be used and was left out; the rest was applied.
+struct SetAside {
+    const std::string& path;
+    const std::string& what;
+};
+
+/// A request failed on our side.
+struct ServeFailed {
+    const std::string& path;
+    const std::string& what;
+};
+
+} // namespace event
+
+/// Called with each event above, from any thread, several at once. Must not throw and should not
+/// block: it is called with no lock held, but a database waits for it.
+template <class O>
+concept Observer = requires(O observer, const event::PassBegan& began,
+                            const event::DatabaseEnded& ended, const event::Served& served) {
+    observer(began);
+    observer(ended);
+    observer(served);
+};
+
+/// Hears everything and does nothing.
+struct Silent {
+    template <class Event>
+    constexpr void operator()(const Event& /*event*/) const noexcept {}
+};
+
+static_assert(Observer<Silent>);
+
+} // namespace replica
+
+#endif // REPLICA_OBSERVER_HPP
