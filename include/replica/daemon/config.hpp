@@ -6,6 +6,8 @@
 #ifndef REPLICA_DAEMON_CONFIG_HPP
 #define REPLICA_DAEMON_CONFIG_HPP
 
+#include <replica/error.hpp>
+
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
@@ -13,20 +15,27 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace replica::daemon {
 
 /// A file that cannot be used: missing, malformed, or holding a bad value. The message names the
-/// file, the line or section, the key and the reason; it is meant for stderr, followed by exit 1.
-class ConfigError : public std::runtime_error {
-    using std::runtime_error::runtime_error;
+/// file, the line or section, the key and the reason, and nothing else: it is meant for stderr,
+/// followed by exit 1. Its code is Error::bad_config.
+class ConfigError : public Failure {
+public:
+    explicit ConfigError(std::string what)
+        : Failure(Error::bad_config, what), what_(std::move(what)) {}
+
+    [[nodiscard]] const char* what() const noexcept override { return what_.c_str(); }
+
+private:
+    std::string what_;
 };
 
 /// One value with the place it came from, "FILE:LINE", for messages.

@@ -1,0 +1,195 @@
+// The figures of the last pass, in the file from which a stock server answers swift-recon. The file
+// is shared with the updater, the auditor and the sharder: each changes its own keys under a lock
+// on the file itself, and the file is replaced by rename, so a lock may turn out to be on a file
+// that is no longer there. Behaviour: dump_recon_cache of Swift 2.30.1.
+#ifndef REPLICA_DAEMON_RECON_HPP
+#define REPLICA_DAEMON_RECON_HPP
+
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+#include <replica/settings.hpp>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace replica::daemon {
+
+/// Puts `update` into `cache`, key by key. A nested object is merged into what is there, one level
+/// deep; an empty object deletes its key; anything else replaces.
+inline void merge_recon(boost::json::object& cache, const boost::json::object& update) {
+    for (const auto& [key, item] : update) {
+        const auto* const nested = item.if_object();
+        if (nested == nullptr) {
+            cache[key] = item;
+        } else if (nested->empty()) {
+            cache.erase(key);
+        } else {
+            auto& place = cache[key];
+            if (!place.is_object()) {
+                place = boost::json::object{};
+            }
+            auto& entries = place.get_object();
+            for (const auto& [name, value] : *nested) {
+                if (value.is_object() && value.get_object().empty()) {
+                    entries.erase(name);
+                } else {
+                    entries[name] = value;
+                }
+            }
+        }
+    }
+}
+
+namespace detail {
+
+// The same value with the keys of every object in order: the file has one form per content.
+[[nodiscard]] inline boost::json::value sorted(const boost::json::value& value) {
+    if (const auto* const array = value.if_array()) {
+        boost::json::array result;
+        for (const auto& item : *array) {
+            result.push_back(sorted(item));
+        }
+        return result;
+    }
+    const auto* const object = value.if_object();
+    if (object == nullptr) {
+        return value;
+    }
+    std::vector<std::string_view> keys;
+    for (const auto& [key, item] : *object) {
+        keys.emplace_back(key);
+    }
+    std::ranges::sort(keys);
+    boost::json::object result;
+    for (const auto key : keys) {
+        result[key] = sorted(object->at(key));
+    }
+    return result;
+}
+
+[[noreturn]] inline void fail_recon(const std::string& path, std::string_view step) {
+    const int reason = errno;
+    const auto error = reason == ENOENT                       ? Error::missing
+                       : reason == ENOSPC || reason == EDQUOT ? Error::no_space
+                                                              : Error::io;
+    throw Failure(error,
+                  path + ": " + std::string{step} + ": " + std::generic_category().message(reason));
+}
+
+// The file, open and locked, and still the one of that name.
+class LockedFile {
+public:
+    template <Clock C>
+    LockedFile(const std::string& path, Seconds timeout, const C& clock, std::stop_token stop) {
+        const auto deadline = clock.monotonic() + to_duration(timeout);
+        do {
+            close();
+            descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+            if (descriptor_ < 0) {
+                fail_recon(path, "open");
+            }
+            while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+                const auto next = clock.monotonic() + to_duration(Seconds{0.01});
+                if (errno != EWOULDBLOCK || next > deadline || !clock.sleep_until(next, stop)) {
+                    close();
+                    throw Failure(Error::locked, path + ": not locked within " +
+                                                     std::to_string(timeout.count()) + " s");
+                }
+            }
+        } while (!is_current(path));
+    }
+    LockedFile(const LockedFile&) = delete;
+    LockedFile& operator=(const LockedFile&) = delete;
+    ~LockedFile() { close(); }
+
+    [[nodiscard]] std::string first_line() const {
+        std::string text;
+        char buffer[4096];
+        ssize_t got = 0;
+        while ((got = ::read(descriptor_, buffer, sizeof buffer)) > 0) {
+            text.append(buffer, static_cast<std::size_t>(got));
+        }
+        return text.substr(0, text.find('\n'));
+    }
+
+private:
+    [[nodiscard]] bool is_current(const std::string& path) const {
+        struct stat named {};
+        struct stat locked {};
+        return ::stat(path.c_str(), &named) == 0 && ::fstat(descriptor_, &locked) == 0 &&
+               named.st_ino == locked.st_ino && named.st_dev == locked.st_dev;
+    }
+
+    void close() noexcept {
+        if (descriptor_ >= 0) {
+            ::close(std::exchange(descriptor_, -1));
+        }
+    }
+
+    int descriptor_ = -1;
+};
+
+// Replaces `path` by rename. Not synced: figures that a crash loses are written again next pass.
+inline void replace_file(const std::string& path, std::string_view text) {
+    auto temporary = path + ".XXXXXX";
+    const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);
+    if (descriptor < 0) {
+        fail_recon(path, "temporary file");
+    }
+    const auto written = ::write(descriptor, text.data(), text.size());
+    const bool complete = written == static_cast<ssize_t>(text.size());
+    if (!complete && written >= 0) {
+        errno = ENOSPC;
+    }
+    if (!complete || ::rename(temporary.c_str(), path.c_str()) != 0) {
+        const int reason = errno;
+        ::close(descriptor);
+        ::unlink(temporary.c_str());
+        errno = reason;
+        fail_recon(path, complete ? "rename" : "write");
+    }
+    ::close(descriptor);
+}
+
+} // namespace detail
+
+/// Updates a recon file. Content that is no JSON object is replaced, as Swift does. Throws Failure:
+/// locked (another daemon held it for `timeout`), missing (no such directory), no_space, io; the
+/// file is then as before.
+template <Clock C = SystemClock>
+void update_recon(const std::string& path, const boost::json::object& update,
+                  Seconds timeout = Seconds{2}, const C& clock = {}, std::stop_token stop = {}) {
+    const detail::LockedFile file{path, timeout, clock, std::move(stop)};
+    boost::json::object cache;
+    boost::system::error_code ignored;
+    const auto parsed = boost::json::parse(file.first_line(), ignored);
+    if (const auto* const object = parsed.if_object(); object != nullptr && !ignored) {
+        cache = *object;
+    }
+    merge_recon(cache, update);
+    detail::replace_file(path, boost::json::serialize(detail::sorted(cache)) + "\n");
+}
+
+} // namespace replica::daemon
+
+#endif
