@@ -23,7 +23,8 @@ replica_packages_ci="clang-16 clang-tidy-16 clang-format-16"
 replica_install() {
     local package missing="" sudo=""
     for package in "$@"; do
-        if ! dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed; then
+        if ! dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
+            grep -qx installed; then
             missing="$missing $package"
         fi
     done

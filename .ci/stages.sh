@@ -1,5 +1,5 @@
-# stage TITLE COMMAND... runs a command, says how many seconds it took, and returns what it returned.
-# stages_summary repeats all of them. Sourced by test/run.sh and .ci/run.
+# stage TITLE COMMAND... runs a command, says how many seconds it took, and returns what the command
+# returned. stages_summary repeats all of them. Sourced by test/run.sh and .ci/run.
 
 stages_done=""
 

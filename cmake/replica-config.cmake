@@ -2,7 +2,7 @@
 # defines replica::replica and one replica::<component> per component asked for.
 include(${CMAKE_CURRENT_LIST_DIR}/replica-dependencies.cmake)
 
-# This file is <prefix>/share/cmake/replica/replica-config.cmake: the package can be moved as a whole.
+# This is <prefix>/share/cmake/replica/replica-config.cmake: the package can be moved as a whole.
 get_filename_component(replica_prefix ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
 set(replica_FOUND TRUE)
 

@@ -17,7 +17,8 @@ set(replica_ring_libraries ZLIB::ZLIB)
 set(replica_beast_libraries Boost::headers)
 set(replica_process_libraries Boost::filesystem)
 set(replica_sim_libraries SQLite::SQLite3 Boost::context)
-set(replica_daemon_libraries SQLite::SQLite3 ZLIB::ZLIB Boost::filesystem spdlog::spdlog CLI11::CLI11)
+set(replica_daemon_libraries
+    SQLite::SQLite3 ZLIB::ZLIB Boost::filesystem spdlog::spdlog CLI11::CLI11)
 
 # Looks for the packages of `libraries` and sets `missing` to the targets that none of them defined.
 macro(replica_find_libraries missing libraries)

@@ -29,8 +29,8 @@ set(replica_library_context Boost::context)
 set(replica_library_spdlog spdlog::spdlog)
 set(replica_library_cli CLI11::CLI11)
 
-# Reads `file` into `lines`, one element per line that is neither empty nor a comment, with the words
-# of a line separated by one space.
+# Reads `file` into `lines`, one element per line that is neither empty nor a comment, with the
+# words of a line separated by one space.
 function(replica_read_list file lines)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     file(STRINGS ${file} all)

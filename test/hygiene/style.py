@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Style as a test: what a reader should never have to point out in a review.
+
+Usage: style.py [ROOT]     prints `file:line: what is wrong` and exits with 1 if there is anything.
+
+style_test.py breaks every rule below once and expects the message.
+"""
+
+import os
+import pathlib
+import re
+import sys
+
+COLUMNS_MAX = 100
+HEADER_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+
+FOLDERS = ["include", "test", "example", "bench", "cmake", ".ci"]
+TEXT = {".hpp", ".cpp", ".py", ".sh", ".cmake", ".txt", ".build", ".in", ".md", ".json", ""}
+CODE = {".hpp", ".cpp", ".py", ".sh", ".cmake", ".build"}
+
+# Written in two halves so that this file does not contain what it looks for.
+LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+
+# (what, where it is allowed, what to use): paths are relative to include/replica.
+POSIX = ("open|openat|stat|fstat|lstat|statvfs|rename|renameat|link|unlink|fsync|fdatasync|flock|"
+         "mkdir|rmdir|opendir|readdir|ftruncate|fopen|mkstemp|mkdtemp|fork|execv|execvp|kill|pipe")
+SLEEP = r"\bthis_thread::sleep_\w+|(?<!\w)::sleep\s*\(|\b(usleep|nanosleep)\b"
+BANNED = [
+    (rf"(?<![\w:])::({POSIX})\s*\(", ("disk/", "process/", "daemon/", "local/"),
+     "file and process calls belong to the Disk, process/, daemon/ or local/"),
+    (r"\bstd::filesystem::(?!path\b)|\bstd::[io]?fstream\b",
+     ("disk/", "process/", "daemon/", "local/"),
+     "file calls belong to the Disk"),
+    (r"\b(system_clock|steady_clock|high_resolution_clock|utc_clock)::now\b|::time\s*\("
+     r"|\b(clock_gettime|gettimeofday)\b",
+     ("clock.hpp", "disk/", "beast/", "process/", "daemon/"), "time comes from the Clock"),
+    (SLEEP, ("clock.hpp",), "only the Clock sleeps"),
+    (r"\b(random_device|rand)\s*[({]", ("clock.hpp", "disk/", "daemon/"),
+     "randomness comes from the seeded source"),
+    (r"^\s*#\s*pragma\s+once", (), "use an include guard"),
+    (r"^\s*#\s*define\s+(?!REPLICA_\w+_HPP$)", (), "no macros in headers"),
+    (r"^\s*using namespace (?!\w+(::\w+)*_literals\b)", (), "no using namespace in headers"),
+]
+
+
+def without_comments(line):
+    """The line without text literals and without what follows //."""
+    line = re.sub(r'"(\\.|[^"\\])*"', '""', line)
+    return re.sub(r"//.*$", "", line)
+
+
+def guard_of(path):
+    """include/replica/sqlite/database.hpp -> REPLICA_SQLITE_DATABASE_HPP"""
+    return re.sub(r"[/.]", "_", path.removeprefix("include/")).upper()
+
+
+def check_text(path, lines):
+    suffix = pathlib.PurePath(path).suffix
+    for number, line in enumerate(lines, 1):
+        if suffix in CODE and len(line) > COLUMNS_MAX:
+            yield number, f"{len(line)} columns, at most {COLUMNS_MAX}"
+        if line != line.rstrip() and suffix != ".md":
+            yield number, "blanks at the end of the line"
+        if "\t" in line:
+            yield number, "tab"
+        if match := LEFTOVERS.search(line):
+            yield number, f"'{match.group()}' left over: do it, or say in words what does not work"
+
+
+def check_functions(lines):
+    """Code is formatted: a body ends at the first brace with the indentation of its first line."""
+    not_functions = re.compile(
+        r"^\s*(inline )?(namespace|class|struct|union|enum|template|extern)\b")
+    for number, line in enumerate(lines, 1):
+        if not line.endswith("{") or not_functions.match(line):
+            continue
+        indent = line[:len(line) - len(line.lstrip())]
+        for length, later in enumerate(lines[number:], 2):
+            if later.startswith(indent + "}"):
+                if length > FUNCTION_LINES_MAX and "(" in line + lines[number - 2]:
+                    yield number, f"a function of {length} lines, at most {FUNCTION_LINES_MAX}"
+                break
+
+
+def check_header(path, lines):
+    if len(lines) > HEADER_LINES_MAX:
+        yield 1, f"{len(lines)} lines, at most {HEADER_LINES_MAX}: split the header"
+    guard = guard_of(path)
+    opening = [f"#ifndef {guard}", f"#define {guard}"]
+    first = next((line for line in lines if line and line not in opening), "")
+    if not first.startswith("// "):
+        yield 1, "a header starts with a // paragraph that says why it exists"
+    for wanted in opening:
+        if wanted not in lines:
+            yield 1, f"no line '{wanted}'"
+    inner = path.removeprefix("include/replica/")
+    for number, line in enumerate(lines, 1):
+        code = without_comments(line)
+        for pattern, allowed, instead in BANNED:
+            if re.search(pattern, code) and not inner.startswith(allowed or ("?",)):
+                yield number, f"'{re.search(pattern, code).group().strip()}': {instead}"
+
+
+def check_test(path, lines):
+    for number, line in enumerate(lines, 1):
+        if re.search(SLEEP, without_comments(line)):
+            yield number, "a test waits for what it expects, it does not sleep"
+    if not path.startswith("test/unit/"):
+        return
+    # sqlite_database.cpp and sqlite_database_copy.cpp begin with <replica/sqlite/database.hpp>.
+    first = next((line for line in lines if line.startswith("#include")), "")
+    match = re.match(r"#include <replica/(.*)\.hpp>$", first)
+    own = match.group(1).replace("/", "_") if match else None
+    name = pathlib.PurePath(path).stem
+    if own is None or not (name == own or name.startswith(own + "_")):
+        yield 1, "the first include of a unit test is its own header"
+
+
+def check_listed(root, paths):
+    """Every source is in its list, so that no test or example is silently not built."""
+    for folder in ("test", "example", "bench"):
+        listed = set()
+        list_file = root / folder / "list.txt"
+        if list_file.exists():
+            for line in list_file.read_text().splitlines():
+                words = line.split("#")[0].split()
+                if words and words[0] in listed:
+                    yield f"{folder}/list.txt", 1, f"'{words[0]}' is listed twice"
+                listed.update(words[:1])
+        elsewhere = re.compile(r"test/(support|compile_fail|consumer|odr)/")
+        for path in paths:
+            if not path.startswith(folder + "/") or not path.endswith(".cpp"):
+                continue
+            if elsewhere.match(path):
+                continue
+            if path.removeprefix(folder + "/").removesuffix(".cpp") not in listed:
+                yield path, 1, f"not in {folder}/list.txt"
+
+
+def files(root):
+    for folder in FOLDERS:
+        for where, folders, names in os.walk(root / folder):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for name in names:
+                path = pathlib.Path(where, name).relative_to(root)
+                if path.suffix in TEXT:
+                    yield path.as_posix()
+    for path in root.iterdir():
+        if path.is_file() and path.suffix in TEXT - {""}:
+            yield path.name
+
+
+def check(root):
+    paths = sorted(files(root))
+    problems = list(check_listed(root, paths))
+    for path in paths:
+        text = (root / path).read_text(encoding="utf-8")
+        lines = text.split("\n")
+        if lines and lines[-1] == "":
+            lines.pop()
+        elif text:
+            problems.append((path, len(lines), "no newline at the end of the file"))
+        found = list(check_text(path, lines))
+        if path.endswith((".hpp", ".cpp")):
+            found += check_functions(lines)
+        if path.startswith("include/replica/"):
+            found += check_header(path, lines)
+        elif path.startswith("test/") and path.endswith(".cpp"):
+            found += check_test(path, lines)
+        problems += [(path, number, what) for number, what in found]
+    return problems
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2])
+    problems = check(root)
+    for path, number, what in problems:
+        print(f"{path}:{number}: {what}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

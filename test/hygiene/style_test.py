@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""style.py must find each kind of fault, and nothing in a faultless tree."""
+
+import pathlib
+import tempfile
+import unittest
+
+import style
+
+GOOD_HEADER = """\
+// Why it exists.
+#ifndef REPLICA_SQLITE_DATABASE_HPP
+#define REPLICA_SQLITE_DATABASE_HPP
+
+namespace replica {}
+
+#endif // REPLICA_SQLITE_DATABASE_HPP
+"""
+GOOD_TEST = "#include <replica/sqlite/database.hpp>\n"
+GOOD_LIST = "unit/sqlite_database sqlite\n"
+
+
+class Style(unittest.TestCase):
+    def problems(self, **changed):
+        """What style.py says about a good tree in which some files are replaced or added."""
+        tree = {
+            "include/replica/sqlite/database.hpp": GOOD_HEADER,
+            "test/unit/sqlite_database.cpp": GOOD_TEST,
+            "test/list.txt": GOOD_LIST,
+        }
+        tree.update(changed.get("tree", {}))
+        if "header" in changed:
+            tree["include/replica/sqlite/database.hpp"] = changed["header"]
+        if "body" in changed:
+            tree["include/replica/sqlite/database.hpp"] = GOOD_HEADER.replace(
+                "namespace replica {}", changed["body"])
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for path, text in tree.items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_text(text)
+            return [f"{path}:{number}: {what}" for path, number, what in style.check(root)]
+
+    def expect(self, part, **changed):
+        found = self.problems(**changed)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(part, found[0])
+
+    def test_a_good_tree_has_no_problems(self):
+        self.assertEqual(self.problems(), [])
+
+    def test_a_long_line(self):
+        self.expect("hpp:5: 101 columns", body="// " + "x" * 98)
+        self.assertEqual(self.problems(body="// " + "x" * 97), [])
+
+    def test_blanks_and_tabs(self):
+        self.expect("blanks at the end", body="int x; ")
+        self.expect("tab", body="\tint x;")
+
+    def test_no_newline_at_the_end(self):
+        self.expect("no newline", header=GOOD_HEADER.rstrip("\n"))
+
+    def test_leftover_words_in_any_kind_of_file(self):
+        for word in ("TO" "DO", "FIX" "ME", "XX" "X"):
+            self.expect("left over", body=f"// {word}: later")
+            self.expect("left over", tree={"README.md": f"{word}\n"})
+        self.assertEqual(self.problems(body='char name[] = "/tmp/X' 'XXXXX";'), [])
+
+    def test_a_header_that_grew(self):
+        long_header = GOOD_HEADER.replace("namespace replica {}", "int x;\n" * 394)
+        self.assertEqual(self.problems(header=long_header.replace("int x;\n", "", 1)), [])
+        self.expect("split the header", header=long_header)
+
+    def test_a_header_without_its_reason(self):
+        self.expect("why it exists", header=GOOD_HEADER.replace("// Why it exists.\n", ""))
+
+    def test_the_reason_may_stand_inside_the_guard(self):
+        inside = GOOD_HEADER.replace("// Why it exists.\n", "")
+        inside = inside.replace("namespace", "// Why it exists.\nnamespace")
+        self.assertEqual(self.problems(header=inside), [])
+
+    def test_a_guard_that_is_not_named_after_the_path(self):
+        found = self.problems(header=GOOD_HEADER.replace("SQLITE_DATABASE", "DATABASE"))
+        self.assertEqual(len(found), 2)
+        self.assertIn("no line '#ifndef REPLICA_SQLITE_DATABASE_HPP'", found[0])
+
+    def test_file_calls_outside_the_disk(self):
+        self.expect("file and process calls", body="int file = ::open(name, 0);")
+        self.expect("file calls", body="bool there = std::filesystem::exists(name);")
+        self.assertEqual(self.problems(body="int file = store.open(name);"), [])
+        self.assertEqual(self.problems(body="// ::open() is left to the disk"), [])
+        self.assertEqual(self.problems(body='char text[] = "::open(";'), [])
+        self.assertEqual(self.problems(body="std::filesystem::path name;"), [])
+
+    def test_file_calls_are_allowed_in_the_disk(self):
+        header = GOOD_HEADER.replace("SQLITE_DATABASE", "DISK_POSIX")
+        header = header.replace("namespace replica {}", "int file = ::open(name, 0);")
+        self.assertEqual(self.problems(tree={"include/replica/disk/posix.hpp": header}), [])
+
+    def test_time_outside_the_clock(self):
+        self.expect("time comes from the Clock", body="auto t = std::chrono::steady_clock::now();")
+        self.expect("time comes from the Clock", body="auto t = ::time(nullptr);")
+        self.expect("only the Clock sleeps", body="std::this_thread::sleep_for(1s);")
+        self.assertEqual(self.problems(body="using Time = std::chrono::system_clock;"), [])
+        self.assertEqual(self.problems(body="clock.sleep_for(1s);"), [])
+
+    def test_randomness_without_a_seed(self):
+        self.expect("seeded source", body="std::random_device{}();")
+
+    def test_macros_and_using_namespace(self):
+        self.expect("no macros", body="#define MAX 3")
+        self.expect("include guard", body="#pragma once")
+        self.expect("no using namespace", body="using namespace std;")
+        self.assertEqual(self.problems(body="using namespace std::chrono_literals;"), [])
+
+    def test_a_function_that_grew(self):
+        self.assertEqual(self.problems(body="void f() {\n" + "    g();\n" * 68 + "}"), [])
+        self.expect("hpp:5: a function of 71", body="void f() {\n" + "    g();\n" * 69 + "}")
+        self.assertEqual(self.problems(body="struct S {\n" + "    int x;\n" * 90 + "};"), [])
+
+    def test_a_unit_test_begins_with_its_own_header(self):
+        wrong = {"test/unit/sqlite_database.cpp": "#include <string>\n" + GOOD_TEST}
+        self.expect("its own header", tree=wrong)
+
+    def test_a_header_may_have_more_than_one_unit_test(self):
+        more = {"test/unit/sqlite_database_copy.cpp": GOOD_TEST,
+                "test/list.txt": GOOD_LIST + "unit/sqlite_database_copy\n"}
+        self.assertEqual(self.problems(tree=more), [])
+
+    def test_a_test_that_sleeps(self):
+        slow = {"test/unit/sqlite_database.cpp": GOOD_TEST + "std::this_thread::sleep_for(1s);\n"}
+        self.expect("does not sleep", tree=slow)
+
+    def test_a_source_that_no_list_names(self):
+        self.expect("not in test/list.txt", tree={"test/list.txt": "# unit/sqlite_database\n"})
+        self.expect("not in bench/list.txt", tree={"bench/usync.cpp": "int x;\n"})
+        self.expect("listed twice", tree={"test/list.txt": GOOD_LIST + GOOD_LIST})
+
+
+if __name__ == "__main__":
+    unittest.main()
