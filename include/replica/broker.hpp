@@ -23,8 +23,11 @@ namespace replica {
 /// was changed and the database must be opened again.
 ///
 /// Laws (test/laws/broker.hpp):
-/// - info() is one consistent snapshot: hash, count and max_row belong together (defect 9). Rows
-///   that wait in a .pending file are committed first.
+/// - info() is one consistent snapshot: hash, count and max_row belong together (defect 9).
+/// - commit_pending(lock) commits the rows that a server has left in `<file>.pending`; the caller
+///   holds the lock of the directory and hands it over as proof, since a second flock in the same
+///   process would wait for the first. An entry that cannot be read is set aside, not lost. No
+///   other call looks at that file. Returns whether anything was committed.
 /// - items_since(p, n) gives at most n rows with ROWID > p, in ascending order and without a gap.
 /// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
 ///   given the same rows in any order, some twice, end with equal rows (peers-and-frontier, I4).
@@ -42,26 +45,29 @@ namespace replica {
 ///   holds no lock that keeps writers out for more than a second.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
-concept Database =
-    std::movable<D> && std::derived_from<typename D::info_type, Info> &&
-    requires(D db, std::int64_t point, std::string_view text, Direction direction, Instant deadline,
-             const std::string& path, Timestamp time, const Timestamps& times,
-             std::span<const typename D::row_type> rows, std::span<const SyncPoint> points) {
-        { db.info() } -> std::same_as<typename D::info_type>;
-        { db.items_since(point, point) } -> std::same_as<std::vector<typename D::row_type>>;
-        { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
-        { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
-        { db.merge_items(rows, text) };
-        { db.merge_sync_points(points, direction) };
-        { db.merge_timestamps(times) };
-        { db.merge_metadata(text) };
-        { db.renew_id() };
-        { db.adopt(text) };
-        { db.reclaim(time, time) };
-        { db.exclusive(deadline) } -> std::movable;
-        { db.copy_to(path, deadline) };
-        { db.version() } -> std::same_as<std::uint64_t>;
-    };
+concept Database = std::movable<D> && std::derived_from<typename D::info_type, Info> &&
+                   requires(D db, std::int64_t point, std::string_view text, Direction direction,
+                            Instant deadline, const std::string& path, Timestamp time,
+                            const Timestamps& times, std::span<const typename D::row_type> rows,
+                            std::span<const SyncPoint> points, const typename D::lock_type& lock) {
+                       { db.info() } -> std::same_as<typename D::info_type>;
+                       {
+                           db.items_since(point, point)
+                       } -> std::same_as<std::vector<typename D::row_type>>;
+                       { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
+                       { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
+                       { db.merge_items(rows, text) };
+                       { db.merge_sync_points(points, direction) };
+                       { db.merge_timestamps(times) };
+                       { db.merge_metadata(text) };
+                       { db.renew_id() };
+                       { db.adopt(text) };
+                       { db.reclaim(time, time) };
+                       { db.exclusive(deadline) } -> std::movable;
+                       { db.copy_to(path, deadline) };
+                       { db.commit_pending(lock) } -> std::same_as<bool>;
+                       { db.version() } -> std::same_as<std::uint64_t>;
+                   };
 
 /// A store of databases.
 ///
@@ -79,7 +85,9 @@ concept Database =
 template <class B>
 concept Broker =
     Database<typename B::database_type> && Disk<typename B::disk_type> &&
-    Clock<typename B::clock_type> && requires(B broker, const std::string& path, Instant deadline) {
+    Clock<typename B::clock_type> &&
+    std::same_as<typename B::database_type::lock_type, typename B::disk_type::lock_type> &&
+    requires(B broker, const std::string& path, Instant deadline) {
         typename B::server_type;
         { B::server_type::name } -> std::convertible_to<std::string_view>;
         { B::server_type::datadir } -> std::convertible_to<std::string_view>;
