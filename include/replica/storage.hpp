@@ -1,0 +1,265 @@
+#ifndef REPLICA_STORAGE_HPP
+#define REPLICA_STORAGE_HPP
+
+// Everything that moves, installs or removes a database file, each order of operations once. The
+// rules behind all of them:
+//
+// - Locks: first the directory (flock on .lock), then SQLite; never the other way round, and never
+//   the network under either. A stock server appends to .pending under the same directory lock.
+// - A file is durable before its name is: write, fsync file, rename, fsync directory. A crash in
+//   between leaves the old state, and a file in tmp that the sweep takes after reclaim_age.
+// - A live database is touched only through its broker, by stat and by rename. It is replaced or
+//   removed only under the broker's exclusive lock, which also rules out a journal that could be
+//   replayed into the next file of that name (defect 7).
+// - What a decision to remove rests on is read again under those locks (defects 2 and 19).
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/random.hpp>
+#include <replica/settings.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica::storage {
+
+/// The directory of `path`.
+[[nodiscard]] inline std::string parent(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+/// The last component of `path`.
+[[nodiscard]] inline std::string base(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+/// A device's directory; what is not yet, or no longer, a database lies in its "tmp".
+[[nodiscard]] inline std::string device_path(const std::string& root, const std::string& device) {
+    return root + '/' + device;
+}
+
+/// Waits for the lock of a directory, which is made if it is not there. Throws Error::locked after
+/// the deadline. Polls each 10 ms, as stock servers do: flock has no queue and no timeout.
+template <Disk D, Clock C>
+[[nodiscard]] typename D::lock_type lock_directory(D& disk, C& clock, const std::string& directory,
+                                                   Instant deadline) {
+    for (;;) {
+        if (auto lock = disk.try_lock(directory)) {
+            return std::move(*lock);
+        }
+        if (clock.monotonic() >= deadline) {
+            throw Failure(Error::locked, directory + ": locked by another process");
+        }
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10), std::stop_token());
+    }
+}
+
+/// The database in a hash directory: the plain name, or of those with an epoch the newest (defect
+/// 31). Nothing if there is none.
+template <Disk D>
+[[nodiscard]] std::optional<std::string> find_database(D& disk, const std::string& directory) {
+    const std::string hash = base(directory);
+    std::string newest;
+    std::string epoch;
+    for (const Entry& entry : disk.list(directory)) {
+        const auto name = DatabaseName::parse(entry.name);
+        if (name && name->hash == hash && !entry.directory &&
+            (newest.empty() || name->epoch > epoch)) {
+            newest = entry.name;
+            epoch = name->epoch;
+        }
+    }
+    return newest.empty() ? std::nullopt : std::optional(directory + '/' + newest);
+}
+
+/// Whether rows wait in `<path>.pending`.
+template <Disk D>
+[[nodiscard]] bool has_pending(D& disk, const std::string& path) {
+    const auto status = disk.stat(path + ".pending");
+    return status && status->size > 0;
+}
+
+/// Commits what waits in `<path>.pending`. Takes the directory lock only if there is something.
+template <Broker B>
+void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
+                   Instant deadline) {
+    if (has_pending(broker.disk(), path)) {
+        const auto lock = lock_directory(broker.disk(), broker.clock(), parent(path), deadline);
+        database.commit_pending(lock);
+    }
+}
+
+/// Makes a directory and its entry in each parent below `device` durable.
+template <Disk D>
+void make_durable_directories(D& disk, const std::string& device, const std::string& directory) {
+    disk.make_directories(directory);
+    for (std::string at = parent(directory); at.size() >= device.size(); at = parent(at)) {
+        disk.sync(at);
+    }
+}
+
+/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (seed: quarantine_db), or to
+/// that name with a random part if something is there. Under the directory lock, and only if the
+/// database still cannot be opened: a swap of the file may have looked like damage (defect 47).
+/// Returns the new place, or nothing if it turned out well.
+template <Broker B>
+[[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
+                                                    const std::string& device, Random& random,
+                                                    Instant deadline) {
+    auto& disk = broker.disk();
+    const std::string directory = parent(path);
+    const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
+    try {
+        auto database = broker.open(path, deadline);
+        (void)database.info();
+        return std::nullopt;
+    } catch (const Failure& failure) {
+        if (failure.code() != Condition::quarantine) {
+            throw;
+        }
+    }
+    const std::string shelf = device + "/quarantined/" + std::string(B::server_type::name) + 's';
+    make_durable_directories(disk, device, shelf);
+    std::string target = shelf + '/' + base(directory);
+    while (!disk.rename_new(directory, target)) {
+        target = shelf + '/' + base(directory) + '-' + random.name();
+    }
+    disk.sync(shelf);
+    disk.sync(parent(directory));
+    return target;
+}
+
+/// Removes a database and its directory if `keep(info)` finds no reason against it. Returns the
+/// reason why it stays, empty when it is gone.
+///
+/// Order: lock the directory; commit pending rows; take the exclusive lock; read the info and ask
+/// `keep`; rename the whole directory to tmp, which takes it out of the tree in one step; fsync
+/// both directories; let go; delete what is in tmp; remove empty parents. A server that waited for
+/// the directory lock finds its path gone and answers with an error instead of an acknowledgement.
+template <Broker B, class Keep>
+[[nodiscard]] std::string remove(B& broker, const std::string& path, const std::string& device,
+                                 Random& random, Instant deadline, Keep keep) {
+    auto& disk = broker.disk();
+    const std::string directory = parent(path);
+    const std::string grave = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
+    {
+        const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
+        if (find_database(disk, directory) != path) {
+            return "another database has appeared beside it";
+        }
+        auto database = broker.open(path, deadline);
+        if (has_pending(disk, path)) {
+            database.commit_pending(lock);
+        }
+        const auto exclusive = database.exclusive(deadline);
+        if (std::string reason = keep(database.info()); !reason.empty()) {
+            return reason;
+        }
+        if (has_pending(disk, path)) {
+            return "rows wait in its .pending file";
+        }
+        make_durable_directories(disk, device, parent(grave));
+        disk.rename(directory, grave);
+        disk.sync(parent(directory));
+        disk.sync(parent(grave));
+    }
+    disk.remove_tree(grave);
+    const std::string suffix = parent(directory);
+    if (disk.remove_empty(suffix)) {
+        disk.remove_empty(parent(suffix));
+    }
+    return {};
+}
+
+/// Takes an upload out of everybody's reach: `<tmp>/<name>` gets a name that no sender knows, so
+/// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there.
+template <Disk D>
+[[nodiscard]] std::optional<std::string> claim(D& disk, const std::string& tmp,
+                                               const std::string& name, Random& random) {
+    std::string claimed = tmp + '/' + name + '.' + random.name() + ".claimed";
+    if (!disk.stat(tmp + '/' + name)) {
+        return std::nullopt;
+    }
+    disk.rename(tmp + '/' + name, claimed);
+    return claimed;
+}
+
+/// Puts a checked and closed file into place where no database is yet. Returns false, and leaves
+/// the file where it is, when one has come meanwhile (defect 8). The file must be private: nobody
+/// else knows its name, so that fsync may open and close it.
+///
+/// Order: fsync file; make the directory durable; lock it; look once more; rename without
+/// replacing; fsync directory.
+template <Broker B>
+[[nodiscard]] bool install(B& broker, const std::string& file, const std::string& path,
+                           const std::string& device, Instant deadline) {
+    auto& disk = broker.disk();
+    disk.sync(file);
+    make_durable_directories(disk, device, parent(path));
+    const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
+    if (find_database(disk, parent(path)) || !disk.rename_new(file, path)) {
+        return false;
+    }
+    disk.sync(parent(path));
+    return true;
+}
+
+/// Replaces the database at `path` by `file`, after `catch_up(existing)` has copied over what the
+/// file does not have yet. Other writers are kept out from before the last look at the existing
+/// database until the new one has its name (defect 5).
+///
+/// Order: lock the directory; commit pending rows; take the exclusive lock; catch up (which closes
+/// the file); fsync file; rename over; fsync directory; let go.
+template <Broker B, class CatchUp>
+void replace(B& broker, const std::string& file, const std::string& path, Instant deadline,
+             CatchUp catch_up) {
+    auto& disk = broker.disk();
+    const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
+    auto existing = broker.open(path, deadline);
+    if (has_pending(disk, path)) {
+        existing.commit_pending(lock);
+    }
+    const auto exclusive = existing.exclusive(deadline);
+    catch_up(existing);
+    disk.sync(file);
+    disk.rename(file, path);
+    disk.sync(parent(path));
+}
+
+/// Clears `tmp` of what has not been touched for `age`: uploads of senders that went away, files of
+/// a process that was killed (seed: unlink_older_than). Never throws for a single entry. Returns
+/// how many went.
+template <Disk D, Clock C>
+std::size_t sweep(D& disk, C& clock, const std::string& tmp, Seconds age) {
+    if (!disk.stat(tmp)) {
+        return 0;
+    }
+    const Timestamp limit = clock.now().plus(-age);
+    std::size_t count = 0;
+    for (const Entry& entry : disk.list(tmp)) {
+        const std::string path = tmp + '/' + entry.name;
+        try {
+            const auto status = disk.stat(path);
+            const bool old = status && status->modified_ns / 10'000 < limit.ticks;
+            const bool gone = old && (status->directory ? entry.name.ends_with(".removed") &&
+                                                              disk.remove_tree(path)
+                                                        : disk.remove(path));
+            count += gone ? 1 : 0;
+        } catch (const Failure&) {
+            continue; // The next pass tries again; a sweep must not stand in a pass's way.
+        }
+    }
+    return count;
+}
+
+} // namespace replica::storage
+
+#endif // REPLICA_STORAGE_HPP
