@@ -1,0 +1,344 @@
+#ifndef REPLICA_SIM_DISK_HPP
+#define REPLICA_SIM_DISK_HPP
+
+// The file system of one simulated node: it fills up, loses mounts, fails at any call and crashes
+// between any two, and what was not synced is gone then. Everything is kept in order, so that the
+// same test makes the same calls every time.
+
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sim/faults.hpp>
+#include <replica/sim/node.hpp>
+#include <replica/sim/tree.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// Keeps the lock of one directory, or of one simulated database.
+class SimLock {
+public:
+    explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {}
+    SimLock(SimLock&&) noexcept = default;
+    SimLock& operator=(SimLock&&) noexcept = default;
+    SimLock(const SimLock&) = delete;
+    SimLock& operator=(const SimLock&) = delete;
+    ~SimLock() = default;
+
+    /// Locks a node, if nobody has it locked. The disk's mutex is held.
+    [[nodiscard]] static std::optional<SimLock> take(SimNode& node) {
+        if (!node.lock.expired()) {
+            return std::nullopt;
+        }
+        auto token = std::make_shared<char>('\0');
+        node.lock = token;
+        return SimLock(std::move(token));
+    }
+
+    /// Whether this is the lock that the node has.
+    [[nodiscard]] bool holds(const SimNode& node) const { return node.lock.lock() == token_; }
+
+private:
+    std::shared_ptr<void> token_;
+};
+
+/// A model of Disk in memory. Copies share one file system. Thread safety: any thread.
+class SimDisk {
+public:
+    using lock_type = SimLock;
+    using Hook = std::function<void(SimCall, const std::string&)>;
+
+    static constexpr std::uint64_t unlimited = SimTree::unlimited;
+
+    explicit SimDisk(SimClock clock = SimClock()) : state_(std::make_shared<State>(clock)) {}
+
+    // The Disk concept. Every call is a point at which a fault may be injected.
+
+    /// Names come in falling order: a caller that needs another one has to sort.
+    [[nodiscard]] std::vector<Entry> list(const std::string& path) const {
+        const auto guard = enter(SimCall::list, path);
+        const SimNode::Pointer node = state_->tree.existing(path);
+        if (!node->directory) {
+            SimTree::fail(Error::missing, path, "not a directory");
+        }
+        std::vector<Entry> entries;
+        for (const auto& [name, child] : node->entries) {
+            entries.push_back({name, child->directory});
+        }
+        std::ranges::reverse(entries);
+        return entries;
+    }
+
+    [[nodiscard]] std::optional<FileStatus> stat(const std::string& path) const {
+        const auto guard = enter(SimCall::stat, path);
+        const SimNode::Pointer node = state_->tree.find(path);
+        return node ? std::optional(status(*node)) : std::nullopt;
+    }
+
+    [[nodiscard]] bool is_mount(const std::string& path) const {
+        const auto guard = enter(SimCall::is_mount, path);
+        return state_->tree.is_mount(path);
+    }
+
+    [[nodiscard]] Space space(const std::string& path) const {
+        const auto guard = enter(SimCall::space, path);
+        const auto [total, used] = state_->tree.usage(*state_->tree.existing(path));
+        return {total, used < total ? total - used : 0};
+    }
+
+    /// At most `bytes` from the beginning of a file.
+    [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
+        const auto guard = enter(SimCall::read, path);
+        return state_->tree.existing_file(path)->content.bytes.substr(0, bytes);
+    }
+
+    void make_directories(const std::string& path) const {
+        const auto guard = enter(SimCall::make_directories, path);
+        state_->tree.directories(path);
+    }
+
+    void rename(const std::string& from, const std::string& to) const {
+        const auto guard = enter(SimCall::rename, from);
+        state_->tree.move(from, to);
+    }
+
+    [[nodiscard]] bool rename_new(const std::string& from, const std::string& to) const {
+        const auto guard = enter(SimCall::rename_new, from);
+        if (state_->tree.existing(from) && state_->tree.find(to)) {
+            return false;
+        }
+        state_->tree.move(from, to);
+        return true;
+    }
+
+    bool remove(const std::string& path) const {
+        const auto guard = enter(SimCall::remove, path);
+        const SimNode::Pointer node = state_->tree.find(path);
+        if (node && node->directory) {
+            SimTree::fail(Error::io, path, "is a directory");
+        }
+        return state_->tree.erase(path);
+    }
+
+    bool remove_empty(const std::string& path) const {
+        const auto guard = enter(SimCall::remove_empty, path);
+        const SimNode::Pointer node = state_->tree.find(path);
+        if (node && !node->directory) {
+            SimTree::fail(Error::io, path, "not a directory");
+        }
+        return node && node->entries.empty() && state_->tree.erase(path);
+    }
+
+    bool remove_tree(const std::string& path) const {
+        const auto guard = enter(SimCall::remove_tree, path);
+        return state_->tree.erase(path);
+    }
+
+    void sync(const std::string& path) const {
+        const auto guard = enter(SimCall::sync, path);
+        SimNode::sync(state_->tree.existing(path));
+    }
+
+    /// The lock is on the file `.lock` in the directory, as with PosixDisk.
+    [[nodiscard]] std::optional<SimLock> try_lock(const std::string& directory) const {
+        const auto guard = enter(SimCall::try_lock, directory);
+        return SimLock::take(*state_->tree.file(directory + "/.lock"));
+    }
+
+    // Files of tests and of simulated transfers.
+
+    /// Makes or replaces a file's content; its inode stays. Parents are made. Not durable before
+    /// sync(). Error::no_space if the mount has a limit.
+    void write(const std::string& path, SimContent content) const {
+        const auto guard = enter(SimCall::write, path);
+        state_->tree.fill(*state_->tree.file(path), path, std::move(content));
+    }
+
+    void write(const std::string& path, std::string bytes) const {
+        write(path, SimContent::of(std::move(bytes)));
+    }
+
+    /// What is in a file; nothing if there is none. No fault point: for tests and for a transfer,
+    /// which reads as another process.
+    [[nodiscard]] std::optional<SimContent> content(const std::string& path) const {
+        const std::scoped_lock guard(state_->mutex);
+        const SimNode::Pointer node = state_->tree.find(path);
+        return node && !node->directory ? std::optional(node->content) : std::nullopt;
+    }
+
+    /// Every path below "/" with its bytes; directories end in '/' and have none. Equal for two
+    /// disks if and only if names and raw contents are.
+    [[nodiscard]] std::map<std::string, std::string> dump() const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->tree.dump();
+    }
+
+    // What happens to a disk.
+
+    /// The machine loses power: all that was not synced is gone, and so are locks. Faults end.
+    void crash() const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.clear();
+        state_->tree.crash();
+    }
+
+    /// Everything as it stands is durable: the state that a test begins with.
+    void settle() const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->tree.settle();
+    }
+
+    /// Mounts a file system of `total` bytes at `path`; one that was unmounted comes back with its
+    /// content and the new size.
+    void mount(const std::string& path, std::uint64_t total = unlimited) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->tree.mount(path, total);
+    }
+
+    /// Leaves an empty directory at `path`, on the file system around it.
+    void unmount(const std::string& path) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->tree.unmount(path);
+    }
+
+    // Faults, see SimFaults.
+
+    void fail_next(SimCall call, const std::string& part, Error error, int times = 1) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.fail(call, part, error, times);
+    }
+
+    /// The n-th call from now fails. Loop n from 1 until fault_pending() stays true.
+    void fail_at(std::uint64_t n, Error error = Error::io) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.fail_at(n, error, false);
+    }
+
+    /// The n-th call from now and all after it fail until crash(): power goes at that call.
+    void halt_at(std::uint64_t n) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.fail_at(n, Error::io, true);
+    }
+
+    [[nodiscard]] bool fault_pending() const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->faults.pending();
+    }
+
+    void clear_faults() const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.clear();
+    }
+
+    /// Calls so far, failed ones included.
+    [[nodiscard]] std::uint64_t calls() const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->faults.calls();
+    }
+
+    /// Calls `hook` before each call, with no lock held: a test may do something in the middle of
+    /// an operation there, a scheduler may run somebody else. Calls made by the hook call it again.
+    void on_call(Hook hook) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->hook = hook ? std::make_shared<const Hook>(std::move(hook)) : nullptr;
+    }
+
+private:
+    friend class SimFile;
+
+    struct State {
+        explicit State(const SimClock& clock) : tree(clock) {}
+
+        std::mutex mutex;
+        SimTree tree;
+        SimFaults faults;
+        std::shared_ptr<const Hook> hook;
+    };
+
+    /// Runs the hook, then the fault rules; the value returned holds the disk's mutex.
+    [[nodiscard]] std::unique_lock<std::mutex> enter(SimCall call, const std::string& path) const {
+        std::unique_lock guard(state_->mutex);
+        if (const auto hook = state_->hook) {
+            guard.unlock();
+            (*hook)(call, path);
+            guard.lock();
+        }
+        state_->faults.check(call, path);
+        return guard;
+    }
+
+    [[nodiscard]] static FileStatus status(const SimNode& node) {
+        return {node.device, node.inode, node.content.size, node.modified_ns, node.directory};
+    }
+
+    std::shared_ptr<State> state_;
+};
+
+static_assert(Disk<SimDisk>);
+
+/// A file kept open by a simulated database: it stays the same inode whatever happens to its name,
+/// as a descriptor does. Every call throws Error::moved if the path names another file by now.
+class SimFile {
+public:
+    /// Error::missing if there is no such file.
+    SimFile(SimDisk disk, std::string path) : disk_(std::move(disk)), path_(std::move(path)) {
+        const auto guard = disk_.enter(SimCall::open, path_);
+        node_ = disk_.state_->tree.existing_file(path_);
+    }
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    /// The content, under a shared lock; nothing while somebody else than `own` has it locked.
+    [[nodiscard]] std::optional<SimContent> content(const SimLock* own) const {
+        const auto guard = enter(SimCall::query);
+        return blocked(own) ? std::nullopt : std::optional(node_->content);
+    }
+
+    /// Replaces the content in one durable step; false while somebody else has it locked.
+    [[nodiscard]] bool commit(SimContent content, const SimLock* own) const {
+        const auto guard = enter(SimCall::commit);
+        if (blocked(own)) {
+            return false;
+        }
+        disk_.state_->tree.fill(*node_, path_, std::move(content));
+        node_->durable_content = node_->content;
+        return true;
+    }
+
+    /// Nothing while somebody has it.
+    [[nodiscard]] std::optional<SimLock> try_lock() const {
+        const auto guard = enter(SimCall::query);
+        return SimLock::take(*node_);
+    }
+
+private:
+    [[nodiscard]] std::unique_lock<std::mutex> enter(SimCall call) const {
+        auto guard = disk_.enter(call, path_);
+        if (disk_.state_->tree.find(path_) != node_) {
+            throw Failure(Error::moved, path_ + ": replaced or removed meanwhile");
+        }
+        return guard;
+    }
+
+    [[nodiscard]] bool blocked(const SimLock* own) const {
+        return !node_->lock.expired() && (own == nullptr || !own->holds(*node_));
+    }
+
+    SimDisk disk_;
+    std::string path_;
+    SimNode::Pointer node_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SIM_DISK_HPP

@@ -1,0 +1,276 @@
+#ifndef REPLICA_SIM_TREE_HPP
+#define REPLICA_SIM_TREE_HPP
+
+// The file system under a simulated disk: paths, inodes, mounts and room, with the errors that a
+// kernel would give. No faults, no locks between threads: those are the disk's.
+
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sim/node.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica {
+
+/// Directories and files of one node. Thread safety: none.
+class SimTree {
+public:
+    using Pointer = SimNode::Pointer;
+
+    static constexpr std::uint64_t unlimited = std::uint64_t{1} << 50;
+
+    explicit SimTree(SimClock clock) : clock_(std::move(clock)), root_(make({}, true)) {
+        root_->device = 1;
+    }
+
+    [[noreturn]] static void fail(Error error, const std::string& path, const char* why) {
+        throw Failure(error, path + ": " + why);
+    }
+
+    /// Nothing if it is not there.
+    [[nodiscard]] Pointer find(std::string_view path) const {
+        Pointer node = root_;
+        for_each_name(path, [&node](std::string_view name) {
+            const auto next = node->entries.find(name);
+            node = next == node->entries.end() ? nullptr : next->second;
+            return node != nullptr;
+        });
+        return node;
+    }
+
+    [[nodiscard]] Pointer existing(const std::string& path) const {
+        Pointer node = find(path);
+        if (!node) {
+            fail(Error::missing, path, "does not exist");
+        }
+        return node;
+    }
+
+    [[nodiscard]] Pointer existing_file(const std::string& path) const {
+        Pointer node = existing(path);
+        if (node->directory) {
+            fail(Error::io, path, "is a directory");
+        }
+        return node;
+    }
+
+    /// The directory, made with its parents where they are not there.
+    Pointer directories(const std::string& path) {
+        Pointer node = root_;
+        for_each_name(path, [&](std::string_view name) {
+            Pointer& next = node->entries[std::string(name)];
+            if (!next) {
+                next = make(*node, true);
+                touch(*node);
+            }
+            if (!next->directory) {
+                fail(Error::io, path, "a file is in the way");
+            }
+            node = Pointer(next); // a copy first: `next` lives in what `node` keeps alive
+            return true;
+        });
+        return node;
+    }
+
+    /// The file, made with its parents where it is not there.
+    Pointer file(const std::string& path) {
+        const auto [parent, name] = split(path);
+        const Pointer directory = directories(parent);
+        Pointer& node = directory->entries[std::string(name)];
+        if (!node) {
+            node = make(*directory, false);
+            touch(*directory);
+        }
+        if (node->directory) {
+            fail(Error::io, path, "is a directory");
+        }
+        return node;
+    }
+
+    void move(const std::string& from, const std::string& to) {
+        const Pointer node = existing(from);
+        const auto [from_parent, from_name] = split(from);
+        const auto [to_parent, to_name] = split(to);
+        const Pointer source = existing(from_parent);
+        const Pointer target = find(to_parent);
+        const Pointer old = find(to);
+        if (!target) {
+            fail(Error::missing, to, "no such directory");
+        }
+        if (!target->directory || to.starts_with(from + '/') || source->device != target->device ||
+            node->device != source->device) {
+            fail(Error::io, from, "cannot be renamed there");
+        }
+        if (old == node) {
+            return;
+        }
+        if (old && old->directory != node->directory) {
+            fail(Error::io, to, "a file or directory is in the way");
+        }
+        if (old && !old->entries.empty()) {
+            fail(Error::exists, to, "a directory with entries is in the way");
+        }
+        source->entries.erase(source->entries.find(from_name));
+        target->entries[std::string(to_name)] = node;
+        touch(*source);
+        touch(*target);
+    }
+
+    /// False if it is not there. A directory goes with everything in it.
+    bool erase(const std::string& path) {
+        if (!find(path)) {
+            return false;
+        }
+        const auto [parent, name] = split(path);
+        const Pointer directory = existing(parent);
+        directory->entries.erase(directory->entries.find(name));
+        touch(*directory);
+        return true;
+    }
+
+    /// Replaces a file's content, if there is room.
+    void fill(SimNode& node, const std::string& path, SimContent content) {
+        const auto [total, used] = usage(node);
+        const auto growth = content.size - node.content.size;
+        if (growth > 0 && used + static_cast<std::uint64_t>(growth) > total) {
+            fail(Error::no_space, path, "no space left");
+        }
+        node.content = std::move(content);
+        touch(node);
+    }
+
+    /// Size of the file system that a node is on, and what is used of it. Counting is left out
+    /// where there is no limit: it walks the whole tree.
+    [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> usage(const SimNode& node) const {
+        for (const auto& [path, mount] : mounts_) {
+            if (mount.root->device == node.device) {
+                return {mount.total, mount.total == unlimited ? 0 : mount.root->used()};
+            }
+        }
+        return {unlimited, 0};
+    }
+
+    [[nodiscard]] bool is_mount(const std::string& path) const {
+        const auto found = mounts_.find(path);
+        return path == "/" || (found != mounts_.end() && found->second.mounted);
+    }
+
+    void mount(const std::string& path, std::uint64_t total) {
+        const auto [parent, name] = split(path);
+        const Pointer directory = directories(parent);
+        Mount& mount = mounts_[path];
+        if (!mount.root) {
+            mount.root = make(*directory, true);
+            mount.root->device = mounts_.size() + 1;
+        }
+        mount.total = total;
+        mount.mounted = true;
+        place(*directory, name, mount.root);
+    }
+
+    void unmount(const std::string& path) {
+        const auto [parent, name] = split(path);
+        const Pointer directory = existing(parent);
+        const auto found = mounts_.find(path);
+        if (found == mounts_.end()) {
+            fail(Error::missing, path, "not a mount point");
+        }
+        found->second.mounted = false;
+        place(*directory, name, make(*directory, true));
+    }
+
+    void crash() {
+        SimNode::crash(root_);
+        for (auto& [path, mount] : mounts_) {
+            SimNode::crash(mount.root);
+        }
+    }
+
+    void settle() { SimNode::settle(root_); }
+
+    /// Every path below "/" with its bytes; directories end in '/' and have none.
+    [[nodiscard]] std::map<std::string, std::string> dump() const {
+        std::map<std::string, std::string> tree;
+        dump(*root_, "/", tree);
+        return tree;
+    }
+
+private:
+    struct Mount {
+        Pointer root;
+        std::uint64_t total = unlimited;
+        bool mounted = false;
+    };
+
+    /// "/a/b" is {"/a", "b"}.
+    static std::pair<std::string, std::string_view> split(const std::string& path) {
+        const std::size_t slash = path.rfind('/');
+        if (slash == std::string::npos || slash + 1 == path.size()) {
+            fail(Error::io, path, "not an absolute path of a file");
+        }
+        return {path.substr(0, slash), std::string_view(path).substr(slash + 1)};
+    }
+
+    /// Calls `step(name)` for each component; stops when it gives false.
+    template <std::predicate<std::string_view> Step>
+    static void for_each_name(std::string_view path, Step step) {
+        while (!path.empty()) {
+            const std::size_t end = std::min(path.find('/'), path.size());
+            const std::string_view name = path.substr(0, end);
+            path.remove_prefix(std::min(end + 1, path.size()));
+            if (!name.empty() && !step(name)) {
+                return;
+            }
+        }
+    }
+
+    [[nodiscard]] Pointer make(const SimNode& parent, bool directory) {
+        auto node = std::make_shared<SimNode>();
+        node->inode = ++last_inode_;
+        node->device = parent.device;
+        node->directory = directory;
+        touch(*node);
+        return node;
+    }
+
+    /// Strictly rising, so that two writes at one moment of the clock can be told apart.
+    void touch(SimNode& node) {
+        const std::int64_t now = clock_.now().ticks * 10'000;
+        last_modified_ns_ = std::max(now, last_modified_ns_ + 1);
+        node.modified_ns = last_modified_ns_;
+    }
+
+    static void place(SimNode& parent, std::string_view name, const Pointer& node) {
+        parent.entries[std::string(name)] = node;
+        parent.durable_entries[std::string(name)] = node;
+    }
+
+    static void dump(const SimNode& node, const std::string& path,
+                     std::map<std::string, std::string>& tree) {
+        for (const auto& [name, child] : node.entries) {
+            if (child->directory) {
+                tree[path + name + '/'];
+                dump(*child, path + name + '/', tree);
+            } else {
+                tree[path + name] = child->content.bytes;
+            }
+        }
+    }
+
+    SimClock clock_;
+    std::uint64_t last_inode_ = 1;
+    std::int64_t last_modified_ns_ = 0;
+    Pointer root_;
+    std::map<std::string, Mount, std::less<>> mounts_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SIM_TREE_HPP
