@@ -38,12 +38,12 @@ concept OptionValue =
 /// seconds). `zero` is a word that may stand for 0 ("auto", "off"); empty where there is none.
 template <OptionValue T>
 struct Option {
-    T Settings::*member;
-    std::string_view name;
-    std::string_view unit;
-    double minimum;
-    double maximum;
-    std::string_view reason;
+    T Settings::*member = nullptr;
+    std::string_view name{};
+    std::string_view unit{};
+    double minimum = 0;
+    double maximum = 0;
+    std::string_view reason{};
     Origin origin = Origin::swift;
     std::string_view zero{};
 };

@@ -1,0 +1,202 @@
+// From a command line to a running daemon and back to an exit code: everything around a replicator
+// that is the same for accounts and containers. A program is this and a body that wires policies.
+#ifndef REPLICA_DAEMON_DAEMON_HPP
+#define REPLICA_DAEMON_DAEMON_HPP
+
+#include <replica/daemon/arguments.hpp>
+#include <replica/daemon/config.hpp>
+#include <replica/daemon/log.hpp>
+#include <replica/daemon/process.hpp>
+#include <replica/daemon/settings_file.hpp>
+#include <replica/daemon/statsd.hpp>
+#include <replica/daemon/swift_conf.hpp>
+#include <replica/settings.hpp>
+
+#include <unistd.h>
+
+#include <concepts>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <variant>
+
+namespace replica::daemon {
+
+/// Which daemon this is.
+struct Program {
+    std::string_view server_type; // "container" or "account"
+    int default_port;             // of the stock server: 6201 or 6202
+};
+
+/// What a body gets. It should return soon after `stop` is asked for; the process does not wait.
+struct Context {
+    Arguments arguments;
+    Settings settings; // complete: port, seed and swift.conf are filled in
+    Log log;
+    Statsd& statsd;
+    std::stop_token stop;
+};
+
+/// The part of a program that is its own: runs passes until told to stop, gives the exit code.
+/// Throwing is logged and exits with 1.
+template <class B>
+concept Body = std::invocable<B&, Context&> && requires(B& body, Context& context) {
+    { body(context) } -> std::same_as<int>;
+};
+
+namespace detail {
+
+[[nodiscard]] inline LoadedSettings load_everything(const Arguments& arguments,
+                                                    const Program& program) {
+    auto loaded = load_settings(Config::read(arguments.config),
+                                std::string{program.server_type} + "-replicator");
+    auto& settings = loaded.settings;
+    apply(read_swift_conf(std::filesystem::path{settings.swift_dir} / "swift.conf"), settings);
+    if (settings.bind_port == 0) {
+        settings.bind_port = program.default_port;
+    }
+    while (settings.seed == 0) {
+        settings.seed = std::random_device{}();
+    }
+    return loaded;
+}
+
+// One loop per machine, kind and bound address. Without a recon directory there is nowhere to put
+// the lock; such a daemon runs unprotected, as every stock one does.
+[[nodiscard]] inline std::optional<Exclusion>
+exclude_others(const Program& program, const Settings& settings, const Log& log) {
+    const auto path = settings.recon_cache_path + "/" + std::string{program.server_type} +
+                      "-replicator-" + settings.bind_ip + "-" + std::to_string(settings.bind_port) +
+                      ".lock";
+    try {
+        auto lock = Exclusion::take(path);
+        if (!lock) {
+            throw std::runtime_error(path + " is locked: another " +
+                                     std::string{program.server_type} + " replicator runs here");
+        }
+        return lock;
+    } catch (const ConfigError& error) {
+        log(Level::warning, "Running without a lock against a second daemon: {}", error.what());
+        return std::nullopt;
+    }
+}
+
+// Runs the body on its own thread and this one on signals. After a signal the body gets a second to
+// return; a worker that hangs on a dead disk would never, so the process then ends around it.
+template <Body B>
+[[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop, B& body) {
+    const Signals signals;
+    notify_systemd();
+    int code = 1;
+    std::thread worker{[&] {
+        try {
+            code = body(context);
+        } catch (const std::exception& error) {
+            context.log(Level::critical, "UNCAUGHT EXCEPTION: {}", error.what());
+        }
+        Signals::finish();
+    }};
+    const int event = signals.wait(-1);
+    if (event == Signals::done) {
+        worker.join();
+        return code;
+    }
+    if (event == SIGINT) {
+        context.log(Level::notice, "User quit");
+    } else {
+        context.log(Level::notice, "{} received ({})", event == SIGTERM ? "SIGTERM" : "SIGHUP",
+                    ::getpid());
+    }
+    stop.request_stop();
+    end_children(); // the signal comes back to us as an event of its own
+    int next = SIGTERM;
+    while (next > Signals::done) {
+        next = signals.wait(1000);
+    }
+    end_children(); // what was started in between
+    if (next == Signals::done) {
+        worker.join();
+        return 0;
+    }
+    context.log(Level::notice, "Exited {}", ::getpid());
+    std::_Exit(0);
+}
+
+} // namespace detail
+
+namespace detail {
+
+// What is left once the settings are known and there is a log.
+template <Body B>
+[[nodiscard]] int run_configured(Arguments& arguments, const Settings& settings,
+                                 const Program& program, const Log& log, B& body) {
+    if (!arguments.once && !(arguments.devices.empty() && arguments.partitions.empty())) {
+        log(Level::warning, "--devices and --partitions are ignored without --once");
+        arguments.devices.clear();
+        arguments.partitions.clear();
+    }
+    for (const auto& problem : set_priorities(settings)) {
+        log(Level::error, "{}", problem);
+    }
+    std::stop_source stop;
+    Statsd statsd{settings};
+    Context context{arguments, settings, log, statsd, stop.get_token()};
+    if (!arguments.explain.empty()) {
+        drop_privileges(settings.user);
+        return body(context);
+    }
+    log(Level::notice, "Starting {}", ::getpid());
+    drop_privileges(settings.user);
+    settle();
+    std::optional<Exclusion> lock;
+    if (!arguments.once) {
+        lock = exclude_others(program, settings, log);
+    }
+    release_streams(arguments.verbose || (arguments.once && ::isatty(STDERR_FILENO) == 1));
+    const int code = run_until_signalled(context, stop, body);
+    log(Level::notice, "Exited {}", ::getpid());
+    return code;
+}
+
+} // namespace detail
+
+/// main() of a daemon. Returns the exit code: 0; 1 for what cannot be started, told on stderr (and
+/// in the log, once there is one); 2 for a command line that cannot be read.
+template <Body B>
+[[nodiscard]] int run_daemon(int argc, const char* const* argv, const Program& program, B body) {
+    occupy_standard_descriptors();
+    const auto parsed = parse_arguments(argc, argv, program.server_type);
+    if (const auto* const exit = std::get_if<Exit>(&parsed)) {
+        (exit->code == 0 ? std::cout : std::cerr) << exit->text << std::flush;
+        return exit->code;
+    }
+    auto arguments = std::get<Arguments>(parsed);
+    std::optional<Log> log;
+    try {
+        const auto [settings, warnings] = detail::load_everything(arguments, program);
+        arguments.once |= !settings.daemonize;
+        log.emplace(settings, arguments.verbose);
+        for (const auto& warning : warnings) {
+            (*log)(Level::warning, "{}", warning);
+        }
+        return detail::run_configured(arguments, settings, program, *log, body);
+    } catch (const std::exception& error) {
+        if (log) {
+            (*log)(Level::critical, "{}", error.what());
+        }
+        std::cerr << error.what() << std::endl;
+        return 1;
+    }
+}
+
+} // namespace replica::daemon
+
+#endif

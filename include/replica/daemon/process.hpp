@@ -1,0 +1,253 @@
+// What a process must do to be a daemon that swift-init, systemd and a shell can all start and
+// stop: become the right user, lead its own session, let go of the terminal, and turn signals into
+// something a thread can wait for. Behaviour: drop_privileges, clean_up_daemon_hygiene,
+// capture_stdio, modify_priority and systemd_notify of Swift 2.30.1.
+#ifndef REPLICA_DAEMON_PROCESS_HPP
+#define REPLICA_DAEMON_PROCESS_HPP
+
+#include <replica/daemon/config.hpp>
+#include <replica/daemon/datagram.hpp>
+#include <replica/daemon/settings_file.hpp>
+#include <replica/settings.hpp>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace replica::daemon {
+
+namespace detail {
+
+[[nodiscard]] inline std::string reason_of(int error) {
+    return std::generic_category().message(error);
+}
+
+} // namespace detail
+
+/// Opens /dev/null for whichever of stdin, stdout and stderr is closed. Otherwise the first socket
+/// or database would get number 0, 1 or 2, and every child process would inherit it.
+inline void occupy_standard_descriptors() {
+    int opened = 0;
+    do {
+        opened = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (opened >= 0 && opened <= STDERR_FILENO);
+    if (opened >= 0) {
+        ::close(opened);
+    }
+}
+
+/// Becomes `name` with its groups. Nothing to do where we are that user already. Call before any
+/// thread is started. Throws ConfigError: no such user, or not allowed to; a process of another
+/// user would leave files behind that the stock servers cannot write.
+inline void drop_privileges(const std::string& name) {
+    const passwd* const user = ::getpwnam(name.c_str());
+    if (user == nullptr) {
+        throw ConfigError("user = " + name + ": there is no such user on this machine");
+    }
+    if (::geteuid() == 0) {
+        if (::initgroups(name.c_str(), user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+            ::setuid(user->pw_uid) != 0) {
+            throw ConfigError("user = " + name + ": cannot become it: " + detail::reason_of(errno));
+        }
+    } else if (::geteuid() != user->pw_uid) {
+        const passwd* const self = ::getpwuid(::geteuid());
+        const auto present =
+            self != nullptr ? std::string{self->pw_name} : "user id " + std::to_string(::geteuid());
+        throw ConfigError("user = " + name + ": started as " + present +
+                          ", which cannot become it; start as root, or set user = " + present);
+    }
+    ::setenv("HOME", user->pw_dir, 1);
+}
+
+/// Leads its own session, stands in the root directory, makes files that only their owner writes,
+/// and lives in UTC (which also saves a stat of /etc/localtime per log line).
+inline void settle() {
+    ::setsid(); // fails for a shell's job, which leads its own process group already
+    static_cast<void>(::chdir("/"));
+    ::umask(022);
+    ::setenv("TZ", "UTC+0", 1);
+    ::tzset();
+}
+
+/// Turns stdin and stdout, and stderr unless it is in use, into /dev/null: swift-init waits for the
+/// end of both before it reports that the daemon is up.
+inline void release_streams(bool keep_stderr) {
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (null >= 0 && !(keep_stderr && stream == STDERR_FILENO)) {
+            ::dup2(null, stream);
+        }
+    }
+    if (null > STDERR_FILENO) {
+        ::close(null);
+    }
+}
+
+/// Sets nice and ionice as configured, for this thread and those it starts. The result names what
+/// could not be set; the daemon runs all the same, as in Swift.
+[[nodiscard]] inline std::vector<std::string> set_priorities(const Settings& settings) {
+    std::vector<std::string> problems;
+    const auto complain = [&problems](std::string_view option, const std::string& value,
+                                      const std::string& reason) {
+        problems.push_back("Unable to set " + std::string{option} + " = " + value + ": " + reason);
+    };
+    int nice = 0;
+    if (const auto& value = settings.nice_priority; !value.empty()) {
+        if (!detail::read_number(value, nice)) {
+            complain("nice_priority", value, "not a whole number");
+        } else if (::setpriority(PRIO_PROCESS, 0, nice) != 0) {
+            complain("nice_priority", value, detail::reason_of(errno));
+        }
+    }
+    if (const auto& name = settings.ionice_class; !name.empty()) {
+        constexpr std::array<std::string_view, 3> classes{"IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE",
+                                                          "IOPRIO_CLASS_IDLE"};
+        const auto found = std::ranges::find(classes, name);
+        const auto& level = settings.ionice_priority;
+        int priority = 0;
+        if (found == classes.end()) {
+            complain("ionice_class", name, "unknown class");
+        } else if (!level.empty() &&
+                   (!detail::read_number(level, priority) || priority < 0 || priority > 7)) {
+            complain("ionice_priority", level, "not a number from 0 to 7");
+        } else if (::syscall(SYS_ioprio_set, 1 /* a thread */, 0,
+                             ((found - classes.begin() + 1) << 13) | priority) != 0) {
+            complain("ionice_class", name, detail::reason_of(errno));
+        }
+    }
+    return problems;
+}
+
+/// Tells systemd that the daemon is up, where a unit of Type=notify waits for that.
+inline void notify_systemd() {
+    if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) {
+        if (const auto socket = Datagram::to_path(path)) {
+            socket->send("READY=1", true);
+        }
+        ::unsetenv("NOTIFY_SOCKET");
+    }
+}
+
+/// A lock that one running daemon holds and a second one cannot get. Two loops over the same
+/// devices would do everything twice; a single pass (--once) may run beside the service and takes
+/// none.
+class Exclusion {
+public:
+    /// Nothing if another process holds it. Throws ConfigError if the file cannot be opened.
+    [[nodiscard]] static std::optional<Exclusion> take(const std::string& path) {
+        Exclusion lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+        if (lock.descriptor_ < 0) {
+            throw ConfigError(path + ": " + detail::reason_of(errno));
+        }
+        if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
+            return std::nullopt;
+        }
+        return lock;
+    }
+
+    Exclusion(Exclusion&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Exclusion& operator=(Exclusion&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    ~Exclusion() {
+        if (descriptor_ >= 0) {
+            ::close(descriptor_);
+        }
+    }
+
+private:
+    explicit Exclusion(int descriptor) noexcept : descriptor_(descriptor) {}
+
+    int descriptor_;
+};
+
+/// Signals as events. A handler writes to a pipe instead of the signals being blocked, because a
+/// blocked mask is inherited by rsync, which then could not be ended. One per process.
+class Signals {
+public:
+    /// What happened: SIGTERM, SIGINT or SIGHUP; `done`; or `nothing` within the time.
+    static constexpr int done = 0;
+    static constexpr int nothing = -1;
+
+    /// From now on SIGTERM, SIGINT and SIGHUP end up here and SIGPIPE nowhere.
+    Signals() {
+        if (::pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+            throw std::system_error(errno, std::generic_category(), "pipe");
+        }
+        writer_ = pipe_[1];
+        struct sigaction action {};
+        action.sa_flags = SA_RESTART;
+        action.sa_handler = &post;
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+            ::sigaction(signal, &action, nullptr);
+        }
+        action.sa_handler = [](int) {}; // not SIG_IGN, which children would inherit
+        ::sigaction(SIGPIPE, &action, nullptr);
+    }
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    ~Signals() {
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) {
+            ::signal(signal, SIG_DFL);
+        }
+        writer_ = -1;
+        ::close(pipe_[0]);
+        ::close(pipe_[1]);
+    }
+
+    /// Ends a wait with `done`. Any thread.
+    static void finish() { post(done); }
+
+    /// Waits for an event, at most this many milliseconds; -1 waits for ever.
+    [[nodiscard]] int wait(int milliseconds) const {
+        pollfd ready{.fd = pipe_[0], .events = POLLIN, .revents = 0};
+        int changed = 0;
+        do {
+            changed = ::poll(&ready, 1, milliseconds);
+        } while (changed < 0 && errno == EINTR);
+        char event = 0;
+        return changed > 0 && ::read(pipe_[0], &event, 1) == 1 ? event : nothing;
+    }
+
+private:
+    static void post(int event) {
+        const int saved = errno;
+        const auto byte = static_cast<char>(event);
+        static_cast<void>(!::write(writer_, &byte, 1));
+        errno = saved;
+    }
+
+    static inline std::atomic<int> writer_{-1};
+    std::array<int, 2> pipe_{-1, -1};
+};
+
+/// Ends the children of this process: asks its process group, if it has one of its own.
+inline void end_children() {
+    if (::getpgrp() == ::getpid()) {
+        ::kill(0, SIGTERM);
+    }
+}
+
+} // namespace replica::daemon
+
+#endif
