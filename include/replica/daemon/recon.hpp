@@ -7,8 +7,10 @@
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
+#include <replica/json.hpp>
 #include <replica/settings.hpp>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -21,10 +23,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -62,29 +65,43 @@ inline void merge_recon(boost::json::object& cache, const boost::json::object& u
 
 namespace detail {
 
-// The same value with the keys of every object in order: the file has one form per content.
-[[nodiscard]] inline boost::json::value sorted(const boost::json::value& value) {
+// Appends a value as Python would write it: ASCII, keys in order, a point in every real number. The
+// file then has one form per content, whichever daemon wrote it last.
+inline void append_sorted(std::string& out, const boost::json::value& value) {
     if (const auto* const array = value.if_array()) {
-        boost::json::array result;
-        for (const auto& item : *array) {
-            result.push_back(sorted(item));
+        out += '[';
+        for (std::size_t i = 0; i < array->size(); ++i) {
+            out += i == 0 ? "" : ", ";
+            append_sorted(out, (*array)[i]);
         }
-        return result;
+        out += ']';
+    } else if (const auto* const object = value.if_object()) {
+        std::vector<std::string_view> keys;
+        for (const auto& [key, item] : *object) {
+            keys.emplace_back(key);
+        }
+        std::ranges::sort(keys);
+        out += '{';
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            out += i == 0 ? "" : ", ";
+            json::append(out, keys[i]);
+            out += ": ";
+            append_sorted(out, object->at(keys[i]));
+        }
+        out += '}';
+    } else if (const auto* const text = value.if_string()) {
+        json::append(out, std::string_view{*text});
+    } else if (const auto* const number = value.if_double()) {
+        const bool plain = *number == 0 || (std::abs(*number) >= 1e-4 && std::abs(*number) < 1e16);
+        const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+        char digits[64];
+        const auto* const end = std::to_chars(digits, digits + sizeof digits, *number, format).ptr;
+        const std::string_view written{digits, end};
+        out += written;
+        out += written.find_first_of(".e") == written.npos ? ".0" : "";
+    } else {
+        out += boost::json::serialize(value);
     }
-    const auto* const object = value.if_object();
-    if (object == nullptr) {
-        return value;
-    }
-    std::vector<std::string_view> keys;
-    for (const auto& [key, item] : *object) {
-        keys.emplace_back(key);
-    }
-    std::ranges::sort(keys);
-    boost::json::object result;
-    for (const auto key : keys) {
-        result[key] = sorted(object->at(key));
-    }
-    return result;
 }
 
 [[noreturn]] inline void fail_recon(const std::string& path, std::string_view step) {
@@ -187,7 +204,9 @@ void update_recon(const std::string& path, const boost::json::object& update,
         cache = *object;
     }
     merge_recon(cache, update);
-    detail::replace_file(path, boost::json::serialize(detail::sorted(cache)) + "\n");
+    std::string text;
+    detail::append_sorted(text, cache);
+    detail::replace_file(path, text + "\n");
 }
 
 } // namespace replica::daemon
