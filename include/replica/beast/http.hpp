@@ -1,0 +1,212 @@
+#ifndef REPLICA_BEAST_HTTP_HPP
+#define REPLICA_BEAST_HTTP_HPP
+
+// The text of REPLICATE on the wire, as pure functions: what a stock peer sends and expects byte by
+// byte is decided here and tested without a socket. Heads are written by hand rather than through a
+// container of fields because their order and spelling are part of the protocol.
+
+#include <replica/timestamp.hpp>
+#include <replica/transport.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace replica::http {
+
+/// The phrase that Swift 2.30.1 writes after `status`, for instance "Internal Error" after 500.
+[[nodiscard]] constexpr std::string_view reason_of(int status) {
+    switch (status) {
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Request Entity Too Large";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    case 507:
+        return "Insufficient Storage";
+    default:
+        return "Unknown";
+    }
+}
+
+/// One part of a path, with everything but letters, digits and "_.-~" percent-encoded, so that a
+/// name may hold any byte.
+[[nodiscard]] inline std::string encode_part(std::string_view part) {
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789_.-~";
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string text;
+    text.reserve(part.size());
+    for (const char c : part) {
+        if (plain.find(c) != std::string_view::npos) {
+            text.push_back(c);
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            text += {'%', digits[byte / 16], digits[byte % 16]};
+        }
+    }
+    return text;
+}
+
+/// The value of a hexadecimal digit, or -1.
+[[nodiscard]] constexpr int hex_value(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// The bytes behind a percent-encoded part; nothing if a % is not followed by two digits.
+[[nodiscard]] inline std::optional<std::string> decode_part(std::string_view text) {
+    std::string part;
+    part.reserve(text.size());
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '%') {
+            part.push_back(text[at]);
+            continue;
+        }
+        const int high = at + 2 < text.size() ? hex_value(text[at + 1]) : -1;
+        const int low = at + 2 < text.size() ? hex_value(text[at + 2]) : -1;
+        if (high < 0 || low < 0) {
+            return std::nullopt;
+        }
+        part.push_back(static_cast<char>(high * 16 + low));
+        at += 2;
+    }
+    return part;
+}
+
+/// A target without its query: "/sdb1/906/e28c?x=1" is "/sdb1/906/e28c".
+[[nodiscard]] constexpr std::string_view path_of(std::string_view target) {
+    return target.substr(0, target.find('?'));
+}
+
+/// The request that a path names, still without a body: exactly three parts, none empty and none
+/// with a slash in it once decoded. Whether a part is a safe name is the handler's to judge.
+[[nodiscard]] inline std::optional<Request> request_of(std::string_view path) {
+    std::array<std::string, 3> parts;
+    for (std::string& part : parts) {
+        if (path.empty() || path.front() != '/') {
+            return std::nullopt;
+        }
+        path.remove_prefix(1);
+        const std::string_view text = path.substr(0, path.find('/'));
+        path.remove_prefix(text.size());
+        std::optional<std::string> decoded = decode_part(text);
+        if (!decoded || decoded->empty() || decoded->find('/') != std::string::npos) {
+            return std::nullopt;
+        }
+        part = std::move(*decoded);
+    }
+    if (!path.empty()) {
+        return std::nullopt;
+    }
+    return Request{std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), {}, true};
+}
+
+/// "127.0.0.1:6201", "[::1]:6201", "node1:6201": as it stands in a Host header, in messages, and as
+/// the key of kept connections.
+[[nodiscard]] inline std::string authority_of(std::string_view ip, std::uint16_t port) {
+    const bool v6 = ip.find(':') != std::string_view::npos;
+    std::string text = v6 ? "[" + std::string(ip) + "]" : std::string(ip);
+    return text + ":" + std::to_string(port);
+}
+
+/// The head of a REPLICATE request as Swift's own replicator writes it: these four headers in this
+/// order and no others (http.client adds the second; there is no Connection, no user agent).
+[[nodiscard]] inline std::string request_head(const Request& request, std::string_view authority) {
+    std::string head = "REPLICATE /";
+    head += encode_part(request.device) + "/" + encode_part(request.partition) + "/";
+    head += encode_part(request.hash) + " HTTP/1.1\r\nHost: ";
+    head += authority;
+    head += "\r\nAccept-Encoding: identity\r\nContent-Length: ";
+    head += std::to_string(request.body.size());
+    head += "\r\nContent-Type: application/json\r\n\r\n";
+    return head;
+}
+
+/// A moment as a Date header has it: "Sun, 22 Nov 2026 18:53:17 GMT".
+[[nodiscard]] inline std::string date_of(Timestamp moment) {
+    using namespace std::chrono;
+    constexpr std::string_view days = "SunMonTueWedThuFriSat";
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const sys_seconds since{seconds{moment.ticks / Timestamp::ticks_per_second}};
+    const sys_days midnight = floor<std::chrono::days>(since);
+    const year_month_day date{midnight};
+    const hh_mm_ss clock{since - midnight};
+    const auto two = [](auto value) {
+        const std::string text = std::to_string(value);
+        return text.size() < 2 ? "0" + text : text;
+    };
+    std::string text{days.substr(3 * weekday{midnight}.c_encoding(), 3)};
+    text += ", " + two(static_cast<unsigned>(date.day())) + " ";
+    text += months.substr(3 * (static_cast<unsigned>(date.month()) - 1), 3);
+    text += " " + std::to_string(static_cast<int>(date.year())) + " ";
+    text += two(clock.hours().count()) + ":" + two(clock.minutes().count()) + ":";
+    return text + two(clock.seconds().count()) + " GMT";
+}
+
+/// The text with control characters blanked: what a handler puts into a header stays one line.
+[[nodiscard]] inline std::string one_line(std::string_view text) {
+    std::string line{text};
+    for (char& c : line) {
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
+            c = ' ';
+        }
+    }
+    return line;
+}
+
+/// The head of a reply in the order that Swift writes: Content-Type, `extra` (whole lines with
+/// their ends), Content-Length, Date. A 204 has a Content-Length of 0 as Swift's has; its body must
+/// not be written.
+[[nodiscard]] inline std::string reply_head(const Reply& reply, std::string_view extra,
+                                            Timestamp now, bool keep) {
+    std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
+    head += reply.reason.empty() ? std::string(reason_of(reply.status)) : one_line(reply.reason);
+    if (!reply.content_type.empty()) {
+        head += "\r\nContent-Type: " + one_line(reply.content_type);
+    }
+    head += "\r\n";
+    head += extra;
+    head += "Content-Length: ";
+    head += std::to_string(reply.status == 204 ? 0 : reply.body.size());
+    head += "\r\nDate: " + date_of(now);
+    head += keep ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+    return head;
+}
+
+} // namespace replica::http
+
+#endif // REPLICA_BEAST_HTTP_HPP

@@ -1,0 +1,238 @@
+#ifndef REPLICA_BEAST_SERVER_HPP
+#define REPLICA_BEAST_SERVER_HPP
+
+// The receiving end of REPLICATE: an HTTP/1.1 server that turns requests into calls of a handler.
+// One thread does the I/O of all connections, a few workers run the handler, which blocks on
+// SQLite. Stock senders talk to it as to their own container and account servers.
+
+#include <replica/beast/http.hpp>
+#include <replica/beast/session.hpp>
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+#include <replica/transport.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cctype>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace replica {
+
+/// Answers requests; called by several workers at once.
+///
+/// An exception becomes a 500 with its text. The body of a request is what was sent: the handler
+/// judges whether it is JSON, and whether the three parts of the path are safe names.
+template <class H>
+concept RequestHandler = std::move_constructible<H> && requires(H handler, const Request& request) {
+    { handler(request) } -> std::convertible_to<Reply>;
+};
+
+/// Serves REPLICATE, OPTIONS and, if there is a second handler, GET; anything else is a 405.
+///
+/// Serving begins in the constructor. Thread safety: port() and address() from any thread; stop()
+/// and the destructor from one, which must not be a worker.
+class BeastServer {
+public:
+    /// Called with the path of a GET, such as "/recon/version", still percent-encoded.
+    using PageHandler = std::function<Reply(std::string_view path)>;
+
+    /// Throws Failure with bad_config that names ip:port and the reason ("127.0.0.1:6201: address
+    /// already in use"). A missing option is never guessed, a port in use never waited for.
+    template <RequestHandler H>
+    BeastServer(const ServerOptions& options, H handler, PageHandler page = {})
+        : BeastServer(erase(std::move(handler)), options, std::move(page)) {}
+
+    BeastServer(const BeastServer&) = delete;
+    BeastServer& operator=(const BeastServer&) = delete;
+
+    /// Stops within five seconds, then waits for handlers that are still running: they may use
+    /// what the caller destroys next. Who cannot wait for a disk that hangs ends the process.
+    ~BeastServer() {
+        stop(Seconds{5});
+        hall_.workers.join();
+    }
+
+    /// The port that is served; not 0.
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+    /// "127.0.0.1:6201".
+    [[nodiscard]] std::string address() const {
+        return http::authority_of(hall_.options.ip, port_);
+    }
+
+    /// Accepts no more, closes idle connections, lets requests that have begun be answered within
+    /// `bound`, cuts the rest and returns. True if nothing had to be cut; false if a handler is
+    /// still at work or was never started. Further calls do nothing and return the same.
+    bool stop(Seconds bound) {
+        if (io_thread_.joinable()) {
+            boost::asio::post(hall_.io, [this, bound] { begin_stop(bound); });
+            io_thread_.join();
+            hall_.workers.stop();
+        }
+        return !cut_ && hall_.at_work == 0;
+    }
+
+private:
+    using Tcp = boost::asio::ip::tcp;
+
+    // A handler need not be copyable, std::function asks for it.
+    template <RequestHandler H>
+    static std::function<Reply(const Request&)> erase(H handler) {
+        return [shared = std::make_shared<H>(std::move(handler))](const Request& request) -> Reply {
+            return (*shared)(request);
+        };
+    }
+
+    BeastServer(std::function<Reply(const Request&)> work, const ServerOptions& options,
+                PageHandler page)
+        : hall_(options, std::move(work), std::move(page)) {
+        listen();
+        hall_.on_leave = [this] { session_left(); };
+        accept();
+        io_thread_ = std::thread([this] { run(); });
+    }
+
+    void listen() {
+        const std::string where = http::authority_of(hall_.options.ip, hall_.options.port);
+        const auto check = [&](const boost::system::error_code& code) {
+            if (code) {
+                std::string why = code.message();
+                why.front() =
+                    static_cast<char>(std::tolower(static_cast<unsigned char>(why.front())));
+                throw Failure(Error::bad_config, where + ": " + why);
+            }
+        };
+        boost::system::error_code code;
+        const auto ip = boost::asio::ip::make_address(hall_.options.ip, code);
+        if (code) {
+            throw Failure(Error::bad_config, where + ": not an IP address");
+        }
+        const Tcp::endpoint endpoint(ip, hall_.options.port);
+        acceptor_.open(endpoint.protocol(), code);
+        check(code);
+        // Only lets a restart pass connections in TIME_WAIT; a port that is served stays refused.
+        acceptor_.set_option(Tcp::acceptor::reuse_address(true), code);
+        check(code);
+        acceptor_.bind(endpoint, code);
+        check(code);
+        acceptor_.listen(Tcp::acceptor::max_listen_connections, code);
+        check(code);
+        port_ = acceptor_.local_endpoint().port();
+    }
+
+    // An exception here can only be a lack of memory: the connection it hit is lost, the server
+    // goes on.
+    void run() noexcept {
+        for (;;) {
+            try {
+                hall_.io.run();
+                return;
+            } catch (const std::exception&) {
+                continue;
+            }
+        }
+    }
+
+    void accept() {
+        acceptor_.async_accept([this](boost::system::error_code code, Tcp::socket socket) {
+            if (hall_.stopping) {
+                return;
+            }
+            if (code) { // out of descriptors, most likely: making room takes others some time
+                pause_.expires_after(std::chrono::milliseconds(100));
+                pause_.async_wait([this](boost::system::error_code) {
+                    if (!hall_.stopping) {
+                        accept();
+                    }
+                });
+                return;
+            }
+            accept(); // first: whatever befalls this connection, there is a next one
+            admit(std::move(socket));
+        });
+    }
+
+    void admit(Tcp::socket socket) {
+        const std::size_t most = hall_.options.max_connections;
+        if (hall_.sessions.size() >= most) {
+            close_longest_idle();
+        }
+        if (hall_.sessions.size() >= 2 * most) {
+            return; // even those that are being refused have become too many
+        }
+        const bool room = hall_.sessions.size() < most;
+        auto session = std::make_shared<http::Session>(hall_, std::move(socket));
+        hall_.sessions.insert(session);
+        room ? session->serve() : session->refuse();
+    }
+
+    void close_longest_idle() {
+        std::shared_ptr<http::Session> longest;
+        for (const auto& session : hall_.sessions) {
+            if (session->idle() && (!longest || session->idle_since() < longest->idle_since())) {
+                longest = session;
+            }
+        }
+        if (longest) {
+            longest->close();
+        }
+    }
+
+    void begin_stop(Seconds bound) {
+        hall_.stopping = true;
+        boost::system::error_code ignored;
+        acceptor_.close(ignored);
+        pause_.cancel();
+        // The timer also keeps the I/O thread while every session is at work. It is set before
+        // sessions are closed, since the last one that leaves cancels it.
+        pause_.expires_after(to_duration(bound));
+        pause_.async_wait([this](boost::system::error_code code) {
+            if (!code) {
+                close_sessions([this](const http::Session& session) {
+                    cut_ = cut_ || session.owes_reply();
+                    return true;
+                });
+            }
+        });
+        close_sessions([](const http::Session& session) { return session.idle(); });
+        session_left();
+    }
+
+    template <std::predicate<const http::Session&> P>
+    void close_sessions(P which) {
+        const auto sessions = hall_.sessions; // close() takes itself out
+        for (const auto& session : sessions) {
+            if (which(*session)) {
+                session->close();
+            }
+        }
+    }
+
+    void session_left() {
+        if (hall_.stopping && hall_.sessions.empty()) {
+            pause_.cancel();
+        }
+    }
+
+    http::Hall hall_;
+    Tcp::acceptor acceptor_{hall_.io};
+    boost::asio::steady_timer pause_{hall_.io}; // before the next accept; when stopping, the bound
+    std::uint16_t port_ = 0;
+    bool cut_ = false;
+    std::thread io_thread_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_BEAST_SERVER_HPP

@@ -1,0 +1,353 @@
+#ifndef REPLICA_BEAST_SESSION_HPP
+#define REPLICA_BEAST_SESSION_HPP
+
+// One connection of a server. All of it happens on the server's one I/O thread but the handler's
+// call, which gets a whole request and gives back a whole reply: a peer that sends slowly holds a
+// socket and a timer, never a worker.
+
+#include <replica/beast/http.hpp>
+#include <replica/clock.hpp>
+#include <replica/transport.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <array>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica {
+
+/// What a server may use up, and for how long. The worst case of memory is
+/// max_connections * max_body.
+struct ServerOptions {
+    std::string ip = "0.0.0.0";         ///< An address of this machine, not a name.
+    std::uint16_t port = 0;             ///< 0: any free one, see BeastServer::port().
+    unsigned workers = 4;               ///< Handlers at work at the same time.
+    std::size_t max_connections = 256;  ///< Above it the longest idle one is closed, or 503.
+    std::size_t max_requests = 64;      ///< Whole requests, waiting or at work; above it 503.
+    std::size_t max_header = 16 * 1024; ///< Bytes; above it 431.
+    std::uint64_t max_body = 64 * 1024 * 1024; ///< Bytes; above it 413.
+    Seconds read_timeout{60};                  ///< From a request's first byte to its last.
+    Seconds write_timeout{60};                 ///< For a reply.
+    Seconds idle_timeout{3600}; ///< Between requests: a stock sender keeps its connection open
+                                ///< while it copies a large file with rsync.
+    Seconds linger{2};          ///< For reading away what a refused peer still sends.
+};
+
+namespace http {
+
+class Session;
+
+/// What the sessions of one server share. Only `work` and `page` are called on other threads.
+struct Hall {
+    using Work = std::function<Reply(const Request&)>;
+    using Page = std::function<Reply(std::string_view)>;
+
+    Hall(const ServerOptions& given, Work on_request, Page on_get)
+        : options(given), work(std::move(on_request)), page(std::move(on_get)),
+          workers(given.workers) {}
+
+    const ServerOptions options;
+    const Work work;
+    const Page page; ///< Empty: GET is not allowed.
+    boost::asio::io_context io{1};
+    boost::asio::thread_pool workers;
+    std::set<std::shared_ptr<Session>> sessions;
+    std::size_t at_work = 0; ///< Requests given to `workers` and not yet answered.
+    bool stopping = false;
+    std::function<void()> on_leave; ///< Called when a session is gone.
+};
+
+/// A connection and its present request. Everything is called on the I/O thread.
+class Session : public std::enable_shared_from_this<Session> {
+public:
+    using Socket = boost::asio::ip::tcp::socket;
+
+    Session(Hall& hall, Socket socket) : hall_(hall), socket_(std::move(socket)), timer_(hall.io) {}
+
+    /// Waits for requests and answers them until either side has had enough.
+    void serve() {
+        boost::system::error_code ignored;
+        socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+        next_request();
+    }
+
+    /// Answers 503 to whatever comes, and closes.
+    void refuse() { failure(503, "too many connections"); }
+
+    /// True from a request's first byte to its reply's last.
+    [[nodiscard]] bool owes_reply() const {
+        return state_ == State::reading || state_ == State::at_work || state_ == State::writing;
+    }
+
+    /// True between two requests; then `idle_since` orders sessions.
+    [[nodiscard]] bool idle() const { return state_ == State::idle; }
+    [[nodiscard]] Instant idle_since() const { return idle_since_; }
+
+    /// Ends the connection now, whatever it is doing.
+    void close() {
+        if (state_ != State::closed) {
+            state_ = State::closed;
+            boost::system::error_code ignored;
+            socket_.close(ignored);
+            timer_.cancel();
+            hall_.sessions.erase(shared_from_this());
+            hall_.on_leave();
+        }
+    }
+
+private:
+    enum class State {
+        idle,
+        reading,
+        at_work,
+        writing,
+        draining, // the last reply is out: what still comes is thrown away
+        closed,
+    };
+
+    using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+    static constexpr std::size_t read_size = 16'384;
+
+    void next_request() {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(hall_.options.max_header));
+        parser_->body_limit(hall_.options.max_body);
+        parser_->eager(true);
+        continued_ = false;
+        if (buffer_.size() > 0) { // the peer sends requests without waiting for replies
+            start_reading();
+            feed();
+        } else if (hall_.stopping) {
+            close();
+        } else {
+            state_ = State::idle;
+            idle_since_ = SystemClock().monotonic();
+            expire_after(hall_.options.idle_timeout);
+            read();
+        }
+    }
+
+    void start_reading() {
+        state_ = State::reading;
+        expire_after(hall_.options.read_timeout);
+    }
+
+    // The connection is closed when the time is over: a peer that sends a byte a second is not
+    // worth a reply.
+    void expire_after(Seconds time) {
+        timer_.expires_after(to_duration(time));
+        timer_.async_wait([self = shared_from_this()](boost::system::error_code code) {
+            const bool restarted = self->timer_.expiry() > SystemClock().monotonic();
+            if (!code && !restarted) {
+                self->close();
+            }
+        });
+    }
+
+    void read() {
+        socket_.async_read_some(
+            buffer_.prepare(read_size),
+            [self = shared_from_this()](boost::system::error_code code, std::size_t bytes) {
+                self->on_read(code, bytes);
+            });
+    }
+
+    void on_read(boost::system::error_code code, std::size_t bytes) {
+        if (state_ == State::closed) {
+            return;
+        }
+        if (code) {
+            close();
+            return;
+        }
+        if (state_ == State::draining) {
+            read();
+            return;
+        }
+        buffer_.commit(bytes);
+        if (state_ == State::idle) {
+            start_reading();
+        }
+        feed();
+    }
+
+    void feed() {
+        boost::system::error_code code;
+        while (!parser_->is_done() && buffer_.size() > 0 && !code) {
+            buffer_.consume(parser_->put(buffer_.data(), code));
+        }
+        if (code == boost::beast::http::error::need_more) {
+            code = {};
+        }
+        if (code == boost::beast::http::error::body_limit) {
+            failure(413, "the body is longer than " + std::to_string(hall_.options.max_body));
+        } else if (code == boost::beast::http::error::header_limit) {
+            failure(431, "the head is longer than " + std::to_string(hall_.options.max_header));
+        } else if (code) {
+            failure(400, code.message());
+        } else if (parser_->is_done()) {
+            dispatch();
+        } else {
+            invite_body();
+        }
+    }
+
+    // Clients such as curl ask before they send a long body.
+    void invite_body() {
+        const bool asked = parser_->is_header_done() && !continued_ &&
+                           parser_->get()[boost::beast::http::field::expect] == "100-continue";
+        if (!asked) {
+            read();
+            return;
+        }
+        continued_ = true;
+        static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+        boost::asio::async_write(
+            socket_, boost::asio::const_buffer(text.data(), text.size()),
+            [self = shared_from_this()](boost::system::error_code code, std::size_t) {
+                if (self->state_ != State::closed) {
+                    code ? self->close() : self->read();
+                }
+            });
+    }
+
+    void dispatch() {
+        auto message = parser_->release();
+        keep_ = message.keep_alive();
+        const std::string_view target = message.target();
+        const std::string_view path = path_of(target);
+        const std::string_view verb = message.method_string();
+        const std::string allowed = hall_.page ? "GET, OPTIONS, REPLICATE" : "OPTIONS, REPLICATE";
+        if (verb == "REPLICATE") {
+            std::optional<Request> request = request_of(path);
+            if (!request) {
+                answer({400, "text/plain", "Invalid path: " + std::string(path), {}});
+                return;
+            }
+            request->body = std::move(message.body());
+            hand_over([this, request = std::move(*request)] { return hall_.work(request); });
+        } else if (verb == "GET" && hall_.page) {
+            hand_over([this, path = std::string(path)] { return hall_.page(path); });
+        } else {
+            answer({verb == "OPTIONS" ? 200 : 405, "text/html; charset=UTF-8", {}, {}},
+                   "Allow: " + allowed + "\r\n");
+        }
+    }
+
+    // Runs `call` on a worker. The I/O thread hears of the reply by a posted message only.
+    void hand_over(std::function<Reply()> call) {
+        if (hall_.at_work >= hall_.options.max_requests) {
+            answer({503, "text/plain", "too many requests", {}});
+            return;
+        }
+        ++hall_.at_work;
+        state_ = State::at_work;
+        timer_.expires_at(Instant::max()); // how long a handler may take is not for us to say
+        boost::asio::post(hall_.workers, [self = shared_from_this(), call = std::move(call)] {
+            auto reply = std::make_shared<Reply>(guarded(call));
+            boost::asio::post(self->hall_.io, [self, reply] {
+                --self->hall_.at_work;
+                if (self->state_ != State::closed) {
+                    self->answer(std::move(*reply));
+                }
+            });
+        });
+    }
+
+    static Reply guarded(const std::function<Reply()>& call) noexcept {
+        try {
+            return call();
+        } catch (const std::exception& error) {
+            return {500,
+                    "text/plain",
+                    std::string("Internal error: ").append(error.what(), 0, 200),
+                    {}};
+        } catch (...) {
+            return {500, "text/plain", "Internal error", {}};
+        }
+    }
+
+    void failure(int status, const std::string& why) {
+        keep_ = false;
+        answer({status, "text/plain", why, {}});
+    }
+
+    void answer(Reply reply, std::string_view extra = {}) {
+        state_ = State::writing;
+        keep_ = keep_ && !hall_.stopping;
+        reply_ = std::move(reply);
+        if (reply_.status == 204) {
+            reply_.body.clear();
+        }
+        head_ = reply_head(reply_, extra, SystemClock().now(), keep_);
+        expire_after(hall_.options.write_timeout);
+        const std::array<boost::asio::const_buffer, 2> buffers{boost::asio::buffer(head_),
+                                                               boost::asio::buffer(reply_.body)};
+        boost::asio::async_write(
+            socket_, buffers,
+            [self = shared_from_this()](boost::system::error_code code, std::size_t) {
+                if (self->state_ == State::closed) {
+                    return;
+                }
+                if (code) {
+                    self->close();
+                } else if (self->keep_) {
+                    self->next_request();
+                } else {
+                    self->drain();
+                }
+            });
+    }
+
+    // A close with unread bytes makes the kernel send a reset, which may destroy the reply before
+    // the peer has read it. So our side is shut down, and what still comes is read for a while.
+    void drain() {
+        boost::system::error_code code;
+        socket_.shutdown(Socket::shutdown_send, code);
+        if (code) {
+            close();
+            return;
+        }
+        state_ = State::draining;
+        buffer_.clear();
+        expire_after(hall_.options.linger);
+        read();
+    }
+
+    Hall& hall_;
+    Socket socket_;
+    boost::asio::steady_timer timer_;
+    boost::beast::flat_buffer buffer_;
+    std::optional<Parser> parser_;
+    State state_ = State::idle;
+    Instant idle_since_{};
+    bool continued_ = false; // 100 Continue has been written
+    bool keep_ = true;       // the connection stays open after this reply
+    Reply reply_;            // both live until they are written
+    std::string head_;
+};
+
+} // namespace http
+
+} // namespace replica
+
+#endif // REPLICA_BEAST_SESSION_HPP
