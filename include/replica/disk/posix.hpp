@@ -1,0 +1,345 @@
+#ifndef REPLICA_DISK_POSIX_HPP
+#define REPLICA_DISK_POSIX_HPP
+
+// The file systems of this machine. Here, in the rest of disk/, and in process/, daemon/ and local/
+// are the only calls of the operating system's file interface; everything else goes through the
+// Disk concept and can therefore be made to fail in a test.
+
+#include <replica/disk.hpp>
+#include <replica/disk/descriptor.hpp>
+#include <replica/error.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+namespace detail {
+
+/// The status of a path; links are followed unless `link` is set. Nothing if it is not there.
+[[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
+                                                            bool link = false) {
+    struct ::stat status {};
+    const int result = link ? ::lstat(path.c_str(), &status) : ::stat(path.c_str(), &status);
+    if (result == 0) {
+        return status;
+    }
+    if (errno == ENOENT || errno == ENOTDIR) {
+        return std::nullopt;
+    }
+    throw_errno(errno, "stat", path);
+}
+
+/// False if `path` now names another file than the open one, or none.
+[[nodiscard]] inline bool is_still(const Descriptor& open, const std::string& path) {
+    struct ::stat mine {};
+    if (::fstat(open.get(), &mine) != 0) {
+        throw_errno(errno, "stat", path);
+    }
+    const auto named = stat_path(path);
+    return named && named->st_dev == mine.st_dev && named->st_ino == mine.st_ino;
+}
+
+/// False if something was in the way of a rename.
+[[nodiscard]] inline bool refused_or_throw(int number, const std::string& from,
+                                           const std::string& to) {
+    if (error_of_errno(number) == Error::exists) {
+        return false;
+    }
+    throw_errno(number, "rename", from + " to " + to);
+}
+
+/// rename_new for file systems without RENAME_NOREPLACE (NFS, older FUSE). A file gets its second
+/// name in one step and loses the first in another; a directory moves over an empty one that was
+/// made for it, which rename does only as long as it is empty.
+[[nodiscard]] inline bool rename_new_by_steps(const std::string& from, const std::string& to) {
+    const auto source = stat_path(from, true);
+    if (!source) {
+        throw_errno(ENOENT, "rename", from);
+    }
+    if (!S_ISDIR(source->st_mode)) {
+        if (::link(from.c_str(), to.c_str()) != 0) {
+            return refused_or_throw(errno, from, to);
+        }
+        if (::unlink(from.c_str()) != 0) {
+            throw_errno(errno, "remove", from);
+        }
+        return true;
+    }
+    if (::mkdir(to.c_str(), 0777) != 0) {
+        return refused_or_throw(errno, from, to);
+    }
+    if (::rename(from.c_str(), to.c_str()) == 0) {
+        return true;
+    }
+    const int reason = errno;
+    ::rmdir(to.c_str());
+    return refused_or_throw(reason, from, to);
+}
+
+} // namespace detail
+
+/// Models Disk. Stateless: all copies are the same disk. Thread safety: any thread.
+class PosixDisk {
+public:
+    /// The lock of a directory, Swift's own: flock on its file ".lock", so that stock servers on
+    /// the same disk keep away as well. Ends with the value or the process. The file stays.
+    class lock_type {
+    public:
+        explicit lock_type(Descriptor file) noexcept : file_(std::move(file)) {}
+        lock_type(lock_type&&) noexcept = default;
+        lock_type& operator=(lock_type&& other) noexcept {
+            lock_type old(std::move(other));
+            std::swap(file_, old.file_);
+            return *this;
+        }
+        /// Said explicitly, because between fork and exec a child of another thread shares the
+        /// lock, and closing alone would leave it with the child.
+        ~lock_type() {
+            if (file_) {
+                ::flock(file_.get(), LOCK_UN);
+            }
+        }
+
+    private:
+        Descriptor file_;
+    };
+
+    [[nodiscard]] std::vector<Entry> list(const std::string& path) const {
+        const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+        if (!directory) {
+            throw_errno(errno, "list", path);
+        }
+        std::vector<Entry> entries;
+        for (;;) {
+            errno = 0;
+            const ::dirent* const found = ::readdir(directory.get());
+            if (found == nullptr) {
+                break;
+            }
+            const std::string_view name(found->d_name);
+            if (name != "." && name != "..") {
+                entries.push_back({std::string(name), is_directory(directory.get(), *found)});
+            }
+        }
+        if (errno != 0) {
+            throw_errno(errno, "list", path);
+        }
+        return entries;
+    }
+
+    [[nodiscard]] std::optional<FileStatus> stat(const std::string& path) const {
+        const auto status = detail::stat_path(path);
+        if (!status) {
+            return std::nullopt;
+        }
+        constexpr std::int64_t second = 1'000'000'000;
+        return FileStatus{.device = status->st_dev,
+                          .inode = status->st_ino,
+                          .size = status->st_size,
+                          .modified_ns = status->st_mtim.tv_sec * second + status->st_mtim.tv_nsec,
+                          .directory = S_ISDIR(status->st_mode)};
+    }
+
+    /// As Swift's ismount: another device than the directory above, or a file system's root, or a
+    /// file ".ismount" inside, by which operators of containers declare a plain directory mounted.
+    /// A symbolic link counts only with that file.
+    [[nodiscard]] bool is_mount(const std::string& path) const {
+        const auto here = detail::stat_path(path, true);
+        if (!here) {
+            return false;
+        }
+        if (!S_ISLNK(here->st_mode)) {
+            const auto above = detail::stat_path(path + "/..", true);
+            if (above && (above->st_dev != here->st_dev || above->st_ino == here->st_ino)) {
+                return true;
+            }
+        }
+        const auto declared = detail::stat_path(path + "/.ismount");
+        return declared && S_ISREG(declared->st_mode);
+    }
+
+    [[nodiscard]] Space space(const std::string& path) const {
+        struct ::statvfs status {};
+        if (uninterrupted([&] { return ::statvfs(path.c_str(), &status); }) != 0) {
+            throw_errno(errno, "ask for the free space of", path);
+        }
+        return {.total = std::uint64_t{status.f_blocks} * status.f_frsize,
+                .free = std::uint64_t{status.f_bavail} * status.f_frsize};
+    }
+
+    /// The first `bytes` bytes of a file, or all of it if it is shorter.
+    [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
+        const Descriptor file = Descriptor::open(path, O_RDONLY);
+        if (!file) {
+            throw_errno(errno, "open", path);
+        }
+        constexpr std::size_t piece = 65536; // a caller may ask for more than there is
+        std::string content;
+        while (content.size() < bytes) {
+            const std::size_t had = content.size();
+            content.resize(had + std::min(piece, bytes - had));
+            const ssize_t got = uninterrupted(
+                [&] { return ::read(file.get(), content.data() + had, content.size() - had); });
+            if (got < 0) {
+                throw_errno(errno, "read", path);
+            }
+            content.resize(had + static_cast<std::size_t>(got));
+            if (got == 0) {
+                break;
+            }
+        }
+        return content;
+    }
+
+    /// With all above it; nothing happens if it is there. Modes are left to the umask. Others may
+    /// make and remove the same directories meanwhile, which std::filesystem takes for an error.
+    void make_directories(const std::string& path) const {
+        int reason = 0;
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            if (::mkdir(path.c_str(), 0777) == 0) {
+                return;
+            }
+            reason = errno;
+            if (reason == EEXIST) {
+                const auto there = detail::stat_path(path);
+                if (there && S_ISDIR(there->st_mode)) {
+                    return;
+                }
+                if (there) {
+                    break;
+                }
+            } else if (reason == ENOENT && path.find_last_of('/') + 1 > 1) {
+                make_directories(path.substr(0, path.find_last_of('/')));
+            } else {
+                break;
+            }
+        }
+        throw_errno(reason, "make directory", path);
+    }
+
+    void rename(const std::string& from, const std::string& to) const {
+        if (::rename(from.c_str(), to.c_str()) != 0) {
+            throw_errno(errno, "rename", from + " to " + to);
+        }
+    }
+
+    /// False, and nothing has changed, if something is at `to` already (defect 8).
+    [[nodiscard]] bool rename_new(const std::string& from, const std::string& to) const {
+        if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+            return true;
+        }
+        if (errno == EINVAL || errno == ENOSYS) {
+            return detail::rename_new_by_steps(from, to);
+        }
+        return detail::refused_or_throw(errno, from, to);
+    }
+
+    bool remove(const std::string& path) const {
+        if (::unlink(path.c_str()) == 0) {
+            return true;
+        }
+        if (error_of_errno(errno) != Error::missing) {
+            throw_errno(errno, "remove", path);
+        }
+        return false;
+    }
+
+    bool remove_empty(const std::string& path) const {
+        if (::rmdir(path.c_str()) == 0) {
+            return true;
+        }
+        const int reason = errno;
+        if (reason == ENOENT || reason == ENOTEMPTY || reason == EEXIST ||
+            (reason == ENOTDIR && !detail::stat_path(path, true))) {
+            return false;
+        }
+        throw_errno(reason, "remove directory", path);
+    }
+
+    /// Links inside are removed, not followed. What others remove meanwhile counts as removed.
+    bool remove_tree(const std::string& path) const {
+        std::error_code code;
+        const auto removed = std::filesystem::remove_all(path, code);
+        if (code && error_of_errno(code.value()) != Error::missing) {
+            throw_errno(code.value(), "remove directory", path);
+        }
+        return !code && removed != 0;
+    }
+
+    void sync(const std::string& path) const {
+        const Descriptor file = Descriptor::open(path, O_RDONLY);
+        if (!file) {
+            throw_errno(errno, "open", path);
+        }
+        if (uninterrupted([&] { return ::fsync(file.get()); }) != 0) {
+            throw_errno(errno, "sync", path);
+        }
+    }
+
+    /// Nothing if another holds it. Seed: lock_parent_directory.
+    [[nodiscard]] std::optional<lock_type> try_lock(const std::string& directory) const {
+        const std::string path = directory + "/.lock";
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            make_directories(directory);
+            Descriptor file = Descriptor::open(path, O_RDWR | O_CREAT);
+            if (!file && errno == ENOENT) {
+                continue;
+            }
+            if (!file) {
+                throw_errno(errno, "open", path);
+            }
+            if (uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) {
+                if (errno != EWOULDBLOCK) {
+                    throw_errno(errno, "lock", path);
+                }
+                return std::nullopt;
+            }
+            if (detail::is_still(file, path)) {
+                return lock_type(std::move(file));
+            }
+        }
+        return std::nullopt;
+    }
+
+private:
+    static constexpr int attempts = 16; ///< Each is lost only to somebody who removed a directory.
+
+    struct CloseDirectory {
+        void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+    };
+
+    /// Many file systems tell the type with the name; a stat for each name is spared then.
+    [[nodiscard]] static bool is_directory(DIR* directory, const dirent& entry) {
+        if (entry.d_type != DT_LNK && entry.d_type != DT_UNKNOWN) {
+            return entry.d_type == DT_DIR;
+        }
+        struct ::stat status {};
+        return ::fstatat(::dirfd(directory), entry.d_name, &status, 0) == 0 &&
+               S_ISDIR(status.st_mode);
+    }
+};
+
+static_assert(Disk<PosixDisk>);
+
+} // namespace replica
+
+#endif // REPLICA_DISK_POSIX_HPP
