@@ -2,4 +2,6 @@
 
 std::vector<const void*> instances_of_the_other_file();
 
-std::vector<const void*> instances_of_the_other_file() { return instances(); }
+std::vector<const void*> instances_of_the_other_file() {
+    return instances();
+}
