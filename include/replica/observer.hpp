@@ -189,8 +189,7 @@ struct PeerFailed {
     const std::string& path;
     const Device& peer;
     boost::system::error_code code;
-    int status = 0; ///< HTTP status, 0 when there was none.
-    const std::string& what;
+    const std::string& what; ///< Names the peer, and its answer if there was one.
 };
 
 /// One peer of one database is dealt with.

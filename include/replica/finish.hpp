@@ -1,0 +1,135 @@
+#ifndef REPLICA_FINISH_HPP
+#define REPLICA_FINISH_HPP
+
+// What becomes of a whole file that has arrived in tmp. A stock receiver renames it into place
+// unchecked, reads the database it replaces in batches without a lock, and renames over it: a torn
+// file is promoted, and rows committed in between are gone while their sync point survives
+// (defects 5, 6, 8, 15, 17). The order here:
+//
+//   claim       the upload gets a private name; a retry cannot replace it under us
+//   check       every page, the schema, the hash of its rows, and that it belongs to this place
+//   adopt       a new id, and the incoming point of its sender, before anything else is merged into
+//               it: the point speaks of the sender's ROWIDs only
+//   no database here:  install (storage.hpp), which never replaces
+//   a database here:   merge its rows into the upload in batches, without a lock; then replace
+//                      (storage.hpp): under both locks the last rows, times, metadata and points
+//
+// A crash anywhere leaves the old database, or the new one complete, and at most a file in tmp.
+
+#include <replica/broker.hpp>
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/random.hpp>
+#include <replica/storage.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica {
+
+/// Where an upload lies and where it shall go.
+struct UploadPlace {
+    std::string device;    ///< Path of the device.
+    std::string directory; ///< The hash directory.
+    std::string hash;
+    std::string upload; ///< Name in tmp: the sender's database id.
+    std::string file;   ///< Name of the database file to be.
+};
+
+namespace detail {
+
+/// Rows that are merged at a time: as many as a stock receiver takes, short enough for a writer to
+/// get its turn in between.
+inline constexpr std::int64_t merge_batch = 1000;
+
+/// Merges the rows of `from` above `point` into `into` until there are none; returns the last
+/// point.
+template <Database D>
+std::int64_t merge_rows(D& from, D& into, std::int64_t point) {
+    for (;;) {
+        const auto rows = from.items_since(point, merge_batch);
+        if (rows.empty()) {
+            return point;
+        }
+        into.merge_items(rows, std::string_view());
+        point = rows.back().rowid;
+    }
+}
+
+} // namespace detail
+
+/// Puts an upload in place, merging it with the database that is there. False when there is no such
+/// upload, or (`merge` asked for) no database to merge with. Throws Failure: wrong_place, corrupt,
+/// not_a_database, unknown_schema, wal for an upload that cannot be used, which is removed; locked
+/// or moved when somebody else was faster.
+template <Broker B>
+[[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,
+                                 Random& random, bool merge) {
+    auto& disk = broker.disk();
+    const auto patience = [&] { return broker.clock().monotonic() + to_duration(Seconds(25)); };
+    const auto existing_path = [&]() -> std::optional<std::string> {
+        return disk.stat(place.directory) ? storage::find_database(disk, place.directory)
+                                          : std::nullopt;
+    };
+    if (merge && !existing_path()) {
+        return false;
+    }
+    const auto claimed = storage::claim(disk, place.device + "/tmp", place.upload, random);
+    if (!claimed) {
+        return false;
+    }
+    try {
+        std::optional<typename B::database_type> upload(broker.open_upload(*claimed, patience()));
+        const auto info = upload->info();
+        if (hash_path(info.name()) != place.hash) {
+            throw Failure(Error::wrong_place, *claimed + ": holds " + info.name() +
+                                                  ", which does not belong to " + place.hash);
+        }
+        upload->adopt(place.upload);
+        const std::string path = place.directory + '/' + place.file;
+        if (!existing_path()) {
+            upload.reset();
+            if (storage::install(broker, *claimed, path, place.device, patience())) {
+                return true;
+            }
+            upload.emplace(broker.open(*claimed, patience()));
+        }
+        const auto target = existing_path();
+        if (!target) {
+            throw Failure(Error::moved, path + ": came and went while a file was put there");
+        }
+        std::int64_t point = -1;
+        std::string id;
+        {
+            auto existing = broker.open(*target, patience());
+            id = existing.info().id;
+            point = detail::merge_rows(existing, *upload, point);
+        }
+        storage::replace(broker, *claimed, *target, patience(), [&](auto& existing) {
+            const auto last = existing.info();
+            if (!B::server_type::unsharded(last)) {
+                throw Failure(Error::moved, *target + ": sharding has begun");
+            }
+            // Another file than before: its ROWIDs are not those that `point` speaks of.
+            detail::merge_rows(existing, *upload, last.id == id ? point : -1);
+            upload->merge_timestamps(last.timestamps());
+            if (!last.metadata.empty()) {
+                upload->merge_metadata(last.metadata);
+            }
+            upload->merge_sync_points(existing.sync_points(Direction::incoming),
+                                      Direction::incoming);
+            upload.reset();
+        });
+        return true;
+    } catch (...) {
+        disk.remove(*claimed);
+        throw;
+    }
+}
+
+} // namespace replica
+
+#endif // REPLICA_FINISH_HPP

@@ -1,0 +1,232 @@
+#ifndef REPLICA_PASS_HPP
+#define REPLICA_PASS_HPP
+
+// What the steps of one pass share: the policies, one pinned version of the ring, and the counters.
+// And what the steps of one database and one peer share: a Conversation, which is the only place
+// where a request goes out. Here deadlines are set, a dead peer is left alone, and the watchdog is
+// told how long to be patient.
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/decide.hpp>
+#include <replica/error.hpp>
+#include <replica/file_sync.hpp>
+#include <replica/observer.hpp>
+#include <replica/random.hpp>
+#include <replica/ring.hpp>
+#include <replica/settings.hpp>
+#include <replica/stats.hpp>
+#include <replica/transport.hpp>
+#include <replica/walk.hpp>
+#include <replica/workers.hpp>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace replica {
+
+/// Memory of two peers' last comparison, to tell a divergence from a write in flight.
+struct Suspicion {
+    std::string signature; ///< Both hashes and both last rows: unchanged means nothing moved.
+    int passes = 0;        ///< Consecutive passes that saw this signature.
+};
+
+/// What outlives a pass. Thread safety: any thread.
+struct Memory {
+    Holds peers;     ///< By "ip:port": peers that did not answer.
+    Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
+    Stalled stalled; ///< Devices with a worker that hangs.
+
+    /// Counts how often the same difference was seen; true when it is time to send all rows again:
+    /// the third time, then each time the count doubles, so that a peer whose rows can never be
+    /// made equal does not cost a full resend in every pass.
+    [[nodiscard]] bool diverged(const std::string& key, const std::string& signature) {
+        const std::lock_guard guard(mutex_);
+        Suspicion& seen = suspicions_[key];
+        if (seen.signature != signature) {
+            seen = {signature, 0};
+        }
+        ++seen.passes;
+        const int due = seen.passes - 2;
+        return due > 0 && (due & (due - 1)) == 0;
+    }
+
+    void agreed(const std::string& key) {
+        const std::lock_guard guard(mutex_);
+        suspicions_.erase(key);
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<std::string, Suspicion> suspicions_;
+};
+
+/// One pass. Its members outlive every step; the policies belong to the replicator.
+template <Broker B, RingVersion R, Transport T, FileSync F, Clock C, Observer O>
+struct Pass {
+    using broker_type = B;
+    using database_type = typename B::database_type;
+    using info_type = info_type_of<B>;
+    using row_type = row_type_of<B>;
+    using server_type = typename B::server_type;
+    using peer_type = peer_type_of<T>;
+
+    const Settings& settings;
+    B& broker;
+    R ring;
+    T& transport;
+    F& files;
+    C& clock;
+    O& observer;
+    Random& random;
+    Memory& memory;
+    std::stop_token stop;
+
+    Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
+         O& observer_, Random& random_, Memory& memory_, std::stop_token stop_)
+        : settings(settings_), broker(broker_), ring(std::move(ring_)), transport(transport_),
+          files(files_), clock(clock_), observer(observer_), random(random_), memory(memory_),
+          stop(std::move(stop_)) {}
+
+    [[nodiscard]] Instant after(Seconds seconds) const {
+        return clock.monotonic() + to_duration(seconds);
+    }
+
+    void count(std::int64_t Stats::*counter, std::int64_t by = 1) {
+        const std::lock_guard guard(mutex_);
+        stats_.*counter += by;
+    }
+
+    /// One failure, on the account of a device: the peer that failed, or the local one (defect 60).
+    void count_failure(const Device& device) {
+        const std::lock_guard guard(mutex_);
+        ++stats_.failure;
+        ++failure_nodes_[device.replication_ip][device.device];
+    }
+
+    /// The counters so far.
+    [[nodiscard]] std::pair<Stats, FailureNodes> counted() const {
+        const std::lock_guard guard(mutex_);
+        return {stats_, failure_nodes_};
+    }
+
+    /// Nothing on this device may be moved or removed in this pass: its names do not hash to their
+    /// places (defect 23).
+    void freeze(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        frozen_.insert(device);
+    }
+
+    [[nodiscard]] bool frozen(const std::string& device) const {
+        const std::lock_guard guard(mutex_);
+        return frozen_.contains(device);
+    }
+
+    /// Whether one more database of `device` may go to quarantine: a bug or a bad cable must not
+    /// empty a disk, so 20 in a pass are the most (defect 47).
+    [[nodiscard]] bool may_quarantine(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        return ++quarantined_[device] <= 20;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    Stats stats_;
+    FailureNodes failure_nodes_;
+    std::set<std::string> frozen_;
+    std::map<std::string, int> quarantined_;
+};
+
+/// A local database that is being replicated. Belongs to one worker.
+template <class P>
+struct Task {
+    P& pass;
+    const Found& found;
+    const Device& local;
+    Pulse& pulse;
+    typename P::database_type& database;
+    typename P::info_type info; ///< The snapshot that peers are compared with.
+
+    [[nodiscard]] std::string device_path() const {
+        return storage::device_path(pass.settings.devices, local.device);
+    }
+};
+
+/// Requests about one database to one peer.
+template <class P>
+class Conversation {
+public:
+    Conversation(P& pass, Pulse& pulse, const Device& device, const Found& found)
+        : pass_(pass), pulse_(pulse), peer_(pass.transport.peer(device)), device_(device),
+          request_{device.device, std::to_string(found.partition), found.hash, {}, true} {}
+
+    [[nodiscard]] const Device& device() const { return device_; }
+
+    /// "ip:port" of the peer.
+    [[nodiscard]] std::string address() const {
+        return device_.replication_ip + ':' + std::to_string(device_.replication_port);
+    }
+
+    /// Sends one verb and waits at most `timeout`. A reply of any status is a reply; 2xx or not is
+    /// for the caller.
+    [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
+        if (pass_.memory.peers.held(address(), pass_.clock.monotonic())) {
+            return Fault{Error::held_back, address() + ": left alone after recent failures"};
+        }
+        request_.body = std::move(body);
+        request_.repeatable = repeatable;
+        const Instant deadline = pass_.after(timeout);
+        pulse_.expect(deadline + to_duration(pass_.settings.watchdog));
+        auto reply = peer_.send(request_, deadline, pass_.stop);
+        pulse_.expect(pass_.after(pass_.settings.watchdog));
+        if (reply) {
+            pass_.memory.peers.succeeded(address());
+        } else if (reply.error().code != Error::stopped) {
+            pass_.memory.peers.failed(address(), pass_.after(pass_.settings.peer_hold));
+        }
+        return reply;
+    }
+
+    /// Like send, but anything other than 2xx is a fault too.
+    [[nodiscard]] Result<Reply> expect_success(std::string body, Seconds timeout,
+                                               bool repeatable = true) {
+        auto reply = send(std::move(body), timeout, repeatable);
+        if (reply && !reply->success()) {
+            return fault_of(*reply);
+        }
+        return reply;
+    }
+
+    /// What a status other than 2xx means.
+    [[nodiscard]] Fault fault_of(const Reply& reply) const {
+        const auto error = [&] {
+            switch (reply.status) {
+            case 404:
+                return Error::missing;
+            case 507:
+                return reply.reason.find("is full") != std::string::npos ? Error::no_space
+                                                                         : Error::not_mounted;
+            default:
+                return reply.status >= 500 ? Error::peer_failed : Error::peer_refused;
+            }
+        };
+        return {error(), address() + '/' + device_.device + " answered " +
+                             std::to_string(reply.status) + ' ' + reply.reason};
+    }
+
+private:
+    P& pass_;
+    Pulse& pulse_;
+    typename P::peer_type peer_;
+    Device device_;
+    Request request_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_PASS_HPP

@@ -1,0 +1,243 @@
+#ifndef REPLICA_REPLICATE_HPP
+#define REPLICA_REPLICATE_HPP
+
+// One database: read it once, ask its peers one after the other, and decide whether it may stay or
+// go. Whatever goes wrong with it ends here and is counted.
+
+#include <replica/broker.hpp>
+#include <replica/decide.hpp>
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/observer.hpp>
+#include <replica/pass.hpp>
+#include <replica/peer.hpp>
+#include <replica/ring.hpp>
+#include <replica/storage.hpp>
+#include <replica/walk.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+namespace detail {
+
+/// How long a lock of a database or a directory is waited for, as Swift's brokers do.
+inline constexpr Seconds broker_patience{25};
+
+[[nodiscard]] inline bool contains(const std::vector<Device>& devices, std::int64_t id) {
+    return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
+}
+
+/// Expired by its own state, reported to whoever sums it up, and not the sharder's.
+template <class P>
+[[nodiscard]] bool expired(P& pass, const typename P::info_type& info) {
+    return decide::may_reclaim(info.count, info.put_timestamp, info.delete_timestamp,
+                               pass.clock.now(), pass.settings.reclaim_age) &&
+           P::server_type::reported(info) && P::server_type::unsharded(info);
+}
+
+/// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.
+template <class P, class Keep>
+void remove_database(P& pass, const Found& found, const Device& local, std::string_view why,
+                     Keep keep) {
+    std::string reason = "its device has databases with wrong hashes";
+    if (!pass.frozen(local.device)) {
+        reason = storage::remove(pass.broker, found.path,
+                                 storage::device_path(pass.settings.devices, local.device),
+                                 pass.random, pass.after(broker_patience), keep);
+    }
+    if (reason.empty()) {
+        pass.count(&Stats::remove);
+        pass.observer(event::Removed{found.path, local.device, why});
+    } else {
+        pass.count(&Stats::kept);
+        pass.observer(event::Kept{found.path, reason});
+    }
+}
+
+/// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
+template <class P>
+[[nodiscard]] bool settle(Task<P>& task, const Device& peer,
+                          const Result<decide::Outcome>& outcome) {
+    P& pass = task.pass;
+    const bool done = outcome && *outcome == decide::Outcome::done;
+    bool hand_off = false;
+    if (outcome) {
+        pass.count(&Stats::success, done ? 1 : 0);
+    } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
+        pass.count_failure(peer);
+        pass.observer(event::PeerNotMounted{task.found.path, peer});
+    } else {
+        pass.count_failure(peer);
+        pass.observer(
+            event::PeerFailed{task.found.path, peer, outcome.error().code, outcome.error().what});
+    }
+    pass.observer(event::PeerEnded{task.found.path, peer, done});
+    return hand_off;
+}
+
+/// The primaries in order; for each whose device is out of use, one handoff in its place. The local
+/// copy of a handoff is such a stand-in already: were it to ask the next handoff, copies would
+/// spread over all devices (Swift 2.14, invariant I7).
+template <class P>
+[[nodiscard]] std::vector<decide::Outcome>
+replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries, bool belongs) {
+    P& pass = task.pass;
+    auto peers = decide::peer_order(primaries, belongs ? task.local.id : -1);
+    auto handoffs = pass.ring.handoffs(task.found.partition);
+    bool spare = true;
+    std::vector<decide::Outcome> outcomes;
+    for (std::size_t i = 0; i < peers.size() && !pass.stop.stop_requested(); ++i) {
+        const Device peer = peers[i];
+        const auto outcome = replicate_to_peer(task, peer);
+        outcomes.push_back(outcome ? *outcome : decide::Outcome::failed);
+        if (!settle(task, peer, outcome) || !spare) {
+            continue;
+        }
+        const auto next = handoffs.next();
+        spare = next && next->id != task.local.id;
+        if (spare) {
+            peers.push_back(*next);
+        } else if (!next) {
+            pass.observer(event::NoMoreHandoffs{task.found.partition});
+        }
+    }
+    outcomes.resize(peers.size(), decide::Outcome::failed); // Stopped: not asked.
+    return outcomes;
+}
+
+/// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
+/// not.
+template <class P>
+void clean_up(Task<P>& task, std::optional<typename P::database_type>& database, const Found& found,
+              const std::vector<decide::Outcome>& outcomes, bool belongs, std::size_t replicas) {
+    P& pass = task.pass;
+    const auto done = std::ranges::count(outcomes, decide::Outcome::done);
+    task.pulse.expect(pass.after(broker_patience + pass.settings.watchdog));
+    if (belongs) {
+        // Only when every peer has the tombstones: a replica that was away must not bring back what
+        // they stand for (defect 20). The seed reclaims before it has pushed anything.
+        if (static_cast<std::size_t>(done) == outcomes.size()) {
+            const Timestamp now = pass.clock.now();
+            database->reclaim(now.plus(-pass.settings.reclaim_age),
+                              now.plus(-2 * pass.settings.reclaim_age));
+        }
+        return;
+    }
+    std::string reason;
+    if (!P::server_type::unsharded(task.info)) {
+        reason = "requires sharding";
+    } else if (!decide::may_remove(outcomes, replicas, pass.settings)) {
+        reason = std::to_string(done) + '/' + std::to_string(outcomes.size()) + " success";
+    }
+    if (!reason.empty()) {
+        pass.count(&Stats::kept);
+        pass.observer(event::Kept{found.path, reason});
+        return;
+    }
+    database.reset();
+    remove_database(pass, found, task.local, "handed off", [&](const auto& now) {
+        return now == task.info ? std::string() : "it has changed meanwhile";
+    });
+}
+
+/// True when every peer has all that is here. Throws what goes wrong with the local database.
+template <class P>
+[[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local, Pulse& pulse) {
+    const Instant patience = pass.after(broker_patience);
+    std::optional<typename P::database_type> database(pass.broker.open(found.path, patience));
+    storage::flush_pending(pass.broker, *database, found.path, patience);
+    const auto info = database->info();
+    const std::string name = info.name();
+
+    const HashPath hash_path{pass.settings.hash_path_prefix, pass.settings.hash_path_suffix};
+    if (hash_path(name) != found.hash) {
+        pass.freeze(local.device);
+        pass.count_failure(local);
+        pass.observer(event::WrongHash{found.path, name});
+        return false;
+    }
+    if (expired(pass, info)) {
+        database.reset();
+        remove_database(pass, found, local, "expired", [&](const auto& now) {
+            return expired(pass, now) ? std::string() : "no longer expired";
+        });
+        return true;
+    }
+
+    Found place = found;
+    place.partition = pass.ring.partition(found.hash);
+    const bool misplaced = place.partition != found.partition;
+    if (misplaced) {
+        pass.observer(event::Misplaced{found.path, name, place.partition});
+    }
+    const auto primaries = pass.ring.primaries(place.partition);
+    const bool belongs = !misplaced && contains(primaries, local.id);
+
+    Task<P> task{pass, place, local, pulse, *database, info};
+    const auto outcomes = replicate_to_peers(task, primaries, belongs);
+    clean_up(task, database, found, outcomes, belongs, primaries.size());
+    return std::ranges::all_of(
+        outcomes, [](decide::Outcome outcome) { return outcome == decide::Outcome::done; });
+}
+
+/// A local database could not be dealt with: quarantine, or a report.
+template <class P>
+void local_failure(P& pass, const Found& found, const Device& local, const Failure& failure) {
+    std::string what = failure.what();
+    pass.count(&Stats::errors);
+    pass.count_failure(local);
+    if (failure.code() == Condition::quarantine && pass.may_quarantine(local.device)) {
+        try {
+            const auto target = storage::quarantine(
+                pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
+                pass.random, pass.after(broker_patience));
+            if (target) {
+                pass.count(&Stats::quarantined);
+                pass.observer(event::Quarantined{found.path, *target, what});
+                return;
+            }
+        } catch (const std::exception& second) {
+            what += std::string("; not quarantined: ") + second.what();
+        }
+    }
+    pass.observer(event::DatabaseFailed{found.path, what});
+}
+
+} // namespace detail
+
+/// Replicates one database to its peers (seed: _replicate_object). Never throws: this is the one
+/// place that catches what goes wrong with a database.
+template <class P>
+void replicate_database(P& pass, const Found& found, const Device& local, Pulse& pulse) {
+    const Instant start = pass.clock.monotonic();
+    pass.count(&Stats::attempted);
+    pass.observer(event::DatabaseBegan{found.path});
+    pulse.expect(pass.after(detail::broker_patience + pass.settings.watchdog));
+    bool success = false;
+    try {
+        success = detail::replicate_open(pass, found, local, pulse);
+    } catch (const Failure& failure) {
+        // Removed or replaced under us: nothing is wrong, the next pass sees what is there.
+        success = failure.error() == Error::missing || failure.error() == Error::moved;
+        if (!success) {
+            detail::local_failure(pass, found, local, failure);
+        }
+    } catch (const std::exception& failure) {
+        const std::string what = failure.what();
+        pass.count_failure(local);
+        pass.observer(event::DatabaseFailed{found.path, what});
+    }
+    pass.observer(
+        event::DatabaseEnded{found.path, local.device, pass.clock.monotonic() - start, success});
+}
+
+} // namespace replica
+
+#endif // REPLICA_REPLICATE_HPP

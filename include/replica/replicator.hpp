@@ -1,0 +1,259 @@
+#ifndef REPLICA_REPLICATOR_HPP
+#define REPLICA_REPLICATOR_HPP
+
+// The pass, top to bottom: which devices are ours, which databases lie on them, and how many
+// at once. Every arrow of the flow is a header: walk.hpp finds the databases, replicate.hpp deals
+// with one of them, peer.hpp with one of its peers; decide.hpp chooses, usync.hpp and rsync.hpp
+// send, storage.hpp removes, stats.hpp counts.
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/observer.hpp>
+#include <replica/pass.hpp>
+#include <replica/replicate.hpp>
+#include <replica/ring.hpp>
+#include <replica/settings.hpp>
+#include <replica/storage.hpp>
+#include <replica/walk.hpp>
+#include <replica/workers.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// Limits a pass to some devices and partitions; empty means all. Such a pass is partial: its
+/// figures say nothing of the node (defect 61).
+struct Selection {
+    std::set<std::string> devices;
+    std::set<std::uint32_t> partitions;
+
+    [[nodiscard]] bool partial() const { return !devices.empty() || !partitions.empty(); }
+};
+
+/// Keeps the databases of this machine's devices identical with their replicas elsewhere.
+///
+/// The five policies are held by value; `is_local` tells which devices of the ring are on this
+/// machine. Thread safety: one pass at a time. Destroying it does not wait for a thread that hangs
+/// in a dead disk: what such a thread needs lives until the thread ends.
+template <Broker B, Ring R, Transport T, FileSync F, Clock C, Observer O = Silent>
+class Replicator {
+    using Version = decltype(std::declval<R&>().version());
+    using PassType = Pass<B, Version, T, F, C, O>;
+    using Server = typename B::server_type;
+
+public:
+    using IsLocal = std::function<bool(const Device&)>;
+
+    /// Throws Failure with bad_config when a setting would make a pass lie (defect 13).
+    Replicator(Settings settings, B broker, R ring, T transport, F files, C clock, IsLocal is_local,
+               O observer = {})
+        : core_(std::make_shared<Core>(std::move(settings), std::move(broker), std::move(ring),
+                                       std::move(transport), std::move(files), std::move(clock),
+                                       std::move(is_local), std::move(observer))) {
+        if (const auto fault = first_fault(core_->settings); !fault.empty()) {
+            throw Failure(Error::bad_config, std::string(fault) + ": out of bounds");
+        }
+    }
+
+    /// Passes for ever, one each `interval`, until `stop` (seed: run_forever). The first begins
+    /// after a random part of the interval, so that a cluster does not start all at once.
+    void run_forever(const std::stop_token& stop) {
+        Core& core = *core_;
+        const Seconds interval = core.settings.interval;
+        core.clock.sleep_until(
+            core.clock.monotonic() + to_duration(interval * core.random.fraction()), stop);
+        while (!stop.stop_requested()) {
+            const Instant began = core.clock.monotonic();
+            (void)run_once(stop);
+            core.clock.sleep_until(began + to_duration(interval), stop);
+        }
+    }
+
+    /// One pass over this machine's devices (seed: run_once). Never throws for what goes wrong with
+    /// a device, a database or a peer: that is in the result and went to the observer.
+    Stats run_once(const std::stop_token& stop = {}, const Selection& selection = {}) {
+        const auto core = core_;
+        try {
+            return pass(core, stop, selection);
+        } catch (const std::exception& failure) {
+            const std::string what = failure.what();
+            core->observer(event::PassFailed{what});
+            Stats stats;
+            stats.errors = 1;
+            return stats;
+        }
+    }
+
+private:
+    struct Core {
+        Core(Settings settings_, B broker_, R ring_, T transport_, F files_, C clock_,
+             IsLocal is_local_, O observer_)
+            : settings(std::move(settings_)), broker(std::move(broker_)), ring(std::move(ring_)),
+              transport(std::move(transport_)), files(std::move(files_)), clock(std::move(clock_)),
+              observer(std::move(observer_)), is_local(std::move(is_local_)), random(settings.seed),
+              pacer(clock, settings.databases_per_second) {}
+
+        Settings settings;
+        [[no_unique_address]] B broker;
+        [[no_unique_address]] R ring;
+        [[no_unique_address]] T transport;
+        [[no_unique_address]] F files;
+        [[no_unique_address]] C clock;
+        [[no_unique_address]] O observer;
+        IsLocal is_local;
+        Random random;
+        Pacer<C> pacer;
+        Memory memory;
+    };
+
+    /// What the threads of one pass share, and keep alive if one of them hangs.
+    struct Shared {
+        Shared(std::shared_ptr<Core> core_, Version ring, std::stop_token stop)
+            : core(std::move(core_)),
+              pass(core->settings, core->broker, std::move(ring), core->transport, core->files,
+                   core->clock, core->observer, core->random, core->memory, std::move(stop)) {}
+
+        std::shared_ptr<Core> core;
+        PassType pass;
+    };
+
+    /// The walk of one device, taken forward by several workers.
+    struct DeviceWork {
+        DeviceWork(Device device_, Walk<typename B::disk_type> walk_)
+            : device(std::move(device_)), walk(std::move(walk_)) {}
+
+        Device device;
+        std::mutex mutex;
+        Walk<typename B::disk_type> walk;
+        std::int64_t databases = 0;
+    };
+
+    static Stats pass(const std::shared_ptr<Core>& core, const std::stop_token& stop,
+                      const Selection& selection) {
+        const auto shared = std::make_shared<Shared>(core, core->ring.version(), stop);
+        PassType& pass = shared->pass;
+        const Timestamp began = core->clock.now();
+        const Instant start = core->clock.monotonic();
+        const auto devices = local_devices(*core, pass, selection);
+        core->observer(event::PassBegan{began, devices.size()});
+
+        const auto workers =
+            std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
+        for (const Device& device : devices) {
+            const auto work = device_work(*core, pass, device, selection);
+            workers->add(device.device,
+                         [shared, work](Pulse& pulse) { return step(*shared, *work, pulse); });
+        }
+        workers->run(stop, [&](const std::string& device, Seconds silent) {
+            pass.count(&Stats::errors);
+            core->observer(event::DeviceStalled{device, silent});
+        });
+
+        const auto [stats, failure_nodes] = pass.counted();
+        core->observer(event::PassEnded{stats, failure_nodes, began, core->clock.now(),
+                                        core->clock.monotonic() - start, selection.partial()});
+        return stats;
+    }
+
+    /// The ring's devices on this machine that can be used now; their tmp is swept.
+    static std::vector<Device> local_devices(Core& core, PassType& pass,
+                                             const Selection& selection) {
+        auto& disk = core.broker.disk();
+        std::vector<Device> devices;
+        bool any = false;
+        for (const Device& device : pass.ring.devices()) {
+            if (!core.is_local(device)) {
+                continue;
+            }
+            any = true;
+            if (!selection.devices.empty() && !selection.devices.contains(device.device)) {
+                continue;
+            }
+            const std::string path = storage::device_path(core.settings.devices, device.device);
+            std::string_view reason;
+            try {
+                const auto status = disk.stat(path);
+                if (!is_safe_name(device.device)) {
+                    reason = "is not a valid drive name";
+                } else if (core.memory.stalled.contains(device.device)) {
+                    reason = "does not answer since an earlier pass";
+                } else if (!status || !status->directory) {
+                    reason = core.settings.mount_check ? "is not mounted" : "is not a directory";
+                } else if (core.settings.mount_check && !disk.is_mount(path)) {
+                    reason = "is not mounted";
+                } else {
+                    storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age);
+                }
+            } catch (const Failure&) {
+                reason = "cannot be read";
+            }
+            if (reason.empty()) {
+                devices.push_back(device);
+            } else {
+                pass.count_failure(device);
+                core.observer(event::DeviceSkipped{path, reason});
+            }
+        }
+        if (!any) {
+            core.observer(event::NoLocalDevices{
+                core.settings.bind_ip, static_cast<std::uint16_t>(core.settings.bind_port)});
+        }
+        return devices;
+    }
+
+    static std::shared_ptr<DeviceWork> device_work(Core& core, PassType& pass, const Device& device,
+                                                   const Selection& selection) {
+        auto wanted = [selection, &pass, id = device.id,
+                       handoffs_only = core.settings.handoffs_only](std::uint32_t partition) {
+            if (!selection.partitions.empty() && !selection.partitions.contains(partition)) {
+                return false;
+            }
+            return !handoffs_only || !detail::contains(pass.ring.primaries(partition), id);
+        };
+        return std::make_shared<DeviceWork>(
+            device,
+            Walk<typename B::disk_type>(core.broker.disk(),
+                                        storage::device_path(core.settings.devices, device.device),
+                                        std::string(Server::datadir), pass.ring.partition_count(),
+                                        std::move(wanted), core.random));
+    }
+
+    /// The next database of a device. False at the end.
+    static bool step(Shared& shared, DeviceWork& work, Pulse& pulse) {
+        PassType& pass = shared.pass;
+        std::optional<Found> found;
+        {
+            const std::lock_guard guard(work.mutex);
+            std::int64_t errors = 0;
+            found = work.walk.next(pass.observer, errors);
+            pass.count(&Stats::errors, errors);
+            work.databases += found ? 1 : 0;
+            pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
+                                                work.walk.partitions(), work.databases});
+        }
+        pulse.expect(pass.after(Seconds(60) + pass.settings.watchdog)); // the pacer's longest wait
+        if (!found || !shared.core->pacer.wait(pass.stop)) {
+            return false;
+        }
+        replicate_database(pass, *found, work.device, pulse);
+        return true;
+    }
+
+    std::shared_ptr<Core> core_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_REPLICATOR_HPP

@@ -1,0 +1,422 @@
+#ifndef REPLICA_RPC_HPP
+#define REPLICA_RPC_HPP
+
+// The receiving side. A request names a device, a partition and a hash, and carries one verb of a
+// closed table. Nothing of it is trusted: names are checked before they become paths, arguments
+// before they reach a database, files before they get a name. What is refused has touched nothing.
+
+#include <replica/broker.hpp>
+#include <replica/error.hpp>
+#include <replica/finish.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/message.hpp>
+#include <replica/observer.hpp>
+#include <replica/random.hpp>
+#include <replica/settings.hpp>
+#include <replica/storage.hpp>
+#include <replica/transport.hpp>
+
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/pair.hpp>
+#include <boost/hana/tuple.hpp>
+#include <boost/hana/type.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// Answers REPLICATE for one kind of database (seed: ReplicatorRpc).
+///
+/// Copies share one state. Thread safety: handle() from any thread.
+template <Broker B, Observer O = Silent>
+class RpcServer {
+    using Server = typename B::server_type;
+    using Database = typename B::database_type;
+    using Info = info_type_of<B>;
+    using Row = row_type_of<B>;
+
+public:
+    RpcServer(Settings settings, B broker, O observer = {})
+        : core_(std::make_shared<Core>(std::move(settings), std::move(broker),
+                                       std::move(observer))) {}
+
+    /// Answers one request. Never throws.
+    ///
+    /// 200 with the info: sync. 202: merge_items, merge_syncs. 204: complete_rsync,
+    /// rsync_then_merge. 400: not a request of ours; nothing was touched. 404: no such database or
+    /// upload. 503: come again (a merge of this database is under way, the device is busy or a
+    /// lock did not come free). 507: the device cannot take data. 500: anything else, with the
+    /// reason as text.
+    [[nodiscard]] Reply handle(const Request& request) {
+        const Instant began = core_->broker.clock().monotonic();
+        std::string verb;
+        Reply reply;
+        try {
+            const Place place = locate(request);
+            const message::Call call = message::decode_call(request.body);
+            verb = call.verb;
+            reply = dispatch(place, call);
+        } catch (const Failure& failure) {
+            reply = refuse(request, failure);
+        } catch (const std::exception& failure) {
+            const std::string what = failure.what();
+            core_->observer(event::ServeFailed{request.hash, what});
+            reply = text(500, what);
+        }
+        core_->observer(event::Served{request.device, verb, reply.status,
+                                      core_->broker.clock().monotonic() - began});
+        return reply;
+    }
+
+private:
+    struct Core {
+        Core(Settings settings_, B broker_, O observer_)
+            : settings(std::move(settings_)), broker(std::move(broker_)),
+              observer(std::move(observer_)), random(settings.seed ^ 0x72706373U) {}
+
+        Settings settings;
+        [[no_unique_address]] B broker;
+        [[no_unique_address]] O observer;
+        Random random;
+        std::mutex mutex;
+        std::map<std::string, int> at_work; ///< Requests by device.
+        std::set<std::string> merging;      ///< Directories with a merge under way.
+    };
+
+    /// Where a request points. All three names have been checked.
+    struct Place {
+        std::string device;    ///< Path of the device.
+        std::string name;      ///< Name of the device.
+        std::string directory; ///< The hash directory.
+        std::string hash;
+    };
+
+    /// Counts a request in while it is at work on its device, so that a disk that hangs does not
+    /// take every thread of the server.
+    class AtWork {
+    public:
+        AtWork(Core& core, const std::string& device) : core_(core), device_(device) {
+            const std::lock_guard guard(core_.mutex);
+            admitted_ = core_.at_work[device_] < core_.settings.receiver_limit;
+            core_.at_work[device_] += admitted_ ? 1 : 0;
+        }
+        AtWork(const AtWork&) = delete;
+        AtWork& operator=(const AtWork&) = delete;
+        ~AtWork() {
+            const std::lock_guard guard(core_.mutex);
+            core_.at_work[device_] -= admitted_ ? 1 : 0;
+        }
+        [[nodiscard]] bool admitted() const { return admitted_; }
+
+    private:
+        Core& core_;
+        std::string device_;
+        bool admitted_ = false;
+    };
+
+    /// Marks a database as being merged; a second merge of it gets 503 (defect 6).
+    class Merging {
+    public:
+        Merging(Core& core, const std::string& directory) : core_(core), directory_(directory) {
+            const std::lock_guard guard(core_.mutex);
+            admitted_ = core_.merging.insert(directory_).second;
+        }
+        Merging(const Merging&) = delete;
+        Merging& operator=(const Merging&) = delete;
+        ~Merging() {
+            if (admitted_) {
+                const std::lock_guard guard(core_.mutex);
+                core_.merging.erase(directory_);
+            }
+        }
+        [[nodiscard]] bool admitted() const { return admitted_; }
+
+    private:
+        Core& core_;
+        std::string directory_;
+        bool admitted_ = false;
+    };
+
+    [[nodiscard]] Place locate(const Request& request) const {
+        const auto partition =
+            parse_partition(request.partition, std::numeric_limits<std::uint32_t>::max());
+        if (!is_safe_name(request.device) || !partition || !is_hash(request.hash)) {
+            throw Failure(Error::bad_request, "Invalid path: /" + request.device + '/' +
+                                                  request.partition + '/' + request.hash);
+        }
+        Place place;
+        place.name = request.device;
+        place.hash = request.hash;
+        place.device = storage::device_path(core_->settings.devices, request.device);
+        place.directory = place.device + '/' +
+                          storage_directory(Server::datadir, request.partition, request.hash);
+        return place;
+    }
+
+    [[nodiscard]] Reply dispatch(const Place& place, const message::Call& call) {
+        namespace hana = boost::hana;
+        const auto verbs = hana::make_tuple(
+            hana::make_pair(hana::type_c<message::Sync>, &RpcServer::sync),
+            hana::make_pair(hana::type_c<message::MergeItems<Row>>, &RpcServer::merge_items),
+            hana::make_pair(hana::type_c<message::MergeSyncs>, &RpcServer::merge_syncs),
+            hana::make_pair(hana::type_c<message::CompleteRsync>,
+                            &RpcServer::template finish<message::CompleteRsync>),
+            hana::make_pair(hana::type_c<message::RsyncThenMerge>,
+                            &RpcServer::template finish<message::RsyncThenMerge>));
+        Reply (RpcServer::*handler)(const Place&, const message::Call&) = nullptr;
+        hana::for_each(verbs, [&](const auto& pair) {
+            using Verb = typename std::decay_t<decltype(hana::first(pair))>::type;
+            if (call.verb == Verb::verb) {
+                handler = hana::second(pair);
+            }
+        });
+        if (handler == nullptr) {
+            throw Failure(Error::bad_request, "unknown operation '" + call.verb + '\'');
+        }
+        const AtWork at_work(*core_, place.name);
+        if (!at_work.admitted()) {
+            return text(503, place.name + " is busy");
+        }
+        if (auto refusal = unusable(place)) {
+            return *std::move(refusal);
+        }
+        return (this->*handler)(place, call);
+    }
+
+    /// 507 for a device that is not there, or has less space than its reserve. The phrases differ,
+    /// since the first wants a handoff and the second must not get one (defect 21).
+    [[nodiscard]] std::optional<Reply> unusable(const Place& place) {
+        auto& disk = core_->broker.disk();
+        const auto status = disk.stat(place.device);
+        std::string reason;
+        if (!status || !status->directory ||
+            (core_->settings.mount_check && !disk.is_mount(place.device))) {
+            reason = place.name + " is not mounted";
+        } else {
+            const Space space = disk.space(place.device);
+            const Reserve& reserve = core_->settings.fallocate_reserve;
+            const double least = reserve.is_percent
+                                     ? static_cast<double>(space.total) * reserve.value / 100
+                                     : reserve.value;
+            if (static_cast<double>(space.free) < least) {
+                reason = place.name + " is full";
+            }
+        }
+        if (reason.empty()) {
+            return std::nullopt;
+        }
+        Reply reply = html(507, "Insufficient Storage",
+                           "There was not enough space to save the resource. Drive: " + place.name);
+        reply.reason = reason;
+        return reply;
+    }
+
+    [[nodiscard]] Instant patience() const {
+        return core_->broker.clock().monotonic() + to_duration(Seconds(25));
+    }
+
+    /// The database of a place with its pending rows committed, or nothing. One that is beyond use
+    /// goes to quarantine and counts as not there, so that the sender brings a new one.
+    [[nodiscard]] std::optional<std::pair<std::string, Database>> open(const Place& place) {
+        auto& broker = core_->broker;
+        std::string path;
+        try {
+            const auto found = storage::find_database(broker.disk(), place.directory);
+            if (!found) {
+                return std::nullopt;
+            }
+            path = *found;
+            std::pair result(path, broker.open(path, patience()));
+            storage::flush_pending(broker, result.second, path, patience());
+            return result;
+        } catch (const Failure& failure) {
+            if (failure.error() == Error::missing) {
+                return std::nullopt;
+            }
+            if (failure.code() != Condition::quarantine) {
+                throw;
+            }
+            quarantine(place, path, failure);
+            return std::nullopt;
+        }
+    }
+
+    void quarantine(const Place& place, const std::string& path, const Failure& failure) {
+        const auto target =
+            storage::quarantine(core_->broker, path, place.device, core_->random, patience());
+        if (!target) {
+            throw Failure(Error::locked, path + ": changed while it was looked at");
+        }
+        const std::string what = failure.what();
+        core_->observer(event::Quarantined{path, *target, what});
+    }
+
+    /// Compares and takes over metadata, times and points (seed: sync). The answer is the state
+    /// before the sender's times and metadata were merged, and after a change of policy.
+    Reply sync(const Place& place, const message::Call& call) {
+        const message::Sync remote = message::decode_sync(call);
+        auto& broker = core_->broker;
+        broker.disk().make_directories(place.device + "/tmp"); // Somebody may rsync to us next.
+        auto opened = open(place);
+        if (!opened) {
+            return not_found();
+        }
+        auto& [path, database] = *opened;
+        Info info = database.info();
+        if constexpr (requires { info.storage_policy_index; }) {
+            if (remote.policy) {
+                Info theirs;
+                theirs.put_timestamp = remote.times.put_timestamp;
+                theirs.delete_timestamp = remote.times.delete_timestamp;
+                theirs.status_changed_at = remote.policy->status_changed_at;
+                theirs.count = remote.policy->count;
+                theirs.storage_policy_index = remote.policy->storage_policy_index;
+                if (Server::agree(database, info, theirs, broker.clock().now())) {
+                    info = database.info();
+                }
+            }
+        }
+        if (!remote.metadata.empty() && remote.metadata != info.metadata) {
+            merge_metadata(path, database, remote.metadata);
+        }
+        if (remote.times != info.timestamps()) {
+            database.merge_timestamps(remote.times);
+        }
+        std::int64_t point = database.sync_point(remote.id, Direction::incoming);
+        const bool counts_agree = !remote.policy || remote.policy->count == info.count;
+        if (is_hash(remote.hash) && remote.hash == info.hash && counts_agree &&
+            point < remote.max_row) {
+            const std::vector<SyncPoint> reached{{remote.max_row, remote.id}};
+            database.merge_sync_points(reached, Direction::incoming);
+            point = remote.max_row;
+        }
+        Reply reply = text(200, message::encode_reply(info, point));
+        reply.content_type = html_type;
+        return reply;
+    }
+
+    /// What a stock server does with metadata it cannot read: leave it out, go on (defect 55).
+    void merge_metadata(const std::string& path, Database& database, const std::string& metadata) {
+        try {
+            database.merge_metadata(metadata);
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::bad_request) {
+                throw;
+            }
+            const std::string what =
+                std::string("Unable to decode remote metadata: ") + failure.what();
+            core_->observer(event::SetAside{path, what});
+        }
+    }
+
+    Reply merge_items(const Place& place, const message::Call& call) {
+        const auto items = message::decode_merge_items<Row>(call);
+        auto opened = open(place);
+        if (!opened) {
+            return not_found();
+        }
+        auto& [path, database] = *opened;
+        for (const std::string& what : items.set_aside) {
+            core_->observer(event::SetAside{path, what});
+        }
+        if (!items.rows.empty()) {
+            database.merge_items(items.rows, items.source);
+        }
+        if (!items.set_aside.empty() && !items.source.empty()) {
+            const std::vector<SyncPoint> reached{{items.last_rowid, items.source}};
+            database.merge_sync_points(reached, Direction::incoming);
+        }
+        return accepted();
+    }
+
+    Reply merge_syncs(const Place& place, const message::Call& call) {
+        const auto syncs = message::decode_merge_syncs(call);
+        auto opened = open(place);
+        if (!opened) {
+            return not_found();
+        }
+        if (!syncs.points.empty()) {
+            opened->second.merge_sync_points(syncs.points, Direction::incoming);
+        }
+        return accepted();
+    }
+
+    /// complete_rsync and rsync_then_merge.
+    template <class Verb>
+    Reply finish(const Place& place, const message::Call& call) {
+        const auto verb = message::decode_finish<Verb>(call, place.hash);
+        const Merging merging(*core_, place.directory);
+        if (!merging.admitted()) {
+            return text(503, "a merge of this database is under way");
+        }
+        const UploadPlace upload{place.device, place.directory, place.hash, verb.upload, verb.file};
+        const HashPath hash_path{core_->settings.hash_path_prefix,
+                                 core_->settings.hash_path_suffix};
+        const bool merge = Verb::verb == message::RsyncThenMerge::verb;
+        if (!finish_upload(core_->broker, upload, hash_path, core_->random, merge)) {
+            return not_found();
+        }
+        Reply reply;
+        reply.status = 204;
+        reply.content_type = html_type;
+        return reply;
+    }
+
+    /// A failure as an answer.
+    [[nodiscard]] Reply refuse(const Request& request, const Failure& failure) {
+        const std::string what = failure.what();
+        switch (failure.error()) {
+        case Error::bad_request:
+        case Error::bad_name:
+            return text(400, what);
+        case Error::missing:
+            return not_found();
+        case Error::locked:
+        case Error::moved:
+        case Error::timed_out:
+            return text(503, what);
+        case Error::no_space: {
+            Reply reply = html(507, "Insufficient Storage", what);
+            reply.reason = request.device + " is full";
+            return reply;
+        }
+        default:
+            core_->observer(event::ServeFailed{request.hash, what});
+            return text(500, what);
+        }
+    }
+
+    [[nodiscard]] static Reply text(int status, std::string body) {
+        return {status, "text/plain", std::move(body), {}};
+    }
+
+    [[nodiscard]] static Reply html(int status, const std::string& title, const std::string& body) {
+        return {status, html_type, "<html><h1>" + title + "</h1><p>" + body + "</p></html>", {}};
+    }
+
+    [[nodiscard]] static Reply not_found() {
+        return html(404, "Not Found", "The resource could not be found.");
+    }
+
+    [[nodiscard]] static Reply accepted() {
+        return html(202, "Accepted", "The request is accepted for processing.");
+    }
+
+    static constexpr const char* html_type = "text/html; charset=UTF-8";
+
+    std::shared_ptr<Core> core_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_RPC_HPP

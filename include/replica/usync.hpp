@@ -1,0 +1,65 @@
+#ifndef REPLICA_USYNC_HPP
+#define REPLICA_USYNC_HPP
+
+// Sends the rows above a point, then the table of points. Rows go in ROWID order without a gap and
+// one batch at a time: the receiver records the highest ROWID it has seen, so a batch that got lost
+// between two that arrived would never be sent again.
+
+#include <replica/decide.hpp>
+#include <replica/message.hpp>
+#include <replica/observer.hpp>
+#include <replica/pass.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace replica {
+
+/// Brings a peer up to date by rows (seed: _usync_db).
+///
+/// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
+/// when none is left, send those points (they speak of rows that have all been sent by then) and,
+/// once the peer has taken them, record the outgoing point. A capped transfer does neither: what
+/// the receiver has noted itself is where the next pass goes on.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
+                                                const std::string& remote_id, std::int64_t point) {
+    P& pass = task.pass;
+    const Seconds timeout = pass.settings.node_timeout;
+    pass.count(&Stats::diff);
+    pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
+    const Instant began = pass.clock.monotonic();
+    const message::MergeSyncs known{task.database.sync_points(Direction::incoming)};
+
+    std::int64_t sent = 0;
+    auto rows = task.database.items_since(point, pass.settings.per_diff);
+    for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
+        auto reply = peer.expect_success(message::encode_rows(rows, task.info.id), timeout);
+        if (!reply) {
+            return reply.error();
+        }
+        point = rows.back().rowid;
+        sent += static_cast<std::int64_t>(rows.size());
+        pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
+        rows = task.database.items_since(point, pass.settings.per_diff);
+    }
+    const bool capped = !rows.empty();
+    pass.observer(event::UsyncEnded{task.found.path, peer.device(), point, sent, capped,
+                                    pass.clock.monotonic() - began});
+    if (capped) {
+        pass.count(&Stats::diff_capped);
+        return decide::Outcome::progress;
+    }
+    auto reply = peer.expect_success(message::encode(known), timeout);
+    if (!reply) {
+        return reply.error();
+    }
+    const std::vector<SyncPoint> reached{{point, remote_id}};
+    task.database.merge_sync_points(reached, Direction::outgoing);
+    return decide::Outcome::done;
+}
+
+} // namespace replica
+
+#endif // REPLICA_USYNC_HPP

@@ -1,0 +1,175 @@
+#ifndef REPLICA_WALK_HPP
+#define REPLICA_WALK_HPP
+
+// Finds the databases of one device: partitions in a random order, so that two nodes that start
+// together do not meet on the same databases; below them everything in order. Directories are read
+// one at a time as the walk gets there. A directory that cannot be read costs only itself: in Swift
+// one bad directory ends the pass of every device (defect 28).
+
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/observer.hpp>
+#include <replica/random.hpp>
+#include <replica/storage.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// A database file in its place.
+struct Found {
+    std::string path;
+    std::string hash; ///< By its directory.
+    std::uint32_t partition = 0;
+};
+
+/// The databases of one device. `next` gives them one after the other. Belongs to one thread at a
+/// time.
+template <Disk D>
+class Walk {
+public:
+    /// `wanted` says whether a partition is of interest; it is asked once for each.
+    Walk(D disk, std::string device, std::string datadir, std::uint32_t partition_count,
+         std::function<bool(std::uint32_t)> wanted, Random& random)
+        : disk_(std::move(disk)), device_(std::move(device)),
+          root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
+          wanted_(std::move(wanted)), random_(&random) {}
+
+    /// The next database, or nothing at the end. Tells `observer` what could not be read, and
+    /// counts it in `errors`.
+    template <Observer O>
+    [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors) {
+        if (!started_) {
+            started_ = true;
+            begin(observer, errors);
+        }
+        for (;;) {
+            if (!hashes_.empty()) {
+                const std::string name = take(hashes_);
+                if (auto found = inspect(name, observer, errors)) {
+                    return found;
+                }
+            } else if (!suffixes_.empty()) {
+                suffix_ = take(suffixes_);
+                hashes_ = directories(path_of_suffix(), observer, errors);
+            } else if (!partitions_.empty()) {
+                partition_ = take(partitions_);
+                suffixes_ = directories(root_ + '/' + partition_, observer, errors);
+            } else {
+                return std::nullopt;
+            }
+        }
+    }
+
+    [[nodiscard]] std::size_t partitions() const { return partition_total_; }
+    [[nodiscard]] std::size_t partitions_done() const {
+        return partition_total_ - partitions_.size();
+    }
+
+private:
+    static std::string take(std::vector<std::string>& names) {
+        std::string name = std::move(names.back());
+        names.pop_back();
+        return name;
+    }
+
+    [[nodiscard]] std::string path_of_suffix() const {
+        return root_ + '/' + partition_ + '/' + suffix_;
+    }
+
+    template <Observer O>
+    void begin(O& observer, std::int64_t& errors) {
+        if (!disk_.stat(root_)) {
+            return; // A device that never held a database of this kind.
+        }
+        partitions_ = directories(root_, observer, errors);
+        std::erase_if(partitions_, [&](const std::string& name) {
+            const auto number = parse_partition(name, partition_count_);
+            return !number || !wanted_(*number);
+        });
+        partition_total_ = partitions_.size();
+        random_->shuffle(partitions_);
+    }
+
+    /// The directories in `path`, last first, since they are taken from the back. An empty one is
+    /// removed: thousands of stale ones slow down the start of a pass (Swift 2.2.1).
+    template <Observer O>
+    std::vector<std::string> directories(const std::string& path, O& observer,
+                                         std::int64_t& errors) {
+        std::vector<std::string> names;
+        try {
+            const std::vector<Entry> entries = disk_.list(path);
+            for (const Entry& entry : entries) {
+                if (entry.directory) {
+                    names.push_back(entry.name);
+                }
+            }
+            if (entries.empty() && path != root_) {
+                disk_.remove_empty(path);
+            }
+        } catch (const Failure& failure) {
+            report(failure, path, observer, errors);
+        }
+        std::ranges::sort(names, std::greater<>());
+        return names;
+    }
+
+    template <Observer O>
+    std::optional<Found> inspect(const std::string& name, O& observer, std::int64_t& errors) {
+        const std::string directory = path_of_suffix() + '/' + name;
+        if (!is_hash(name) || !name.ends_with(suffix_)) {
+            return std::nullopt;
+        }
+        try {
+            if (auto path = storage::find_database(disk_, directory)) {
+                return Found{*std::move(path), name,
+                             *parse_partition(partition_, partition_count_)};
+            }
+            const std::string pending = directory + '/' + name + ".db.pending";
+            if (storage::has_pending(disk_, directory + '/' + name + ".db")) {
+                observer(event::OrphanPending{pending});
+                ++errors;
+            } else {
+                disk_.remove_empty(directory);
+            }
+        } catch (const Failure& failure) {
+            report(failure, directory, observer, errors);
+        }
+        return std::nullopt;
+    }
+
+    template <Observer O>
+    static void report(const Failure& failure, const std::string& path, O& observer,
+                       std::int64_t& errors) {
+        if (failure.error() != Error::missing) { // Removed while we walked: nothing is wrong.
+            const std::string what = failure.what();
+            observer(event::ListingFailed{path, what});
+            ++errors;
+        }
+    }
+
+    D disk_;
+    std::string device_;
+    std::string root_;
+    std::uint32_t partition_count_;
+    std::function<bool(std::uint32_t)> wanted_;
+    Random* random_;
+    bool started_ = false;
+    std::size_t partition_total_ = 0;
+    std::vector<std::string> partitions_;
+    std::vector<std::string> suffixes_;
+    std::vector<std::string> hashes_;
+    std::string partition_;
+    std::string suffix_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_WALK_HPP

@@ -1,0 +1,313 @@
+#ifndef REPLICA_WORKERS_HPP
+#define REPLICA_WORKERS_HPP
+
+// How much happens at once, and what a bad disk or a dead peer may cost: only itself. Workers are
+// threads that block. `concurrency` bounds the databases in flight and every device has a share of
+// at least one, so a disk that no longer answers holds up its own share and nothing else; its
+// workers are given up after the watchdog's time. A peer that does not answer is left alone for a
+// while, instead of costing node_timeout for each database (defects 32, 41, 43).
+
+#include <replica/clock.hpp>
+#include <replica/settings.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// A worker's sign of life. Whoever is about to wait says until when that is in order.
+class Pulse {
+public:
+    /// Nothing is wrong before `until`.
+    void expect(Instant until) { until_.store(until.time_since_epoch().count()); }
+
+    [[nodiscard]] Instant expected() const { return Instant(Instant::duration(until_.load())); }
+
+private:
+    std::atomic<Instant::rep> until_{0};
+};
+
+/// Keys that are left alone until a time. Thread safety: any thread.
+class Holds {
+public:
+    [[nodiscard]] bool held(const std::string& key, Instant now) const {
+        const std::lock_guard guard(mutex_);
+        const auto at = until_.find(key);
+        return at != until_.end() && now < at->second;
+    }
+
+    void hold(const std::string& key, Instant until) {
+        const std::lock_guard guard(mutex_);
+        until_[key] = until;
+    }
+
+    /// One more failure of `key`; the third in a row holds it until `until`. One lost answer is no
+    /// dead peer.
+    void failed(const std::string& key, Instant until) {
+        const std::lock_guard guard(mutex_);
+        if (++failures_[key] >= 3) {
+            until_[key] = until;
+        }
+    }
+
+    void succeeded(const std::string& key) {
+        const std::lock_guard guard(mutex_);
+        failures_.erase(key);
+        until_.erase(key);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, Instant> until_;
+    std::map<std::string, int> failures_;
+};
+
+/// Spreads starts evenly: `rate` per second, catching up at most 5 s of what was missed, as Swift's
+/// databases_per_second does. 0 and below: no limit. Thread safety: any thread.
+template <Clock C>
+class Pacer {
+public:
+    Pacer(C clock, double rate) : clock_(std::move(clock)), rate_(rate) {}
+
+    /// Waits for the next turn; false if a stop came first.
+    bool wait(const std::stop_token& stop) {
+        if (!(rate_ > 0)) {
+            return !stop.stop_requested();
+        }
+        Instant turn;
+        {
+            const std::lock_guard guard(mutex_);
+            const Instant now = clock_.monotonic();
+            next_ = std::max(next_, now - std::chrono::seconds(5));
+            turn = next_;
+            next_ += to_duration(Seconds(1 / rate_));
+            if (turn <= now) {
+                return !stop.stop_requested();
+            }
+        }
+        return clock_.sleep_until(turn, stop);
+    }
+
+private:
+    C clock_;
+    double rate_;
+    std::mutex mutex_;
+    Instant next_{};
+};
+
+/// Whether a clock is a simulated one that only one thread may move.
+template <class C>
+inline constexpr bool is_single_threaded = requires { requires C::single_threaded; };
+
+/// Devices on which a worker of an earlier pass still hangs. Thread safety: any thread.
+class Stalled {
+public:
+    void add(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        ++workers_[device];
+    }
+
+    void remove(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        if (--workers_[device] <= 0) {
+            workers_.erase(device);
+        }
+    }
+
+    [[nodiscard]] bool contains(const std::string& device) const {
+        const std::lock_guard guard(mutex_);
+        return workers_.contains(device);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, int> workers_;
+};
+
+/// Runs the work of several queues, one per device, on threads. Lives in a shared_ptr: a thread
+/// that hangs in a dead disk is left behind and keeps alive what it needs.
+template <Clock C>
+class Workers : public std::enable_shared_from_this<Workers<C>> {
+public:
+    /// Does one piece of a queue's work; false when there is no more. Called by several threads.
+    using Step = std::function<bool(Pulse&)>;
+    using OnStall = std::function<void(const std::string& device, Seconds silent)>;
+
+    Workers(C clock, const Limits& limits, Stalled& stalled)
+        : clock_(std::move(clock)), limits_(limits), stalled_(&stalled) {}
+
+    /// A device and its work. `keep` is whatever must outlive a thread that is left behind.
+    void add(std::string device, Step step) {
+        queues_.push_back(Queue{std::move(device), std::move(step), 0, false, false});
+    }
+
+    /// Returns when all queues are done, or when those that are not hang. Round robin: the next
+    /// free worker takes the next device that has a share left (defect 30).
+    void run(const std::stop_token& stop, const OnStall& on_stall) {
+        if (queues_.empty()) {
+            return;
+        }
+        if constexpr (is_single_threaded<C>) {
+            run_here(stop);
+            return;
+        }
+        const std::size_t count =
+            std::max(static_cast<std::size_t>(limits_.concurrency), queues_.size());
+        share_ = (count + queues_.size() - 1) / queues_.size();
+        for (std::size_t i = 0; i < count; ++i) {
+            auto slot = std::make_shared<Slot>();
+            slots_.push_back(slot);
+            ++running_;
+            std::thread([self = this->shared_from_this(), slot, stop] {
+                self->work(*slot, stop);
+            }).detach();
+        }
+        watch(on_stall);
+    }
+
+private:
+    struct Queue {
+        std::string device;
+        Step step;
+        std::size_t in_flight;
+        bool finished;
+        bool stalled;
+    };
+
+    struct Slot {
+        Pulse pulse;
+        std::optional<std::size_t> queue; ///< At work on it. Guarded by mutex_.
+        bool given_up = false;            ///< Likewise.
+    };
+
+    void run_here(const std::stop_token& stop) {
+        Pulse pulse;
+        bool more = true;
+        while (more && !stop.stop_requested()) {
+            more = false;
+            for (Queue& queue : queues_) {
+                if (!queue.finished && !stop.stop_requested()) {
+                    queue.finished = !queue.step(pulse);
+                    more = more || !queue.finished;
+                }
+            }
+        }
+    }
+
+    /// The next queue with work and a share left. Nothing while all have none; waits for one to
+    /// become free. Called and returns with the lock held.
+    std::optional<std::size_t> pick(std::unique_lock<std::mutex>& lock,
+                                    const std::stop_token& stop) {
+        for (;;) {
+            bool later = false;
+            for (std::size_t i = 0; i < queues_.size(); ++i) {
+                const std::size_t at = (turn_ + i) % queues_.size();
+                const Queue& queue = queues_[at];
+                if (queue.finished || queue.stalled) {
+                    continue;
+                }
+                if (queue.in_flight < share_) {
+                    turn_ = at + 1;
+                    return at;
+                }
+                later = true;
+            }
+            if (!later || stop.stop_requested()) {
+                return std::nullopt;
+            }
+            free_.wait(lock);
+        }
+    }
+
+    void work(Slot& slot, const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            const auto at = pick(lock, stop);
+            if (!at) {
+                break;
+            }
+            Queue& queue = queues_[*at];
+            ++queue.in_flight;
+            slot.queue = at;
+            slot.pulse.expect(clock_.monotonic() + to_duration(limits_.watchdog));
+            lock.unlock();
+            const bool more = queue.step(slot.pulse);
+            lock.lock();
+            --queue.in_flight;
+            slot.queue.reset();
+            queue.finished = queue.finished || !more;
+            free_.notify_all();
+            if (slot.given_up) {
+                stalled_->remove(queue.device);
+                return;
+            }
+        }
+        if (--running_ == 0) {
+            done_.request_stop();
+        }
+        free_.notify_all();
+    }
+
+    /// Waits for the workers and gives up those that have been silent for too long.
+    void watch(const OnStall& on_stall) {
+        const std::stop_token done = done_.get_token();
+        while (!done.stop_requested()) {
+            const auto step = std::min(to_duration(limits_.watchdog) / 4,
+                                       Instant::duration(std::chrono::milliseconds(500)));
+            clock_.sleep_until(clock_.monotonic() + step, done);
+            std::vector<std::pair<std::string, Seconds>> reports;
+            {
+                const std::lock_guard guard(mutex_);
+                const Instant now = clock_.monotonic();
+                for (const auto& slot : slots_) {
+                    if (!slot->queue || slot->given_up || now <= slot->pulse.expected()) {
+                        continue;
+                    }
+                    slot->given_up = true;
+                    Queue& queue = queues_[*slot->queue];
+                    if (!std::exchange(queue.stalled, true)) {
+                        reports.emplace_back(queue.device,
+                                             now - slot->pulse.expected() + limits_.watchdog);
+                    }
+                    stalled_->add(queue.device);
+                    if (--running_ == 0) {
+                        done_.request_stop();
+                    }
+                }
+            }
+            free_.notify_all();
+            for (const auto& [device, silent] : reports) {
+                on_stall(device, silent);
+            }
+        }
+    }
+
+    C clock_;
+    Limits limits_;
+    Stalled* stalled_;
+    std::vector<Queue> queues_;
+    std::vector<std::shared_ptr<Slot>> slots_;
+    std::mutex mutex_;
+    std::condition_variable free_;
+    std::stop_source done_;
+    std::size_t share_ = 1;
+    std::size_t turn_ = 0;
+    std::size_t running_ = 0;
+};
+
+} // namespace replica
+
+#endif // REPLICA_WORKERS_HPP
