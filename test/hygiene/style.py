@@ -69,18 +69,22 @@ def check_text(path, lines):
 
 
 def check_functions(lines):
-    """Code is formatted: a body ends at the first brace with the indentation of its first line."""
+    """Code is formatted, so a body opens at the end of a line; braces are counted to its end."""
     not_functions = re.compile(
         r"^\s*(inline )?(namespace|class|struct|union|enum|template|extern)\b")
-    for number, line in enumerate(lines, 1):
-        if not line.endswith("{") or not_functions.match(line):
+    code = [without_comments(re.sub(r"'\\?.'", "", line)) for line in lines]
+    for start, line in enumerate(code):
+        if not line.rstrip().endswith("{") or not_functions.match(line):
             continue
-        indent = line[:len(line) - len(line.lstrip())]
-        for length, later in enumerate(lines[number:], 2):
-            if later.startswith(indent + "}"):
-                if length > FUNCTION_LINES_MAX and "(" in line + lines[number - 2]:
-                    yield number, f"a function of {length} lines, at most {FUNCTION_LINES_MAX}"
-                break
+        if "(" not in line + code[start - 1]:
+            continue
+        depth, end = 1, start
+        while depth > 0 and end + 1 < len(code):
+            end += 1
+            depth += code[end].count("{") - code[end].count("}")
+        if end - start + 1 > FUNCTION_LINES_MAX:
+            length = end - start + 1
+            yield start + 1, f"a function of {length} lines, at most {FUNCTION_LINES_MAX}"
 
 
 def check_header(path, lines):

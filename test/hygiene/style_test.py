@@ -116,6 +116,8 @@ class Style(unittest.TestCase):
     def test_a_function_that_grew(self):
         self.assertEqual(self.problems(body="void f() {\n" + "    g();\n" * 68 + "}"), [])
         self.expect("hpp:5: a function of 71", body="void f() {\n" + "    g();\n" * 69 + "}")
+        constructor = "    S()\n        : x() {\n        g();\n    }\n" + "    int x;\n" * 90
+        self.assertEqual(self.problems(body="struct S {\n" + constructor + "};"), [])
         self.assertEqual(self.problems(body="struct S {\n" + "    int x;\n" * 90 + "};"), [])
 
     def test_a_unit_test_begins_with_its_own_header(self):
