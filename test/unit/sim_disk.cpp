@@ -214,6 +214,21 @@ BOOST_AUTO_TEST_CASE(a_crash_frees_every_lock) {
     BOOST_TEST(disk.try_lock("/d").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(the_proof_of_a_lock_is_good_for_its_directory_while_it_lasts) {
+    const SimDisk disk;
+    auto lock = disk.try_lock("/d");
+    const auto other = disk.try_lock("/e");
+    BOOST_TEST(disk.holds(*lock, "/d"));
+    BOOST_TEST(!disk.holds(*lock, "/e"));
+    BOOST_TEST(!disk.holds(*other, "/d"));
+    BOOST_TEST(!disk.holds(*lock, "/none"));
+    const SimLock moved = std::move(*lock);
+    BOOST_TEST(!disk.holds(*lock, "/d"));
+    BOOST_TEST(disk.holds(moved, "/d"));
+    BOOST_TEST(disk.remove_tree("/d"));
+    BOOST_TEST(!disk.holds(moved, "/d"));
+}
+
 // ---- Room and mounts.
 
 BOOST_AUTO_TEST_CASE(a_full_disk_takes_no_more_and_keeps_what_it_has) {
@@ -381,12 +396,12 @@ BOOST_AUTO_TEST_CASE(an_open_file_notices_that_its_name_went_to_another) {
     disk.write("/d/f", "1");
     disk.write("/d/new", "2");
     const SimFile file(disk, "/d/f");
-    BOOST_TEST(file.content(nullptr)->bytes == "1");
-    BOOST_TEST(file.commit(SimContent::of("3"), nullptr));
+    BOOST_TEST(file.content()->bytes == "1");
+    BOOST_TEST(file.commit(SimContent::of("3")));
     disk.rename("/d/new", "/d/f");
-    BOOST_TEST((error_of([&] { static_cast<void>(file.content(nullptr)); }) == Error::moved));
-    BOOST_TEST((error_of([&] { static_cast<void>(file.commit(SimContent::of("4"), nullptr)); }) ==
-                Error::moved));
+    BOOST_TEST((error_of([&] { static_cast<void>(file.content()); }) == Error::moved));
+    BOOST_TEST(
+        (error_of([&] { static_cast<void>(file.commit(SimContent::of("4"))); }) == Error::moved));
     BOOST_TEST(bytes(disk, "/d/f") == "2");
     BOOST_TEST((error_of([&] { SimFile(disk, "/d/none"); }) == Error::missing));
 }
@@ -397,10 +412,9 @@ BOOST_AUTO_TEST_CASE(a_commit_is_durable_at_once_and_does_not_happen_if_there_is
     disk.write("/m/f", "1");
     disk.settle();
     const SimFile file(disk, "/m/f");
-    BOOST_TEST(file.commit(SimContent::of("12"), nullptr));
-    BOOST_TEST((error_of([&] {
-                    static_cast<void>(file.commit(SimContent::of("1234"), nullptr));
-                }) == Error::no_space));
+    BOOST_TEST(file.commit(SimContent::of("12")));
+    BOOST_TEST((error_of([&] { static_cast<void>(file.commit(SimContent::of("1234"))); }) ==
+                Error::no_space));
     disk.crash();
     BOOST_TEST(bytes(disk, "/m/f") == "12");
 }
@@ -408,17 +422,17 @@ BOOST_AUTO_TEST_CASE(a_commit_is_durable_at_once_and_does_not_happen_if_there_is
 BOOST_AUTO_TEST_CASE(who_has_locked_an_open_file_keeps_all_others_out) {
     const SimDisk disk;
     disk.write("/f", "1");
-    const SimFile mine(disk, "/f");
-    const SimFile other(disk, "/f");
+    SimFile mine(disk, "/f");
+    SimFile other(disk, "/f");
     {
         const auto lock = mine.try_lock();
         BOOST_REQUIRE(lock);
         BOOST_TEST(!other.try_lock());
-        BOOST_TEST(!other.content(nullptr));
-        BOOST_TEST(!other.commit(SimContent::of("2"), nullptr));
-        BOOST_TEST(mine.content(&*lock)->bytes == "1");
-        BOOST_TEST(mine.commit(SimContent::of("3"), &*lock));
+        BOOST_TEST(!other.content());
+        BOOST_TEST(!other.commit(SimContent::of("2")));
+        BOOST_TEST(mine.content()->bytes == "1");
+        BOOST_TEST(mine.commit(SimContent::of("3")));
     }
-    BOOST_TEST(other.content(nullptr)->bytes == "3");
+    BOOST_TEST(other.content()->bytes == "3");
     BOOST_TEST(other.try_lock().has_value());
 }

@@ -25,7 +25,7 @@
 
 namespace replica {
 
-/// Keeps the lock of one directory, or of one simulated database.
+/// Keeps the lock of one directory, or of one simulated database, until it goes.
 class SimLock {
 public:
     explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {}
@@ -35,20 +35,9 @@ public:
     SimLock& operator=(const SimLock&) = delete;
     ~SimLock() = default;
 
-    /// Locks a node, if nobody has it locked. The disk's mutex is held.
-    [[nodiscard]] static std::optional<SimLock> take(SimNode& node) {
-        if (!node.lock.expired()) {
-            return std::nullopt;
-        }
-        auto token = std::make_shared<char>('\0');
-        node.lock = token;
-        return SimLock(std::move(token));
-    }
-
-    /// Whether this is the lock that the node has.
-    [[nodiscard]] bool holds(const SimNode& node) const { return node.lock.lock() == token_; }
-
 private:
+    friend class SimDisk;
+
     std::shared_ptr<void> token_;
 };
 
@@ -152,7 +141,16 @@ public:
     /// The lock is on the file `.lock` in the directory, as with PosixDisk.
     [[nodiscard]] std::optional<SimLock> try_lock(const std::string& directory) const {
         const auto guard = enter(SimCall::try_lock, directory);
-        return SimLock::take(*state_->tree.file(directory + "/.lock"));
+        auto token = SimNode::take(*state_->tree.file(directory + "/.lock"));
+        return token ? std::optional<SimLock>(std::move(token)) : std::nullopt;
+    }
+
+    /// Whether `lock` is the one that is held on `directory` now: what a caller hands over as proof
+    /// can be checked here. No fault point.
+    [[nodiscard]] bool holds(const SimLock& lock, const std::string& directory) const {
+        const std::scoped_lock guard(state_->mutex);
+        const SimNode::Pointer file = state_->tree.find(directory + "/.lock");
+        return file && lock.token_ && file->lock.lock() == lock.token_;
     }
 
     // Files of tests and of simulated transfers.
@@ -246,6 +244,12 @@ public:
         return state_->faults.calls();
     }
 
+    /// A number that this disk has never given before and never will again.
+    [[nodiscard]] std::uint64_t unique() const {
+        const std::scoped_lock guard(state_->mutex);
+        return ++state_->last_unique;
+    }
+
     /// Calls `hook` before each call, with no lock held: a test may do something in the middle of
     /// an operation there, a scheduler may run somebody else. Calls made by the hook call it again.
     void on_call(Hook hook) const {
@@ -263,6 +267,7 @@ private:
         SimTree tree;
         SimFaults faults;
         std::shared_ptr<const Hook> hook;
+        std::uint64_t last_unique = 0;
     };
 
     /// Runs the hook, then the fault rules; the value returned holds the disk's mutex.
@@ -298,16 +303,16 @@ public:
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
-    /// The content, under a shared lock; nothing while somebody else than `own` has it locked.
-    [[nodiscard]] std::optional<SimContent> content(const SimLock* own) const {
+    /// The content; nothing while somebody else has it locked.
+    [[nodiscard]] std::optional<SimContent> content() const {
         const auto guard = enter(SimCall::query);
-        return blocked(own) ? std::nullopt : std::optional(node_->content);
+        return blocked() ? std::nullopt : std::optional(node_->content);
     }
 
     /// Replaces the content in one durable step; false while somebody else has it locked.
-    [[nodiscard]] bool commit(SimContent content, const SimLock* own) const {
+    [[nodiscard]] bool commit(SimContent content) const {
         const auto guard = enter(SimCall::commit);
-        if (blocked(own)) {
+        if (blocked()) {
             return false;
         }
         disk_.state_->tree.fill(*node_, path_, std::move(content));
@@ -315,10 +320,15 @@ public:
         return true;
     }
 
-    /// Nothing while somebody has it.
-    [[nodiscard]] std::optional<SimLock> try_lock() const {
+    /// Keeps all others out for as long as the value lives; nothing while somebody has it.
+    [[nodiscard]] std::optional<SimLock> try_lock() {
         const auto guard = enter(SimCall::query);
-        return SimLock::take(*node_);
+        auto token = SimNode::take(*node_);
+        if (!token) {
+            return std::nullopt;
+        }
+        own_ = token;
+        return SimLock(std::move(token));
     }
 
 private:
@@ -330,13 +340,15 @@ private:
         return guard;
     }
 
-    [[nodiscard]] bool blocked(const SimLock* own) const {
-        return !node_->lock.expired() && (own == nullptr || !own->holds(*node_));
+    [[nodiscard]] bool blocked() const {
+        const auto held = node_->lock.lock();
+        return held && held != own_.lock();
     }
 
     SimDisk disk_;
     std::string path_;
     SimNode::Pointer node_;
+    std::weak_ptr<void> own_; // our lock, if we have it
 };
 
 } // namespace replica

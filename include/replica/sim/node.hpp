@@ -46,6 +46,16 @@ struct SimNode {
     std::weak_ptr<SimNode> home;
     std::string home_name;
 
+    /// Locks the node; nothing if somebody has it locked.
+    [[nodiscard]] static std::shared_ptr<void> take(SimNode& node) {
+        if (!node.lock.expired()) {
+            return nullptr;
+        }
+        auto token = std::make_shared<char>('\0');
+        node.lock = token;
+        return token;
+    }
+
     /// A crash loses nothing of this node from here on. A rename is one step for a crash as well:
     /// once the new name is durable, the old one is gone.
     static void sync(const Pointer& node) {

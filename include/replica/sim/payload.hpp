@@ -1,0 +1,61 @@
+#ifndef REPLICA_SIM_PAYLOAD_HPP
+#define REPLICA_SIM_PAYLOAD_HPP
+
+// How a simulated database lies in a simulated file, and what opening a file finds that is none:
+// the same errors as SQLite gives for the same damage.
+
+#include <replica/error.hpp>
+#include <replica/sim/node.hpp>
+#include <replica/sim/state.hpp>
+
+#include <any>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace replica::sim {
+
+/// The value in a file is shared and never changed: a commit replaces it.
+template <class Server>
+using Snapshot = std::shared_ptr<const State<Server>>;
+
+/// About as long as a real one would be, so that sizes can be compared.
+template <class Server>
+[[nodiscard]] SimContent content_of(State<Server> state) {
+    const auto size = 4096 + 100 * static_cast<std::int64_t>(state.rows.size());
+    return {std::string("SQLite format 3\0", 16),
+            Snapshot<Server>(std::make_shared<State<Server>>(std::move(state))), size};
+}
+
+/// Null if there is no database of this kind.
+template <class Server>
+[[nodiscard]] Snapshot<Server> find_state(const SimContent& content) {
+    const auto* const state = std::any_cast<Snapshot<Server>>(&content.value);
+    return state != nullptr ? *state : nullptr;
+}
+
+/// The database in a file; throws what is wrong with it. An empty file is an empty database to
+/// SQLite and has no table, and nor has a database of the other kind. A write-ahead log is no
+/// damage: a local database that has one is opened, only an upload is not.
+template <class Server>
+[[nodiscard]] Snapshot<Server> state_of(const SimContent& content, const std::string& path) {
+    const Snapshot<Server> state = find_state<Server>(content);
+    std::optional<Error> error;
+    if (state) {
+        error = state->damage == Error::wal ? std::nullopt : state->damage;
+    } else if (content.value.has_value() || content.bytes.empty()) {
+        error = Error::missing_table;
+    } else {
+        error = content.bytes.starts_with("SQLite") ? Error::corrupt : Error::not_a_database;
+    }
+    if (error) {
+        throw Failure(*error, path + ": " + make_error_code(*error).message());
+    }
+    return state;
+}
+
+} // namespace replica::sim
+
+#endif // REPLICA_SIM_PAYLOAD_HPP

@@ -1,0 +1,214 @@
+#ifndef REPLICA_SIM_STATE_HPP
+#define REPLICA_SIM_STATE_HPP
+
+// A simulated database as a value: what the tables of a real one hold, in ordered maps, and the
+// changes that replication makes to them. No files, no locks, no clock: the handles in
+// sim/broker.hpp read one such value, change a copy and commit it in one step.
+
+#include <replica/error.hpp>
+#include <replica/info.hpp>
+#include <replica/md5.hpp>
+#include <replica/sim/rows.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/timestamp.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::sim {
+
+/// A row of a sync table.
+struct Mark {
+    std::int64_t point = -1;
+    Timestamp touched; ///< Last written at.
+
+    friend bool operator==(const Mark&, const Mark&) = default;
+};
+
+/// A database of accounts' containers or containers' objects (`Server`: see server_type.hpp).
+template <class Server>
+struct State {
+    using info_type = typename Server::info_type;
+    using row_type = typename Server::row_type;
+    using Traits = RowTraits<row_type>;
+    using Marks = std::map<std::string, Mark, std::less<>>;
+
+    info_type stat; ///< What is stored; hash, count, bytes_used and max_row come from the rows.
+    std::map<std::int64_t, row_type> rows; ///< By ROWID.
+    std::map<typename Traits::Key, std::int64_t> index;
+    Md5Digest hash{}; ///< As stored; a damaged file may have another than its rows give.
+    std::int64_t max_row = -1;
+    Marks incoming;
+    Marks outgoing;
+    std::uint64_t version = 0;     ///< Of commits.
+    std::optional<Error> damage{}; ///< What opening it shall report.
+
+    [[nodiscard]] info_type info() const {
+        info_type result = stat;
+        result.hash = to_hex(hash);
+        result.max_row = max_row;
+        result.count = 0;
+        result.bytes_used = 0;
+        if constexpr (requires { result.object_count; }) {
+            result.object_count = 0;
+        }
+        for (const auto& [rowid, row] : rows) {
+            add(row, result);
+        }
+        return result;
+    }
+
+    /// Rows of another policy than the container's own wait for the reconciler and do not count.
+    static void add(const ObjectRow& row, info_type& info)
+        requires requires { info.storage_policy_index; }
+    {
+        if (row.storage_policy_index == info.storage_policy_index) {
+            info.count += 1 - row.deleted;
+            info.bytes_used += row.size;
+        }
+    }
+
+    static void add(const ContainerRow& row, info_type& info)
+        requires requires { info.object_count; }
+    {
+        info.count += 1 - row.deleted;
+        info.object_count += row.object_count;
+        info.bytes_used += row.bytes_used;
+    }
+
+    /// At most `limit` rows above `point`, rising. A negative limit means all, as in SQL.
+    [[nodiscard]] std::vector<row_type> since(std::int64_t point, std::int64_t limit) const {
+        std::vector<row_type> result;
+        for (auto at = rows.upper_bound(point);
+             at != rows.end() && static_cast<std::int64_t>(result.size()) != limit; ++at) {
+            result.push_back(at->second);
+        }
+        return result;
+    }
+
+    [[nodiscard]] const Marks& marks(Direction direction) const {
+        return direction == Direction::incoming ? incoming : outgoing;
+    }
+
+    [[nodiscard]] Marks& marks(Direction direction) {
+        return direction == Direction::incoming ? incoming : outgoing;
+    }
+
+    /// A row that changes what is there replaces it under a new ROWID, as Swift's DELETE and INSERT
+    /// with AUTOINCREMENT do: peers see the change above their sync point.
+    void merge(const row_type& row, RowOrigin origin) {
+        using Joining = typename Traits::state_type;
+        Joining incoming_state = Joining::of(row);
+        const auto found = index.find(Traits::key(row));
+        if (found != index.end()) {
+            Joining joined = Joining::stored(rows.at(found->second));
+            if (!joined.join(incoming_state, origin).changed) {
+                return;
+            }
+            erase(found->second);
+            incoming_state = joined;
+        }
+        row_type stored = incoming_state.row();
+        stored.rowid = max_row = std::max<std::int64_t>(max_row, 0) + 1;
+        toggle(Traits::digest(stored));
+        index[Traits::key(stored)] = stored.rowid;
+        rows.emplace(stored.rowid, std::move(stored));
+    }
+
+    void raise(Direction direction, std::string_view remote, std::int64_t point, Timestamp now) {
+        Mark& mark = marks(direction)[std::string(remote)];
+        mark = {std::max(mark.point, point), now};
+    }
+
+    /// Returns whether the database went from live to deleted or back.
+    bool merge(const Timestamps& times) {
+        const bool before = deleted();
+        const auto earlier = [](const std::string& a, const std::string& b) {
+            return std::pair(timestamp_or_zero(a), a) < std::pair(timestamp_or_zero(b), b);
+        };
+        stat.created_at = std::min(stat.created_at, times.created_at, earlier);
+        stat.put_timestamp = std::max(stat.put_timestamp, times.put_timestamp, earlier);
+        stat.delete_timestamp = std::max(stat.delete_timestamp, times.delete_timestamp, earlier);
+        return deleted() != before;
+    }
+
+    void merge(const Metadata& metadata) {
+        Metadata mine = Metadata::parse_stored(stat.metadata);
+        if (mine.merge(metadata)) {
+            stat.metadata = mine.text();
+        }
+    }
+
+    [[nodiscard]] bool deleted() const {
+        return timestamp_or_zero(stat.delete_timestamp) > timestamp_or_zero(stat.put_timestamp) &&
+               info().count == 0;
+    }
+
+    /// Drops tombstones and removed metadata keys older than `age`, points not touched since
+    /// `sync_age`. Returns whether there was anything.
+    bool reclaim(Timestamp age, Timestamp sync_age) {
+        std::size_t dropped = 0;
+        for (auto at = rows.begin(); at != rows.end();) {
+            const std::int64_t rowid = at->first;
+            const row_type& row = at->second;
+            const bool old = row.deleted != 0 && Traits::deleted_at(row) < age;
+            ++at;
+            if (old) {
+                erase(rowid);
+                ++dropped;
+            }
+        }
+        const auto forgotten = [sync_age](const auto& mark) {
+            return mark.second.touched < sync_age;
+        };
+        dropped += std::erase_if(incoming, forgotten) + std::erase_if(outgoing, forgotten);
+        Metadata metadata = Metadata::parse_stored(stat.metadata);
+        const bool removed = metadata.reclaim(age);
+        if (removed) {
+            stat.metadata = metadata.text();
+        }
+        return dropped != 0 || removed;
+    }
+
+    /// Whatever was reported to the account counts as not reported (Swift: _newid).
+    void forget_reports() {
+        if constexpr (requires { stat.reported_put_timestamp; }) {
+            stat.reported_put_timestamp = "0";
+            stat.reported_delete_timestamp = "0";
+            stat.reported_object_count = 0;
+            stat.reported_bytes_used = 0;
+        }
+    }
+
+    /// The hash that the rows really give.
+    [[nodiscard]] Md5Digest computed_hash() const {
+        State empty;
+        for (const auto& [rowid, row] : rows) {
+            empty.toggle(Traits::digest(row));
+        }
+        return empty.hash;
+    }
+
+private:
+    void erase(std::int64_t rowid) {
+        const auto at = rows.find(rowid);
+        toggle(Traits::digest(at->second));
+        index.erase(Traits::key(at->second));
+        rows.erase(at);
+    }
+
+    void toggle(const Md5Digest& digest) {
+        std::ranges::transform(hash, digest, hash.begin(), std::bit_xor<>());
+    }
+};
+
+} // namespace replica::sim
+
+#endif // REPLICA_SIM_STATE_HPP
