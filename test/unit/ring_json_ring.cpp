@@ -21,8 +21,8 @@ namespace {
 const std::string ring_of_three = R"({"part_power": 4, "replicas": 2, "devices": [
     {"id": 0, "ip": "10.0.0.1", "port": 6201, "device": "sdb1"},
     null,
-    {"id": 2, "region": 2, "zone": 3, "ip": "fe80::1", "port": 6201, "replication_ip": "node-2.example",
-     "replication_port": 6301, "device": "sdc-1", "weight": 12.5, "meta": "rack é"},
+    {"id": 2, "region": 2, "zone": 3, "ip": "fe80::1", "port": 6201,
+     "replication_ip": "node-2.example", "replication_port": 6301, "device": "sdc-1", "weight": 12.5, "meta": "rack é"},
     {"id": 7, "ip": "10.0.0.7", "port": 6201, "device": "sdb1", "weight": 0}]})";
 
 struct Fixture {
@@ -64,6 +64,17 @@ std::string reason(const std::string& text) {
         return failure.what();
     }
     return "accepted";
+}
+
+/// Each first is refused, with the file and the second in the text.
+void refused(const std::vector<std::pair<std::string, std::string>>& cases) {
+    for (const auto& [text, expected] : cases) {
+        const std::string got = reason(text);
+        BOOST_TEST_CONTEXT(text << "\n  -> " << got) {
+            BOOST_TEST(got.find("/etc/ring.json: ") == 0U);
+            BOOST_TEST(got.find(expected) != std::string::npos);
+        }
+    }
 }
 
 /// A text with one device whose members are `members`.
@@ -117,9 +128,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_said_has_its_usual_value) {
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_text_is_refused_with_file_key_and_reason) {
-    const std::string good = R"("id": 1, "ip": "a", "port": 1, "device": "d1")";
-    BOOST_REQUIRE(reason(with_device(good)) == "accepted");
-    const std::vector<std::pair<std::string, std::string>> cases{
+    refused({
         {"", "not JSON"},
         {"{", "not JSON"},
         {"{} x", "not JSON"},
@@ -144,6 +153,13 @@ BOOST_AUTO_TEST_CASE(a_bad_text_is_refused_with_file_key_and_reason) {
         {R"({"part_power": 1, "replicas": 1, "devices": {}})", "devices: {} is not a list"},
         {R"({"part_power": 1, "replicas": 1, "devices": []})", "replicas: more than the usable"},
         {R"({"part_power": 1, "replicas": 1, "devices": [3]})", "devices[0]: 3 is not an object"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_device_is_refused_with_its_place_in_the_list) {
+    const std::string good = R"("id": 1, "ip": "a", "port": 1, "device": "d1")";
+    BOOST_REQUIRE(reason(with_device(good)) == "accepted");
+    refused({
         {with_device(R"("ip": "a", "port": 1, "device": "d1")"), "devices[0].id: missing"},
         {with_device(R"("id": -1, "ip": "a", "port": 1, "device": "d")"),
          "devices[0].id: -1 is not"},
@@ -181,6 +197,11 @@ BOOST_AUTO_TEST_CASE(a_bad_text_is_refused_with_file_key_and_reason) {
         {with_device(good + "}, {" + good), "devices[1].id: the same id as devices[0]"},
         {with_device(good + R"(}, {"id": 2, "ip": "a", "port": 1, "device": "d1")"),
          "devices[1]: the same ip, port and device as devices[0]"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_table_is_refused_with_row_and_partition) {
+    refused({
         {with_members(R"("replicas": 4)"),
          "replicas: more than the usable devices, of which there"},
         {with_members(R"("replicas": 3.1)"), "replicas: more than the usable devices"},
@@ -201,14 +222,7 @@ BOOST_AUTO_TEST_CASE(a_bad_text_is_refused_with_file_key_and_reason) {
         {with_members(R"("assignments": [[1, 1.0]])"), "assignments[0][1]: 1E0 is not the id"},
         {with_members(R"("assignments": [[1, 2], [2, 2]])"),
          "assignments[1][1]: device 2 has this partition already"},
-    };
-    for (const auto& [text, expected] : cases) {
-        const std::string got = reason(text);
-        BOOST_TEST_CONTEXT(text << "\n  -> " << got) {
-            BOOST_TEST(got.find("/etc/ring.json: ") == 0U);
-            BOOST_TEST(got.find(expected) != std::string::npos);
-        }
-    }
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_long_value_is_cut_in_the_text) {
