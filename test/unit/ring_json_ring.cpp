@@ -22,7 +22,8 @@ const std::string ring_of_three = R"({"part_power": 4, "replicas": 2, "devices":
     {"id": 0, "ip": "10.0.0.1", "port": 6201, "device": "sdb1"},
     null,
     {"id": 2, "region": 2, "zone": 3, "ip": "fe80::1", "port": 6201,
-     "replication_ip": "node-2.example", "replication_port": 6301, "device": "sdc-1", "weight": 12.5, "meta": "rack é"},
+     "replication_ip": "node-2.example", "replication_port": 6301,
+     "device": "sdc-1", "weight": 12.5, "meta": "rack é"},
     {"id": 7, "ip": "10.0.0.7", "port": 6201, "device": "sdb1", "weight": 0}]})";
 
 struct Fixture {
