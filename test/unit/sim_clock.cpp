@@ -5,7 +5,9 @@
 
 #include <laws/clock.hpp>
 
+#include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -67,6 +69,49 @@ BOOST_AUTO_TEST_CASE(a_jump_of_the_wall_clock_reaches_copies_but_not_other_nodes
                SimClock::default_start.ticks - 3600 * Timestamp::ticks_per_second);
     BOOST_TEST((other.now() == SimClock::default_start));
     BOOST_TEST((clock.monotonic() == at));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_set_for_a_moment_happens_then_once_and_in_order) {
+    const SimClock clock;
+    const Instant start = clock.monotonic();
+    std::vector<std::pair<int, std::chrono::nanoseconds>> seen;
+    const auto note = [&](int number) {
+        return [&seen, &clock, start, number] {
+            seen.emplace_back(number, clock.monotonic() - start);
+        };
+    };
+    clock.at(start + 3s, note(3));
+    clock.at(start + 1s, note(1));
+    clock.at(start + 1s, note(2));
+    clock.at(start + 9s, note(9));
+    clock.sleep_until(start + 5s, {});
+    clock.sleep_until(start + 5s, {});
+    const std::vector<std::pair<int, std::chrono::nanoseconds>> expected{{1, 1s}, {2, 1s}, {3, 3s}};
+    BOOST_TEST((seen == expected));
+    BOOST_TEST((clock.monotonic() == start + 5s));
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_in_the_middle_ends_a_sleep_at_that_moment) {
+    const SimClock clock;
+    const Instant start = clock.monotonic();
+    std::stop_source source;
+    clock.at(start + 2s, [&source] { source.request_stop(); });
+    BOOST_TEST(!clock.sleep_until(start + 1h, source.get_token()));
+    BOOST_TEST((clock.monotonic() == start + 2s));
+}
+
+BOOST_AUTO_TEST_CASE(an_action_may_sleep_and_set_another) {
+    const SimClock clock;
+    const Instant start = clock.monotonic();
+    int calls = 0;
+    clock.at(start + 1s, [&] {
+        ++calls;
+        clock.at(start + 2s, [&calls] { ++calls; });
+        clock.advance(Seconds(2));
+    });
+    clock.sleep_until(start + 2s, {});
+    BOOST_TEST(calls == 2);
+    BOOST_TEST((clock.monotonic() == start + 3s));
 }
 
 BOOST_AUTO_TEST_CASE(threads_may_share_a_clock_and_the_latest_sleeper_wins) {

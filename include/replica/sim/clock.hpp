@@ -4,13 +4,20 @@
 // Virtual time: a sleep moves the clock instead of waiting, so a simulated day of replication
 // passes in a millisecond and the same run gives the same timestamps. Each node of a simulated
 // cluster may have a wall clock of its own, wrong by as much as a test wants, on one common scale.
+// What shall happen meanwhile is put on the clock with at().
 
 #include <replica/clock.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
+#include <utility>
 
 namespace replica {
 
@@ -23,26 +30,40 @@ public:
     static constexpr Timestamp default_start{1'700'000'000 * Timestamp::ticks_per_second, 0};
 
     explicit SimClock(Timestamp start = default_start)
-        : elapsed_(std::make_shared<std::atomic<std::int64_t>>(0)),
+        : time_(std::make_shared<Time>()),
           wall_(std::make_shared<std::atomic<std::int64_t>>(start.ticks)) {}
 
     /// Wall time, rounded down to a tick of 10 microseconds.
-    [[nodiscard]] Timestamp now() const { return {wall_->load() + *elapsed_ / ns_per_tick, 0}; }
+    [[nodiscard]] Timestamp now() const {
+        return {wall_->load() + time_->elapsed / ns_per_tick, 0};
+    }
 
     /// Starts one hour after the epoch of its scale, so that "a while ago" can be written.
-    [[nodiscard]] Instant monotonic() const { return Instant(std::chrono::hours(1)) + elapsed(); }
+    [[nodiscard]] Instant monotonic() const {
+        return scale_start + std::chrono::nanoseconds(time_->elapsed);
+    }
 
-    /// Moves time to `until`, unless it is there already or a stop was asked for.
+    /// Moves time to `until`, unless it is there already or a stop is asked for. What was set for a
+    /// moment on the way happens at that moment, and may ask for the stop.
     bool sleep_until(Instant until, const std::stop_token& stop) const {
-        if (stop.stop_requested()) {
-            return false;
+        const std::int64_t target = since_start(until);
+        while (!stop.stop_requested()) {
+            const auto next = time_->take(target);
+            if (!next) {
+                time_->raise(target);
+                return true;
+            }
+            time_->raise(next->first);
+            next->second();
         }
-        const std::int64_t target =
-            std::chrono::nanoseconds(until - Instant(std::chrono::hours(1))).count();
-        std::int64_t seen = elapsed_->load();
-        while (seen < target && !elapsed_->compare_exchange_weak(seen, target)) {
-        }
-        return true;
+        return false;
+    }
+
+    /// Calls `action` once, from within the sleep that reaches or passes `when`, on the sleeping
+    /// thread. Actions of one moment keep their order.
+    void at(Instant when, std::function<void()> action) const {
+        const std::scoped_lock guard(time_->mutex);
+        time_->actions.emplace(since_start(when), std::move(action));
     }
 
     /// Moves time on by `by`; a negative value does nothing, time has no way back.
@@ -62,14 +83,41 @@ public:
     void jump(Seconds by) const { *wall_ += Timestamp::from_seconds(by.count()).ticks; }
 
 private:
-    static constexpr std::int64_t ns_per_tick = 1'000'000'000 / Timestamp::ticks_per_second;
+    using Actions = std::multimap<std::int64_t, std::function<void()>>;
 
-    [[nodiscard]] std::chrono::nanoseconds elapsed() const {
-        return std::chrono::nanoseconds(elapsed_->load());
+    static constexpr std::int64_t ns_per_tick = 1'000'000'000 / Timestamp::ticks_per_second;
+    static constexpr Instant scale_start{std::chrono::hours(1)};
+
+    struct Time {
+        std::atomic<std::int64_t> elapsed{0}; // nanoseconds
+        std::mutex mutex;
+        Actions actions;
+
+        /// The first action that is due at `target` or before.
+        [[nodiscard]] std::optional<Actions::value_type> take(std::int64_t target) {
+            const std::scoped_lock guard(mutex);
+            const auto first = actions.begin();
+            if (first == actions.end() || first->first > target) {
+                return std::nullopt;
+            }
+            std::optional<Actions::value_type> action(std::move(*first));
+            actions.erase(first);
+            return action;
+        }
+
+        void raise(std::int64_t target) {
+            std::int64_t seen = elapsed;
+            while (seen < target && !elapsed.compare_exchange_weak(seen, target)) {
+            }
+        }
+    };
+
+    [[nodiscard]] static std::int64_t since_start(Instant when) {
+        return std::chrono::nanoseconds(when - scale_start).count();
     }
 
-    std::shared_ptr<std::atomic<std::int64_t>> elapsed_; // nanoseconds since the start
-    std::shared_ptr<std::atomic<std::int64_t>> wall_;    // ticks of the wall clock at the start
+    std::shared_ptr<Time> time_;
+    std::shared_ptr<std::atomic<std::int64_t>> wall_; // ticks of the wall clock at the start
 };
 
 static_assert(Clock<SimClock>);
