@@ -5,6 +5,8 @@
 add_library(replica_own INTERFACE)
 target_link_libraries(replica_own INTERFACE replica)
 target_compile_options(replica_own INTERFACE -Wall -Wextra -Wpedantic -Wconversion)
+# Lets ccache look into objects that were built with a precompiled header.
+target_compile_options(replica_own INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 if(REPLICA_SANITIZE)
     target_compile_options(
         replica_own INTERFACE -fsanitize=${REPLICA_SANITIZE} -fno-sanitize-recover=all
