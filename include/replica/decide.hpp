@@ -57,6 +57,10 @@ struct Choice {
     /// write in flight; several in a row with nothing moving are a divergence.
     bool suspect = false;
 
+    /// The peer will not send us what it has: a tombstone that goes now is not brought back. An
+    /// equal hash is not enough, for the peer's rows may lie above our point of it all the same.
+    bool settled = false;
+
     friend constexpr bool operator==(const Choice&, const Choice&) = default;
 };
 
@@ -89,12 +93,13 @@ struct Choice {
         return {Way::renew_id};
     }
     const std::int64_t point = known_point(points);
+    const bool same = same_content(local, remote);
+    const bool complete = points.incoming >= remote.max_row;
     if (point >= local.max_row) {
-        const bool complete = points.incoming >= remote.max_row;
-        return {Way::no_change, point, complete && !same_content(local, remote)};
+        return {Way::no_change, point, complete && !same, complete};
     }
-    if (same_content(local, remote)) {
-        return {Way::hash_match, local.max_row};
+    if (same) {
+        return {Way::hash_match, local.max_row, false, complete};
     }
     if (remote.max_row < local.max_row - remote.max_row &&
         local.max_row - remote.max_row > limits.per_diff &&

@@ -151,6 +151,7 @@ struct Task {
     Pulse& pulse;
     typename P::database_type& database;
     typename P::info_type info; ///< The snapshot that peers are compared with.
+    bool settled = true;        ///< So far no peer lacked a row or had one that is not here.
 
     [[nodiscard]] std::string device_path() const {
         return storage::device_path(pass.settings.devices, local.device);

@@ -113,6 +113,7 @@ template <class P>
                 return decide::Outcome::deferred;
             }
             pass.count(&Stats::rsync);
+            task.settled = false;
             return push_file<message::CompleteRsync>(task, peer, 0);
         }
         if (!reply->success()) {
@@ -137,6 +138,7 @@ template <class P>
         const auto choice = decide::choose(decide::Replica(task.info), decide::Replica(remote.info),
                                            points, pass.settings);
         if (choice.way != decide::Way::renew_id) {
+            task.settled = task.settled && choice.settled;
             return detail::act(task, peer, remote.info, choice);
         }
         if (renewed) {

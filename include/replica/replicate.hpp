@@ -122,8 +122,10 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
     task.pulse.expect(pass.after(broker_patience + pass.settings.watchdog));
     if (belongs) {
         // Only when every peer has the tombstones: a replica that was away must not bring back what
-        // they stand for (defect 20). The seed reclaims before it has pushed anything.
-        if (static_cast<std::size_t>(done) == outcomes.size()) {
+        // they stand for (defect 20). And only when no peer has anything for us: two replicas would
+        // send each other for ever what the other has just dropped. The seed reclaims before it has
+        // pushed anything.
+        if (task.settled && static_cast<std::size_t>(done) == outcomes.size()) {
             const Timestamp now = pass.clock.now();
             database->reclaim(now.plus(-pass.settings.reclaim_age),
                               now.plus(-2 * pass.settings.reclaim_age));

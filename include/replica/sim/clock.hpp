@@ -26,6 +26,9 @@ namespace replica {
 /// run twice.
 class SimClock {
 public:
+    /// A wait moves time at once, so that only one thread may do the work of a pass (workers.hpp).
+    static constexpr bool single_threaded = true;
+
     /// Wall time of a fresh clock: 2023-11-14 22:13:20 UTC, ten digits as all of Swift's times.
     static constexpr Timestamp default_start{1'700'000'000 * Timestamp::ticks_per_second, 0};
 
