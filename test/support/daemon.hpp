@@ -9,11 +9,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -112,6 +114,68 @@ public:
 
 private:
     int socket_;
+};
+
+/// Runs `body` in a child process and gives its exit code, or minus the signal that ended it. For
+/// what would change the test's own process: its user, its session, its descriptors.
+template <class Body>
+[[nodiscard]] int in_child(const Body& body) {
+    const pid_t child = ::fork();
+    BOOST_REQUIRE(child >= 0);
+    if (child == 0) {
+        int code = 99;
+        try {
+            code = body();
+        } catch (const std::exception&) {
+        }
+        ::_exit(code);
+    }
+    int status = 0;
+    BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/// A pipe whose ends close by themselves.
+class Pipe {
+public:
+    Pipe() { BOOST_REQUIRE(::pipe(ends_) == 0); }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+    ~Pipe() {
+        close_reader();
+        close_writer();
+    }
+
+    [[nodiscard]] int reader() const { return ends_[0]; }
+    [[nodiscard]] int writer() const { return ends_[1]; }
+    void close_reader() { close(ends_[0]); }
+    void close_writer() { close(ends_[1]); }
+
+    /// All that is written until every writer is gone. Fails the test if that takes a minute.
+    [[nodiscard]] std::string rest() {
+        close_writer();
+        std::string text;
+        char buffer[4096];
+        while (true) {
+            pollfd ready{.fd = ends_[0], .events = POLLIN, .revents = 0};
+            BOOST_REQUIRE(::poll(&ready, 1, 50'000) == 1);
+            const auto got = ::read(ends_[0], buffer, sizeof buffer);
+            if (got <= 0) {
+                return text;
+            }
+            text.append(buffer, static_cast<std::size_t>(got));
+        }
+    }
+
+private:
+    static void close(int& end) {
+        if (end >= 0) {
+            ::close(end);
+            end = -1;
+        }
+    }
+
+    int ends_[2]{-1, -1};
 };
 
 } // namespace support
