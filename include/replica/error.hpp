@@ -12,6 +12,7 @@
 #include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -203,12 +204,16 @@ detail::ErrorCategory::equivalent(int value,
 /// Thrown by the layers that touch SQLite or files. `what()` names the file and the reason,
 /// `code()` says which reaction fits. Caught once per database (replicator.hpp) and once per
 /// request (rpc.hpp).
-class Failure : public boost::system::system_error {
+class Failure : public std::runtime_error {
 public:
     Failure(Error error, const std::string& what)
-        : boost::system::system_error(make_error_code(error), what) {}
+        : std::runtime_error(what), code_(make_error_code(error)) {}
 
-    [[nodiscard]] Error error() const noexcept { return static_cast<Error>(code().value()); }
+    [[nodiscard]] const boost::system::error_code& code() const noexcept { return code_; }
+    [[nodiscard]] Error error() const noexcept { return static_cast<Error>(code_.value()); }
+
+private:
+    boost::system::error_code code_;
 };
 
 /// Why there is no value: a code to decide by, and a text for people that names the peer or file.

@@ -75,6 +75,18 @@ struct Timestamp {
         return text;
     }
 
+    /// As internal(), but the offset without leading zeros: the form inside a row's created_at,
+    /// and so in the hash of the rows. Swift calls it short.
+    [[nodiscard]] std::string shortened() const {
+        std::string text = normal();
+        if (offset != 0) {
+            std::array<char, 16> digits{};
+            const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), offset, 16);
+            text.append("_").append(digits.data(), end.ptr);
+        }
+        return text;
+    }
+
     /// Reads what Swift writes: digits, optionally a fraction (rounded to ticks), optionally an
     /// offset. Also the bare "0" of a database that was never deleted (defect 56). No sign, no
     /// blanks, no exponent, no digit separators: a float parser that takes "1_0" would misread an
@@ -154,7 +166,7 @@ struct RowTimes {
     [[nodiscard]] std::string encode() const {
         const std::int64_t to_type = content_type.ticks - data.ticks;
         const std::int64_t to_metadata = metadata.ticks - content_type.ticks;
-        std::string text = data.internal();
+        std::string text = data.shortened();
         if (to_type != 0 || to_metadata != 0) {
             append_delta(text, to_type);
             append_delta(text, to_metadata);

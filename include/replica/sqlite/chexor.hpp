@@ -1,0 +1,115 @@
+#ifndef REPLICA_SQLITE_CHEXOR_HPP
+#define REPLICA_SQLITE_CHEXOR_HPP
+
+// The hash of a database is the XOR of its rows' MD5s, so it does not depend on their order and a
+// row can be taken out again. Two replicas with equal hashes have, for Swift's purposes, the same
+// rows. We keep it as a value and toggle rows in it; Swift's triggers need it as an SQL function.
+
+#include <replica/md5.hpp>
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace replica::sqlite {
+
+/// The XOR of the rows toggled so far.
+class Chexor {
+public:
+    Chexor() = default;
+
+    /// Reads 32 hexadecimal digits; nothing for any other text.
+    [[nodiscard]] static std::optional<Chexor> parse(std::string_view hex) {
+        Chexor result;
+        if (hex.size() != 2 * result.value_.size()) {
+            return std::nullopt;
+        }
+        for (std::size_t i = 0; i < hex.size(); ++i) {
+            const int digit = hex_value(hex[i]);
+            if (digit < 0) {
+                return std::nullopt;
+            }
+            auto& byte = result.value_[i / 2];
+            byte = static_cast<std::uint8_t>((byte << 4) | digit);
+        }
+        return result;
+    }
+
+    /// Puts a row in, or takes it out again. `state` is what of the row is hashed: created_at of an
+    /// object; put, delete, object count and bytes of a container, joined by hyphens.
+    void toggle(std::string_view name, std::string_view state) {
+        *this ^= Chexor(md5(name, std::string_view("-"), state));
+    }
+
+    Chexor& operator^=(const Chexor& other) {
+        std::ranges::transform(
+            value_, other.value_, value_.begin(),
+            [](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a ^ b); });
+        return *this;
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    [[nodiscard]] std::string text() const { return to_hex(value_); }
+
+    friend bool operator==(const Chexor&, const Chexor&) = default;
+
+private:
+    explicit Chexor(const Md5Digest& value) : value_(value) {}
+
+    static int hex_value(char c) {
+        if (c >= '0' && c <= '9') {
+            return c - '0';
+        }
+        if (c >= 'a' && c <= 'f') {
+            return c - 'a' + 10;
+        }
+        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    }
+
+    Md5Digest value_{};
+};
+
+namespace detail {
+
+/// chexor(hash, name, state). A null state is the word None, as in Swift's Python.
+inline void chexor_function(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+    const auto text = [&](int i) {
+        const auto* const begin = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
+        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[i]));
+        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
+    };
+    try {
+        auto hash = Chexor::parse(text(0));
+        if (!hash || sqlite3_value_type(values[1]) == SQLITE_NULL) {
+            sqlite3_result_error(context, "chexor: no hash or no name", -1);
+            return;
+        }
+        const bool no_state = sqlite3_value_type(values[2]) == SQLITE_NULL;
+        hash->toggle(text(1), no_state ? std::string_view("None") : text(2));
+        const std::string result = hash->text();
+        sqlite3_result_text(context, result.data(), static_cast<int>(result.size()),
+                            SQLITE_TRANSIENT);
+    } catch (const std::exception& error) {
+        sqlite3_result_error(context, error.what(), -1);
+    }
+}
+
+} // namespace detail
+
+/// Makes chexor() known to a connection on which Swift's triggers are to run. Our own connections
+/// never run triggers (connection.hpp) and do without. Returns an SQLite result code.
+[[nodiscard]] inline int register_chexor(sqlite3* connection) {
+    return sqlite3_create_function_v2(connection, "chexor", 3,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                                      nullptr, &detail::chexor_function, nullptr, nullptr, nullptr);
+}
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_CHEXOR_HPP

@@ -1,0 +1,197 @@
+#ifndef REPLICA_SQLITE_CONNECTION_HPP
+#define REPLICA_SQLITE_CONNECTION_HPP
+
+// A thin layer over SQLite's C interface: each handle has an owner, each result code becomes one of
+// our errors, text goes in and out by length. A connection opens what exists and runs nothing that
+// a file brings along: triggers and views are switched off for it, because what Swift's triggers do
+// is done by merge.hpp once per transaction instead of once per row (measured: 1.3 times faster at
+// 1,000 rows per transaction, twice at 10,000), and because a file from a peer is not trusted.
+
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+#include <replica/sqlite/statement.hpp>
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica::sqlite {
+
+/// Called while somebody else holds a lock that we need: waits a moment and returns true, or false
+/// once the deadline has passed.
+using Wait = std::function<bool(int attempt, Instant deadline)>;
+
+/// An open database file with its prepared statements. Stays where it is, since SQLite keeps a
+/// pointer to it. Not thread safe.
+class Connection {
+public:
+    /// What to do about a file that is not there.
+    enum class Mode {
+        existing, ///< Fail. SQLite would make one.
+        create,   ///< Make it. Only for paths that nobody else knows yet.
+    };
+
+    /// Throws not_a_database and the like only when the first statement reads the file; a path that
+    /// cannot be opened is Error::io.
+    Connection(std::string path, Mode mode, Wait wait, Instant deadline)
+        : path_(std::move(path)), wait_(std::move(wait)), deadline_(deadline) {
+        const int flags = mode == Mode::create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                               : SQLITE_OPEN_READWRITE;
+        sqlite3* file = nullptr;
+        const int code = sqlite3_open_v2(
+            path_.c_str(), &file, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+        file_.reset(file);
+        check(file, code, path_, "open");
+        sqlite3_busy_handler(file, &Connection::busy, this);
+        distrust();
+    }
+
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] sqlite3* get() const { return file_.get(); }
+
+    /// Every wait for a lock ends here.
+    [[nodiscard]] Instant deadline() const { return deadline_; }
+    void set_deadline(Instant deadline) { deadline_ = deadline; }
+
+    /// A statement, prepared once per connection. Two uses of one text must not overlap.
+    [[nodiscard]] Query query(std::string_view sql) {
+        auto found = statements_.find(sql);
+        if (found == statements_.end()) {
+            found = statements_.emplace(std::string(sql), Statement(get(), sql, path_)).first;
+        }
+        return found->second.use();
+    }
+
+    /// Runs statements that give no rows and take no values, separated by semicolons.
+    void execute(const char* sql) {
+        check(get(), sqlite3_exec(get(), sql, nullptr, nullptr, nullptr), path_, sql);
+    }
+
+    /// The first column of the first row, as text; empty if there is none.
+    [[nodiscard]] std::string text(std::string_view sql) {
+        Query query = this->query(sql);
+        return query.step() ? query.text(0) : std::string();
+    }
+
+    /// The first column of the first row, as a number; -1 if there is none.
+    [[nodiscard]] std::int64_t integer(std::string_view sql) {
+        Query query = this->query(sql);
+        return query.step() ? query.integer(0) : -1;
+    }
+
+    /// Whether the name no longer leads to the file that is open: it was removed or replaced.
+    [[nodiscard]] bool moved() const {
+        int moved = 0;
+        sqlite3_file_control(get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+        return moved != 0;
+    }
+
+    void require_in_place() const {
+        if (moved()) {
+            throw Failure(Error::moved, path_ + ": was replaced or removed while open");
+        }
+    }
+
+    [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(get()) == 0; }
+
+    /// Grows with each transaction of ours that may have written.
+    [[nodiscard]] std::uint64_t commits() const { return commits_; }
+    void count_commit() { ++commits_; }
+
+private:
+    struct Close {
+        void operator()(sqlite3* file) const { sqlite3_close_v2(file); }
+    };
+
+    static int busy(void* self, int attempt) {
+        const auto* const connection = static_cast<Connection*>(self);
+        try {
+            return connection->wait_(attempt, connection->deadline_) ? 1 : 0;
+        } catch (...) {
+            return 0; // an exception must not pass through SQLite: give up, as at the deadline
+        }
+    }
+
+    void distrust() {
+        const auto configure = [this](int option, int value) {
+            check(get(), sqlite3_db_config(get(), option, value, nullptr), path_, "configure");
+        };
+        configure(SQLITE_DBCONFIG_DEFENSIVE, 1);
+        configure(SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0);
+        configure(SQLITE_DBCONFIG_ENABLE_TRIGGER, 0);
+        configure(SQLITE_DBCONFIG_ENABLE_VIEW, 0);
+        configure(SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0);
+    }
+
+    std::string path_;
+    Wait wait_;
+    Instant deadline_;
+    std::uint64_t commits_ = 0;
+    std::unique_ptr<sqlite3, Close> file_;
+    std::map<std::string, Statement, std::less<>> statements_; // finalized before the close
+};
+
+/// A transaction that rolls back unless it is committed. Inside another one (exclusive() of a
+/// database) it is a savepoint.
+class Transaction {
+public:
+    enum class Kind {
+        read,      ///< Shared lock with the first query.
+        write,     ///< Write lock at once, so that it cannot fail halfway for a lock.
+        exclusive, ///< Nobody else reads either.
+    };
+
+    /// A writer makes sure, now that nobody can replace the file unseen by it, that the file is
+    /// still the one under its name; else Error::moved.
+    Transaction(Connection& connection, Kind kind)
+        : connection_(&connection), nested_(connection.in_transaction()), kind_(kind) {
+        if (nested_) {
+            connection.execute("SAVEPOINT nested");
+            return;
+        }
+        connection.execute(kind == Kind::read    ? "BEGIN"
+                           : kind == Kind::write ? "BEGIN IMMEDIATE"
+                                                 : "BEGIN EXCLUSIVE");
+        if (kind != Kind::read && connection.moved()) {
+            connection.execute("ROLLBACK");
+            connection.require_in_place();
+        }
+    }
+
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    ~Transaction() {
+        if (connection_ != nullptr && connection_->in_transaction()) {
+            sqlite3_exec(connection_->get(),
+                         nested_ ? "ROLLBACK TO nested; RELEASE nested" : "ROLLBACK", nullptr,
+                         nullptr, nullptr);
+        }
+    }
+
+    void commit() {
+        connection_->execute(nested_ ? "RELEASE nested" : "COMMIT");
+        if (kind_ != Kind::read) {
+            connection_->count_commit();
+        }
+        connection_ = nullptr;
+    }
+
+private:
+    Connection* connection_;
+    bool nested_;
+    Kind kind_;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_CONNECTION_HPP

@@ -1,0 +1,237 @@
+#ifndef REPLICA_SQLITE_CONTAINER_SCHEMA_HPP
+#define REPLICA_SQLITE_CONTAINER_SCHEMA_HPP
+
+// A container database: its rows are objects. Tables, columns and the effect of the triggers are
+// those of Swift 2.30, so that stock servers on the same disk work with the same files
+// (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them and are
+// refused as unknown_schema until a container server has brought them up to date.
+
+#include <replica/server_type.hpp>
+#include <replica/sqlite/schema.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace replica::sqlite {
+
+struct ContainerSchema {
+    using server_type = ContainerServer;
+    using info_type = ContainerInfo;
+    using row_type = ObjectRow;
+    using state_type = ObjectState;
+
+    static constexpr std::string_view rows = "object";
+    static constexpr std::string_view stat = "container_info";
+
+    static constexpr std::string_view script = R"sql(
+CREATE TABLE object (
+    ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created_at TEXT, size INTEGER,
+    content_type TEXT, etag TEXT, deleted INTEGER DEFAULT 0,
+    storage_policy_index INTEGER DEFAULT 0);
+CREATE INDEX ix_object_deleted_name ON object (deleted, name);
+CREATE TRIGGER object_update BEFORE UPDATE ON object BEGIN
+    SELECT raise(FAIL, 'rows of object are not updated but replaced'); END;
+CREATE TABLE policy_stat (
+    storage_policy_index INTEGER PRIMARY KEY, object_count INTEGER DEFAULT 0,
+    bytes_used INTEGER DEFAULT 0);
+CREATE TRIGGER object_insert_policy_stat AFTER INSERT ON object BEGIN
+    INSERT OR IGNORE INTO policy_stat (storage_policy_index) VALUES (new.storage_policy_index);
+    UPDATE policy_stat SET bytes_used = bytes_used + new.size,
+            object_count = object_count + (1 - new.deleted)
+        WHERE storage_policy_index = new.storage_policy_index;
+    UPDATE container_info SET hash = chexor(hash, new.name, new.created_at); END;
+CREATE TRIGGER object_delete_policy_stat AFTER DELETE ON object BEGIN
+    UPDATE policy_stat SET bytes_used = bytes_used - old.size,
+            object_count = object_count - (1 - old.deleted)
+        WHERE storage_policy_index = old.storage_policy_index;
+    UPDATE container_info SET hash = chexor(hash, old.name, old.created_at); END;
+CREATE TABLE container_info (
+    account TEXT, container TEXT, created_at TEXT, put_timestamp TEXT DEFAULT '0',
+    delete_timestamp TEXT DEFAULT '0', reported_put_timestamp TEXT DEFAULT '0',
+    reported_delete_timestamp TEXT DEFAULT '0', reported_object_count INTEGER DEFAULT 0,
+    reported_bytes_used INTEGER DEFAULT 0, hash TEXT DEFAULT '00000000000000000000000000000000',
+    id TEXT, status TEXT DEFAULT '', status_changed_at TEXT DEFAULT '0', metadata TEXT DEFAULT '',
+    x_container_sync_point1 INTEGER DEFAULT -1, x_container_sync_point2 INTEGER DEFAULT -1,
+    storage_policy_index INTEGER DEFAULT 0, reconciler_sync_point INTEGER DEFAULT -1);
+CREATE VIEW container_stat AS SELECT i.account, i.container, i.created_at, i.put_timestamp,
+        i.delete_timestamp, i.reported_put_timestamp, i.reported_delete_timestamp,
+        i.reported_object_count, i.reported_bytes_used, i.hash, i.id, i.status,
+        i.status_changed_at, i.metadata, i.x_container_sync_point1, i.x_container_sync_point2,
+        i.reconciler_sync_point, i.storage_policy_index,
+        coalesce(p.object_count, 0) AS object_count, coalesce(p.bytes_used, 0) AS bytes_used
+    FROM container_info AS i LEFT JOIN policy_stat AS p
+        ON p.storage_policy_index = i.storage_policy_index;
+CREATE TRIGGER container_stat_update INSTEAD OF UPDATE ON container_stat BEGIN
+    UPDATE container_info SET account = new.account, container = new.container,
+        created_at = new.created_at, put_timestamp = new.put_timestamp,
+        delete_timestamp = new.delete_timestamp,
+        reported_put_timestamp = new.reported_put_timestamp,
+        reported_delete_timestamp = new.reported_delete_timestamp,
+        reported_object_count = new.reported_object_count,
+        reported_bytes_used = new.reported_bytes_used, hash = new.hash, id = new.id,
+        status = new.status, status_changed_at = new.status_changed_at,
+        metadata = new.metadata, x_container_sync_point1 = new.x_container_sync_point1,
+        x_container_sync_point2 = new.x_container_sync_point2,
+        storage_policy_index = new.storage_policy_index,
+        reconciler_sync_point = new.reconciler_sync_point; END;
+CREATE TABLE shard_range (
+    ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, timestamp TEXT, lower TEXT, upper TEXT,
+    object_count INTEGER DEFAULT 0, bytes_used INTEGER DEFAULT 0, meta_timestamp TEXT,
+    deleted INTEGER DEFAULT 0, state INTEGER, state_timestamp TEXT, epoch TEXT,
+    reported INTEGER DEFAULT 0, tombstones INTEGER DEFAULT -1);
+CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
+    SELECT raise(FAIL, 'rows of shard_range are not updated but replaced'); END;
+)sql";
+
+    static constexpr std::string_view select_info =
+        "SELECT i.account, i.container, i.created_at, i.put_timestamp, i.delete_timestamp,"
+        " i.status, i.status_changed_at, coalesce(p.object_count, 0), coalesce(p.bytes_used, 0),"
+        " i.reported_put_timestamp, i.reported_delete_timestamp, i.reported_object_count,"
+        " i.reported_bytes_used, i.hash, i.id, i.x_container_sync_point1,"
+        " i.x_container_sync_point2, i.storage_policy_index, i.metadata,"
+        " (SELECT seq FROM sqlite_sequence WHERE name = 'object'),"
+        " (SELECT seq FROM sqlite_sequence WHERE name = 'shard_range')"
+        " FROM container_info i LEFT JOIN policy_stat p USING (storage_policy_index)";
+    static constexpr std::string_view select_hash = "SELECT hash FROM container_info";
+    static constexpr std::string_view select_since =
+        "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
+        " FROM object WHERE ROWID > ? ORDER BY ROWID LIMIT ?";
+    static constexpr std::string_view select_key =
+        "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
+        " FROM object WHERE deleted IN (0, 1) AND name = ? AND storage_policy_index = ?";
+    static constexpr std::string_view select_rowid =
+        "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
+        " FROM object WHERE ROWID = ?";
+    static constexpr std::string_view select_tombstones =
+        "SELECT ROWID, name, created_at FROM object WHERE deleted = 1 AND (name, ROWID) > (?, ?)"
+        " ORDER BY name, ROWID LIMIT ?";
+    static constexpr std::string_view insert =
+        "INSERT INTO object (name, created_at, size, content_type, etag, deleted,"
+        " storage_policy_index) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    static constexpr std::string_view remove = "DELETE FROM object WHERE ROWID = ?";
+
+    static void begin(Connection& connection, const NewDatabase& made) {
+        connection.query("INSERT INTO policy_stat (storage_policy_index) VALUES (?)")
+            .bind(made.storage_policy_index)
+            .run();
+        connection
+            .query("INSERT INTO container_info (account, container, created_at, id, put_timestamp,"
+                   " status_changed_at, storage_policy_index) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(made.account, made.container, made.created_at, made.id, made.put_timestamp,
+                  made.put_timestamp, made.storage_policy_index)
+            .run();
+    }
+
+    [[nodiscard]] static ContainerInfo read_info(Connection& connection) {
+        Query found = connection.query(select_info);
+        if (!found.step()) {
+            throw Failure(Error::missing_table, connection.path() + ": container_info has no row");
+        }
+        ContainerInfo info;
+        info.account = found.text(0);
+        info.container = found.text(1);
+        info.created_at = found.text_or(2, "0");
+        info.put_timestamp = found.text_or(3, "0");
+        info.delete_timestamp = found.text_or(4, "0");
+        info.status = found.text(5);
+        info.status_changed_at = found.text_or(6, "0");
+        info.count = found.integer(7);
+        info.bytes_used = found.integer(8);
+        info.reported_put_timestamp = found.text_or(9, "0");
+        info.reported_delete_timestamp = found.text_or(10, "0");
+        info.reported_object_count = found.integer(11);
+        info.reported_bytes_used = found.integer(12);
+        info.hash = found.text(13);
+        info.id = found.text(14);
+        info.x_container_sync_point1 = found.integer(15);
+        info.x_container_sync_point2 = found.integer(16);
+        info.storage_policy_index = found.integer(17);
+        info.metadata = found.text(18);
+        info.max_row = found.is_null(19) ? -1 : found.integer(19);
+        info.shard_max_row = found.is_null(20) ? -1 : found.integer(20);
+        return info;
+    }
+
+    [[nodiscard]] static ObjectRow read(const Query& found) {
+        return {found.integer(0), found.text(1), found.text_or(2, "0"), found.integer(3),
+                found.text(4),    found.text(5), found.integer(6),      found.integer(7)};
+    }
+
+    [[nodiscard]] static std::int64_t read_rowid(const Query& found) { return found.integer(0); }
+    [[nodiscard]] static std::string read_hashed(const Query& found) {
+        return found.text_or(2, "None");
+    }
+    [[nodiscard]] static std::string hashed(const ObjectRow& row) { return row.created_at; }
+
+    static void bind_key(Query& query, const ObjectState& state) {
+        query.bind(state.name, state.storage_policy_index);
+    }
+
+    static void bind_row(Query& query, const ObjectRow& row) {
+        query.bind(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted,
+                   row.storage_policy_index);
+    }
+
+    static void count(Totals::Counts& counts, const ObjectRow& row, int sign) {
+        const auto times = static_cast<std::uint64_t>(sign);
+        counts.rows += times * (1 - static_cast<std::uint64_t>(row.deleted));
+        counts.bytes += times * static_cast<std::uint64_t>(row.size);
+    }
+
+    static void write_totals(Connection& connection, const Totals& totals) {
+        connection.query("UPDATE container_info SET hash = ?").bind(totals.hash.text()).run();
+        for (const auto& [policy, counts] : totals.counts) {
+            connection.query("INSERT OR IGNORE INTO policy_stat (storage_policy_index) VALUES (?)")
+                .bind(policy)
+                .run();
+            connection
+                .query("UPDATE policy_stat SET object_count = object_count + ?,"
+                       " bytes_used = bytes_used + ? WHERE storage_policy_index = ?")
+                .bind(counts.rows, counts.bytes, policy)
+                .run();
+        }
+    }
+
+    /// Swift: deleted after it was put last, and empty.
+    [[nodiscard]] static bool is_deleted(Connection& /*connection*/, const ContainerInfo& info) {
+        return info.count == 0 &&
+               timestamp_or_zero(info.delete_timestamp) > timestamp_or_zero(info.put_timestamp);
+    }
+
+    /// An adopted file carries what its former owner had reported. Seed: newid.
+    static void forget_reported(Connection& connection) {
+        connection.execute("UPDATE container_info SET reported_put_timestamp = '0',"
+                           " reported_delete_timestamp = '0', reported_object_count = 0,"
+                           " reported_bytes_used = 0");
+    }
+
+    /// Deleted shard ranges go with the old points, except the container's own. Files of Swift
+    /// before 2.18 have no such table.
+    [[nodiscard]] static bool has_more(Connection& connection, std::string_view before) {
+        if (connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
+                               " name = 'shard_range'") < 1) {
+            return false;
+        }
+        Query old = connection.query(
+            "SELECT EXISTS (SELECT 1 FROM shard_range WHERE deleted = 1 AND timestamp < ? AND"
+            " name <> (SELECT account || '/' || container FROM container_info))");
+        return old.bind(before).step() && old.integer(0) != 0;
+    }
+
+    static void reclaim_more(Connection& connection, std::string_view before) {
+        if (has_more(connection, before)) {
+            connection
+                .query("DELETE FROM shard_range WHERE deleted = 1 AND timestamp < ? AND name <>"
+                       " (SELECT account || '/' || container FROM container_info)")
+                .bind(before)
+                .run();
+        }
+    }
+};
+
+static_assert(Schema<ContainerSchema>);
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_CONTAINER_SCHEMA_HPP

@@ -1,0 +1,466 @@
+#ifndef REPLICA_SQLITE_DATABASE_HPP
+#define REPLICA_SQLITE_DATABASE_HPP
+
+// A database of Swift's, opened: the model of Database over an SQLite file. Each call is one
+// transaction (reclaim and copy_to take several short ones). Before a write the file is checked to
+// be still the one under its name, since a stock server may replace it at any time.
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/id.hpp>
+#include <replica/sqlite/merge.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/sqlite/schema.hpp>
+#include <replica/sqlite/wait.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// How a broker uses its files. The defaults suit everybody but tests and benchmarks.
+struct SqliteOptions {
+    int chunk_bytes = 0;                  ///< Files grow in steps of this; 0: as SQLite likes.
+    std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied in pieces. Bytes.
+    std::int64_t page_rows = 2000;        ///< Rows per short transaction of copy_to and reclaim.
+};
+
+/// An open database. Belongs to one task; its destructor closes it.
+///
+/// `S` is the schema, `D` the disk that everything but the file itself is reached through, `C` the
+/// clock that waits for locks and gives the time of changes. All calls throw `Failure`.
+template <sqlite::Schema S, Disk D, Clock C>
+class SqliteDatabase {
+public:
+    using info_type = typename S::info_type;
+    using row_type = typename S::row_type;
+    using lock_type = typename D::lock_type;
+
+    /// What exclusive() gives: nobody else reads or writes while it lives. What the database's own
+    /// handle writes meanwhile is committed at the end, or rolled back if the file was replaced.
+    class Exclusive {
+    public:
+        explicit Exclusive(sqlite::Connection& connection) : connection_(&connection) {}
+
+    private:
+        struct End {
+            void operator()(sqlite::Connection* connection) const noexcept {
+                const char* const sql = connection->moved() ? "ROLLBACK" : "COMMIT";
+                if (sqlite3_exec(connection->get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+                    sqlite3_exec(connection->get(), "ROLLBACK", nullptr, nullptr, nullptr);
+                }
+            }
+        };
+
+        std::unique_ptr<sqlite::Connection, End> connection_;
+    };
+
+    /// `connection` is open and its schema looked at: see SqliteBroker.
+    SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
+                   SqliteOptions options)
+        : connection_(std::move(connection)), disk_(std::move(disk)), clock_(std::move(clock)),
+          options_(options) {}
+
+    [[nodiscard]] const std::string& path() const { return connection_->path(); }
+
+    /// Waits for locks end at `deadline` from now on: for a handle that is kept open.
+    void set_deadline(Instant deadline) { connection_->set_deadline(deadline); }
+
+    // ---- What the concept asks for, see broker.hpp.
+
+    [[nodiscard]] info_type info() {
+        connection_->require_in_place();
+        return S::read_info(*connection_);
+    }
+
+    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count) {
+        connection_->require_in_place();
+        std::vector<row_type> rows;
+        sqlite::Query found = connection_->query(S::select_since);
+        found.bind(point, std::max<std::int64_t>(count, 0));
+        while (found.step()) {
+            rows.push_back(S::read(found));
+        }
+        return rows;
+    }
+
+    [[nodiscard]] std::int64_t sync_point(std::string_view id, Direction direction) {
+        connection_->require_in_place();
+        sqlite::Query found =
+            connection_->query(direction == Direction::incoming
+                                   ? "SELECT sync_point FROM incoming_sync WHERE remote_id = ?"
+                                   : "SELECT sync_point FROM outgoing_sync WHERE remote_id = ?");
+        return found.bind(id).step() ? found.integer(0) : -1;
+    }
+
+    [[nodiscard]] std::vector<SyncPoint> sync_points(Direction direction) {
+        connection_->require_in_place();
+        std::vector<SyncPoint> points;
+        sqlite::Query found = connection_->query(
+            direction == Direction::incoming
+                ? "SELECT sync_point, remote_id FROM incoming_sync ORDER BY rowid"
+                : "SELECT sync_point, remote_id FROM outgoing_sync ORDER BY rowid");
+        while (found.step()) {
+            points.push_back({found.integer(0), found.text(1)});
+        }
+        return points;
+    }
+
+    /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
+    /// `source` records no point.
+    sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source) {
+        return merge(rows, source, RowOrigin::replica);
+    }
+
+    void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {
+        if (points.empty()) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        for (const SyncPoint& point : points) {
+            raise_sync_point(point.remote_id, point.sync_point, direction);
+        }
+        transaction.commit();
+    }
+
+    /// Throws bad_request for a time that is none. Nothing is written if nothing changes; if the
+    /// database becomes deleted, or undeleted, status_changed_at becomes now (Swift 2.0).
+    void merge_timestamps(const Timestamps& times) {
+        for (const std::string* time :
+             {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
+            if (!Timestamp::parse(*time)) {
+                throw Failure(Error::bad_request, path() + ": '" + *time + "' is no time");
+            }
+        }
+        connection_->require_in_place();
+        const info_type seen = S::read_info(*connection_);
+        if (merged(times, seen) == seen.timestamps()) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        const info_type info = S::read_info(*connection_);
+        const bool was_deleted = S::is_deleted(*connection_, info);
+        const Timestamps now = merged(times, info);
+        update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
+               now.put_timestamp, now.delete_timestamp);
+        if (S::is_deleted(*connection_, S::read_info(*connection_)) != was_deleted) {
+            const std::string moment = clock_.now().internal();
+            update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
+        }
+        transaction.commit();
+    }
+
+    /// `text` is a JSON object as Metadata::parse takes it; else bad_request. Nothing is written if
+    /// nothing in it is news.
+    void merge_metadata(std::string_view text) { merge_metadata(Metadata::parse(text)); }
+
+    void merge_metadata(const Metadata& news) {
+        connection_->require_in_place();
+        if (Metadata seen = metadata(); !seen.merge(news)) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        Metadata merged = metadata();
+        if (merged.merge(news)) {
+            update("SET metadata = ?", merged.text());
+            transaction.commit();
+        }
+    }
+
+    void renew_id() {
+        sqlite::Transaction transaction = begin_write();
+        update("SET id = ?", sqlite::new_id(path()));
+        transaction.commit();
+    }
+
+    void adopt(std::string_view source) {
+        sqlite::Transaction transaction = begin_write();
+        const std::int64_t max_row = S::read_info(*connection_).max_row;
+        update("SET id = ?", sqlite::new_id(path()));
+        connection_->query("DELETE FROM incoming_sync WHERE remote_id = ?").bind(source).run();
+        raise_sync_point(source, max_row, Direction::incoming);
+        S::forget_reported(*connection_);
+        transaction.commit();
+    }
+
+    /// Tombstones go in short transactions with pauses between, and none is begun when there is
+    /// nothing old enough (defect 37). Keys of the metadata deleted before `age` go as well.
+    void reclaim(Timestamp age, Timestamp sync_age) {
+        connection_->require_in_place();
+        reclaim_tombstones(age.normal());
+        const std::string before = sync_age.normal();
+        Metadata seen = metadata();
+        if (!has_old_points(before) && !seen.reclaim(age) && !S::has_more(*connection_, before)) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        connection_->query("DELETE FROM incoming_sync WHERE updated_at < ?").bind(before).run();
+        connection_->query("DELETE FROM outgoing_sync WHERE updated_at < ?").bind(before).run();
+        if (Metadata kept = metadata(); kept.reclaim(age)) {
+            update("SET metadata = ?", kept.text());
+        }
+        S::reclaim_more(*connection_, before);
+        transaction.commit();
+    }
+
+    /// Waits for the lock until `deadline`. The handle must outlive the value returned.
+    [[nodiscard]] Exclusive exclusive(Instant deadline) {
+        connection_->require_in_place();
+        const Instant usual = connection_->deadline();
+        connection_->set_deadline(deadline);
+        try {
+            connection_->execute("BEGIN EXCLUSIVE");
+        } catch (...) {
+            connection_->set_deadline(usual);
+            throw;
+        }
+        connection_->set_deadline(usual);
+        Exclusive guard(*connection_);
+        connection_->require_in_place();
+        return guard;
+    }
+
+    [[nodiscard]] std::uint64_t version() {
+        const auto others = static_cast<std::uint64_t>(connection_->integer("PRAGMA data_version"));
+        return (others << 32) + connection_->commits();
+    }
+
+    /// Makes a copy at `target`, which must not exist. A file of up to copy_at_once bytes is copied
+    /// page by page under one shared lock (64 MiB take a quarter of a second). A larger one is
+    /// rebuilt from its rows in short transactions and caught up under the last: its ROWIDs are
+    /// then counted anew, so that it does not carry outgoing points, which speak of the old ones.
+    void copy_to(const std::string& target, Instant deadline) {
+        connection_->require_in_place();
+        if (disk_.stat(target)) {
+            throw Failure(Error::exists, target + ": there already");
+        }
+        const auto status = disk_.stat(path());
+        if (status && status->size > options_.copy_at_once) {
+            copy_rows(target, deadline);
+        } else {
+            copy_pages(target, deadline);
+        }
+        disk_.sync(target);
+        disk_.sync(target.substr(0, target.rfind('/')));
+    }
+
+    /// Rows in a .pending file stay there, for the server that wrote them: nothing removes a
+    /// database while its .pending file has any (storage.hpp).
+    bool commit_pending(const lock_type& /*lock*/) { return false; }
+
+    // ---- For host programs.
+
+    /// A client's own writes: at equal times the later call counts.
+    sqlite::Merged put(std::span<const row_type> rows) {
+        return merge(rows, std::string_view(), RowOrigin::local);
+    }
+
+    [[nodiscard]] Metadata metadata() {
+        return Metadata::parse_stored(S::read_info(*connection_).metadata);
+    }
+
+    [[nodiscard]] bool is_deleted() { return S::is_deleted(*connection_, info()); }
+
+protected:
+    [[nodiscard]] sqlite::Connection& connection() { return *connection_; }
+    [[nodiscard]] C& clock() { return clock_; }
+
+    /// Waits for the write lock; afterwards nobody can replace the file unseen.
+    [[nodiscard]] sqlite::Transaction begin_write() {
+        return sqlite::Transaction(*connection_, sqlite::Transaction::Kind::write);
+    }
+
+    /// UPDATE <stat table> `rest`.
+    template <class... Values>
+    void update(std::string_view rest, const Values&... values) {
+        std::string sql("UPDATE ");
+        connection_->query(sql.append(S::stat).append(" ").append(rest)).bind(values...).run();
+    }
+
+    sqlite::Merged merge(std::span<const row_type> rows, std::string_view source,
+                         RowOrigin origin) {
+        if (rows.empty()) {
+            return {};
+        }
+        sqlite::Transaction transaction = begin_write();
+        sqlite::RowChanges<S> changes(*connection_);
+        const sqlite::Merged merged = changes.put(rows, origin);
+        changes.finish();
+        if (!source.empty()) {
+            const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
+            raise_sync_point(source, last->rowid, Direction::incoming);
+        }
+        transaction.commit();
+        return merged;
+    }
+
+private:
+    void copy_pages(const std::string& target, Instant deadline) {
+        sqlite::Connection copy(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
+                                deadline);
+        struct Finish {
+            void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
+        };
+        const std::unique_ptr<sqlite3_backup, Finish> backup(
+            sqlite3_backup_init(copy.get(), "main", connection_->get(), "main"));
+        int code = backup ? SQLITE_BUSY : sqlite3_errcode(copy.get());
+        for (int attempt = 0; (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+             ++attempt) {
+            code = sqlite3_backup_step(backup.get(), -1);
+            if ((code & 0xff) == SQLITE_BUSY && !sqlite::wait_by(clock_)(attempt, deadline)) {
+                break;
+            }
+        }
+        if (code != SQLITE_DONE) {
+            sqlite::check(copy.get(), code, path(), "copy");
+        }
+    }
+
+    void copy_rows(const std::string& target, Instant deadline) {
+        sqlite::Connection file(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
+                                deadline);
+        const info_type begun = info();
+        sqlite::make_schema<S>(file, sqlite::NewDatabase::like(begun));
+        const auto take = [&](std::span<const row_type> rows) {
+            sqlite::Transaction transaction(file, sqlite::Transaction::Kind::write);
+            sqlite::RowChanges<S> changes(file);
+            changes.put(rows, RowOrigin::replica);
+            changes.finish();
+            transaction.commit();
+        };
+        std::int64_t point = -1;
+        for (auto rows = items_since(point, options_.page_rows);
+             static_cast<std::int64_t>(rows.size()) == options_.page_rows;
+             rows = items_since(point, options_.page_rows)) {
+            take(rows);
+            point = rows.back().rowid;
+            if (clock_.monotonic() >= deadline) {
+                throw Failure(Error::timed_out, path() + ": not copied before the deadline");
+            }
+        }
+        // The last rows, the state and the points in one snapshot; readers only, and not for long.
+        sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
+        for (auto rows = items_since(point, options_.page_rows); !rows.empty();
+             rows = items_since(point, options_.page_rows)) {
+            take(rows);
+            point = rows.back().rowid;
+        }
+        const info_type now = info();
+        const auto points = sync_points(Direction::incoming);
+        snapshot.commit();
+        sqlite::Transaction transaction(file, sqlite::Transaction::Kind::write);
+        std::string sql("UPDATE ");
+        file.query(sql.append(S::stat).append(
+                       " SET created_at = ?, put_timestamp = ?, delete_timestamp = ?,"
+                       " status_changed_at = ?, metadata = ?"))
+            .bind(now.created_at, now.put_timestamp, now.delete_timestamp, now.status_changed_at,
+                  now.metadata)
+            .run();
+        for (const SyncPoint& each : points) {
+            file.query("INSERT INTO incoming_sync (remote_id, sync_point) VALUES (?, ?)")
+                .bind(each.remote_id, each.sync_point)
+                .run();
+        }
+        transaction.commit();
+    }
+
+    /// Swift leaves updated_at to a trigger; it says when we last heard of that replica, so it is
+    /// renewed even if the point stays.
+    void raise_sync_point(std::string_view id, std::int64_t point, Direction direction) {
+        const bool incoming = direction == Direction::incoming;
+        const std::string now = std::to_string(clock_.now().ticks / Timestamp::ticks_per_second);
+        connection_
+            ->query(incoming ? "INSERT OR IGNORE INTO incoming_sync (remote_id, sync_point)"
+                               " VALUES (?, -1)"
+                             : "INSERT OR IGNORE INTO outgoing_sync (remote_id, sync_point)"
+                               " VALUES (?, -1)")
+            .bind(id)
+            .run();
+        connection_
+            ->query(incoming ? "UPDATE incoming_sync SET sync_point = max(sync_point, ?),"
+                               " updated_at = ? WHERE remote_id = ?"
+                             : "UPDATE outgoing_sync SET sync_point = max(sync_point, ?),"
+                               " updated_at = ? WHERE remote_id = ?")
+            .bind(point, now, id)
+            .run();
+    }
+
+    /// Times are compared as times; of equal ones in different form ("0", "0000000000.00000") every
+    /// replica takes the same.
+    [[nodiscard]] static Timestamps merged(const Timestamps& a, const Timestamps& b) {
+        const auto before = [](const std::string& x, const std::string& y) {
+            return std::pair(timestamp_or_zero(x), std::string_view(x)) <
+                   std::pair(timestamp_or_zero(y), std::string_view(y));
+        };
+        return {std::min(a.created_at, b.created_at, before),
+                std::max(a.put_timestamp, b.put_timestamp, before),
+                std::max(a.delete_timestamp, b.delete_timestamp, before)};
+    }
+
+    [[nodiscard]] static Timestamps merged(const Timestamps& a, const info_type& b) {
+        return merged(a, b.timestamps());
+    }
+
+    [[nodiscard]] bool has_old_points(std::string_view before) {
+        sqlite::Query old = connection_->query(
+            "SELECT EXISTS (SELECT 1 FROM incoming_sync WHERE updated_at < ?1) OR"
+            " EXISTS (SELECT 1 FROM outgoing_sync WHERE updated_at < ?1)");
+        return old.bind(before).step() && old.integer(0) != 0;
+    }
+
+    /// Looks at the tombstones page by page, in the order of their names.
+    void reclaim_tombstones(std::string_view age) {
+        constexpr auto pause = std::chrono::milliseconds(60); // Swift polls every 50 ms
+        std::string name;
+        std::int64_t rowid = -1;
+        for (bool more = true; more;) {
+            std::vector<std::int64_t> old;
+            std::int64_t seen = 0;
+            {
+                sqlite::Query page = connection_->query(S::select_tombstones);
+                page.bind(name, rowid, options_.page_rows);
+                while (page.step()) {
+                    ++seen;
+                    rowid = page.integer(0);
+                    name = page.text(1);
+                    if (page.view(2) < age) {
+                        old.push_back(rowid);
+                    }
+                }
+            }
+            more = seen == options_.page_rows;
+            if (old.empty()) {
+                continue;
+            }
+            sqlite::Transaction transaction = begin_write();
+            sqlite::RowChanges<S> changes(*connection_);
+            for (const std::int64_t each : old) {
+                changes.remove(each);
+            }
+            changes.finish();
+            transaction.commit();
+            if (more && !connection_->in_transaction()) {
+                clock_.sleep_until(clock_.monotonic() + pause, std::stop_token());
+            }
+        }
+    }
+
+    std::unique_ptr<sqlite::Connection> connection_;
+    D disk_;
+    C clock_;
+    SqliteOptions options_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SQLITE_DATABASE_HPP

@@ -1,0 +1,165 @@
+#ifndef REPLICA_SQLITE_MERGE_HPP
+#define REPLICA_SQLITE_MERGE_HPP
+
+// Rows go in and out here, and what depends on them is kept true: the hash and the counts. Swift
+// lets triggers do that row by row; we add everything up and write it once per transaction, before
+// the commit, with the same result. Rows are handled in the order of their names, because a merge
+// costs what the pages of the name index cost.
+
+#include <replica/error.hpp>
+#include <replica/sqlite/chexor.hpp>
+#include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/row_merge.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::sqlite {
+
+/// Changes of a database's sums. They wrap around, as differences of numbers from outside may.
+struct Totals {
+    struct Counts {
+        std::uint64_t rows = 0;    ///< Live rows.
+        std::uint64_t objects = 0; ///< Accounts: objects in the containers.
+        std::uint64_t bytes = 0;
+    };
+
+    Chexor hash;                           ///< Of the rows that came or went.
+    std::map<std::int64_t, Counts> counts; ///< By storage policy.
+};
+
+/// What a merge has done.
+struct Merged {
+    std::int64_t changed = 0; ///< Rows written because something in them was news.
+    std::int64_t ties = 0;    ///< Rows with the time of ours and other values.
+};
+
+/// Rows of one transaction. Begin a write transaction, call any of put, remove, then finish, then
+/// commit. `S` is a schema (schema.hpp).
+template <class S>
+class RowChanges {
+public:
+    using State = typename S::state_type;
+    using Row = typename S::row_type;
+
+    explicit RowChanges(Connection& connection) : connection_(&connection) {}
+
+    /// Merges rows from another replica or from the container itself. Throws bad_request if one of
+    /// them cannot be used, before anything is written.
+    Merged put(std::span<const Row> rows, RowOrigin origin) {
+        Merged merged;
+        for (const State& incoming : combine(rows, origin)) {
+            put_one(incoming, origin, merged);
+        }
+        return merged;
+    }
+
+    /// Takes a row out. False if it is no longer there; a ROWID is never given out twice.
+    bool remove(std::int64_t rowid) {
+        Query find = connection_->query(S::select_rowid);
+        if (!find.bind(rowid).step()) {
+            return false;
+        }
+        remove_found(find);
+        return true;
+    }
+
+    /// Writes the sums. Throws corrupt if the stored hash is none.
+    void finish() {
+        if (totals_.counts.empty()) {
+            return;
+        }
+        auto hash = Chexor::parse(connection_->text(S::select_hash));
+        if (!hash) {
+            throw Failure(Error::corrupt, connection_->path() + ": the stored hash is none");
+        }
+        totals_.hash ^= *hash;
+        S::write_totals(*connection_, totals_);
+    }
+
+private:
+    /// The rows as states in the order of their keys, one for each.
+    [[nodiscard]] static std::vector<State> combine(std::span<const Row> rows, RowOrigin origin) {
+        std::vector<State> states;
+        states.reserve(rows.size());
+        for (const Row& row : rows) {
+            states.push_back(State::of(row));
+        }
+        std::ranges::stable_sort(states, {}, [](const State& state) { return state.key(); });
+        std::size_t kept = 0;
+        for (std::size_t i = 1; i < states.size(); ++i) {
+            if (states[i].key() == states[kept].key()) {
+                states[kept].join(states[i], origin);
+            } else if (++kept != i) {
+                states[kept] = std::move(states[i]);
+            }
+        }
+        states.resize(std::min(states.size(), kept + 1));
+        return states;
+    }
+
+    void put_one(const State& incoming, RowOrigin origin, Merged& merged) {
+        State result = incoming;
+        std::vector<std::int64_t> rowids;
+        bool changed = true;
+        bool tie = false;
+        {
+            Query find = connection_->query(S::select_key);
+            S::bind_key(find, incoming);
+            while (find.step()) {
+                State held = State::stored(S::read(find));
+                if (rowids.empty()) {
+                    result = std::move(held);
+                } else {
+                    result.join(held); // a second row of this key: Swift before 2.2 made such
+                }
+                rowids.push_back(S::read_rowid(find));
+            }
+            if (!rowids.empty()) {
+                const Joined joined = result.join(incoming, origin);
+                changed = joined.changed;
+                tie = joined.tie;
+            }
+        }
+        merged.changed += changed ? 1 : 0;
+        merged.ties += tie ? 1 : 0;
+        // After a tie our row is given a new ROWID even if it stays as it is: it then lies above
+        // the points of others, and reaches the replica that holds the loser.
+        if (changed || tie || rowids.size() > 1) {
+            for (const std::int64_t rowid : rowids) {
+                remove(rowid);
+            }
+            insert(result.row());
+        }
+    }
+
+    void insert(const Row& row) {
+        Query query = connection_->query(S::insert);
+        S::bind_row(query, row);
+        query.run();
+        totals_.hash.toggle(row.name, S::hashed(row));
+        S::count(totals_.counts[row.storage_policy_index], row, 1);
+    }
+
+    void remove_found(const Query& found) {
+        const Row row = S::read(found);
+        totals_.hash.toggle(row.name, S::read_hashed(found));
+        S::count(totals_.counts[row.storage_policy_index], row, -1);
+        connection_->query(S::remove).bind(row.rowid).run();
+    }
+
+    Connection* connection_;
+    Totals totals_;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_MERGE_HPP

@@ -1,0 +1,174 @@
+#ifndef REPLICA_SQLITE_STATEMENT_HPP
+#define REPLICA_SQLITE_STATEMENT_HPP
+
+// Prepared statements, and what SQLite's result codes mean here. Swift searches the text of an
+// exception for "malformed" or "no such table" and quarantines by that (defect 47); here only the
+// code counts. Names of objects may contain any byte, NUL included, so text is bound and read by
+// length.
+
+#include <replica/error.hpp>
+
+#include <sqlite3.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+namespace replica::sqlite {
+
+/// The error for a result code other than OK, ROW and DONE.
+[[nodiscard]] inline Error error_of(int code) {
+    if (code == SQLITE_READONLY_DBMOVED) {
+        return Error::moved;
+    }
+    switch (code & 0xff) {
+    case SQLITE_NOTADB:
+        return Error::not_a_database;
+    case SQLITE_CORRUPT:
+    case SQLITE_FORMAT:
+        return Error::corrupt;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return Error::locked;
+    case SQLITE_FULL:
+        return Error::no_space;
+    case SQLITE_INTERRUPT:
+        return Error::timed_out;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE:
+        return Error::bad_request;
+    case SQLITE_ERROR: // a table or column that a statement of ours names is not there
+        return Error::unknown_schema;
+    default:
+        return Error::io;
+    }
+}
+
+/// Throws unless `code` is a success. The message names the file, what was tried, and SQLite's
+/// reason.
+inline void check(sqlite3* file, int code, const std::string& path, std::string_view what) {
+    if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) {
+        return;
+    }
+    if ((code & 0xff) == SQLITE_NOMEM) {
+        throw std::bad_alloc();
+    }
+    const char* const reason = file != nullptr && sqlite3_extended_errcode(file) == code
+                                   ? sqlite3_errmsg(file)
+                                   : sqlite3_errstr(code);
+    throw Failure(error_of(code), path + ": " + std::string(what.substr(0, 80)) + ": " + reason);
+}
+
+/// One use of a prepared statement: bind, step, read columns. Ends with its scope. Columns and
+/// parameters are counted from 0 and 1, as in SQLite.
+class Query {
+public:
+    Query(sqlite3_stmt* statement, const std::string& path) : statement_(statement), path_(&path) {}
+    Query(const Query&) = delete;
+    Query& operator=(const Query&) = delete;
+
+    ~Query() {
+        sqlite3_reset(statement_);
+        sqlite3_clear_bindings(statement_);
+    }
+
+    /// Binds parameters 1, 2, 3... after undoing what an earlier run left.
+    template <class... Values>
+    Query& bind(const Values&... values) {
+        sqlite3_reset(statement_);
+        int at = 0;
+        (require(bind_one(++at, values)), ...);
+        return *this;
+    }
+
+    /// True if there is a row to read.
+    bool step() {
+        const int code = sqlite3_step(statement_);
+        require(code);
+        return code == SQLITE_ROW;
+    }
+
+    /// Steps to the end and makes the statement ready for the next bind.
+    void run() {
+        while (step()) {
+        }
+        require(sqlite3_reset(statement_));
+    }
+
+    [[nodiscard]] bool is_null(int column) const {
+        return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+    }
+
+    [[nodiscard]] std::int64_t integer(int column) const {
+        return sqlite3_column_int64(statement_, column);
+    }
+
+    /// Null is empty. Valid until the next step.
+    [[nodiscard]] std::string_view view(int column) const {
+        const auto* const begin =
+            reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
+    }
+
+    [[nodiscard]] std::string text(int column) const { return std::string(view(column)); }
+
+    /// Text, or `other` for a null.
+    [[nodiscard]] std::string text_or(int column, std::string_view other) const {
+        return std::string(is_null(column) ? other : view(column));
+    }
+
+private:
+    template <std::integral Number>
+    int bind_one(int at, Number value) {
+        return sqlite3_bind_int64(statement_, at, static_cast<std::int64_t>(value));
+    }
+
+    int bind_one(int at, std::string_view value) {
+        const char* const begin = value.data() == nullptr ? "" : value.data();
+        return sqlite3_bind_text64(statement_, at, begin, value.size(), SQLITE_TRANSIENT,
+                                   SQLITE_UTF8);
+    }
+
+    void require(int code) const {
+        if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) {
+            check(sqlite3_db_handle(statement_), code, *path_, sqlite3_sql(statement_));
+        }
+    }
+
+    sqlite3_stmt* statement_;
+    const std::string* path_;
+};
+
+/// A prepared statement. It is kept for as long as its connection, hence PERSISTENT.
+class Statement {
+public:
+    Statement(sqlite3* file, std::string_view sql, const std::string& path) : path_(&path) {
+        sqlite3_stmt* statement = nullptr;
+        const int code = sqlite3_prepare_v3(file, sql.data(), static_cast<int>(sql.size()),
+                                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        statement_.reset(statement);
+        check(file, code, path, sql);
+    }
+
+    [[nodiscard]] Query use() const { return Query(statement_.get(), *path_); }
+
+private:
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    const std::string* path_;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_STATEMENT_HPP

@@ -1,0 +1,137 @@
+#ifndef REPLICA_SQLITE_STORE_HPP
+#define REPLICA_SQLITE_STORE_HPP
+
+// The store of one kind of database on one disk: opens what is there and makes what is new. A file
+// is opened for reading and writing, never made by opening it: a replica that sprang into being by
+// a look at it would replicate its emptiness.
+
+#include <replica/sqlite/check.hpp>
+#include <replica/sqlite/database.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica {
+
+/// Models Broker. `Db` is the handle: SqliteDatabase of a schema, or what derives from it.
+template <sqlite::Schema S, Disk D, Clock C, class Db = SqliteDatabase<S, D, C>>
+class SqliteBroker {
+public:
+    using server_type = typename S::server_type;
+    using database_type = Db;
+    using disk_type = D;
+    using clock_type = C;
+
+    explicit SqliteBroker(D disk = D(), C clock = C(), SqliteOptions options = {})
+        : disk_(std::move(disk)), clock_(std::move(clock)), options_(options) {}
+
+    [[nodiscard]] D& disk() { return disk_; }
+    [[nodiscard]] C& clock() { return clock_; }
+
+    /// Throws missing, not_a_database, corrupt, missing_table, unknown_schema (also for files of
+    /// Swift before 2.0), locked, wal (a WAL database that others have open).
+    [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
+        auto connection = connect(path, deadline);
+        prepare(*connection);
+        return database_type(std::move(connection), disk_, clock_, options_);
+    }
+
+    /// Opens a file that came from elsewhere, after a look at all of it (check.hpp). Takes as long
+    /// as reading the file.
+    [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
+        if (disk_.stat(path)) {
+            sqlite::check_header(disk_, path);
+        }
+        auto connection = connect(path, deadline);
+        prepare(*connection);
+        sqlite::check_schema<S>(*connection);
+        sqlite::check_content<S>(*connection);
+        return database_type(std::move(connection), disk_, clock_, options_);
+    }
+
+    /// Makes a database with the names, times and policy of `info`; an empty id becomes a new one,
+    /// times of "0" become now. Throws exists, having changed nothing, if there is one.
+    ///
+    /// Order: build under a name that nobody looks for; fsync; rename without replacing; fsync the
+    /// directory.
+    database_type create(const std::string& path, const typename S::info_type& info,
+                         Instant deadline = Instant::max()) {
+        sqlite::NewDatabase made = sqlite::NewDatabase::like(info);
+        made.id = made.id.empty() ? sqlite::new_id(path) : made.id;
+        const std::string now = clock_.now().internal();
+        made.created_at = made.created_at == "0" ? now : made.created_at;
+        made.put_timestamp = made.put_timestamp == "0" ? now : made.put_timestamp;
+        const std::string directory = path.substr(0, path.rfind('/'));
+        const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
+        disk_.make_directories(directory);
+        try {
+            {
+                sqlite::Connection file(draft, sqlite::Connection::Mode::create,
+                                        sqlite::wait_by(clock_), deadline);
+                sqlite::make_schema<S>(file, made);
+            }
+            disk_.sync(draft);
+            if (!disk_.rename_new(draft, path)) {
+                throw Failure(Error::exists, path + ": there already");
+            }
+        } catch (...) {
+            disk_.remove(draft);
+            throw;
+        }
+        disk_.sync(directory);
+        return open(path, deadline);
+    }
+
+private:
+    [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
+                                                              Instant deadline) {
+        const auto status = disk_.stat(path);
+        if (!status) {
+            throw Failure(Error::missing, path + ": no such database");
+        }
+        if (status->directory) {
+            throw Failure(Error::not_a_database, path + ": is a directory");
+        }
+        return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
+                                                    sqlite::wait_by(clock_), deadline);
+    }
+
+    /// Swift's pragmas, and a look at everything that info() reads.
+    void prepare(sqlite::Connection& connection) {
+        connection.execute("PRAGMA synchronous = NORMAL");
+        connection.execute("PRAGMA temp_store = MEMORY");
+        connection.execute("PRAGMA mmap_size = 0");
+        connection.execute("PRAGMA cache_size = -8000");
+        if (connection.text("PRAGMA journal_mode = DELETE") != "delete") {
+            throw Failure(Error::wal, connection.path() + ": is in use with a write-ahead log");
+        }
+        if (options_.chunk_bytes > 0) {
+            int bytes = options_.chunk_bytes;
+            sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
+        }
+        require_tables(connection);
+        static_cast<void>(S::read_info(connection));
+    }
+
+    static void require_tables(sqlite::Connection& connection) {
+        for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
+                                             std::string_view("outgoing_sync")}) {
+            sqlite::Query found =
+                connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+            if (!found.bind(table).step()) {
+                throw Failure(Error::missing_table,
+                              connection.path() + ": has no table " + std::string(table));
+            }
+        }
+    }
+
+    [[no_unique_address]] D disk_;
+    [[no_unique_address]] C clock_;
+    SqliteOptions options_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SQLITE_STORE_HPP
