@@ -166,13 +166,24 @@ public:
         write(path, SimContent::of(std::move(bytes)));
     }
 
-    /// What is in a file; nothing if there is none. No fault point: for tests and for a transfer,
-    /// which reads as another process.
+    /// What is in a file; nothing if there is none. No fault point.
     [[nodiscard]] std::optional<SimContent> content(const std::string& path) const {
+        auto seen = glance(path);
+        return seen ? std::optional(std::move(seen->second)) : std::nullopt;
+    }
+
+    /// Status and content as another process sees them; no fault point. Nothing if there is no
+    /// file.
+    [[nodiscard]] std::optional<std::pair<FileStatus, SimContent>>
+    glance(const std::string& path) const {
         const std::scoped_lock guard(state_->mutex);
         const SimNode::Pointer node = state_->tree.find(path);
-        return node && !node->directory ? std::optional(node->content) : std::nullopt;
+        return node && !node->directory ? std::optional(std::pair(status(*node), node->content))
+                                        : std::nullopt;
     }
+
+    /// The clock that files are dated by.
+    [[nodiscard]] const SimClock& clock() const { return state_->clock; }
 
     /// Every path below "/" with its bytes; directories end in '/' and have none. Equal for two
     /// disks if and only if names and raw contents are.
@@ -261,9 +272,10 @@ private:
     friend class SimFile;
 
     struct State {
-        explicit State(const SimClock& clock) : tree(clock) {}
+        explicit State(const SimClock& time) : clock(time), tree(time) {}
 
         std::mutex mutex;
+        const SimClock clock;
         SimTree tree;
         SimFaults faults;
         std::shared_ptr<const Hook> hook;

@@ -1,0 +1,232 @@
+#ifndef REPLICA_SIM_NETWORK_HPP
+#define REPLICA_SIM_NETWORK_HPP
+
+// The wires between simulated nodes: who listens where, which links are broken and how, what went
+// over them. A rule names a sender, a receiver and a verb, each or none, so that one lost reply in
+// a long conversation can be placed exactly.
+
+#include <replica/error.hpp>
+#include <replica/ring.hpp>
+#include <replica/transport.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// What may happen to a request.
+enum class SimFault {
+    refuse,     ///< Nobody listens: connect_failed at once.
+    silent,     ///< It is swallowed: timed_out at the deadline, nothing was done.
+    lose_reply, ///< It is done, then the connection breaks: connection_lost.
+    late_reply, ///< It is done, but the answer does not come: timed_out at the deadline.
+    duplicate,  ///< It is done twice, and the second answer comes back.
+};
+
+/// Which requests a rule is for. An empty field is any.
+struct SimLink {
+    std::string from{}; ///< The name that the sender's transport was made with.
+    std::string to{};   ///< "ip:port" of the receiver.
+    std::string verb{};
+};
+
+/// A request that was sent and what came of it.
+struct SimExchange {
+    std::string from;
+    std::string to;
+    std::string device;
+    std::string verb;
+    int status = 0;        ///< 0: no reply.
+    Error error = Error{}; ///< Why there was none.
+
+    friend bool operator==(const SimExchange&, const SimExchange&) = default;
+};
+
+/// Copies are the same network. Thread safety: any thread; handlers and hooks are called without a
+/// lock held.
+class SimNetwork {
+public:
+    using Handler = std::function<Reply(const Request&)>;
+    using Hook = std::function<void(const SimExchange&, const Request&)>;
+
+    /// "ip:port", as rules and exchanges name a receiver.
+    [[nodiscard]] static std::string address(const std::string& ip, std::uint16_t port) {
+        return ip + ':' + std::to_string(port);
+    }
+
+    /// The first string of a body, which is its verb; empty if there is none.
+    [[nodiscard]] static std::string verb_of(const std::string& body) {
+        const std::size_t open = body.find('"');
+        const std::size_t close = open == std::string::npos ? open : body.find('"', open + 1);
+        return close == std::string::npos ? "" : body.substr(open + 1, close - open - 1);
+    }
+
+    /// Whoever sends to ip:port is answered by `handler` from now on; an empty one stops listening.
+    void serve(const std::string& ip, std::uint16_t port, Handler handler) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->handlers[address(ip, port)] = std::move(handler);
+    }
+
+    /// The machine is off: nobody even refuses, a sender waits out its conn_timeout.
+    void down(const std::string& ip, std::uint16_t port) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->down.insert(address(ip, port));
+    }
+
+    void up(const std::string& ip, std::uint16_t port) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->down.erase(address(ip, port));
+    }
+
+    /// The next `times` requests on the link suffer the fault; for ever if 0.
+    void fail(const SimLink& link, SimFault fault, int times = 1) const {
+        add({link, fault, std::nullopt, times});
+    }
+
+    /// The next `times` requests on the link get this reply and do not reach the receiver.
+    void answer(const SimLink& link, Reply reply, int times = 1) const {
+        add({link, std::nullopt, std::move(reply), times});
+    }
+
+    /// How long a request takes on the link; if that is past its deadline it arrives all the same,
+    /// after the sender has given up.
+    void delay(const SimLink& link, Seconds latency) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->delays.emplace_back(link, latency);
+    }
+
+    /// No fault, injected reply or delay from now on. Machines that are off stay off.
+    void heal() const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->rules.clear();
+        state_->delays.clear();
+    }
+
+    /// Calls `hook` before each request reaches its receiver (not if it never does).
+    void before(Hook hook) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->before = std::move(hook);
+    }
+
+    /// Calls `hook` after each exchange, lost ones included, before the sender goes on.
+    void after(Hook hook) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->after = std::move(hook);
+    }
+
+    /// All exchanges that are over, in the order in which they ended.
+    [[nodiscard]] std::vector<SimExchange> log() const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->log;
+    }
+
+    void clear_log() const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->log.clear();
+    }
+
+private:
+    friend class SimPeer;
+
+    struct Rule {
+        SimLink link;
+        std::optional<SimFault> fault;
+        std::optional<Reply> reply;
+        int times; // 0: for ever
+    };
+
+    /// What is in store for a request.
+    struct Plan {
+        bool down = false;
+        std::optional<SimFault> fault;
+        std::optional<Reply> reply;
+        Seconds latency{0};
+        Handler handler;
+    };
+
+    struct State {
+        std::mutex mutex;
+        std::map<std::string, Handler> handlers; // ordered, so that a run is repeatable
+        std::set<std::string> down;
+        std::vector<Rule> rules;
+        std::vector<std::pair<SimLink, Seconds>> delays;
+        Hook before;
+        Hook after;
+        std::vector<SimExchange> log;
+    };
+
+    void add(Rule rule) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->rules.push_back(std::move(rule));
+    }
+
+    [[nodiscard]] static bool matches(const SimLink& link, const SimExchange& exchange) {
+        const auto fits = [](const std::string& rule, const std::string& is) {
+            return rule.empty() || rule == is;
+        };
+        return fits(link.from, exchange.from) && fits(link.to, exchange.to) &&
+               fits(link.verb, exchange.verb);
+    }
+
+    /// The first rule that fits is used up by one.
+    [[nodiscard]] Plan plan(const SimExchange& exchange) const {
+        const std::scoped_lock guard(state_->mutex);
+        Plan plan;
+        plan.down = state_->down.contains(exchange.to);
+        for (const auto& [link, latency] : state_->delays) {
+            plan.latency += matches(link, exchange) ? latency : Seconds{0};
+        }
+        const auto handler = state_->handlers.find(exchange.to);
+        if (handler != state_->handlers.end()) {
+            plan.handler = handler->second;
+        }
+        const auto rule = std::ranges::find_if(
+            state_->rules, [&](const Rule& each) { return matches(each.link, exchange); });
+        if (rule != state_->rules.end()) {
+            plan.fault = rule->fault;
+            plan.reply = rule->reply;
+            if (rule->times > 0 && --rule->times == 0) {
+                state_->rules.erase(rule);
+            }
+        }
+        return plan;
+    }
+
+    void arriving(const SimExchange& exchange, const Request& request) const {
+        call(&State::before, exchange, request);
+    }
+
+    void ended(const SimExchange& exchange, const Request& request) const {
+        {
+            const std::scoped_lock guard(state_->mutex);
+            state_->log.push_back(exchange);
+        }
+        call(&State::after, exchange, request);
+    }
+
+    void call(Hook State::*which, const SimExchange& exchange, const Request& request) const {
+        Hook hook;
+        {
+            const std::scoped_lock guard(state_->mutex);
+            hook = (*state_).*which;
+        }
+        if (hook) {
+            hook(exchange, request);
+        }
+    }
+
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+} // namespace replica
+
+#endif // REPLICA_SIM_NETWORK_HPP
