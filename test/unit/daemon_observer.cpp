@@ -1,0 +1,289 @@
+#include <replica/daemon/observer.hpp>
+
+#define BOOST_TEST_MODULE daemon_observer
+#include <boost/json/parse.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <spdlog/sinks/base_sink.h>
+#include <support/daemon.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+using namespace replica;
+using namespace replica::daemon;
+
+namespace {
+
+/// Keeps lines as "level: text".
+class Kept final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    std::vector<std::string> lines{};
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        constexpr std::array names{"debug", "info", "notice", "warning", "error", "critical"};
+        lines.push_back(std::string(names[static_cast<std::size_t>(message.level)]) + ": " +
+                        std::string(message.payload.data(), message.payload.size()));
+    }
+    void flush_() override {}
+};
+
+/// An observer with a log, a statsd server and a recon directory of its own.
+struct Watched {
+    support::Directory directory{};
+    support::Listener listener{};
+    std::shared_ptr<Kept> kept = std::make_shared<Kept>();
+    std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
+    Settings settings = make_settings();
+    Statsd statsd{settings};
+    std::vector<std::string> shown{};
+    DaemonObserver observer;
+
+    explicit Watched(bool emergency = false) : observer(make(emergency)) {}
+
+    Settings make_settings() const {
+        Settings made;
+        made.recon_cache_path = directory.path("");
+        made.log_statsd_host = "127.0.0.1";
+        made.log_statsd_port = listener.port();
+        made.log_name = "t";
+        return made;
+    }
+    DaemonObserver make(bool emergency) {
+        logger->set_level(spdlog::level::trace);
+        settings.handoffs_only = emergency;
+        return {settings, "container", Log(logger), statsd,
+                [this](const std::string& text) { shown.push_back(text); }};
+    }
+
+    void end_pass(const Stats& stats, const FailureNodes& nodes, bool partial = false) const {
+        observer(event::PassEnded{stats, nodes, Timestamp::from_seconds(1000),
+                                  Timestamp::from_seconds(1002), Seconds{2}, partial});
+    }
+    [[nodiscard]] bool has(const std::string& line) const {
+        return std::ranges::count(kept->lines, line) > 0;
+    }
+    [[nodiscard]] bool starts(const std::string& line) const {
+        return std::ranges::any_of(kept->lines,
+                                   [&](const auto& each) { return each.starts_with(line); });
+    }
+    [[nodiscard]] boost::json::object recon() const {
+        return boost::json::parse(directory.text("container.recon")).as_object();
+    }
+};
+
+const std::string path = "/srv/node/sda/containers/1/abc/x/x.db";
+
+Device peer() {
+    Device device;
+    device.replication_ip = "10.0.0.2";
+    device.replication_port = 6201;
+    device.device = "sdb1";
+    return device;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_pass_is_summed_up_in_swifts_lines) {
+    const Watched watched;
+    watched.observer(event::PassBegan{Timestamp::from_seconds(1000), 3});
+    Stats stats;
+    stats.attempted = 10;
+    stats.remove = 1;
+    stats.success = 18;
+    stats.failure = 2;
+    stats.diff = 3;
+    stats.rsync = 4;
+    stats.no_change = 11;
+    watched.end_pass(stats, {});
+    BOOST_TEST(watched.has("info: Beginning replication run"));
+    BOOST_TEST(watched.has("info: Replication run OVER"));
+    BOOST_TEST(watched.has("info: Attempted to replicate 10 dbs in 2.00000 seconds (5.00000/s)"));
+    BOOST_TEST(watched.has("info: Removed 1 dbs"));
+    BOOST_TEST(watched.has("info: 18 successes, 2 failures"));
+    BOOST_TEST(watched.has("info: diff:3 diff_capped:0 empty:0 hashmatch:0 no_change:11 "
+                           "remote_merge:0 rsync:4 ts_repl:0"));
+    BOOST_TEST(!watched.starts("warning:"));
+}
+
+BOOST_AUTO_TEST_CASE(an_emergency_mode_is_pointed_out_at_both_ends_of_a_pass) {
+    const Watched watched(true);
+    watched.observer(event::PassBegan{});
+    watched.end_pass({}, {});
+    BOOST_TEST(watched.starts("warning: Starting replication pass with handoffs_only"));
+    BOOST_TEST(watched.starts("warning: Finished replication pass with handoffs_only"));
+}
+
+BOOST_AUTO_TEST_CASE(recon_gets_the_figures_of_a_pass_and_keeps_those_of_others) {
+    const Watched watched;
+    static_cast<void>(
+        watched.directory.file("container.recon", R"({"container_updater_sweep": 4.5})"));
+    Stats stats;
+    stats.attempted = 7;
+    stats.failure = 2;
+    stats.rows = 99;
+    watched.end_pass(stats, {{"10.0.0.2", {{"sdb1", 2}}}});
+    auto recon = watched.recon();
+    BOOST_TEST(recon["container_updater_sweep"].as_double() == 4.5);
+    BOOST_TEST(recon["replication_time"].as_double() == 2.0);
+    BOOST_TEST(recon["replication_last"].as_double() == 1002.0);
+    auto& figures = recon["replication_stats"].as_object();
+    BOOST_TEST(figures["start"].as_double() == 1000.0);
+    BOOST_TEST(figures["attempted"].as_int64() == 7);
+    BOOST_TEST(figures["rows"].as_int64() == 99);
+    for (const char* key : {"success", "no_change", "hashmatch", "rsync", "diff", "diff_capped",
+                            "remote_merge", "remove", "deferred", "ts_repl", "empty"}) {
+        BOOST_TEST(figures[key].as_int64() == 0, key);
+    }
+    BOOST_TEST(figures["failure_nodes"].at("10.0.0.2").at("sdb1").as_int64() == 2);
+
+    watched.end_pass({}, {});
+    BOOST_TEST(!watched.recon()["replication_stats"].as_object().contains("failure_nodes"));
+}
+
+BOOST_AUTO_TEST_CASE(a_partial_pass_leaves_recon_alone) {
+    const Watched watched;
+    watched.end_pass({}, {}, true);
+    BOOST_TEST(watched.directory.text("container.recon").empty());
+    BOOST_TEST(watched.has("info: Replication run OVER"));
+}
+
+BOOST_AUTO_TEST_CASE(a_recon_file_that_cannot_be_written_costs_a_line_and_nothing_else) {
+    Watched watched;
+    watched.settings.recon_cache_path = watched.directory.path("nowhere");
+    const DaemonObserver observer = watched.make(false);
+    observer(event::PassEnded{Stats{}, FailureNodes{}, {}, {}, Seconds{1}, false});
+    BOOST_TEST(watched.starts("error: Exception dumping recon cache: "));
+}
+
+BOOST_AUTO_TEST_CASE(each_database_and_peer_is_counted_under_swifts_names) {
+    const Watched watched;
+    const auto expect = [&](const std::string& message) {
+        BOOST_TEST(watched.listener.next().value_or("") == "t." + message);
+    };
+    const Device to = peer();
+    watched.observer(event::DatabaseBegan{path});
+    expect("attempts:1|c");
+    watched.observer(event::InSync{path, to, false});
+    expect("no_changes:1|c");
+    watched.observer(event::InSync{path, to, true});
+    expect("hashmatches:1|c");
+    watched.observer(event::UsyncBegan{path, to, 4});
+    expect("diffs:1|c");
+    watched.observer(event::UsyncEnded{path, to, 9, 5, true, Seconds{1}});
+    expect("diff_caps:1|c");
+    watched.observer(event::WholeFileSent{path, to, 10, false, false});
+    expect("rsyncs:1|c");
+    watched.observer(event::WholeFileSent{path, to, 10, true, true});
+    expect("remote_merges:1|c");
+    watched.observer(event::PeerEnded{path, to, false});
+    watched.observer(event::PeerEnded{path, to, true});
+    expect("successes:1|c");
+    watched.observer(event::PeerNotMounted{path, to});
+    expect("failures:1|c");
+    watched.observer(event::Removed{path, "sda", "handed off"});
+    expect("removes.sda:1|c");
+    watched.observer(event::DatabaseEnded{path, "sda", Seconds{0.5}, true});
+    expect("timing:500|ms");
+}
+
+BOOST_AUTO_TEST_CASE(an_unreadable_database_is_a_failure_and_is_not_timed) {
+    const Watched watched;
+    watched.observer(event::DatabaseFailed{path, "locked"});
+    watched.observer(event::DatabaseEnded{path, "sda", Seconds{1}, false});
+    BOOST_TEST(watched.listener.next().value_or("") == "t.failures:1|c");
+    watched.observer(event::DatabaseEnded{path, "sda", Seconds{1}, true});
+    BOOST_TEST(watched.listener.next().value_or("") == "t.timing:1000|ms");
+    BOOST_TEST(watched.has("error: ERROR reading db " + path + ": locked"));
+}
+
+BOOST_AUTO_TEST_CASE(a_peers_failure_is_told_in_the_words_operators_match) {
+    const Watched watched;
+    const Device to = peer();
+    const std::string node = "10.0.0.2:6201/sdb1";
+    const auto fail = [&](Error error, const std::string& what) {
+        watched.observer(event::PeerFailed{path, to, make_error_code(error), what});
+    };
+    fail(Error::timed_out, "late");
+    fail(Error::transfer_failed, "rsync to x: exit code 12: gone [rsync a b]");
+    fail(Error::peer_failed, node + " answered 500 Internal Error");
+    fail(Error::io, "odd");
+    BOOST_TEST(watched.has("error: ERROR reading HTTP response from " + node + ": late"));
+    BOOST_TEST(
+        watched.has("error: ERROR rsync failed with rsync to x: exit code 12: gone [rsync a b]"));
+    BOOST_TEST(watched.has("error: ERROR Bad response 500 from " + node));
+    BOOST_TEST(watched.has("error: ERROR syncing " + path + " with node " + node + ": odd"));
+    watched.observer(event::PeerNotMounted{path, to});
+    BOOST_TEST(watched.has("error: ERROR Remote drive not mounted " + node));
+    watched.observer(event::NoMoreHandoffs{7});
+    BOOST_TEST(watched.starts("error: ERROR There are not enough handoff nodes"));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_is_left_alone_does_not_fill_the_log) {
+    const Watched watched;
+    const Device to = peer();
+    watched.observer(event::PeerFailed{path, to, make_error_code(Error::held_back), "waiting"});
+    watched.observer(event::PeerFailed{path, to, make_error_code(Error::stopped), "stopped"});
+    BOOST_TEST(!watched.starts("error:"));
+    BOOST_TEST(watched.kept->lines.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_on_this_machine_is_told_at_swifts_levels) {
+    const Watched watched;
+    const Device to = peer();
+    const std::string device = "/srv/node/sda";
+    watched.observer(event::DeviceSkipped{device, "is not mounted"});
+    watched.observer(event::NoLocalDevices{"10.0.0.1", 6201});
+    watched.observer(event::Quarantined{path, "/q/x", "corrupt"});
+    watched.observer(event::Misplaced{path, "/a/c", 5});
+    watched.observer(event::WrongHash{path, "/a/c"});
+    watched.observer(event::Deferred{path, to});
+    const std::string what = "no memory";
+    watched.observer(event::PassFailed{what});
+    BOOST_TEST(watched.has("warning: Skipping: /srv/node/sda is not mounted"));
+    BOOST_TEST(watched.starts("error: Can't find itself 10.0.0.1 with port 6201 in ring"));
+    BOOST_TEST(watched.starts("error: Quarantining DB " + path));
+    BOOST_TEST(watched.has("error: Quarantined /srv/node/sda/containers/1/abc/x to /q/x due to "
+                           "corrupt"));
+    BOOST_TEST(watched.has("error: Found " + path +
+                           " for /a/c when it should be on partition 5; will replicate out and "
+                           "remove."));
+    BOOST_TEST(watched.starts("error: " + path + " holds /a/c, which does not hash"));
+    BOOST_TEST(
+        watched.starts("warning: " + path + " is able to shard -- refusing to replicate objects"));
+    BOOST_TEST(watched.has("error: ERROR trying to replicate: no memory"));
+}
+
+BOOST_AUTO_TEST_CASE(progress_is_one_line_that_ends_with_the_pass) {
+    const Watched watched;
+    const std::string device = "sda";
+    watched.observer(event::DeviceProgress{device, 1, 4, 9});
+    watched.observer(event::DeviceProgress{device, 4, 4, 30});
+    watched.end_pass({}, {});
+    watched.end_pass({}, {});
+    BOOST_REQUIRE(watched.shown.size() == 3U);
+    BOOST_TEST(watched.shown[0] == "\rsda: 1/4 partitions, 9 databases");
+    BOOST_TEST(watched.shown[1] == "\rsda: 4/4 partitions, 30 databases");
+    BOOST_TEST(watched.shown[2] == "\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_receiver_measures_requests_as_a_stock_server_does) {
+    Watched watched;
+    const ServerObserver server{Log(watched.logger), watched.statsd};
+    const std::string device = "sda";
+    server(event::Served{device, "sync", 200, Seconds{0.25}});
+    server(event::Served{device, "sync", 507, Seconds{0.25}});
+    server(event::Served{device, "sync", 500, Seconds{0.5}});
+    server(event::DatabaseBegan{path}); // not its business
+    server(event::ServeFailed{path, "no space"});
+    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.timing:250|ms");
+    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.timing:250|ms");
+    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.errors.timing:500|ms");
+    BOOST_TEST(watched.has("error: ERROR serving REPLICATE of " + path + ": no space"));
+    BOOST_TEST(!watched.listener.next(0).has_value());
+}
