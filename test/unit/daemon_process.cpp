@@ -278,9 +278,9 @@ BOOST_AUTO_TEST_CASE(a_child_program_can_be_ended_by_signals) {
 
 BOOST_AUTO_TEST_CASE(children_are_ended_with_us) {
     support::Pipe life;
-    support::Pipe starting;
-    BOOST_REQUIRE(::fcntl(starting.writer(), F_SETFD, FD_CLOEXEC) == 0);
-    BOOST_TEST(in_child([&] {
+    BOOST_TEST(in_child([] {
+                   support::Pipe starting;
+                   ::fcntl(starting.writer(), F_SETFD, FD_CLOEXEC);
                    ::setpgid(0, 0);
                    const Signals signals;
                    if (::fork() == 0) {
