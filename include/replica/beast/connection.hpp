@@ -217,13 +217,14 @@ private:
     }
 
     boost::system::result<Reply, Broken> reply_of(Parser& parser) {
+        const bool keep = parser.keep_alive(); // knows, other than the message, of bodies up to EOF
         auto message = parser.release();
         const int status = static_cast<int>(message.result_int());
         if (status < 200) {
             return Broken{Error::bad_reply, "status " + std::to_string(status), false};
         }
         // Bytes behind the reply belong to no request of ours: what follows cannot be trusted.
-        reusable_ = message.keep_alive() && buffer_.size() == 0;
+        reusable_ = keep && buffer_.size() == 0;
         Reply reply{status, std::string(message[boost::beast::http::field::content_type]),
                     std::move(message.body()), std::string(message.reason())};
         if (reply.reason == reason_of(status)) {

@@ -158,18 +158,18 @@ namespace replica::http {
 
 /// A moment as a Date header has it: "Sun, 22 Nov 2026 18:53:17 GMT".
 [[nodiscard]] inline std::string date_of(Timestamp moment) {
-    using namespace std::chrono;
     constexpr std::string_view days = "SunMonTueWedThuFriSat";
     constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    const sys_seconds since{seconds{moment.ticks / Timestamp::ticks_per_second}};
-    const sys_days midnight = floor<std::chrono::days>(since);
-    const year_month_day date{midnight};
-    const hh_mm_ss clock{since - midnight};
+    const std::chrono::sys_seconds since{
+        std::chrono::seconds{moment.ticks / Timestamp::ticks_per_second}};
+    const auto midnight = std::chrono::floor<std::chrono::days>(since);
+    const std::chrono::year_month_day date{midnight};
+    const std::chrono::hh_mm_ss clock{since - midnight};
     const auto two = [](auto value) {
         const std::string text = std::to_string(value);
         return text.size() < 2 ? "0" + text : text;
     };
-    std::string text{days.substr(3 * weekday{midnight}.c_encoding(), 3)};
+    std::string text{days.substr(3 * std::chrono::weekday{midnight}.c_encoding(), 3)};
     text += ", " + two(static_cast<unsigned>(date.day())) + " ";
     text += months.substr(3 * (static_cast<unsigned>(date.month()) - 1), 3);
     text += " " + std::to_string(static_cast<int>(date.year())) + " ";
