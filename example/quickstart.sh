@@ -1,0 +1,395 @@
+#!/usr/bin/env bash
+# Shows the replicators at work on this machine: four nodes on loopback, the installed Debian
+# packages as data, a lost disk, a node that was away, a deletion. Ends with a comparison of all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export LC_ALL=C
+
+usage() {
+    cat <<'EOF'
+Usage: example/quickstart.sh [option...]
+
+Builds the daemons and runs four nodes on 127.0.0.1 to 127.0.0.4, each with its own disks, an rsync
+daemon, a container replicator and an account replicator. Every installed Debian package becomes a
+container and each of its files a row. The databases start incomplete or in the wrong place; passes
+run until there is nothing left to do. Then a disk is lost, a node is away for a while, and a
+container is deleted. In the end every replica is compared with every other.
+
+  --max-objects N  load N files at most (default 200000)
+  --ports BASE     listen on BASE+1, BASE+2 and BASE+3 of each address (default 6200)
+  --keep DIR       make the nodes in DIR, which is new or empty, and leave them there
+  --no-install     do not look for missing packages
+  --help           this text
+
+Needs Debian 12; missing packages are installed with apt, as root or through sudo. Takes less than
+five minutes. What it started is stopped at the end, also when it is interrupted.
+EOF
+}
+
+die() {
+    echo "quickstart.sh: $*" >&2
+    exit 1
+}
+
+max_objects=200000 ports=6200 keep="" install=yes
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --help | -h) usage; exit 0 ;;
+    --no-install) install=no ;;
+    --max-objects | --ports | --keep)
+        [ $# -ge 2 ] || { usage >&2; exit 2; }
+        case "$1" in
+        --max-objects) max_objects="$2" ;;
+        --ports) ports="$2" ;;
+        --keep) keep="$2" ;;
+        esac
+        shift ;;
+    *) echo "quickstart.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+[[ "$max_objects" =~ ^[1-9][0-9]{0,8}$ ]] || die "--max-objects $max_objects: not a whole number from 1 up"
+[[ "$ports" =~ ^[1-9][0-9]{0,4}$ && "$ports" -ge 1023 && "$ports" -le 65532 ]] ||
+    die "--ports $ports: not a number from 1023 to 65532"
+[ -d /var/lib/dpkg/info ] || die "/var/lib/dpkg/info is not there: the data are Debian's packages"
+container_port=$((ports + 1)) account_port=$((ports + 2)) rsync_port=$((ports + 3))
+
+nodes=(127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4)
+kinds=(container account)
+declare -A devices=([127.0.0.1]="sda sdb" [127.0.0.2]="sda sdb" [127.0.0.3]="sda" [127.0.0.4]="sda")
+declare -A processes=() # of each node: ids of rsync and both daemons
+passes=()               # ids of the passes that run now
+root="" finished=""
+bin=build/release/example
+
+# --- what is needed ---------------------------------------------------------------------------------
+
+prepare() {
+    # shellcheck source=.ci/packages.sh
+    . .ci/packages.sh
+    if [ "$install" = yes ]; then
+        # shellcheck disable=SC2086 # lists of words
+        replica_install $replica_packages_build $replica_packages_run || exit 1
+    fi
+    echo "Building the release preset"
+    local log=build/quickstart.log
+    mkdir -p build
+    cmake --preset release >"$log" 2>&1 || { cat "$log" >&2; die "cmake failed"; }
+    cmake --build --preset release --target container_replicator account_replicator \
+        quickstart.load quickstart.compare || die "the build failed"
+}
+
+make_root() {
+    if [ -n "$keep" ]; then
+        mkdir -p "$keep" || die "--keep $keep: cannot be made"
+        [ -z "$(ls -A "$keep")" ] || die "--keep $keep: is not empty"
+        root="$(cd "$keep" && pwd -P)"
+    else
+        root="$(mktemp -d "${TMPDIR:-/tmp}/replica-quickstart.XXXXXX")"
+    fi
+    [[ "$root" =~ ^[A-Za-z0-9./_+-]+$ ]] ||
+        die "$root: only letters, digits and . / _ + - may be in the directory's name"
+}
+
+listens() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
+check_ports() {
+    local node port
+    for node in "${nodes[@]}"; do
+        for port in "$container_port" "$account_port" "$rsync_port"; do
+            ! listens "$node" "$port" ||
+                die "port $port of $node is in use; choose others with --ports"
+        done
+    done
+}
+
+# --- nodes ------------------------------------------------------------------------------------------
+
+# write_ring PORT
+write_ring() {
+    local node device id=0 comma=""
+    echo '{"part_power": 8, "replicas": 3, "devices": ['
+    for node in "${nodes[@]}"; do
+        for device in ${devices[$node]}; do
+            printf '%s {"id": %d, "zone": %d, "ip": "%s", "port": %d, "device": "%s", "weight": 100}' \
+                "$comma" "$id" "${node##*.}" "$node" "$1" "$device"
+            comma=$',\n' id=$((id + 1))
+        done
+    done
+    printf '\n]}\n'
+}
+
+# write_conf NODE KIND PORT
+write_conf() {
+    cat <<EOF
+[DEFAULT]
+devices = $root/$1/srv
+mount_check = false
+bind_ip = $1
+bind_port = $3
+swift_dir = $root/$1/etc
+user = $(id -un)
+log_address = $root/$1/no-syslog
+
+[$2-replicator]
+ring = $root/$1/etc/$2-ring.json
+# In a cluster without Swift's servers ours answers at the ring's own port.
+replica_port = $3
+rsync_module = rsync://{replication_ip}:$rsync_port/$2
+recon_cache_path = $root/$1/cache
+# Passes are run by the script, one after the other, so that it can count what each has done.
+interval = 100000000
+databases_per_second = 0
+concurrency = 4
+# Smaller than usual, so that some of our small databases take the way of large ones.
+per_diff = 100
+conn_timeout = 5
+node_timeout = 30
+EOF
+}
+
+write_rsyncd_conf() {
+    local kind
+    [ "$(id -u)" != 0 ] || printf 'uid = %s\ngid = %s\n' "$(id -u)" "$(id -g)"
+    echo 'use chroot = no'
+    echo 'reverse lookup = no'
+    for kind in "${kinds[@]}"; do
+        printf '[%s]\npath = %s\nread only = no\nlist = no\n' "$kind" "$root/$1/srv"
+    done
+}
+
+make_nodes() {
+    local node device
+    for node in "${nodes[@]}"; do
+        mkdir -p "$root/$node"/{etc,srv,cache,log}
+        for device in ${devices[$node]}; do
+            mkdir "$root/$node/srv/$device"
+        done
+        printf '[swift-hash]\nswift_hash_path_suffix = quickstart\n' >"$root/$node/etc/swift.conf"
+        write_ring "$container_port" >"$root/$node/etc/container-ring.json"
+        write_ring "$account_port" >"$root/$node/etc/account-ring.json"
+        write_conf "$node" container "$container_port" >"$root/$node/etc/container.conf"
+        write_conf "$node" account "$account_port" >"$root/$node/etc/account.conf"
+        write_rsyncd_conf "$node" >"$root/$node/etc/rsyncd.conf"
+    done
+}
+
+# start NODE PORT NAME COMMAND...
+start() {
+    local node="$1" port="$2" log="$root/$1/log/$3.log" tries
+    shift 3
+    "$@" </dev/null >>"$log" 2>&1 &
+    processes[$node]+=" $!"
+    for ((tries = 0; tries < 200; tries++)); do
+        if ! kill -0 "$!" 2>/dev/null; then
+            break
+        fi
+        if listens "$node" "$port"; then
+            return
+        fi
+        sleep 0.05
+    done
+    tail -n 20 "$log" >&2
+    die "$1 does not listen on $node:$port"
+}
+
+start_node() {
+    start "$1" "$rsync_port" rsync rsync --daemon --no-detach --config="$root/$1/etc/rsyncd.conf" \
+        --address="$1" --port="$rsync_port"
+    start "$1" "$container_port" container "$bin/container_replicator" "$root/$1/etc/container.conf" -v
+    start "$1" "$account_port" account "$bin/account_replicator" "$root/$1/etc/account.conf" -v
+}
+
+# end_processes SIGNAL PID...: waits 5 s for all together, then kills.
+end_processes() {
+    local signal="$1" pid tries
+    shift
+    for pid in "$@"; do
+        kill "-$signal" "$pid" 2>/dev/null || true
+    done
+    for pid in "$@"; do
+        for ((tries = 0; tries < 50; tries++)); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+}
+
+# end_node SIGNAL NODE
+end_node() {
+    # shellcheck disable=SC2086 # a list of numbers
+    end_processes "$1" ${processes[$2]:-}
+    unset "processes[$2]"
+}
+
+# shellcheck disable=SC2317 # the trap's
+clean_up() {
+    local code=$? node all=("${passes[@]}")
+    trap '' INT TERM HUP
+    for node in "${!processes[@]}"; do
+        # shellcheck disable=SC2206 # a list of numbers
+        all+=(${processes[$node]})
+    done
+    end_processes TERM "${all[@]}"
+    if [ -n "$root" ] && [ -z "$keep" ] && [ -d "$root" ]; then
+        if [ -n "$finished" ] || [ "$code" -gt 128 ]; then
+            rm -rf "$root"
+        else
+            echo "quickstart.sh: failed; nodes and logs are left in $root" >&2
+        fi
+    fi
+    exit "$code"
+}
+
+# --- passes -----------------------------------------------------------------------------------------
+
+# What is counted, by the names of the recon files, and how it is called here.
+counters=(attempted no_change hashmatch diff rsync remote_merge remove failure rows bytes)
+titles=("looked at" "no change" "same hash" "rows sent" "copied" "merged" "removed" "failed" rows "file bytes")
+declare -A round=() total=() overall=()
+
+# count FILE KEY
+count() { sed -n "s/.*\"$2\": \([0-9]*\).*/\1/p" "$1"; }
+
+# line LABEL ARRAY
+line() {
+    local -n figures="$2"
+    local key
+    printf '  %-10s' "$1"
+    for key in "${counters[@]}"; do
+        printf '%11d' "${figures[$key]:-0}"
+    done
+    printf '%9.1f\n' "$((${figures[us]:-0} / 1000))e-3"
+}
+
+heading() {
+    printf '\n%s\n' "$1"
+}
+
+table_head() {
+    printf '  %-10s' ""
+    printf '%11s' "${titles[@]}"
+    printf '%9s\n' seconds
+    total=([us]=0)
+}
+
+# One pass of every replicator of the nodes that are up.
+run_round() {
+    local node kind key pid value who began="${EPOCHREALTIME/./}" failed="" names=()
+    round=() passes=()
+    for node in "${nodes[@]}"; do
+        for kind in "${kinds[@]}"; do
+            [ -n "${processes[$node]:-}" ] || continue
+            rm -f "$root/$node/cache/$kind.recon"
+            timeout -k 5 200 "$bin/${kind}_replicator" "$root/$node/etc/$kind.conf" --once -v \
+                </dev/null >>"$root/$node/log/$kind-once.log" 2>&1 &
+            passes+=("$!") names+=("$node $kind")
+        done
+    done
+    for pid in "${!passes[@]}"; do
+        wait "${passes[$pid]}" || failed="${names[$pid]}"
+    done
+    passes=()
+    if [ -n "$failed" ]; then
+        tail -n 20 "$root/${failed% *}/log/${failed#* }-once.log" >&2
+        die "the pass of the ${failed#* } replicator on ${failed% *} failed"
+    fi
+    round[us]=$((${EPOCHREALTIME/./} - began))
+    for who in "${names[@]}"; do
+        for key in "${counters[@]}" diff_capped kept errors; do
+            value="$(count "$root/${who% *}/cache/${who#* }.recon" "$key")"
+            round[$key]=$((${round[$key]:-0} + ${value:?"no $key in the recon file of $who"}))
+        done
+    done
+    for key in "${!round[@]}"; do
+        total[$key]=$((${total[$key]:-0} + round[$key]))
+        overall[$key]=$((${overall[$key]:-0} + round[$key]))
+    done
+}
+
+# Rounds until one finds nothing to do.
+converge() {
+    local number most=10
+    table_head
+    for ((number = 1; number <= most; number++)); do
+        run_round
+        line "pass $number" round
+        if [ $((round[diff] + round[rsync] + round[remote_merge] + round[remove] + round[failure] + \
+            round[diff_capped] + round[kept] + round[errors])) = 0 ]; then
+            line sum total
+            return
+        fi
+    done
+    "$bin/quickstart.compare" "$root" || true
+    grep -hiE 'error|fail|refuse' "$root"/*/log/*-once.log | tail -n 10 >&2 || true
+    die "there is still something to do after $most passes"
+}
+
+compare() { "$bin/quickstart.compare" "$root" || die "the replicas differ"; }
+
+# --- the show ---------------------------------------------------------------------------------------
+
+prepare
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+check_ports
+make_root
+make_nodes
+heading "Starting 4 nodes in $root, ports $container_port, $account_port and $rsync_port"
+for node in "${nodes[@]}"; do
+    start_node "$node"
+done
+
+heading "Loading the packages of this machine, $max_objects files at most"
+"$bin/quickstart.load" "$root" fill --max-objects "$max_objects"
+echo "  $(du -sm "$root" | cut -f1) MB in $root"
+
+heading "Replicating"
+cat <<'EOF'
+  no change, same hash: the peer had all rows, known by the sync point or by the hash of the rows
+  rows sent: the peer got the rows that it did not have ("diff"; Swift calls it usync)
+  copied:    the peer had nothing and got the whole file by rsync
+  merged:    the peer had little, got the whole file and merged its own rows into it
+EOF
+converge
+compare
+
+lost=127.0.0.2
+heading "The disk sda of $lost is lost and replaced by an empty one"
+rm -rf "${root:?}/$lost/srv/sda"
+mkdir "$root/$lost/srv/sda"
+converge
+compare
+
+away=127.0.0.3
+heading "Node $away is killed, its peers get new rows for databases that it has too"
+end_node KILL "$away"
+"$bin/quickstart.load" "$root" add --down "$away" --rows 1000
+table_head
+run_round
+line "pass" round
+echo "  (failed: what could not be told to $away)"
+heading "Node $away is back"
+start_node "$away"
+converge
+compare
+
+deleted="$("$bin/quickstart.load" "$root" remove)"
+heading "Container AUTH_debian/$deleted has been deleted, on one of its nodes"
+"$bin/quickstart.compare" "$root" --show "/AUTH_debian/$deleted"
+converge
+"$bin/quickstart.compare" "$root" --show "/AUTH_debian/$deleted"
+echo "  Its databases stay until reclaim_age (a week): a node that is away now must hear of it."
+
+heading "All passes together"
+table_head
+line "sum" overall
+[ -z "$keep" ] || echo "  The nodes are left in $root"
+
+heading "Comparing every row and column of every replica"
+finished=yes
+"$bin/quickstart.compare" "$root"
