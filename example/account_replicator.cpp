@@ -1,0 +1,12 @@
+// Keeps the account databases of a node identical with their replicas: reads the configuration of
+// swift-account-replicator, takes its command line, and serves REPLICATE where replica_port is set.
+
+#include <replica/daemon/run.hpp>
+#include <replica/sqlite/account.hpp>
+
+int main(int argc, char** argv) {
+    namespace daemon = replica::daemon;
+    using Server = replica::AccountServer;
+    return daemon::run_daemon(argc, argv, {Server::name, Server::default_port},
+                              daemon::run<replica::AccountBroker>);
+}

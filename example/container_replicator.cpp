@@ -1,0 +1,13 @@
+// Keeps the container databases of a node identical with their replicas: reads the configuration of
+// swift-container-replicator, takes its command line, and serves REPLICATE where replica_port is
+// set.
+
+#include <replica/daemon/run.hpp>
+#include <replica/sqlite/container.hpp>
+
+int main(int argc, char** argv) {
+    namespace daemon = replica::daemon;
+    using Server = replica::ContainerServer;
+    return daemon::run_daemon(argc, argv, {Server::name, Server::default_port},
+                              daemon::run<replica::ContainerBroker>);
+}

@@ -1,0 +1,147 @@
+#ifndef REPLICA_DAEMON_RUN_HPP
+#define REPLICA_DAEMON_RUN_HPP
+
+// Puts the policies of a real node together: SQLite on its own file systems, HTTP, rsync, a ring
+// file, the system's clock. What is the same for accounts and containers stands here once; a
+// program only names its broker.
+
+#include <replica/beast/server.hpp>
+#include <replica/beast/transport.hpp>
+#include <replica/daemon/daemon.hpp>
+#include <replica/daemon/observer.hpp>
+#include <replica/disk/addresses.hpp>
+#include <replica/disk/posix.hpp>
+#include <replica/explain.hpp>
+#include <replica/process/rsync.hpp>
+#include <replica/replicator.hpp>
+#include <replica/ring/json_ring.hpp>
+#include <replica/rpc.hpp>
+#include <replica/sqlite/database.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica::daemon {
+
+/// A broker of files on this machine.
+template <class B>
+concept LocalBroker =
+    Broker<B> && std::constructible_from<B, PosixDisk, SystemClock, SqliteOptions>;
+
+namespace detail {
+
+template <LocalBroker B>
+[[nodiscard]] B make_broker(const Settings& settings) {
+    SqliteOptions options;
+    options.chunk_bytes = settings.db_preallocation ? 1 << 20 : 0;
+    return B(PosixDisk(), SystemClock(), options);
+}
+
+/// Throws ConfigError where no ring file is named, Failure for one that cannot be used.
+[[nodiscard]] inline JsonRing<> make_ring(const Settings& settings, const Log& log) {
+    if (settings.ring.empty()) {
+        throw ConfigError("ring: path of a JSON ring file is needed");
+    }
+    return JsonRing<>(settings.ring, {}, {}, [log](const Failure& failure) {
+        log(Level::error, "The ring stays as it was: {}", failure.what());
+    });
+}
+
+/// Asked anew for each device of each pass, since addresses come and go.
+[[nodiscard]] inline auto is_local_by(const Settings& settings) {
+    return [ip = settings.bind_ip, port = settings.bind_port](const Device& device) {
+        return device.replication_port == port && is_local(own_addresses(ip), port, device);
+    };
+}
+
+/// Tells a person at a terminal how far a single pass is; -v fills the terminal with lines instead.
+[[nodiscard]] inline DaemonObserver::Progress progress_for(const Arguments& arguments) {
+    if (!arguments.once || arguments.verbose || ::isatty(STDERR_FILENO) != 1) {
+        return {};
+    }
+    return [](const std::string& text) { std::cerr << text << std::flush; };
+}
+
+} // namespace detail
+
+/// REPLICATE on bind_ip:replica_port, for as long as it lives. Requests are logged and measured as
+/// those of the stock server.
+template <LocalBroker B>
+class Receiver {
+public:
+    /// Throws Failure with bad_config: the address cannot be served.
+    Receiver(const Settings& settings, const Log& log)
+        : statsd_(named(settings)),
+          rpc_(settings, detail::make_broker<B>(settings), ServerObserver(log, statsd_)),
+          server_(options(settings),
+                  [this](const Request& request) { return rpc_.handle(request); }) {
+        log(Level::info, "Serving REPLICATE on {}", server_.address());
+    }
+
+private:
+    [[nodiscard]] static Settings named(Settings settings) {
+        settings.log_name = std::string(B::server_type::name) + "-server";
+        return settings;
+    }
+
+    /// Workers for three devices that hang with all the requests they may hold, and one to go on.
+    [[nodiscard]] static ServerOptions options(const Settings& settings) {
+        ServerOptions options;
+        options.ip = settings.bind_ip;
+        options.port = static_cast<std::uint16_t>(settings.replica_port);
+        options.workers = static_cast<unsigned>(std::min(3 * settings.receiver_limit + 1, 64));
+        return options;
+    }
+
+    Statsd statsd_;
+    RpcServer<B, ServerObserver> rpc_;
+    BeastServer server_;
+};
+
+/// The body of a daemon, see run_daemon: explains one database, runs one pass, or serves and passes
+/// until it is told to stop. One pass (--once) serves nothing, since the service may run beside it.
+/// Its exit code is 0 whatever peers did, as in Swift.
+template <LocalBroker B>
+[[nodiscard]] int run(Context& context) {
+    const Settings& settings = context.settings;
+    const Arguments& arguments = context.arguments;
+    constexpr std::string_view server = B::server_type::name;
+    JsonRing<> ring = detail::make_ring(settings, context.log);
+    B broker = detail::make_broker<B>(settings);
+    BeastTransport transport{BeastOptions(settings)};
+    if (!arguments.explain.empty()) {
+        std::cout << explain(arguments.explain, settings, broker, ring.version(), transport,
+                             detail::is_local_by(settings), context.stop)
+                  << std::flush;
+        return 0;
+    }
+    Replicator replicator(settings, std::move(broker), std::move(ring), std::move(transport),
+                          RsyncFileSync(settings, server), SystemClock(),
+                          detail::is_local_by(settings),
+                          DaemonObserver(settings, server, context.log, context.statsd,
+                                         detail::progress_for(arguments)));
+    if (arguments.once) {
+        static_cast<void>(replicator.run_once(
+            context.stop, {{arguments.devices.begin(), arguments.devices.end()},
+                           {arguments.partitions.begin(), arguments.partitions.end()}}));
+        return 0;
+    }
+    std::unique_ptr<Receiver<B>> receiver;
+    if (settings.replica_port > 0) {
+        receiver = std::make_unique<Receiver<B>>(settings, context.log);
+    }
+    replicator.run_forever(context.stop);
+    return 0;
+}
+
+} // namespace replica::daemon
+
+#endif // REPLICA_DAEMON_RUN_HPP
