@@ -177,15 +177,24 @@ inline void read(const boost::json::value& value, std::int64_t& into, std::strin
     into = number;
 }
 
+/// Whether a null may stand for a member's default: in rows it may, since old databases have them.
+enum class Null {
+    refused,
+    is_default,
+};
+
 /// Reads the members of a reflected struct. A member that is not there keeps its default, unless
 /// `required(name)` says that it must be; unknown ones are passed over, since newer peers send
 /// more.
 template <class Struct, class Required>
 void read_members(const boost::json::object& object, Struct& into, std::string_view what,
-                  Required required) {
+                  Required required, Null null = Null::refused) {
     boost::hana::for_each(boost::hana::accessors<Struct>(), [&](auto pair) {
         const std::string_view name = detail::wire_name(boost::hana::first(pair));
         const auto* const value = object.if_contains({name.data(), name.size()});
+        if (value != nullptr && value->is_null() && null == Null::is_default) {
+            return;
+        }
         if (value != nullptr) {
             read(*value, boost::hana::second(pair)(into),
                  std::string(what) + "'s " + std::string(name));

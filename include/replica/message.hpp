@@ -20,6 +20,7 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -145,6 +146,29 @@ template <class Info>
 
 // ---- Coming in. All throw Failure with bad_request that names the argument.
 
+namespace detail {
+
+inline void require_timestamps(const Timestamps& times, const std::string& whose) {
+    const auto require = [&](const std::string& text, const char* name) {
+        if (!Timestamp::parse(text)) {
+            throw Failure(Error::bad_request, whose + "'s " + name + " must be a timestamp");
+        }
+    };
+    require(times.created_at, "created_at");
+    require(times.put_timestamp, "put_timestamp");
+    require(times.delete_timestamp, "delete_timestamp");
+}
+
+/// Points and last rows: arithmetic is done with them.
+inline void require_at_least(std::int64_t least, std::int64_t number, const char* what) {
+    if (number < least) {
+        throw Failure(Error::bad_request,
+                      std::string(what) + " must be " + std::to_string(least) + " or more");
+    }
+}
+
+} // namespace detail
+
 /// The receiver's side of a sync, as its sender reads it.
 template <class Info>
 struct SyncReply {
@@ -160,7 +184,8 @@ template <class Info>
         throw Failure(Error::bad_reply, "the answer to sync is not an object");
     }
     SyncReply<Info> reply;
-    json::read_members(*object, reply.info, "the answer to sync", [](std::string_view name) {
+    const std::string whose = "the answer to sync";
+    json::read_members(*object, reply.info, whose, [](std::string_view name) {
         return name == "id" || name == "hash" || name == "max_row";
     });
     const auto* const point = object->if_contains("point");
@@ -168,6 +193,9 @@ template <class Info>
         throw Failure(Error::bad_reply, "the answer to sync has no point");
     }
     json::read(*point, reply.point, "the answer to sync's point");
+    detail::require_timestamps(reply.info.timestamps(), whose);
+    detail::require_at_least(-1, reply.point, "the answer to sync's point");
+    detail::require_at_least(-1, reply.info.max_row, "the answer to sync's max_row");
     return reply;
 }
 
@@ -203,16 +231,13 @@ inline void require_count(const Call& call, std::size_t least, std::size_t most)
     }
 }
 
-inline void require_timestamp(const std::string& text, std::string_view what) {
-    if (!Timestamp::parse(text)) {
-        throw Failure(Error::bad_request, std::string(what) + " must be a timestamp");
-    }
-}
-
 /// Why a row cannot be stored, or nothing.
 [[nodiscard]] inline std::string unusable(const ObjectRow& row) {
     if (row.name.empty()) {
         return "no name";
+    }
+    if (row.deleted != 0 && row.deleted != 1) {
+        return "deleted is neither 0 nor 1"; // The sums are kept with 1 - deleted.
     }
     return RowTimes::decode(row.created_at) ? "" : "created_at is no timestamp";
 }
@@ -221,9 +246,20 @@ inline void require_timestamp(const std::string& text, std::string_view what) {
     if (row.name.empty()) {
         return "no name";
     }
+    if (row.deleted != 0 && row.deleted != 1) {
+        return "deleted is neither 0 nor 1";
+    }
     const bool times =
         Timestamp::parse(row.put_timestamp) && Timestamp::parse(row.delete_timestamp);
     return times ? "" : "put_timestamp or delete_timestamp is no timestamp";
+}
+
+/// A time that was never set is empty or null in old databases and "0" in newer ones.
+inline void normalise(ObjectRow& /*row*/) {}
+inline void normalise(ContainerRow& row) {
+    for (std::string* time : {&row.put_timestamp, &row.delete_timestamp}) {
+        *time = time->empty() ? "0" : *time;
+    }
 }
 
 template <class Row>
@@ -245,9 +281,8 @@ template <class Row>
     json::read(in[4], sync.times.put_timestamp, "sync's put_timestamp");
     json::read(in[5], sync.times.delete_timestamp, "sync's delete_timestamp");
     json::read(in[6], sync.metadata, "sync's metadata");
-    detail::require_timestamp(sync.times.created_at, "sync's created_at");
-    detail::require_timestamp(sync.times.put_timestamp, "sync's put_timestamp");
-    detail::require_timestamp(sync.times.delete_timestamp, "sync's delete_timestamp");
+    detail::require_timestamps(sync.times, "sync");
+    detail::require_at_least(-1, sync.max_row, "sync's max_row");
     if (!is_safe_name(sync.id)) {
         throw Failure(Error::bad_request, "sync's id must be a plain name");
     }
@@ -256,7 +291,11 @@ template <class Row>
         json::read(in[7], sync.policy->status_changed_at, "sync's status_changed_at");
         json::read(in[8], sync.policy->count, "sync's count");
         json::read(in[9], sync.policy->storage_policy_index, "sync's storage_policy_index");
-        detail::require_timestamp(sync.policy->status_changed_at, "sync's status_changed_at");
+        if (!Timestamp::parse(sync.policy->status_changed_at)) {
+            throw Failure(Error::bad_request, "sync's status_changed_at must be a timestamp");
+        }
+        detail::require_at_least(0, sync.policy->storage_policy_index,
+                                 "sync's storage_policy_index");
     }
     return sync;
 }
@@ -288,9 +327,13 @@ template <class Row>
         items.last_rowid = std::max(items.last_rowid, row.rowid);
         std::string fault;
         try {
-            json::read_members(*object, row, "a row", [&](std::string_view name) {
-                return name != "ROWID" && detail::required_of_row<Row>(name);
-            });
+            json::read_members(
+                *object, row, "a row",
+                [&](std::string_view name) {
+                    return name != "ROWID" && detail::required_of_row<Row>(name);
+                },
+                json::Null::is_default);
+            detail::normalise(row);
             fault = detail::unusable(row);
         } catch (const Failure& failure) {
             fault = failure.what();
