@@ -1,0 +1,230 @@
+#ifndef REPLICA_TEST_LAWS_BROKER_HPP
+#define REPLICA_TEST_LAWS_BROKER_HPP
+
+// The laws of broker.hpp, for any store. A fixture is a place with an empty tmp:
+//
+//   fixture.broker()             the store
+//   fixture.create(name)         a fresh database of its own, returns its path
+//   fixture.row(name, tick, size, deleted)   a row as a client would write it at that tick
+//   fixture.copy_path()          a path in an existing directory where nothing is
+
+#include <replica/broker.hpp>
+#include <replica/random.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace replica::laws {
+
+template <class Fixture>
+[[nodiscard]] auto open(Fixture& fixture, const std::string& path) {
+    auto& broker = fixture.broker();
+    return broker.open(path, broker.clock().monotonic() + std::chrono::milliseconds(50));
+}
+
+template <class D>
+[[nodiscard]] auto contents(D& database) {
+    auto rows = database.items_since(-1, 1'000'000);
+    for (auto& row : rows) {
+        row.rowid = -1;
+    }
+    std::ranges::sort(rows, {}, [](const auto& row) { return row.name; });
+    return rows;
+}
+
+template <class Fixture>
+void rows_come_in_order_without_a_gap(Fixture& fixture) {
+    const std::string path = fixture.create("order");
+    auto database = open(fixture, path);
+    BOOST_TEST(database.info().max_row == -1);
+    for (int i = 0; i < 25; ++i) {
+        const auto row = fixture.row("row" + std::to_string(i % 20), i, i, false);
+        database.merge_items(std::span(&row, 1), "");
+    }
+    std::int64_t point = -1;
+    std::size_t seen = 0;
+    for (auto rows = database.items_since(point, 7); !rows.empty();
+         rows = database.items_since(point, 7)) {
+        BOOST_TEST(rows.size() <= 7U);
+        for (const auto& row : rows) {
+            BOOST_TEST(row.rowid > point);
+            point = row.rowid;
+            ++seen;
+        }
+    }
+    BOOST_TEST(seen == 20U); // Five were written again and have new ROWIDs.
+    BOOST_TEST(point == database.info().max_row);
+    BOOST_TEST(database.info().count == 20);
+}
+
+/// Invariant I4: any order, any number of times, on any replica: the same rows and the same hash.
+template <class Fixture>
+void merging_does_not_depend_on_order_or_repetition(Fixture& fixture) {
+    using Row = row_type_of<std::decay_t<decltype(fixture.broker())>>;
+    std::vector<Row> rows;
+    for (int i = 0; i < 120; ++i) { // Few names and few ticks: ties in plenty.
+        rows.push_back(fixture.row("n" + std::to_string(i % 9), i % 4, i % 5, i % 7 == 0));
+    }
+    std::vector<std::string> paths;
+    Random random(7);
+    for (int replica = 0; replica < 4; ++replica) {
+        paths.push_back(fixture.create("merge" + std::to_string(replica)));
+        auto database = open(fixture, paths.back());
+        random.shuffle(rows);
+        for (std::size_t at = 0; at < rows.size();) {
+            const std::size_t some =
+                std::min<std::size_t>(1 + random.next() % 13, rows.size() - at);
+            database.merge_items(std::span(rows).subspan(at, some), "");
+            at += random.next() % 3 == 0 ? 0 : some; // Some batches come twice.
+        }
+    }
+    auto first = open(fixture, paths[0]);
+    for (const std::string& path : paths) {
+        auto other = open(fixture, path);
+        BOOST_TEST((contents(other) == contents(first)));
+        BOOST_TEST(other.info().hash == first.info().hash);
+        BOOST_TEST(other.info().count == first.info().count);
+        BOOST_TEST(other.info().bytes_used == first.info().bytes_used);
+    }
+}
+
+template <class Fixture>
+void points_never_fall(Fixture& fixture) {
+    const std::string path = fixture.create("points");
+    auto database = open(fixture, path);
+    BOOST_TEST(database.sync_point("peer", Direction::incoming) == -1);
+    auto row = fixture.row("a", 1, 1, false);
+    row.rowid = 41;
+    database.merge_items(std::span(&row, 1), "peer");
+    BOOST_TEST(database.sync_point("peer", Direction::incoming) == 41);
+    row.rowid = 12;
+    database.merge_items(std::span(&row, 1), "peer");
+    BOOST_TEST(database.sync_point("peer", Direction::incoming) == 41);
+    const std::vector<SyncPoint> points{{40, "peer"}, {7, "other"}};
+    database.merge_sync_points(points, Direction::incoming);
+    BOOST_TEST(database.sync_point("peer", Direction::incoming) == 41);
+    BOOST_TEST(database.sync_point("other", Direction::incoming) == 7);
+    BOOST_TEST(database.sync_point("other", Direction::outgoing) == -1);
+    BOOST_TEST(database.sync_points(Direction::incoming).size() == 2U);
+    BOOST_TEST(database.sync_points(Direction::outgoing).empty());
+}
+
+template <class Fixture>
+void times_and_metadata_only_grow(Fixture& fixture) {
+    const std::string path = fixture.create("times");
+    auto database = open(fixture, path);
+    database.merge_timestamps({"1000000000.00000", "2000000000.00000", "1900000000.00000"});
+    database.merge_timestamps({"1500000000.00000", "1500000000.00000", "1500000000.00000"});
+    BOOST_TEST(database.info().created_at == "1000000000.00000");
+    BOOST_TEST(database.info().put_timestamp == "2000000000.00000");
+    BOOST_TEST(database.info().delete_timestamp == "1900000000.00000");
+
+    database.merge_metadata(R"({"X-K": ["new", "1700000002.00000"]})");
+    database.merge_metadata(R"({"X-K": ["old", "1700000001.00000"]})");
+    BOOST_TEST(database.info().metadata == R"({"X-K": ["new", "1700000002.00000"]})");
+    for (const std::string bad : {"[]", "x", "{\"a\": 1}", "{\"a\": [1, 2]}", "7"}) {
+        BOOST_CHECK_THROW(database.merge_metadata(bad), Failure);
+    }
+    BOOST_TEST(database.info().metadata == R"({"X-K": ["new", "1700000002.00000"]})");
+}
+
+template <class Fixture>
+void a_new_id_leaves_rows_and_points(Fixture& fixture) {
+    const std::string path = fixture.create("ids");
+    auto database = open(fixture, path);
+    const auto row = fixture.row("a", 1, 1, false);
+    database.merge_items(std::span(&row, 1), "");
+    const auto before = database.info();
+    database.renew_id();
+    BOOST_TEST(database.info().id != before.id);
+    BOOST_TEST(database.info().hash == before.hash);
+    BOOST_TEST(database.info().max_row == before.max_row);
+    database.adopt("sender");
+    BOOST_TEST(database.sync_point("sender", Direction::incoming) == before.max_row);
+    BOOST_TEST(database.info().id != before.id);
+}
+
+template <class Fixture>
+void reclaim_takes_old_tombstones_only(Fixture& fixture) {
+    const std::string path = fixture.create("reclaim");
+    auto database = open(fixture, path);
+    const std::vector rows{fixture.row("old", 10, 0, true), fixture.row("new", 1000, 0, true),
+                           fixture.row("live", 10, 1, false)};
+    database.merge_items(rows, "");
+    const auto max_row = database.info().max_row;
+    database.reclaim(fixture.time(500), Timestamp{});
+    std::vector<std::string> names;
+    for (const auto& row : contents(database)) {
+        names.push_back(row.name);
+    }
+    BOOST_TEST((names == std::vector<std::string>{"live", "new"}));
+    BOOST_TEST(database.info().max_row == max_row);
+}
+
+template <class Fixture>
+void an_exclusive_lock_keeps_others_out(Fixture& fixture) {
+    const std::string path = fixture.create("exclusive");
+    auto database = open(fixture, path);
+    auto other = open(fixture, path);
+    const auto row = fixture.row("a", 1, 1, false);
+    {
+        const auto exclusive = database.exclusive(fixture.broker().clock().monotonic());
+        BOOST_TEST(database.info().count == 0);
+        BOOST_CHECK_EXCEPTION(
+            other.merge_items(std::span(&row, 1), ""), Failure,
+            [](const Failure& failure) { return failure.error() == Error::locked; });
+    }
+    BOOST_TEST(!fixture.broker().disk().stat(path + "-journal").has_value());
+    auto later = open(fixture, path);
+    later.merge_items(std::span(&row, 1), "");
+    BOOST_TEST(later.info().count == 1);
+}
+
+template <class Fixture>
+void a_copy_is_whole_and_the_version_moves(Fixture& fixture) {
+    const std::string path = fixture.create("copy");
+    auto database = open(fixture, path);
+    const auto version = database.version();
+    for (int i = 0; i < 50; ++i) {
+        const auto row = fixture.row("row" + std::to_string(i), i, i, i % 3 == 0);
+        auto other = open(fixture, path);
+        other.merge_items(std::span(&row, 1), "someone");
+    }
+    BOOST_TEST(database.version() != version);
+    const auto still = database.version();
+    BOOST_TEST(database.version() == still);
+    database.merge_metadata(R"({"X-K": ["v", "1700000002.00000"]})");
+    const std::string target = fixture.copy_path();
+    const auto deadline = fixture.broker().clock().monotonic() + std::chrono::seconds(5);
+    database.copy_to(target, deadline);
+    auto copy = fixture.broker().open_upload(target, deadline);
+    BOOST_TEST((contents(copy) == contents(database)));
+    BOOST_TEST(copy.info().hash == database.info().hash);
+    BOOST_TEST(copy.info().id == database.info().id);
+    BOOST_TEST(copy.info().metadata == database.info().metadata);
+    BOOST_TEST(copy.info().max_row <= database.info().max_row);
+    BOOST_TEST(
+        (copy.sync_points(Direction::incoming) == database.sync_points(Direction::incoming)));
+    BOOST_CHECK_THROW(database.copy_to(target, deadline), Failure); // Something is there.
+}
+
+template <class Fixture>
+void check_broker_laws(Fixture& fixture) {
+    rows_come_in_order_without_a_gap(fixture);
+    merging_does_not_depend_on_order_or_repetition(fixture);
+    points_never_fall(fixture);
+    times_and_metadata_only_grow(fixture);
+    a_new_id_leaves_rows_and_points(fixture);
+    reclaim_takes_old_tombstones_only(fixture);
+    an_exclusive_lock_keeps_others_out(fixture);
+    a_copy_is_whole_and_the_version_moves(fixture);
+}
+
+} // namespace replica::laws
+
+#endif // REPLICA_TEST_LAWS_BROKER_HPP
