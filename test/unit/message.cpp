@@ -35,12 +35,14 @@ MergeItems<Row> items(std::string_view body) {
 
 // A stock 2.30.1 sender's and receiver's own words.
 const std::string captured_sync =
-    R"(["sync", 3, "536449b4b253594582d4a103d284a2b5", "14a9d8b0-29c8-4b24-a827-7d2dff881560-sdb1", )"
+    R"(["sync", 3, "536449b4b253594582d4a103d284a2b5", )"
+    R"("14a9d8b0-29c8-4b24-a827-7d2dff881560-sdb1", )"
     R"("1795373597.20709", "1795351997.20423", "0", )"
-    R"("{\"X-Container-Meta-Color\": [\"blue\", \"1795351998.20423\"]}", "1795351997.20423", 3, 0])";
-const std::string captured_account_sync =
-    R"(["sync", 5, "43a69042088e0d90bb17e80bb9c50fcc", "428fe7f3-d245-4ba3-bf5e-d30680915c50-sdb1", )"
-    R"("1795373623.95631", "1795352023.95419", "0", ""])";
+    R"("{\"X-Container-Meta-Color\": [\"blue\", \"1795351998.20423\"]}", )"
+    R"("1795351997.20423", 3, 0])";
+const std::string captured_account_sync = R"(["sync", 5, "43a69042088e0d90bb17e80bb9c50fcc", )"
+                                          R"("428fe7f3-d245-4ba3-bf5e-d30680915c50-sdb1", )"
+                                          R"("1795373623.95631", "1795352023.95419", "0", ""])";
 const std::string captured_rows =
     R"(["merge_items", [{"ROWID": 2, "name": "sn\u00f6w \u2603 \ud83d\ude00", )"
     R"("created_at": "1795373619.91886", "size": 5, )"
@@ -71,7 +73,8 @@ const std::string captured_account_reply =
     R"({"account": "AUTH_behind-000002", "created_at": "1795373623.95631", )"
     R"("put_timestamp": "1795352023.95419", "delete_timestamp": "0", )"
     R"("status_changed_at": "1795352023.95419", "object_count": 3, "bytes_used": 30, )"
-    R"("hash": "645b991a80c97afdba9eb1e6f8256dff", "id": "46b63a8d-be82-413d-a374-9b6409e8847a-sdb3", )"
+    R"("hash": "645b991a80c97afdba9eb1e6f8256dff", )"
+    R"("id": "46b63a8d-be82-413d-a374-9b6409e8847a-sdb3", )"
     R"("count": 3, "metadata": "", "max_row": 3, "point": 3})";
 
 } // namespace
