@@ -1,0 +1,91 @@
+#include <replica/server_type.hpp>
+
+#define BOOST_TEST_MODULE server_type
+#include <boost/test/unit_test.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+using namespace replica;
+
+namespace {
+
+/// Remembers what it was told to become.
+struct Database {
+    std::optional<std::pair<std::int64_t, Timestamp>> policy;
+    void set_storage_policy_index(std::int64_t index, Timestamp now) { policy = {index, now}; }
+};
+
+ContainerInfo container() {
+    ContainerInfo info;
+    info.put_timestamp = "1402464677.04188";
+    info.status_changed_at = "1402464677.04188";
+    info.count = 3;
+    info.bytes_used = 30;
+    info.storage_policy_index = 2;
+    info.reported_put_timestamp = info.put_timestamp;
+    info.reported_object_count = 3;
+    info.reported_bytes_used = 30;
+    return info;
+}
+
+} // namespace
+
+static_assert(AccountServer::name == "account" && AccountServer::datadir == "accounts" &&
+              AccountServer::default_port == 6202);
+static_assert(ContainerServer::name == "container" && ContainerServer::datadir == "containers" &&
+              ContainerServer::default_port == 6201);
+
+BOOST_AUTO_TEST_CASE(sync_says_more_only_for_containers_of_a_cluster_with_policies) {
+    BOOST_TEST(!AccountServer::sync_arguments(AccountInfo{}, 2));
+    BOOST_TEST(!ContainerServer::sync_arguments(container(), 0));
+    BOOST_TEST(!ContainerServer::sync_arguments(container(), 1));
+    BOOST_TEST((ContainerServer::sync_arguments(container(), 2) ==
+                PolicyArguments{"1402464677.04188", 3, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_container_takes_over_the_policy_that_was_there_first) {
+    ContainerInfo older = container();
+    older.storage_policy_index = 1;
+    older.status_changed_at = "1402464600.00000";
+    const Timestamp now = *Timestamp::parse("1500000000.00000");
+    Database database;
+    BOOST_TEST(!ContainerServer::agree(database, older, container(), now));
+    BOOST_TEST(!database.policy.has_value());
+    BOOST_TEST(ContainerServer::agree(database, container(), older, now));
+    BOOST_REQUIRE(database.policy.has_value());
+    BOOST_TEST(database.policy->first == 1);
+    BOOST_TEST((database.policy->second == now));
+    BOOST_TEST(!AccountServer::agree(database, AccountInfo{}, AccountInfo{}, now));
+}
+
+BOOST_AUTO_TEST_CASE(a_container_is_reported_when_the_account_was_told_all_four_figures) {
+    BOOST_TEST(ContainerServer::reported(container()));
+    ContainerInfo info = container();
+    info.put_timestamp = "1402464678.00000";
+    BOOST_TEST(!ContainerServer::reported(info));
+    info = container();
+    info.delete_timestamp = "1402464678.00000";
+    BOOST_TEST(!ContainerServer::reported(info));
+    info = container();
+    info.count = 2;
+    BOOST_TEST(!ContainerServer::reported(info));
+    info = container();
+    info.bytes_used = 29;
+    BOOST_TEST(!ContainerServer::reported(info));
+    BOOST_TEST(AccountServer::reported(AccountInfo{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
+    BOOST_TEST(ContainerServer::unsharded(container()));
+    for (const char* state : {"sharding", "sharded", "collapsed", ""}) {
+        ContainerInfo info = container();
+        info.db_state = state;
+        BOOST_TEST(!ContainerServer::unsharded(info), state);
+    }
+    ContainerInfo info = container();
+    info.shard_max_row = 0;
+    BOOST_TEST(!ContainerServer::unsharded(info));
+    BOOST_TEST(AccountServer::unsharded(AccountInfo{}));
+}
