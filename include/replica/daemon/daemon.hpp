@@ -10,6 +10,7 @@
 #include <replica/daemon/settings_file.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/swift_conf.hpp>
+#include <replica/error.hpp>
 #include <replica/settings.hpp>
 
 #include <unistd.h>
@@ -99,6 +100,9 @@ template <Body B>
     std::thread worker{[&] {
         try {
             code = body(context);
+        } catch (const Failure& failure) {
+            context.log(Level::critical, "{}", failure.what());
+            std::cerr << failure.what() << std::endl;
         } catch (const std::exception& error) {
             context.log(Level::critical, "UNCAUGHT EXCEPTION: {}", error.what());
         }
@@ -160,7 +164,7 @@ template <Body B>
     if (!arguments.once) {
         lock = exclude_others(program, settings, log);
     }
-    release_streams(arguments.verbose || (arguments.once && ::isatty(STDERR_FILENO) == 1));
+    release_streams(arguments.verbose || arguments.once);
     const int code = run_until_signalled(context, stop, body);
     log(Level::notice, "Exited {}", ::getpid());
     return code;
