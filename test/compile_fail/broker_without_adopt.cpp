@@ -1,0 +1,19 @@
+// build error: 'db\.adopt\(text\)' (is|would be) invalid
+#include <replica/sim/broker.hpp>
+
+// A received file that keeps its id is two histories under one name.
+struct Book : replica::SimDatabase<replica::AccountServer> {
+#ifndef FIXED
+    void adopt() {}
+#endif
+};
+
+void take(replica::Database auto& database) {
+    database.adopt("sender");
+}
+
+void use(Book& book) {
+    take(book);
+}
+
+int main() {}
