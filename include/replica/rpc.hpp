@@ -5,6 +5,7 @@
 // closed table. Nothing of it is trusted: names are checked before they become paths, arguments
 // before they reach a database, files before they get a name. What is refused has touched nothing.
 
+#include <replica/admission.hpp>
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
 #include <replica/finish.hpp>
@@ -24,10 +25,8 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,9 +87,8 @@ private:
         [[no_unique_address]] B broker;
         [[no_unique_address]] O observer;
         Random random;
-        std::mutex mutex;
-        std::map<std::string, int> at_work; ///< Requests by device.
-        std::set<std::string> merging;      ///< Directories with a merge under way.
+        Admission devices; ///< Requests at work, by device.
+        Admission merges;  ///< Merges under way, by directory.
     };
 
     /// Where a request points. All three names have been checked.
@@ -99,52 +97,6 @@ private:
         std::string name;      ///< Name of the device.
         std::string directory; ///< The hash directory.
         std::string hash;
-    };
-
-    /// Counts a request in while it is at work on its device, so that a disk that hangs does not
-    /// take every thread of the server.
-    class AtWork {
-    public:
-        AtWork(Core& core, const std::string& device) : core_(core), device_(device) {
-            const std::lock_guard guard(core_.mutex);
-            admitted_ = core_.at_work[device_] < core_.settings.receiver_limit;
-            core_.at_work[device_] += admitted_ ? 1 : 0;
-        }
-        AtWork(const AtWork&) = delete;
-        AtWork& operator=(const AtWork&) = delete;
-        ~AtWork() {
-            const std::lock_guard guard(core_.mutex);
-            core_.at_work[device_] -= admitted_ ? 1 : 0;
-        }
-        [[nodiscard]] bool admitted() const { return admitted_; }
-
-    private:
-        Core& core_;
-        std::string device_;
-        bool admitted_ = false;
-    };
-
-    /// Marks a database as being merged; a second merge of it gets 503 (defect 6).
-    class Merging {
-    public:
-        Merging(Core& core, const std::string& directory) : core_(core), directory_(directory) {
-            const std::lock_guard guard(core_.mutex);
-            admitted_ = core_.merging.insert(directory_).second;
-        }
-        Merging(const Merging&) = delete;
-        Merging& operator=(const Merging&) = delete;
-        ~Merging() {
-            if (admitted_) {
-                const std::lock_guard guard(core_.mutex);
-                core_.merging.erase(directory_);
-            }
-        }
-        [[nodiscard]] bool admitted() const { return admitted_; }
-
-    private:
-        Core& core_;
-        std::string directory_;
-        bool admitted_ = false;
     };
 
     [[nodiscard]] Place locate(const Request& request) const {
@@ -183,8 +135,9 @@ private:
         if (handler == nullptr) {
             throw Failure(Error::bad_request, "unknown operation '" + call.verb + '\'');
         }
-        const AtWork at_work(*core_, place.name);
-        if (!at_work.admitted()) {
+        // A disk that hangs must not take every thread of the server.
+        const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit);
+        if (!at_work) {
             return text(503, place.name + " is busy");
         }
         if (auto refusal = unusable(place)) {
@@ -355,8 +308,8 @@ private:
     template <class Verb>
     Reply finish(const Place& place, const message::Call& call) {
         const auto verb = message::decode_finish<Verb>(call, place.hash);
-        const Merging merging(*core_, place.directory);
-        if (!merging.admitted()) {
+        const auto merging = core_->merges.enter(place.directory, 1); // (defect 6)
+        if (!merging) {
             return text(503, "a merge of this database is under way");
         }
         const UploadPlace upload{place.device, place.directory, place.hash, verb.upload, verb.file};

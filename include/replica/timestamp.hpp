@@ -81,7 +81,8 @@ struct Timestamp {
         std::string text = normal();
         if (offset != 0) {
             std::array<char, 16> digits{};
-            const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), offset, 16);
+            const auto end =
+                std::to_chars(digits.data(), digits.data() + digits.size(), offset, 16);
             text.append("_").append(digits.data(), end.ptr);
         }
         return text;

@@ -51,7 +51,7 @@ public:
                                     const std::stop_token& stop) const {
         try {
             return deliver(source, upload, deadline, stop);
-        } catch (const boost::system::system_error& failure) {
+        } catch (const Failure& failure) {
             return Fault{failure.code(), about(upload) + failure.what()};
         } catch (const std::exception& other) {
             return Fault{Error::io, about(upload) + other.what()};

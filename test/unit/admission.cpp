@@ -1,0 +1,60 @@
+#include <replica/admission.hpp>
+
+#define BOOST_TEST_MODULE admission
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using replica::Admission;
+
+BOOST_AUTO_TEST_CASE(no_more_than_the_limit_are_at_work_under_one_key) {
+    Admission admission;
+    auto first = admission.enter("sda", 2);
+    auto second = admission.enter("sda", 2);
+    BOOST_TEST(first.has_value());
+    BOOST_TEST(second.has_value());
+    BOOST_TEST(!admission.enter("sda", 2).has_value());
+    BOOST_TEST(admission.enter("sdb", 2).has_value());
+    second.reset();
+    BOOST_TEST(admission.enter("sda", 2).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_takes_no_place) {
+    Admission admission;
+    BOOST_TEST(!admission.enter("sda", 0).has_value());
+    const auto place = admission.enter("sda", 1);
+    BOOST_TEST(!admission.enter("sda", 1).has_value());
+    BOOST_TEST(place.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(threads_never_exceed_the_limit_together) {
+    Admission admission;
+    std::atomic<int> inside{0};
+    std::atomic<int> most{0};
+    std::atomic<int> admitted{0};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+        threads.emplace_back([&] {
+            for (int turn = 0; turn < 2000; ++turn) {
+                if (const auto place = admission.enter("sda", 3)) {
+                    const int now = ++inside;
+                    int seen = most;
+                    while (seen < now && !most.compare_exchange_weak(seen, now)) {
+                    }
+                    ++admitted;
+                    --inside;
+                }
+            }
+        });
+    }
+    threads.clear();
+    BOOST_TEST(most <= 3);
+    BOOST_TEST(admitted > 0);
+}
+
+} // namespace
