@@ -94,9 +94,14 @@ BOOST_AUTO_TEST_CASE(a_wrong_template_is_refused_at_start_and_named) {
                    .find("rsync_module = {ip}::{devise}: unknown field {devise}; known are ip,") ==
                0U);
     for (const char* text :
-         {"{", "{ip", "{}", "{0}", "{ip!r}", "{port:05d}", "{ip.x}", "{ ip }", "{IP}", "{{{}"}) {
+         {"{}", "{0}", "{ip!r}", "{port:05d}", "{ip.x}", "{ ip }", "{IP}", "{{{}"}) {
         BOOST_TEST_CONTEXT(text) {
             BOOST_TEST(refusal(text).find("unknown field") != std::string::npos);
+        }
+    }
+    for (const char* text : {"{", "{ip", "{{{", "{ip}{"}) {
+        BOOST_TEST_CONTEXT(text) {
+            BOOST_TEST(refusal(text).find("an opening brace") != std::string::npos);
         }
     }
     for (const char* text : {"}", "{ip}}", "a}b"}) {

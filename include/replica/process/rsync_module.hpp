@@ -9,6 +9,7 @@
 #include <replica/ring.hpp>
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +37,11 @@ public:
                 literal += first;
                 text.remove_prefix(2);
             } else if (first == '{') {
-                const std::string_view name = text.substr(1, text.find('}') - 1);
+                const std::size_t end = text.find('}');
+                if (end == std::string_view::npos) {
+                    refuse(whole, "an opening brace without a closing one");
+                }
+                const std::string_view name = text.substr(1, end - 1);
                 pieces_.push_back({std::exchange(literal, {}), field(name, whole)});
                 text.remove_prefix(name.size() + 2);
             } else if (first == '}') {
