@@ -6,12 +6,39 @@
 
 #include <replica/disk/posix.hpp>
 #include <replica/sqlite/account_schema.hpp>
+#include <replica/sqlite/host.hpp>
 #include <replica/sqlite/store.hpp>
+
+#include <cstdint>
+#include <string>
 
 namespace replica {
 
+/// An open account.
+template <Disk D, Clock C>
+class AccountDatabase : public HostDatabase<sqlite::AccountSchema, D, C> {
+public:
+    using HostDatabase<sqlite::AccountSchema, D, C>::HostDatabase;
+
+    /// What a container reports of itself: when it was put, and what it holds.
+    void put_container(const std::string& name, Timestamp put, std::int64_t object_count = 0,
+                       std::int64_t bytes_used = 0, std::int64_t storage_policy_index = 0) {
+        this->put(ContainerRow{-1, name, put.internal(), "0", object_count, bytes_used, 0,
+                               storage_policy_index});
+    }
+
+    void delete_container(const std::string& name, Timestamp time,
+                          std::int64_t storage_policy_index = 0) {
+        this->put(ContainerRow{-1, name, "0", time.internal(), 0, 0, 1, storage_policy_index});
+    }
+};
+
+/// Models Broker over any disk and clock.
+template <Disk D, Clock C>
+using BasicAccountBroker = SqliteBroker<sqlite::AccountSchema, D, C, AccountDatabase<D, C>>;
+
 /// Models Broker over real files and real time.
-using AccountBroker = SqliteBroker<sqlite::AccountSchema, PosixDisk, SystemClock>;
+using AccountBroker = BasicAccountBroker<PosixDisk, SystemClock>;
 
 static_assert(Broker<AccountBroker>);
 

@@ -6,6 +6,7 @@
 #include <replica/server_type.hpp>
 #include <replica/sqlite/schema.hpp>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -80,10 +81,18 @@ CREATE TABLE account_stat (
     static constexpr std::string_view select_tombstones =
         "SELECT ROWID, name, delete_timestamp FROM container WHERE deleted = 1 AND"
         " (name, ROWID) > (?, ?) ORDER BY name, ROWID LIMIT ?";
+    static constexpr std::string_view select_live = // containers of all policies
+        "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
+        " storage_policy_index FROM container WHERE deleted = 0 AND ? IS NOT NULL";
+    static constexpr std::string_view select_policies =
+        "SELECT storage_policy_index, container_count, bytes_used FROM policy_stat";
+    static constexpr std::string_view select_row_count = "SELECT count(*) FROM container";
     static constexpr std::string_view insert =
         "INSERT INTO container (name, put_timestamp, delete_timestamp, object_count, bytes_used,"
         " deleted, storage_policy_index) VALUES (?, ?, ?, ?, ?, ?, ?)";
     static constexpr std::string_view remove = "DELETE FROM container WHERE ROWID = ?";
+
+    static constexpr std::array<std::string_view, 0> kept_metadata{};
 
     static void begin(Connection& connection, const NewDatabase& made) {
         connection

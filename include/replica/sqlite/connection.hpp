@@ -140,6 +140,22 @@ private:
     std::map<std::string, Statement, std::less<>> statements_; // finalized before the close
 };
 
+/// Another deadline for as long as this lives.
+class DeadlineScope {
+public:
+    DeadlineScope(Connection& connection, Instant deadline)
+        : connection_(&connection), usual_(connection.deadline()) {
+        connection.set_deadline(deadline);
+    }
+    DeadlineScope(const DeadlineScope&) = delete;
+    DeadlineScope& operator=(const DeadlineScope&) = delete;
+    ~DeadlineScope() { connection_->set_deadline(usual_); }
+
+private:
+    Connection* connection_;
+    Instant usual_;
+};
+
 /// A transaction that rolls back unless it is committed. Inside another one (exclusive() of a
 /// database) it is a savepoint.
 class Transaction {

@@ -6,6 +6,8 @@
 
 #include <replica/disk/posix.hpp>
 #include <replica/sqlite/container_schema.hpp>
+#include <replica/sqlite/host.hpp>
+#include <replica/sqlite/shard_state.hpp>
 #include <replica/sqlite/store.hpp>
 
 #include <cstdint>
@@ -15,28 +17,57 @@ namespace replica {
 
 /// An open container.
 template <Disk D, Clock C>
-class ContainerDatabase : public SqliteDatabase<sqlite::ContainerSchema, D, C> {
-    using Base = SqliteDatabase<sqlite::ContainerSchema, D, C>;
+class ContainerDatabase : public HostDatabase<sqlite::ContainerSchema, D, C> {
+    using Base = HostDatabase<sqlite::ContainerSchema, D, C>;
 
 public:
     using Base::Base;
 
-    /// The policy that replicas have agreed on, and when (Swift 2.0).
+    /// As the base's, with the state of sharding, which shows in the files of the directory. Of a
+    /// sharded root the sums are those of its shards.
+    [[nodiscard]] ContainerInfo info() {
+        this->connection().require_in_place();
+        const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
+        ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
+        sqlite::add_shard_state(this->connection(), this->disk(), info);
+        return info;
+    }
+
+    /// An object of a client, put (or found deleted) at `time`.
+    void put_object(const std::string& name, Timestamp time, std::int64_t size,
+                    const std::string& content_type, const std::string& etag,
+                    std::int64_t storage_policy_index = 0) {
+        this->put(ObjectRow{-1, name, time.internal(), size, content_type, etag, 0,
+                            storage_policy_index});
+    }
+
+    void delete_object(const std::string& name, Timestamp time,
+                       std::int64_t storage_policy_index = 0) {
+        this->put(ObjectRow{-1, name, time.internal(), 0, "application/deleted", "noetag", 1,
+                            storage_policy_index});
+    }
+
+    /// The policy that replicas have agreed on, and when (Swift 2.0). Nothing is written if it is
+    /// the one that is set.
     void set_storage_policy_index(std::int64_t index, Timestamp now) {
         sqlite::Transaction transaction = this->begin_write();
         this->connection()
             .query("INSERT OR IGNORE INTO policy_stat (storage_policy_index) VALUES (?)")
             .bind(index)
             .run();
-        this->update("SET storage_policy_index = ?, status_changed_at = max(status_changed_at, ?)",
-                     index, now.internal());
+        this->update("SET storage_policy_index = ?, status_changed_at = max(status_changed_at, ?)"
+                     " WHERE storage_policy_index <> ?",
+                     index, now.internal(), index);
         transaction.commit();
     }
 };
 
+/// Models Broker over any disk and clock.
+template <Disk D, Clock C>
+using BasicContainerBroker = SqliteBroker<sqlite::ContainerSchema, D, C, ContainerDatabase<D, C>>;
+
 /// Models Broker over real files and real time.
-using ContainerBroker = SqliteBroker<sqlite::ContainerSchema, PosixDisk, SystemClock,
-                                     ContainerDatabase<PosixDisk, SystemClock>>;
+using ContainerBroker = BasicContainerBroker<PosixDisk, SystemClock>;
 
 static_assert(Broker<ContainerBroker>);
 

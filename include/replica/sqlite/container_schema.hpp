@@ -8,7 +8,9 @@
 
 #include <replica/server_type.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/sqlite/shard_state.hpp>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -106,10 +108,20 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
     static constexpr std::string_view select_tombstones =
         "SELECT ROWID, name, created_at FROM object WHERE deleted = 1 AND (name, ROWID) > (?, ?)"
         " ORDER BY name, ROWID LIMIT ?";
+    static constexpr std::string_view select_live =
+        "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
+        " FROM object WHERE deleted = 0 AND storage_policy_index = ?";
+    static constexpr std::string_view select_policies =
+        "SELECT storage_policy_index, object_count, bytes_used FROM policy_stat";
+    static constexpr std::string_view select_row_count = "SELECT count(*) FROM object";
     static constexpr std::string_view insert =
         "INSERT INTO object (name, created_at, size, content_type, etag, deleted,"
         " storage_policy_index) VALUES (?, ?, ?, ?, ?, ?, ?)";
     static constexpr std::string_view remove = "DELETE FROM object WHERE ROWID = ?";
+
+    // Swift keeps where a shard's root is even in a deleted container.
+    static constexpr std::array<std::string_view, 2> kept_metadata{
+        "x-container-sysmeta-shard-quoted-root", "x-container-sysmeta-shard-root"};
 
     static void begin(Connection& connection, const NewDatabase& made) {
         connection.query("INSERT INTO policy_stat (storage_policy_index) VALUES (?)")
@@ -209,8 +221,7 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
     /// Deleted shard ranges go with the old points, except the container's own. Files of Swift
     /// before 2.18 have no such table.
     [[nodiscard]] static bool has_more(Connection& connection, std::string_view before) {
-        if (connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
-                               " name = 'shard_range'") < 1) {
+        if (!has_shard_ranges(connection)) {
             return false;
         }
         Query old = connection.query(

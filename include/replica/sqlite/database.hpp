@@ -8,11 +8,15 @@
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
+#include <replica/hash_path.hpp>
 #include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/copy.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/merge.hpp>
 #include <replica/sqlite/metadata.hpp>
+#include <replica/sqlite/pending.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/wait.hpp>
 
 #include <algorithm>
@@ -96,24 +100,12 @@ public:
 
     [[nodiscard]] std::int64_t sync_point(std::string_view id, Direction direction) {
         connection_->require_in_place();
-        sqlite::Query found =
-            connection_->query(direction == Direction::incoming
-                                   ? "SELECT sync_point FROM incoming_sync WHERE remote_id = ?"
-                                   : "SELECT sync_point FROM outgoing_sync WHERE remote_id = ?");
-        return found.bind(id).step() ? found.integer(0) : -1;
+        return sync_table(direction).point(id);
     }
 
     [[nodiscard]] std::vector<SyncPoint> sync_points(Direction direction) {
         connection_->require_in_place();
-        std::vector<SyncPoint> points;
-        sqlite::Query found = connection_->query(
-            direction == Direction::incoming
-                ? "SELECT sync_point, remote_id FROM incoming_sync ORDER BY rowid"
-                : "SELECT sync_point, remote_id FROM outgoing_sync ORDER BY rowid");
-        while (found.step()) {
-            points.push_back({found.integer(0), found.text(1)});
-        }
-        return points;
+        return sync_table(direction).points();
     }
 
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
@@ -128,7 +120,7 @@ public:
         }
         sqlite::Transaction transaction = begin_write();
         for (const SyncPoint& point : points) {
-            raise_sync_point(point.remote_id, point.sync_point, direction);
+            sync_table(direction).raise(point.remote_id, point.sync_point, clock_.now());
         }
         transaction.commit();
     }
@@ -187,8 +179,7 @@ public:
         sqlite::Transaction transaction = begin_write();
         const std::int64_t max_row = S::read_info(*connection_).max_row;
         update("SET id = ?", sqlite::new_id(path()));
-        connection_->query("DELETE FROM incoming_sync WHERE remote_id = ?").bind(source).run();
-        raise_sync_point(source, max_row, Direction::incoming);
+        sync_table(Direction::incoming).set(source, max_row, clock_.now());
         S::forget_reported(*connection_);
         transaction.commit();
     }
@@ -200,12 +191,14 @@ public:
         reclaim_tombstones(age.normal());
         const std::string before = sync_age.normal();
         Metadata seen = metadata();
-        if (!has_old_points(before) && !seen.reclaim(age) && !S::has_more(*connection_, before)) {
+        if (!sync_table(Direction::incoming).has_older(before) &&
+            !sync_table(Direction::outgoing).has_older(before) && !seen.reclaim(age) &&
+            !S::has_more(*connection_, before)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
-        connection_->query("DELETE FROM incoming_sync WHERE updated_at < ?").bind(before).run();
-        connection_->query("DELETE FROM outgoing_sync WHERE updated_at < ?").bind(before).run();
+        sync_table(Direction::incoming).drop_older(before);
+        sync_table(Direction::outgoing).drop_older(before);
         if (Metadata kept = metadata(); kept.reclaim(age)) {
             update("SET metadata = ?", kept.text());
         }
@@ -216,15 +209,10 @@ public:
     /// Waits for the lock until `deadline`. The handle must outlive the value returned.
     [[nodiscard]] Exclusive exclusive(Instant deadline) {
         connection_->require_in_place();
-        const Instant usual = connection_->deadline();
-        connection_->set_deadline(deadline);
-        try {
+        {
+            const sqlite::DeadlineScope scope(*connection_, deadline);
             connection_->execute("BEGIN EXCLUSIVE");
-        } catch (...) {
-            connection_->set_deadline(usual);
-            throw;
         }
-        connection_->set_deadline(usual);
         Exclusive guard(*connection_);
         connection_->require_in_place();
         return guard;
@@ -235,44 +223,41 @@ public:
         return (others << 32) + connection_->commits();
     }
 
-    /// Makes a copy at `target`, which must not exist. A file of up to copy_at_once bytes is copied
-    /// page by page under one shared lock (64 MiB take a quarter of a second). A larger one is
-    /// rebuilt from its rows in short transactions and caught up under the last: its ROWIDs are
-    /// then counted anew, so that it does not carry outgoing points, which speak of the old ones.
+    /// Makes a copy at `target`, ROWIDs and all. Throws exists if there is something; what a failed
+    /// copy has left is removed. See copy.hpp for what it means to writers.
     void copy_to(const std::string& target, Instant deadline) {
         connection_->require_in_place();
         if (disk_.stat(target)) {
             throw Failure(Error::exists, target + ": there already");
         }
         const auto status = disk_.stat(path());
-        if (status && status->size > options_.copy_at_once) {
-            copy_rows(target, deadline);
-        } else {
-            copy_pages(target, deadline);
+        const bool small = status && status->size <= options_.copy_at_once;
+        try {
+            copy(target, deadline, small && !connection_->in_transaction());
+        } catch (...) {
+            disk_.remove(target);
+            throw;
         }
         disk_.sync(target);
         disk_.sync(target.substr(0, target.rfind('/')));
     }
 
-    /// Rows in a .pending file stay there, for the server that wrote them: nothing removes a
-    /// database while its .pending file has any (storage.hpp).
-    bool commit_pending(const lock_type& /*lock*/) { return false; }
-
-    // ---- For host programs.
-
-    /// A client's own writes: at equal times the later call counts.
-    sqlite::Merged put(std::span<const row_type> rows) {
-        return merge(rows, std::string_view(), RowOrigin::local);
+    /// See pending.hpp. The rows come from a server of this machine, so that they are local.
+    bool commit_pending(const lock_type& /*lock*/) {
+        connection_->require_in_place();
+        const auto put = [this](std::span<const row_type> rows) {
+            merge(rows, std::string_view(), RowOrigin::local);
+        };
+        return sqlite::commit_pending<S>(disk_, pending_path(path()), put);
     }
 
     [[nodiscard]] Metadata metadata() {
         return Metadata::parse_stored(S::read_info(*connection_).metadata);
     }
 
-    [[nodiscard]] bool is_deleted() { return S::is_deleted(*connection_, info()); }
-
 protected:
     [[nodiscard]] sqlite::Connection& connection() { return *connection_; }
+    [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
 
     /// Waits for the write lock; afterwards nobody can replace the file unseen.
@@ -298,101 +283,31 @@ protected:
         changes.finish();
         if (!source.empty()) {
             const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
-            raise_sync_point(source, last->rowid, Direction::incoming);
+            sync_table(Direction::incoming).raise(source, last->rowid, clock_.now());
         }
         transaction.commit();
         return merged;
     }
 
 private:
-    void copy_pages(const std::string& target, Instant deadline) {
-        sqlite::Connection copy(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
-                                deadline);
-        struct Finish {
-            void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
-        };
-        const std::unique_ptr<sqlite3_backup, Finish> backup(
-            sqlite3_backup_init(copy.get(), "main", connection_->get(), "main"));
-        int code = backup ? SQLITE_BUSY : sqlite3_errcode(copy.get());
-        for (int attempt = 0; (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
-             ++attempt) {
-            code = sqlite3_backup_step(backup.get(), -1);
-            if ((code & 0xff) == SQLITE_BUSY && !sqlite::wait_by(clock_)(attempt, deadline)) {
-                break;
-            }
-        }
-        if (code != SQLITE_DONE) {
-            sqlite::check(copy.get(), code, path(), "copy");
-        }
+    [[nodiscard]] sqlite::SyncTable sync_table(Direction direction) {
+        return sqlite::SyncTable(*connection_, direction);
     }
 
-    void copy_rows(const std::string& target, Instant deadline) {
+    void copy(const std::string& target, Instant deadline, bool at_once) {
         sqlite::Connection file(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
                                 deadline);
-        const info_type begun = info();
-        sqlite::make_schema<S>(file, sqlite::NewDatabase::like(begun));
-        const auto take = [&](std::span<const row_type> rows) {
-            sqlite::Transaction transaction(file, sqlite::Transaction::Kind::write);
-            sqlite::RowChanges<S> changes(file);
-            changes.put(rows, RowOrigin::replica);
-            changes.finish();
-            transaction.commit();
-        };
-        std::int64_t point = -1;
-        for (auto rows = items_since(point, options_.page_rows);
-             static_cast<std::int64_t>(rows.size()) == options_.page_rows;
-             rows = items_since(point, options_.page_rows)) {
-            take(rows);
-            point = rows.back().rowid;
+        if (at_once) {
+            const sqlite::DeadlineScope scope(*connection_, deadline);
+            sqlite::copy_pages(*connection_, file);
+            return;
+        }
+        const auto between = [&] {
             if (clock_.monotonic() >= deadline) {
                 throw Failure(Error::timed_out, path() + ": not copied before the deadline");
             }
-        }
-        // The last rows, the state and the points in one snapshot; readers only, and not for long.
-        sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
-        for (auto rows = items_since(point, options_.page_rows); !rows.empty();
-             rows = items_since(point, options_.page_rows)) {
-            take(rows);
-            point = rows.back().rowid;
-        }
-        const info_type now = info();
-        const auto points = sync_points(Direction::incoming);
-        snapshot.commit();
-        sqlite::Transaction transaction(file, sqlite::Transaction::Kind::write);
-        std::string sql("UPDATE ");
-        file.query(sql.append(S::stat).append(
-                       " SET created_at = ?, put_timestamp = ?, delete_timestamp = ?,"
-                       " status_changed_at = ?, metadata = ?"))
-            .bind(now.created_at, now.put_timestamp, now.delete_timestamp, now.status_changed_at,
-                  now.metadata)
-            .run();
-        for (const SyncPoint& each : points) {
-            file.query("INSERT INTO incoming_sync (remote_id, sync_point) VALUES (?, ?)")
-                .bind(each.remote_id, each.sync_point)
-                .run();
-        }
-        transaction.commit();
-    }
-
-    /// Swift leaves updated_at to a trigger; it says when we last heard of that replica, so it is
-    /// renewed even if the point stays.
-    void raise_sync_point(std::string_view id, std::int64_t point, Direction direction) {
-        const bool incoming = direction == Direction::incoming;
-        const std::string now = std::to_string(clock_.now().ticks / Timestamp::ticks_per_second);
-        connection_
-            ->query(incoming ? "INSERT OR IGNORE INTO incoming_sync (remote_id, sync_point)"
-                               " VALUES (?, -1)"
-                             : "INSERT OR IGNORE INTO outgoing_sync (remote_id, sync_point)"
-                               " VALUES (?, -1)")
-            .bind(id)
-            .run();
-        connection_
-            ->query(incoming ? "UPDATE incoming_sync SET sync_point = max(sync_point, ?),"
-                               " updated_at = ? WHERE remote_id = ?"
-                             : "UPDATE outgoing_sync SET sync_point = max(sync_point, ?),"
-                               " updated_at = ? WHERE remote_id = ?")
-            .bind(point, now, id)
-            .run();
+        };
+        sqlite::RowCopy<S>(*connection_, file, options_.page_rows, between).run();
     }
 
     /// Times are compared as times; of equal ones in different form ("0", "0000000000.00000") every
@@ -409,13 +324,6 @@ private:
 
     [[nodiscard]] static Timestamps merged(const Timestamps& a, const info_type& b) {
         return merged(a, b.timestamps());
-    }
-
-    [[nodiscard]] bool has_old_points(std::string_view before) {
-        sqlite::Query old = connection_->query(
-            "SELECT EXISTS (SELECT 1 FROM incoming_sync WHERE updated_at < ?1) OR"
-            " EXISTS (SELECT 1 FROM outgoing_sync WHERE updated_at < ?1)");
-        return old.bind(before).step() && old.integer(0) != 0;
     }
 
     /// Looks at the tombstones page by page, in the order of their names.

@@ -62,6 +62,9 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::select_key } -> std::convertible_to<std::string_view>;
                      { S::select_rowid } -> std::convertible_to<std::string_view>;
                      { S::select_tombstones } -> std::convertible_to<std::string_view>;
+                     { S::select_live } -> std::convertible_to<std::string_view>;
+                     { S::select_policies } -> std::convertible_to<std::string_view>;
+                     { S::select_row_count } -> std::convertible_to<std::string_view>;
                      { S::insert } -> std::convertible_to<std::string_view>;
                      { S::remove } -> std::convertible_to<std::string_view>;
                      { S::begin(connection, made) };

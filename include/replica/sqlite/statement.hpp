@@ -88,6 +88,16 @@ public:
         return *this;
     }
 
+    /// Binds parameters 1, 2, 3... to the columns of another query's row, whatever their types.
+    Query& bind_columns(const Query& row) {
+        sqlite3_reset(statement_);
+        for (int at = 0; at < sqlite3_column_count(row.statement_); ++at) {
+            require(
+                sqlite3_bind_value(statement_, at + 1, sqlite3_column_value(row.statement_, at)));
+        }
+        return *this;
+    }
+
     /// True if there is a row to read.
     bool step() {
         const int code = sqlite3_step(statement_);

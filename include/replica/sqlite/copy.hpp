@@ -1,0 +1,241 @@
+#ifndef REPLICA_SQLITE_COPY_HPP
+#define REPLICA_SQLITE_COPY_HPP
+
+// A copy of a live database without keeping its writers out. Under Swift's rollback journals a
+// reader that stays blocks every commit, and sqlite3_backup begins again at each foreign one, so a
+// large file is not copied page by page: its rows are, in short transactions, in the order of their
+// ROWIDs. Rows are never changed, only replaced by new ones with higher ROWIDs, so what happens
+// meanwhile lies behind the last row copied; that the copy has also lost what the original has
+// lost, is seen by the hash.
+
+#include <replica/error.hpp>
+#include <replica/sqlite/chexor.hpp>
+#include <replica/sqlite/connection.hpp>
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::sqlite {
+
+/// Copies all pages under one shared lock (64 MiB take a quarter of a second). `source` must not be
+/// in a write transaction of its own.
+inline void copy_pages(Connection& source, Connection& target) {
+    struct Finish {
+        void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
+    };
+    const std::unique_ptr<sqlite3_backup, Finish> backup(
+        sqlite3_backup_init(target.get(), "main", source.get(), "main"));
+    if (!backup) {
+        check(target.get(), sqlite3_extended_errcode(target.get()), target.path(), "begin a copy");
+    }
+    // Waits for locks in the source's busy handler, hence until its deadline.
+    if (const int code = sqlite3_backup_step(backup.get(), -1); code != SQLITE_DONE) {
+        check(nullptr, code == SQLITE_OK ? SQLITE_BUSY : code, source.path(), "copy");
+    }
+}
+
+/// Copies rows with their ROWIDs. `S` is a schema.
+template <class S>
+class RowCopy {
+public:
+    /// `target` is empty. `between` is called where no lock is held, and throws to give up.
+    RowCopy(Connection& source, Connection& target, std::int64_t page_rows,
+            std::function<void()> between)
+        : source_(&source), target_(&target), page_rows_(page_rows), between_(std::move(between)) {}
+
+    void run() {
+        // Not in use yet, and worthless after a crash: no journal.
+        target_->execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+        {
+            const Transaction snapshot(*source_, Transaction::Kind::read);
+            for (const std::string pragma : {"PRAGMA page_size", "PRAGMA encoding"}) {
+                target_->execute((pragma + " = '" + source_->text(pragma) + "'").c_str());
+            }
+            make("type = 'table' AND name NOT LIKE 'sqlite_%'");
+            insert_row_ = copying_insert(S::rows);
+        }
+        while (copy_page() == page_rows_) {
+            between_();
+        }
+        make("type = 'index'");
+        while (!finish()) {
+            between_();
+            forget_lost_rows();
+        }
+        make("type IN ('trigger', 'view')");
+    }
+
+private:
+    /// Makes in the copy what the schema of the original names.
+    void make(const std::string& which) {
+        const std::string sql =
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND " + which + " ORDER BY rowid";
+        Query found = source_->query(sql);
+        while (found.step()) {
+            target_->query(found.view(0)).run();
+        }
+    }
+
+    /// "INSERT INTO "t" ("a", "b") VALUES (?, ?)" with all columns of a table.
+    [[nodiscard]] std::string copying_insert(std::string_view table) {
+        std::string names;
+        std::string values;
+        Query columns = source_->query("SELECT name FROM pragma_table_info(?)");
+        columns.bind(table);
+        while (columns.step()) {
+            names.append(names.empty() ? "\"" : ", \"").append(columns.view(0)).append("\"");
+            values.append(values.empty() ? "?" : ", ?");
+        }
+        return "INSERT INTO \"" + std::string(table) + "\" (" + names + ") VALUES (" + values + ')';
+    }
+
+    /// The next rows, in one short read of the original. Returns how many there were.
+    std::int64_t copy_page() {
+        source_->require_in_place();
+        std::int64_t rows = 0;
+        Transaction writing(*target_, Transaction::Kind::write);
+        {
+            std::string sql("SELECT * FROM ");
+            Query found = source_->query(
+                sql.append(S::rows).append(" WHERE ROWID > ? ORDER BY ROWID LIMIT ?"));
+            Query insert = target_->query(insert_row_);
+            found.bind(point_, page_rows_);
+            while (found.step()) {
+                insert.bind_columns(found).run();
+                ++rows;
+                point_ = found.integer(0);
+                replace_older(toggle(point_));
+            }
+        }
+        writing.commit();
+        return rows;
+    }
+
+    /// Puts a row of the copy into the hash, or takes it out.
+    typename S::row_type toggle(std::int64_t rowid) {
+        Query found = target_->query(S::select_rowid);
+        found.bind(rowid).step();
+        typename S::row_type row = S::read(found);
+        hash_.toggle(row.name, S::read_hashed(found));
+        return row;
+    }
+
+    [[nodiscard]] bool is_lost(std::int64_t rowid) {
+        return !source_->query(S::select_rowid).bind(rowid).step();
+    }
+
+    /// Takes the row out that a new one has replaced in the original. Without the index there can
+    /// be none yet.
+    void replace_older(const typename S::row_type& row) {
+        if (!indexed_) {
+            return;
+        }
+        std::vector<std::int64_t> older;
+        Query held = target_->query(S::select_key);
+        S::bind_key(held, S::state_type::stored(row));
+        while (held.step()) {
+            older.push_back(S::read_rowid(held));
+        }
+        for (const std::int64_t rowid : older) {
+            if (is_lost(rowid)) {
+                forget(rowid);
+            }
+        }
+    }
+
+    void forget(std::int64_t rowid) {
+        toggle(rowid);
+        target_->query(S::remove).bind(rowid).run();
+    }
+
+    /// In one snapshot: the last rows, and if the copy then has what the original has, all else.
+    /// False if it has not, or if there is still a lot to come.
+    bool finish() {
+        indexed_ = true;
+        const Transaction snapshot(*source_, Transaction::Kind::read);
+        if (copy_page() == page_rows_) {
+            return false;
+        }
+        const std::int64_t version = source_->integer("PRAGMA data_version");
+        const bool compared = version == version_compared_; // rows are equal, whatever the hash is
+        if (!compared && hash_.text() != source_->text(S::select_hash)) {
+            return false;
+        }
+        Transaction writing(*target_, Transaction::Kind::write);
+        std::vector<std::string> tables;
+        {
+            Query found = source_->query("SELECT name FROM sqlite_master WHERE type = 'table' AND"
+                                         " name NOT LIKE 'sqlite_%'");
+            while (found.step()) {
+                tables.push_back(found.text(0));
+            }
+        }
+        for (const std::string& table : tables) {
+            if (table != S::rows) {
+                copy_table(table);
+            }
+        }
+        target_->execute("DELETE FROM sqlite_sequence");
+        copy_table("sqlite_sequence");
+        writing.commit();
+        return true;
+    }
+
+    void copy_table(const std::string& table) {
+        const std::string select = "SELECT * FROM \"" + table + '"';
+        Query found = source_->query(select);
+        Query insert = target_->query(copying_insert(table));
+        while (found.step()) {
+            insert.bind_columns(found).run();
+        }
+    }
+
+    /// Takes out of the copy what is no longer in the original, page by page. If nobody has
+    /// committed when that is done, the two have the same rows.
+    void forget_lost_rows() {
+        const std::int64_t version = source_->integer("PRAGMA data_version");
+        std::vector<std::int64_t> page;
+        std::int64_t last = -1;
+        do {
+            page.clear();
+            {
+                Query held = target_->query(S::select_since);
+                held.bind(last, page_rows_);
+                while (held.step()) {
+                    page.push_back(held.integer(0));
+                }
+            }
+            const Transaction snapshot(*source_, Transaction::Kind::read);
+            Transaction writing(*target_, Transaction::Kind::write);
+            for (const std::int64_t rowid : page) {
+                last = rowid;
+                if (is_lost(rowid)) {
+                    forget(rowid);
+                }
+            }
+            writing.commit();
+        } while (static_cast<std::int64_t>(page.size()) == page_rows_);
+        version_compared_ = version;
+    }
+
+    Connection* source_;
+    Connection* target_;
+    std::int64_t page_rows_;
+    std::function<void()> between_;
+    std::string insert_row_;
+    std::int64_t point_ = -1;
+    std::int64_t version_compared_ = -1;
+    Chexor hash_;
+    bool indexed_ = false;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_COPY_HPP

@@ -1,0 +1,137 @@
+#ifndef REPLICA_SQLITE_HOST_HPP
+#define REPLICA_SQLITE_HOST_HPP
+
+// What a program needs that keeps its own data in these databases and only wants them replicated:
+// put, list, delete. The replicator itself uses none of it.
+
+#include <replica/sqlite/database.hpp>
+#include <replica/sqlite/listing.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// What a storage policy has in a database.
+struct PolicyUse {
+    std::int64_t count = 0; ///< Live rows.
+    std::int64_t bytes_used = 0;
+
+    friend bool operator==(const PolicyUse&, const PolicyUse&) = default;
+};
+
+/// Everything about a database but its rows, for people to look at.
+template <class I>
+struct Inspection {
+    I info;
+    std::vector<SyncPoint> incoming;
+    std::vector<SyncPoint> outgoing;
+    std::map<std::int64_t, PolicyUse> policies;
+    std::int64_t rows = 0; ///< Tombstones included.
+};
+
+/// A database with the calls of a client's side. Errors and threads as in SqliteDatabase.
+template <sqlite::Schema S, Disk D, Clock C>
+class HostDatabase : public SqliteDatabase<S, D, C> {
+    using Base = SqliteDatabase<S, D, C>;
+
+public:
+    using row_type = typename S::row_type;
+    using info_type = typename S::info_type;
+    using Base::Base;
+
+    /// A client's own writes: at equal times the later row counts.
+    sqlite::Merged put(std::span<const row_type> rows) {
+        return this->merge(rows, std::string_view(), RowOrigin::local);
+    }
+
+    sqlite::Merged put(const row_type& row) { return put(std::span(&row, 1)); }
+
+    [[nodiscard]] std::vector<Listed<row_type>> list(const Listing& wanted = {}) {
+        this->connection().require_in_place();
+        return sqlite::list<S>(this->connection(), wanted);
+    }
+
+    /// Sets a key of the metadata unless it has a newer value; an empty value deletes it.
+    void set_metadata(std::string_view key, std::string_view value, Timestamp time) {
+        Metadata news;
+        news.set({std::string(key), std::string(value), time.internal()});
+        this->merge_metadata(news);
+    }
+
+    /// Marks the database deleted and deletes its metadata; its rows are the caller's business, and
+    /// while it has any it does not count as deleted. Swift: delete_db.
+    void mark_deleted(Timestamp time) {
+        const std::string moment = time.internal();
+        sqlite::Transaction transaction = this->begin_write();
+        Metadata cleared = this->metadata();
+        for (const MetadataItem& item : this->metadata().items()) {
+            if (!is_kept(item.key)) {
+                cleared.set({item.key, "", moment});
+            }
+        }
+        this->update("SET metadata = ?", cleared.text());
+        this->update("SET delete_timestamp = ?, status = 'DELETED', status_changed_at = ?"
+                     " WHERE delete_timestamp < ?",
+                     moment, moment, moment);
+        transaction.commit();
+    }
+
+    /// A PUT of what is there already, or was deleted.
+    void mark_put(Timestamp time) {
+        sqlite::Transaction transaction = this->begin_write();
+        const std::string moment = time.internal();
+        const bool was_deleted =
+            S::is_deleted(this->connection(), S::read_info(this->connection()));
+        this->update("SET put_timestamp = ? WHERE put_timestamp < ?", moment, moment);
+        this->update("SET status = '' WHERE delete_timestamp < put_timestamp");
+        const bool is_deleted = S::is_deleted(this->connection(), S::read_info(this->connection()));
+        if (was_deleted && !is_deleted) {
+            this->update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
+        }
+        transaction.commit();
+    }
+
+    [[nodiscard]] bool is_deleted() {
+        this->connection().require_in_place();
+        return S::is_deleted(this->connection(), S::read_info(this->connection()));
+    }
+
+    /// No live row in any policy.
+    [[nodiscard]] bool empty() {
+        const auto policies = inspect().policies;
+        return std::ranges::all_of(policies, [](const auto& use) { return use.second.count == 0; });
+    }
+
+    [[nodiscard]] Inspection<info_type> inspect() {
+        const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
+        Inspection<info_type> result;
+        result.info = S::read_info(this->connection());
+        result.incoming = this->sync_points(Direction::incoming);
+        result.outgoing = this->sync_points(Direction::outgoing);
+        sqlite::Query found = this->connection().query(S::select_policies);
+        while (found.step()) {
+            result.policies[found.integer(0)] = {found.integer(1), found.integer(2)};
+        }
+        result.rows = this->connection().integer(S::select_row_count);
+        return result;
+    }
+
+private:
+    static bool is_kept(std::string_view key) {
+        std::string lower(key);
+        std::ranges::transform(lower, lower.begin(), [](char c) {
+            return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        });
+        return std::ranges::find(S::kept_metadata, lower) != S::kept_metadata.end();
+    }
+};
+
+} // namespace replica
+
+#endif // REPLICA_SQLITE_HOST_HPP

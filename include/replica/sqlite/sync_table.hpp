@@ -1,0 +1,99 @@
+#ifndef REPLICA_SQLITE_SYNC_TABLE_HPP
+#define REPLICA_SQLITE_SYNC_TABLE_HPP
+
+// Up to which of its rows a replica has reached us (incoming_sync), or we it (outgoing_sync). In
+// Swift triggers keep updated_at, by SQLite's own clock; here it is written along, by ours.
+
+#include <replica/info.hpp>
+#include <replica/sqlite/connection.hpp>
+#include <replica/timestamp.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica::sqlite {
+
+/// One of the two tables of an open database. A view: cheap to make. What writes is called inside a
+/// write transaction.
+class SyncTable {
+public:
+    SyncTable(Connection& connection, Direction direction)
+        : connection_(&connection), incoming_(direction == Direction::incoming) {}
+
+    /// -1 if that replica is not known.
+    [[nodiscard]] std::int64_t point(std::string_view id) {
+        Query found = query("SELECT sync_point FROM incoming_sync WHERE remote_id = ?",
+                            "SELECT sync_point FROM outgoing_sync WHERE remote_id = ?");
+        return found.bind(id).step() ? found.integer(0) : -1;
+    }
+
+    [[nodiscard]] std::vector<SyncPoint> points() {
+        std::vector<SyncPoint> points;
+        Query found =
+            query("SELECT sync_point, remote_id FROM incoming_sync WHERE remote_id IS NOT NULL"
+                  " ORDER BY rowid",
+                  "SELECT sync_point, remote_id FROM outgoing_sync WHERE remote_id IS NOT NULL"
+                  " ORDER BY rowid");
+        while (found.step()) {
+            points.push_back({found.integer(0), found.text(1)});
+        }
+        return points;
+    }
+
+    /// A point never falls. It counts as heard of at `now` even if it stays: the replica is there.
+    void raise(std::string_view id, std::int64_t point, Timestamp now) {
+        query("INSERT OR IGNORE INTO incoming_sync (remote_id, sync_point) VALUES (?, -1)",
+              "INSERT OR IGNORE INTO outgoing_sync (remote_id, sync_point) VALUES (?, -1)")
+            .bind(id)
+            .run();
+        query("UPDATE incoming_sync SET sync_point = max(CAST(sync_point AS INTEGER), ?),"
+              " updated_at = ? WHERE remote_id = ?",
+              "UPDATE outgoing_sync SET sync_point = max(CAST(sync_point AS INTEGER), ?),"
+              " updated_at = ? WHERE remote_id = ?")
+            .bind(point, seconds(now), id)
+            .run();
+    }
+
+    /// Whatever it was before: for a database that has just come from that replica.
+    void set(std::string_view id, std::int64_t point, Timestamp now) {
+        query("DELETE FROM incoming_sync WHERE remote_id = ?",
+              "DELETE FROM outgoing_sync WHERE remote_id = ?")
+            .bind(id)
+            .run();
+        raise(id, point, now);
+    }
+
+    /// Whether a replica was heard of last before `time` (in its stored form).
+    [[nodiscard]] bool has_older(std::string_view time) {
+        return query("SELECT 1 FROM incoming_sync WHERE updated_at < ? LIMIT 1",
+                     "SELECT 1 FROM outgoing_sync WHERE updated_at < ? LIMIT 1")
+            .bind(time)
+            .step();
+    }
+
+    void drop_older(std::string_view time) {
+        query("DELETE FROM incoming_sync WHERE updated_at < ?",
+              "DELETE FROM outgoing_sync WHERE updated_at < ?")
+            .bind(time)
+            .run();
+    }
+
+private:
+    [[nodiscard]] Query query(std::string_view of_incoming, std::string_view of_outgoing) {
+        return connection_->query(incoming_ ? of_incoming : of_outgoing);
+    }
+
+    /// Whole seconds, as the triggers write them.
+    [[nodiscard]] static std::string seconds(Timestamp time) {
+        return std::to_string(time.ticks / Timestamp::ticks_per_second);
+    }
+
+    Connection* connection_;
+    bool incoming_;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_SYNC_TABLE_HPP
