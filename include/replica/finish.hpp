@@ -45,6 +45,35 @@ namespace detail {
 /// get its turn in between.
 inline constexpr std::int64_t merge_batch = 1000;
 
+/// Removes a file in the wake of a failure, which must not be masked by another one.
+template <Disk D>
+void discard(D& disk, const std::string& path) noexcept {
+    try {
+        disk.remove(path);
+    } catch (const Failure&) {
+        return; // The sweep of tmp takes it in a week.
+    }
+}
+
+/// What an upload takes over from the database it replaces, all but the rows: times, points, and
+/// what the two would settle in a sync. Metadata that cannot be read holds up nothing (defect 55).
+template <Broker B>
+void merge_rest(B& broker, typename B::database_type& existing, const info_type_of<B>& last,
+                typename B::database_type& upload) {
+    (void)B::server_type::agree(upload, upload.info(), last, broker.clock().now());
+    upload.merge_timestamps(last.timestamps());
+    try {
+        if (!last.metadata.empty()) {
+            upload.merge_metadata(last.metadata);
+        }
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::bad_request) {
+            throw;
+        }
+    }
+    upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+}
+
 /// Merges the rows of `from` above `point` into `into` until there are none; returns the last
 /// point.
 template <Database D>
@@ -101,6 +130,9 @@ template <Broker B>
         if (!target) {
             throw Failure(Error::moved, path + ": came and went while a file was put there");
         }
+        if (!B::server_type::unsharded(info)) {
+            throw Failure(Error::wrong_place, *claimed + ": is sharded, and a database is here");
+        }
         std::int64_t point = -1;
         std::string id;
         {
@@ -115,17 +147,12 @@ template <Broker B>
             }
             // Another file than before: its ROWIDs are not those that `point` speaks of.
             detail::merge_rows(existing, *upload, last.id == id ? point : -1);
-            upload->merge_timestamps(last.timestamps());
-            if (!last.metadata.empty()) {
-                upload->merge_metadata(last.metadata);
-            }
-            upload->merge_sync_points(existing.sync_points(Direction::incoming),
-                                      Direction::incoming);
+            detail::merge_rest(broker, existing, last, *upload);
             upload.reset();
         });
         return true;
     } catch (...) {
-        disk.remove(*claimed);
+        detail::discard(disk, *claimed);
         throw;
     }
 }

@@ -237,7 +237,8 @@ private:
         {
             const std::lock_guard guard(work.mutex);
             std::int64_t errors = 0;
-            found = work.walk.next(pass.observer, errors);
+            found = work.walk.next(pass.observer, errors,
+                                   [&] { pulse.expect(pass.after(pass.settings.watchdog)); });
             pass.count(&Stats::errors, errors);
             work.databases += found ? 1 : 0;
             pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),

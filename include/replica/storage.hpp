@@ -87,6 +87,22 @@ template <Disk D>
     return status && status->size > 0;
 }
 
+/// Whether rows wait for any database of a hash directory: a stock server puts those for one with
+/// an epoch in its name beside the plain name.
+template <Disk D>
+[[nodiscard]] bool has_any_pending(D& disk, const std::string& path) {
+    return has_pending(disk, path) ||
+           has_pending(disk, parent(path) + '/' + base(parent(path)) + ".db");
+}
+
+/// Throws Error::missing if the database is not there: to lock a directory makes it.
+template <Disk D>
+void require(D& disk, const std::string& path) {
+    if (!disk.stat(path)) {
+        throw Failure(Error::missing, path + ": does not exist");
+    }
+}
+
 /// Commits what waits in `<path>.pending`. Takes the directory lock only if there is something.
 template <Broker B>
 void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
@@ -116,6 +132,7 @@ template <Broker B>
                                                     Instant deadline) {
     auto& disk = broker.disk();
     const std::string directory = parent(path);
+    require(disk, path);
     const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
     try {
         auto database = broker.open(path, deadline);
@@ -150,6 +167,7 @@ template <Broker B, class Keep>
     auto& disk = broker.disk();
     const std::string directory = parent(path);
     const std::string grave = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
+    require(disk, path);
     {
         const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
         if (find_database(disk, directory) != path) {
@@ -163,7 +181,7 @@ template <Broker B, class Keep>
         if (std::string reason = keep(database.info()); !reason.empty()) {
             return reason;
         }
-        if (has_pending(disk, path)) {
+        if (has_any_pending(disk, path)) {
             return "rows wait in its .pending file";
         }
         make_durable_directories(disk, device, parent(grave));
@@ -180,12 +198,14 @@ template <Broker B, class Keep>
 }
 
 /// Takes an upload out of everybody's reach: `<tmp>/<name>` gets a name that no sender knows, so
-/// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there.
+/// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there,
+/// or is a directory.
 template <Disk D>
 [[nodiscard]] std::optional<std::string> claim(D& disk, const std::string& tmp,
                                                const std::string& name, Random& random) {
     std::string claimed = tmp + '/' + name + '.' + random.name() + ".claimed";
-    if (!disk.stat(tmp + '/' + name)) {
+    const auto status = disk.stat(tmp + '/' + name);
+    if (!status || status->directory) {
         return std::nullopt;
     }
     disk.rename(tmp + '/' + name, claimed);

@@ -14,6 +14,7 @@
 #include <replica/storage.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,14 +44,16 @@ public:
           wanted_(std::move(wanted)), random_(&random) {}
 
     /// The next database, or nothing at the end. Tells `observer` what could not be read, and
-    /// counts it in `errors`.
-    template <Observer O>
-    [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors) {
+    /// counts it in `errors`. Calls `beat` before each directory: thousands without a database may
+    /// lie before the next one, and that is no disk that hangs.
+    template <Observer O, std::invocable Beat>
+    [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors, Beat beat) {
         if (!started_) {
             started_ = true;
             begin(observer, errors);
         }
         for (;;) {
+            beat();
             if (!hashes_.empty()) {
                 const std::string name = take(hashes_);
                 if (auto found = inspect(name, observer, errors)) {
@@ -86,9 +89,7 @@ private:
 
     template <Observer O>
     void begin(O& observer, std::int64_t& errors) {
-        if (!disk_.stat(root_)) {
-            return; // A device that never held a database of this kind.
-        }
+        // Not there: a device that never held a database of this kind.
         partitions_ = directories(root_, observer, errors);
         std::erase_if(partitions_, [&](const std::string& name) {
             const auto number = parse_partition(name, partition_count_);

@@ -1,0 +1,498 @@
+#include <replica/storage.hpp>
+
+#define BOOST_TEST_MODULE storage
+#include <boost/test/unit_test.hpp>
+
+#include <support/one_node.hpp>
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+using namespace replica;
+using namespace replica::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Node = OneNode<ContainerServer>;
+using Names = std::set<std::string>;
+
+std::unique_ptr<Node> empty_node() {
+    return std::make_unique<Node>();
+}
+
+/// With a database that has the rows "one" and "two".
+std::unique_ptr<Node> node_with_database() {
+    auto node = empty_node();
+    node->create();
+    node->put("one");
+    node->put("two");
+    node->disk.settle();
+    return node;
+}
+
+std::string remove(Node& node, const auto& keep) {
+    return storage::remove(node.broker, node.path, node.device, node.random, node.soon(), keep);
+}
+std::string remove(Node& node) {
+    return remove(node, [](const ContainerInfo&) { return std::string(); });
+}
+
+/// The database that was removed, wherever it is now, or nothing.
+bool complete(const Node& node) {
+    return node.names() == Names{"one", "two"};
+}
+
+Error error_of(const auto& action) {
+    try {
+        action();
+    } catch (const Failure& failure) {
+        return failure.error();
+    }
+    return Error{};
+}
+
+/// Puts a database with the row "new" into tmp and returns its path.
+std::string upload(Node& node) {
+    const std::string file = node.device + "/tmp/upload";
+    node.create(file);
+    node.put("new", file);
+    return file;
+}
+
+/// A client's PUT of the container, as a stock server does it: under the directory lock, if there
+/// is none yet. Whether it was made.
+bool client_creates(Node& node) {
+    const auto lock = node.disk.try_lock(node.directory);
+    if (!lock || node.disk.stat(node.path)) {
+        return false;
+    }
+    node.create();
+    node.put("theirs");
+    return true;
+}
+
+} // namespace
+
+// ---- Names and locks.
+
+BOOST_AUTO_TEST_CASE(paths_are_taken_apart) {
+    BOOST_TEST(storage::parent("/a/b/c") == "/a/b");
+    BOOST_TEST(storage::base("/a/b/c") == "c");
+    BOOST_TEST(storage::device_path("/srv/node", "sda") == "/srv/node/sda");
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_locked_by_one_at_a_time_and_waited_for) {
+    Node node;
+    auto first = std::make_unique<SimLock>(
+        storage::lock_directory(node.disk, node.clock, node.directory, node.soon()));
+    const Instant began = node.clock.monotonic();
+    BOOST_TEST((error_of([&] {
+                    (void)storage::lock_directory(node.disk, node.clock, node.directory,
+                                                  node.soon());
+                }) == Error::locked));
+    BOOST_TEST((node.clock.monotonic() >= began + 1s));
+    node.clock.at(node.clock.monotonic() + 200ms, [&] { first.reset(); });
+    const Instant again = node.clock.monotonic();
+    const auto second = storage::lock_directory(node.disk, node.clock, node.directory, node.soon());
+    BOOST_TEST((node.clock.monotonic() >= again + 200ms));
+    BOOST_TEST((node.clock.monotonic() < again + 300ms));
+}
+
+BOOST_AUTO_TEST_CASE(the_newest_epoch_is_the_database) {
+    Node node;
+    node.disk.make_directories(node.directory);
+    BOOST_TEST(!storage::find_database(node.disk, node.directory));
+    for (const std::string name :
+         {".lock", ".db", ".db.pending", ".db-journal", "_.db", "_x.db", "_1402464677.04188.dbx"}) {
+        node.disk.write(node.directory + '/' + (name == ".lock" ? "" : node.hash) + name, "x");
+    }
+    node.disk.remove(node.path);
+    node.disk.write(node.directory + "/00000000000000000000000000000000.db", "x");
+    node.disk.make_directories(node.directory + '/' + node.hash + "_2402464677.04188.db");
+    BOOST_TEST(!storage::find_database(node.disk, node.directory));
+    node.disk.write(node.path, "x");
+    BOOST_TEST(storage::find_database(node.disk, node.directory).value() == node.path);
+    const std::string newer = node.directory + '/' + node.hash + "_1402464677.04189.db";
+    node.disk.write(newer, "x");
+    node.disk.write(node.directory + '/' + node.hash + "_1402464677.04188.db", "x");
+    BOOST_TEST(storage::find_database(node.disk, node.directory).value() == newer);
+    BOOST_TEST((error_of([&] {
+                    (void)storage::find_database(node.disk, node.device + "/nowhere/x");
+                }) == Error::missing));
+}
+
+BOOST_AUTO_TEST_CASE(waiting_rows_are_committed_under_the_directory_lock) {
+    auto node = node_with_database();
+    auto database = node->open();
+    const auto held = node->disk.try_lock(node->directory);
+    storage::flush_pending(node->broker, database, node->path, node->soon()); // nothing waits
+    node->broker.put_pending(node->path, {node->row("three")});
+    BOOST_TEST((error_of([&] {
+                    storage::flush_pending(node->broker, database, node->path, node->soon());
+                }) == Error::locked));
+    BOOST_TEST(node->pending(node->path).contains("three"));
+}
+
+BOOST_AUTO_TEST_CASE(a_waiting_row_is_there_once_after_any_failure_or_crash) {
+    const auto make = [] {
+        auto node = node_with_database();
+        node->broker.put_pending(node->path, {node->row("three")});
+        return node;
+    };
+    const auto act = [](Node& node) {
+        auto database = node.open();
+        storage::flush_pending(node.broker, database, node.path, node.soon());
+    };
+    const auto check = [](Node& node, bool /*done*/) {
+        BOOST_TEST((node.names() == Names{"one", "two", "three"}));
+        // The next pass commits what is left, or was left again by the crash.
+        auto database = node.open();
+        storage::flush_pending(node.broker, database, node.path, node.soon());
+        BOOST_TEST(database.info().count == 3);
+        BOOST_TEST(node.pending(node.path).empty());
+    };
+    BOOST_TEST(with_each_call_failing(make, act, check) >= 5);
+    BOOST_TEST(with_a_crash_before_each_call(make, act, check) >= 5);
+}
+
+// ---- Quarantine.
+
+BOOST_AUTO_TEST_CASE(a_damaged_database_goes_to_quarantine_with_its_directory) {
+    auto node = node_with_database();
+    node->broker.damage(node->path, Error::corrupt);
+    const auto target =
+        storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
+    BOOST_TEST(target.value() == node->device + "/quarantined/containers/" + node->hash);
+    BOOST_TEST(!node->disk.stat(node->directory));
+    BOOST_TEST(node->names(*target + '/' + node->hash + ".db")->size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_one_of_the_same_name_does_not_replace_the_first) {
+    auto node = node_with_database();
+    std::set<std::string> targets;
+    for (int i = 0; i < 3; ++i) {
+        node->broker.damage(node->path, Error::missing_table);
+        const auto target =
+            storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
+        BOOST_REQUIRE(target);
+        BOOST_TEST(node->disk.stat(*target + '/' + node->hash + ".db").has_value());
+        targets.insert(*target);
+        node->create();
+    }
+    BOOST_TEST(targets.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_looked_damaged_while_it_was_swapped_stays) {
+    auto node = node_with_database();
+    BOOST_TEST(
+        !storage::quarantine(node->broker, node->path, node->device, node->random, node->soon()));
+    BOOST_TEST(complete(*node));
+    BOOST_TEST(!node->disk.stat(node->device + "/quarantined"));
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_error_is_no_reason_for_quarantine) {
+    auto node = node_with_database();
+    node->disk.fail_next(SimCall::open, node->hash, Error::io);
+    BOOST_TEST((error_of([&] {
+                    (void)storage::quarantine(node->broker, node->path, node->device, node->random,
+                                              node->soon());
+                }) == Error::io));
+    BOOST_TEST(complete(*node));
+}
+
+BOOST_AUTO_TEST_CASE(what_went_away_meanwhile_is_not_made_again_by_locking_it) {
+    Node node;
+    BOOST_TEST((error_of([&] {
+                    (void)storage::quarantine(node.broker, node.path, node.device, node.random,
+                                              node.soon());
+                }) == Error::missing));
+    BOOST_TEST((error_of([&] { (void)remove(node); }) == Error::missing));
+    BOOST_TEST(!node.disk.stat(node.directory));
+}
+
+BOOST_AUTO_TEST_CASE(quarantine_never_loses_the_file_whatever_fails_and_whenever_the_power_goes) {
+    const auto make = [] {
+        auto node = node_with_database();
+        node->broker.damage(node->path, Error::corrupt);
+        return node;
+    };
+    const auto act = [](Node& node) {
+        (void)storage::quarantine(node.broker, node.path, node.device, node.random, node.soon());
+    };
+    const auto check = [](Node& node, bool done) {
+        const std::string shelf =
+            node.device + "/quarantined/containers/" + node.hash + '/' + node.hash + ".db";
+        const bool here = node.names().has_value();
+        const bool there = node.names(shelf).has_value();
+        BOOST_TEST(here != there);
+        BOOST_TEST((!done || there));
+    };
+    BOOST_TEST(with_each_call_failing(make, act, check) >= 8);
+    BOOST_TEST(with_a_crash_before_each_call(make, act, check) >= 8);
+}
+
+// ---- Removal.
+
+BOOST_AUTO_TEST_CASE(a_database_goes_with_its_directory_and_empty_parents) {
+    auto node = node_with_database();
+    BOOST_TEST(remove(*node).empty());
+    BOOST_TEST((node->entries(node->device + "/containers").empty()));
+    BOOST_TEST((node->entries(node->device + "/tmp").empty()));
+}
+
+BOOST_AUTO_TEST_CASE(a_partition_with_another_database_stays) {
+    auto node = node_with_database();
+    const std::string other = storage::parent(storage::parent(node->directory)) + "/abc/other";
+    node->disk.make_directories(other);
+    BOOST_TEST(remove(*node).empty());
+    BOOST_TEST(node->disk.stat(other).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_reason_against_it_keeps_the_database) {
+    auto node = node_with_database();
+    BOOST_TEST(remove(*node, [](const ContainerInfo& info) {
+                   return "has " + std::to_string(info.count) + " rows";
+               }) == "has 2 rows");
+    BOOST_TEST(complete(*node));
+}
+
+BOOST_AUTO_TEST_CASE(the_reason_is_asked_for_with_the_waiting_rows_counted) {
+    auto node = node_with_database();
+    const auto before = node->open().info();
+    node->broker.put_pending(node->path, {node->row("three")});
+    BOOST_TEST(remove(*node, [&](const ContainerInfo& info) {
+                   return info == before ? std::string() : std::string("changed");
+               }) == "changed");
+    BOOST_TEST((node->names() == Names{"one", "two", "three"}));
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_wait_beside_the_plain_name_keep_a_database_with_an_epoch) {
+    Node node;
+    const std::string plain = node.path;
+    node.path = node.directory + '/' + node.hash + "_1402464677.04188.db";
+    node.create();
+    node.broker.put_pending(plain, {node.row("waiting")});
+    BOOST_TEST(remove(node) == "rows wait in its .pending file");
+    BOOST_TEST(node.pending(plain).contains("waiting"));
+    BOOST_TEST(node.names().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_newer_database_beside_it_keeps_both) {
+    auto node = node_with_database();
+    node->create(node->directory + '/' + node->hash + "_1402464677.04188.db");
+    BOOST_TEST(remove(*node) == "another database has appeared beside it");
+    BOOST_TEST(complete(*node));
+}
+
+BOOST_AUTO_TEST_CASE(a_locked_directory_or_database_keeps_it) {
+    auto node = node_with_database();
+    {
+        const auto lock = node->disk.try_lock(node->directory);
+        BOOST_TEST((error_of([&] { (void)remove(*node); }) == Error::locked));
+    }
+    {
+        auto other = node->open();
+        const auto lock = other.exclusive(node->soon());
+        BOOST_TEST((error_of([&] { (void)remove(*node); }) == Error::locked));
+    }
+    BOOST_TEST(complete(*node));
+    BOOST_TEST(remove(*node).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_that_fails_leaves_all_or_nothing_in_the_tree) {
+    const auto act = [](Node& node) { (void)remove(node); };
+    const auto check = [](Node& node, bool done) {
+        BOOST_TEST((complete(node) || !node.disk.stat(node.directory)));
+        BOOST_TEST((!done || !node.disk.stat(node.directory)));
+        storage::sweep(node.disk, node.clock, node.device + "/tmp", Seconds(-60));
+        BOOST_TEST((node.entries(node.device + "/tmp").empty()));
+    };
+    BOOST_TEST(with_each_call_failing(node_with_database, act, check) >= 10);
+    BOOST_TEST(with_a_crash_before_each_call(node_with_database, act, check) >= 10);
+}
+
+BOOST_AUTO_TEST_CASE(no_row_that_a_client_was_told_is_stored_goes_with_the_database) {
+    const auto act = [](Node& node) {
+        (void)remove(node, [](const ContainerInfo& now) { // the peers have two rows
+            return now.max_row == 2 ? std::string() : std::string("changed");
+        });
+    };
+    const auto check = [](Node& node, bool acknowledged) {
+        if (acknowledged) {
+            // In the database, in its pending file, or in the pending file of a database that is
+            // gone, which the walk reports.
+            const auto names = node.names().value_or(node.pending(node.path));
+            BOOST_TEST(names.contains("late"));
+        }
+    };
+    int appended = 0;
+    int committed = 0;
+    BOOST_TEST(with_a_write_before_each_call(
+                   node_with_database, act,
+                   [&](Node& node) {
+                       const bool done = node.client_appends("late");
+                       appended += done ? 1 : 0;
+                       return done;
+                   },
+                   check) >= 10);
+    BOOST_TEST(with_a_write_before_each_call(
+                   node_with_database, act,
+                   [&](Node& node) {
+                       const bool done = node.client_commits("late");
+                       committed += done ? 1 : 0;
+                       return done;
+                   },
+                   check) >= 10);
+    BOOST_TEST(appended >= 2); // some came through, or this test would show nothing
+    BOOST_TEST(committed >= 2);
+}
+
+// ---- Uploads.
+
+BOOST_AUTO_TEST_CASE(a_claimed_upload_has_a_name_that_its_sender_does_not_know) {
+    Node node;
+    upload(node);
+    const std::string tmp = node.device + "/tmp";
+    const auto claimed = storage::claim(node.disk, tmp, "upload", node.random);
+    BOOST_REQUIRE(claimed);
+    BOOST_TEST(!node.disk.stat(tmp + "/upload"));
+    BOOST_TEST(node.names(*claimed)->contains("new"));
+    BOOST_TEST(!storage::claim(node.disk, tmp, "upload", node.random));
+    upload(node); // the late retry
+    const auto second = storage::claim(node.disk, tmp, "upload", node.random);
+    BOOST_TEST(second.value() != *claimed);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_in_tmp_is_no_upload) {
+    Node node;
+    node.disk.make_directories(node.device + "/tmp/x.removed");
+    BOOST_TEST(!storage::claim(node.disk, node.device + "/tmp", "x.removed", node.random));
+    BOOST_TEST(node.disk.stat(node.device + "/tmp/x.removed").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_installed_where_nothing_is) {
+    Node node;
+    const std::string file = upload(node);
+    BOOST_TEST(storage::install(node.broker, file, node.path, node.device, node.soon()));
+    BOOST_TEST((node.names() == Names{"new"}));
+    BOOST_TEST(!node.disk.stat(file));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_never_replaces_a_database_by_being_installed) {
+    auto node = node_with_database();
+    const std::string file = upload(*node);
+    BOOST_TEST(!storage::install(node->broker, file, node->path, node->device, node->soon()));
+    const std::string epoch = node->directory + '/' + node->hash + "_1402464677.04188.db";
+    BOOST_TEST(!storage::install(node->broker, file, epoch, node->device, node->soon()));
+    BOOST_TEST(complete(*node));
+    BOOST_TEST(node->names(file)->contains("new"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_was_installed_survives_a_crash_and_half_an_install_shows_nothing) {
+    const auto make = [] {
+        auto node = empty_node();
+        const std::string file = node->device + "/tmp/upload";
+        node->create(file);
+        node->put("new", file);
+        return node;
+    };
+    const auto act = [](Node& node) {
+        BOOST_TEST(storage::install(node.broker, node.device + "/tmp/upload", node.path,
+                                    node.device, node.soon()));
+    };
+    const auto check = [](Node& node, bool done) {
+        const bool installed = node.names() == Names{"new"};
+        BOOST_TEST((installed || !node.disk.stat(node.path)));
+        BOOST_TEST((installed || !done));
+    };
+    BOOST_TEST(with_each_call_failing(make, act, check) >= 7);
+    BOOST_TEST(with_a_crash_before_each_call(make, act, check) >= 7);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_that_install_at_once_neither_is_overwritten) {
+    int times = 0;
+    for (int n = 1;; ++n) {
+        Node node;
+        const std::string file = upload(node);
+        int calls = 0;
+        bool created = false;
+        node.disk.on_call([&](SimCall, const std::string&) {
+            if (++calls == n) {
+                node.disk.on_call(nullptr);
+                created = client_creates(node);
+            }
+        });
+        const bool installed =
+            storage::install(node.broker, file, node.path, node.device, node.soon());
+        BOOST_TEST(installed != created);
+        BOOST_TEST((node.names() == (created ? Names{"theirs"} : Names{"new"})));
+        BOOST_TEST(node.disk.stat(file).has_value() == created);
+        times += created ? 1 : 0;
+        if (calls < n) {
+            break;
+        }
+    }
+    BOOST_TEST(times > 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_replacement_sees_every_row_that_a_client_was_told_is_stored) {
+    const auto make = [] {
+        auto node = node_with_database();
+        upload(*node);
+        return node;
+    };
+    const auto act = [](Node& node) {
+        const std::string file = node.device + "/tmp/upload";
+        storage::replace(node.broker, file, node.path, node.soon(), [&](auto& existing) {
+            node.open(file).merge_items(existing.items_since(-1, 1000), "");
+        });
+    };
+    const auto whole = [](Node& node, bool acknowledged) {
+        const auto names = node.names().value();
+        BOOST_TEST((names.contains("one") && names.contains("two")));
+        BOOST_TEST((!acknowledged || names.contains("late")));
+    };
+    const auto either = [](Node& node, bool done) {
+        const auto names = node.names().value();
+        BOOST_TEST((names.contains("one") && names.contains("two")));
+        BOOST_TEST((!done || names.contains("new")));
+    };
+    BOOST_TEST(with_a_write_before_each_call(
+                   make, act, [](Node& node) { return node.client_appends("late"); }, whole) > 8);
+    BOOST_TEST(with_a_write_before_each_call(
+                   make, act, [](Node& node) { return node.client_commits("late"); }, whole) > 8);
+    BOOST_TEST(with_each_call_failing(make, act, either) > 8);
+    BOOST_TEST(with_a_crash_before_each_call(make, act, either) > 8);
+}
+
+// ---- The sweep.
+
+BOOST_AUTO_TEST_CASE(only_what_nobody_has_touched_for_long_is_swept) {
+    Node node;
+    const std::string tmp = node.device + "/tmp";
+    node.disk.write(tmp + "/old", "x");
+    node.disk.make_directories(tmp + "/old.removed/deep");
+    node.disk.make_directories(tmp + "/somebodys");
+    node.clock.advance(Seconds(100));
+    node.disk.write(tmp + "/young", "x");
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100)) == 0U);
+    node.clock.advance(Seconds(1));
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100)) == 2U);
+    BOOST_TEST((node.entries(tmp) == Names{"young", "somebodys"}));
+    BOOST_TEST(storage::sweep(node.disk, node.clock, node.device + "/nothing", Seconds(1)) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
+    Node node;
+    const std::string tmp = node.device + "/tmp";
+    for (const char* name : {"/a", "/b", "/c"}) {
+        node.disk.write(tmp + name, "x");
+    }
+    node.clock.advance(Seconds(100));
+    node.disk.fail_next(SimCall::remove, "/b", Error::io);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10)) == 2U);
+    BOOST_TEST((node.entries(tmp) == Names{"b"}));
+}
