@@ -93,8 +93,8 @@ exclude_others(const Program& program, const Settings& settings, const Log& log)
 // Runs the body on its own thread and this one on signals. After a signal the body gets a second to
 // return; a worker that hangs on a dead disk would never, so the process then ends around it.
 template <Body B>
-[[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop, B& body) {
-    const Signals signals;
+[[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop,
+                                      const Signals& signals, B& body) {
     notify_systemd();
     int code = 1;
     std::thread worker{[&] {
@@ -134,10 +134,6 @@ template <Body B>
     std::_Exit(0);
 }
 
-} // namespace detail
-
-namespace detail {
-
 // What is left once the settings are known and there is a log.
 template <Body B>
 [[nodiscard]] int run_configured(Arguments& arguments, const Settings& settings,
@@ -164,8 +160,9 @@ template <Body B>
     if (!arguments.once) {
         lock = exclude_others(program, settings, log);
     }
+    const Signals signals; // before whoever started us hears that we are up, and may stop us
     release_streams(arguments.verbose || arguments.once);
-    const int code = run_until_signalled(context, stop, body);
+    const int code = run_until_signalled(context, stop, signals, body);
     log(Level::notice, "Exited {}", ::getpid());
     return code;
 }
