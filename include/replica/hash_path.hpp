@@ -8,6 +8,7 @@
 #include <replica/md5.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -79,6 +80,15 @@ struct DatabaseName {
                                              : std::nullopt;
     }
 };
+
+/// Where servers leave rows for the database at `path`: "<hash>.db.pending" in its directory,
+/// whichever epoch its own name has (Swift: pending_file).
+[[nodiscard]] inline std::string pending_path(const std::string& path) {
+    const std::size_t base = path.rfind('/') + 1;
+    const auto name = DatabaseName::parse(std::string_view(path).substr(base));
+    return path.substr(0, name ? base + name->hash.size() : path.size()) +
+           (name ? ".db.pending" : ".pending");
+}
 
 /// Directory of a database below its device: "containers/906/9c3/<hash>".
 [[nodiscard]] inline std::string

@@ -80,19 +80,11 @@ template <Disk D>
     return newest.empty() ? std::nullopt : std::optional(directory + '/' + newest);
 }
 
-/// Whether rows wait in `<path>.pending`.
+/// Whether rows wait for the database at `path`.
 template <Disk D>
 [[nodiscard]] bool has_pending(D& disk, const std::string& path) {
-    const auto status = disk.stat(path + ".pending");
+    const auto status = disk.stat(pending_path(path));
     return status && status->size > 0;
-}
-
-/// Whether rows wait for any database of a hash directory: a stock server puts those for one with
-/// an epoch in its name beside the plain name.
-template <Disk D>
-[[nodiscard]] bool has_any_pending(D& disk, const std::string& path) {
-    return has_pending(disk, path) ||
-           has_pending(disk, parent(path) + '/' + base(parent(path)) + ".db");
 }
 
 /// Throws Error::missing if the database is not there: to lock a directory makes it.
@@ -103,7 +95,7 @@ void require(D& disk, const std::string& path) {
     }
 }
 
-/// Commits what waits in `<path>.pending`. Takes the directory lock only if there is something.
+/// Commits what waits for the database at `path`. Takes the directory lock only if there is something.
 template <Broker B>
 void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
                    Instant deadline) {
@@ -181,7 +173,7 @@ template <Broker B, class Keep>
         if (std::string reason = keep(database.info()); !reason.empty()) {
             return reason;
         }
-        if (has_any_pending(disk, path)) {
+        if (has_pending(disk, path)) {
             return "rows wait in its .pending file";
         }
         make_durable_directories(disk, device, parent(grave));
