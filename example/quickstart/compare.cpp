@@ -150,8 +150,9 @@ template <class Tables>
     for (const auto& [column, value] : a) {
         const auto other = b.find(column);
         if (other == b.end() || other->second != value) {
-            return column + ": '" + value + "' and '" +
-                   (other == b.end() ? "no such column" : other->second) + "'";
+            std::string text = column;
+            text.append(": '").append(value).append("' and '");
+            return text.append(other == b.end() ? "no such column" : other->second).append("'");
         }
     }
     return a.size() == b.size() ? "" : "other columns";

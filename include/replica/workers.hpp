@@ -182,9 +182,9 @@ private:
     struct Queue {
         std::string device;
         Step step;
-        std::size_t in_flight;
-        bool finished;
-        bool stalled;
+        std::size_t in_flight = 0;
+        bool finished = false;
+        bool stalled = false;
     };
 
     struct Slot {

@@ -44,8 +44,8 @@ struct Shared {
 /// Error::timed_out, stopped, connect_failed (nothing was sent), connection_lost and bad_reply.
 class BeastPeer {
 public:
-    BeastPeer(std::shared_ptr<http::Shared> shared, const Device& device)
-        : shared_(std::move(shared)), device_(device) {}
+    BeastPeer(std::shared_ptr<http::Shared> shared, Device device)
+        : shared_(std::move(shared)), device_(std::move(device)) {}
 
     [[nodiscard]] const Device& device() const { return device_; }
 

@@ -102,6 +102,7 @@ public:
     /// All sections but DEFAULT.
     [[nodiscard]] std::vector<std::string> sections() const {
         std::vector<std::string> names;
+        names.reserve(sections_.size());
         for (const auto& [name, values] : sections_) {
             names.push_back(name);
         }

@@ -93,7 +93,7 @@ inline void settle() {
 inline void release_streams(bool keep_stderr) {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        if (null >= 0 && !(keep_stderr && stream == STDERR_FILENO)) {
+        if (null >= 0 && (!keep_stderr || stream != STDERR_FILENO)) {
             ::dup2(null, stream);
         }
     }
@@ -208,7 +208,7 @@ public:
     Signals& operator=(const Signals&) = delete;
     ~Signals() {
         for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) {
-            ::signal(signal, SIG_DFL);
+            static_cast<void>(::signal(signal, SIG_DFL));
         }
         writer_ = -1;
         ::close(pipe_[0]);
@@ -233,7 +233,7 @@ private:
     static void post(int event) {
         const int saved = errno;
         const auto byte = static_cast<char>(event);
-        static_cast<void>(!::write(writer_, &byte, 1));
+        static_cast<void>(::write(writer_, &byte, 1) == 1);
         errno = saved;
     }
 

@@ -83,7 +83,7 @@ inline void prepare_child(::pid_t parent) noexcept {
     }
     // A daemon blocks signals in its threads and ignores SIGPIPE; both would outlive exec.
     for (const int number : {SIGPIPE, SIGTERM, SIGINT}) {
-        ::signal(number, SIG_DFL);
+        static_cast<void>(::signal(number, SIG_DFL));
     }
     ::sigset_t none;
     ::sigemptyset(&none);
@@ -155,8 +155,9 @@ public:
     /// still write is not waited for.
     [[nodiscard]] Ended reap() {
         io_.restart();
-        for (int pieces = 0; pieces < 64 && io_.poll_one() != 0; ++pieces) {
-            continue; // each is one read of the pipe, which holds no more than 64 KiB
+        int pieces = 0; // each is one read of the pipe, which holds no more than 64 KiB
+        while (pieces < 64 && io_.poll_one() != 0) {
+            ++pieces;
         }
         std::error_code code;
         child_.wait(code);

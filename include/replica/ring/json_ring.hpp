@@ -147,7 +147,7 @@ public:
         if (look.error || look.version) {
             state.error = look.error;
         }
-        const JsonRingVersion version = state.version;
+        JsonRingVersion version = state.version;
         lock.unlock();
         if (news && state.report) {
             state.report(*look.error);

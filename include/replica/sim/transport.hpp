@@ -22,9 +22,9 @@ namespace replica {
 /// A model of Peer. Thread safety as there.
 class SimPeer {
 public:
-    SimPeer(SimNetwork network, SimClock clock, std::string from, const Device& device)
+    SimPeer(SimNetwork network, SimClock clock, std::string from, Device device)
         : network_(std::move(network)), clock_(std::move(clock)), from_(std::move(from)),
-          device_(device) {}
+          device_(std::move(device)) {}
 
     [[nodiscard]] const Device& device() const { return device_; }
 
