@@ -39,13 +39,14 @@ public:
     }
 
     /// Opens a file that came from elsewhere, after a look at all of it (check.hpp). Takes as long
-    /// as reading the file.
+    /// as reading the file; Error::timed_out at the deadline.
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         if (disk_.stat(path)) {
             sqlite::check_header(disk_, path);
         }
         auto connection = connect(path, deadline);
         prepare(*connection);
+        const sqlite::Watch watch(*connection, clock_, deadline);
         sqlite::check_schema<S>(*connection);
         sqlite::check_content<S>(*connection);
         return database_type(std::move(connection), disk_, clock_, options_);
@@ -111,10 +112,18 @@ private:
             int bytes = options_.chunk_bytes;
             sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
         }
-        require_tables(connection);
-        static_cast<void>(S::read_info(connection));
+        try {
+            static_cast<void>(S::read_info(connection));
+            static_cast<void>(connection.query(S::select_since));
+        } catch (const Failure& failure) {
+            if (failure.error() == Error::unknown_schema) {
+                require_tables(connection);
+            }
+            throw;
+        }
     }
 
+    /// What SQLite says of a missing table it says of a missing column as well.
     static void require_tables(sqlite::Connection& connection) {
         for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
                                              std::string_view("outgoing_sync")}) {
