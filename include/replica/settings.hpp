@@ -62,7 +62,7 @@ struct Settings : Limits {
     std::string bind_ip = "0.0.0.0"; // with bind_port: which ring devices are ours
     int bind_port = 0;               // 0: the server type's own, 6201 container, 6202 account
     std::string swift_dir = "/etc/swift";
-    std::string ring{};             // a JSON ring file; empty: the rings of swift_dir
+    std::string ring{};             // path of a JSON ring file; the daemons need one
     int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
     int receiver_limit = 4;         // incoming requests at work per device
     std::string hash_path_prefix{}; // both from swift.conf
