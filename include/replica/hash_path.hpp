@@ -51,11 +51,12 @@ struct HashPath {
     return value < count ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
 }
 
-/// A name that may become one component of a path: not empty, no separator, no NUL, no leading dot
-/// (defects 50 and 51).
+/// A name that may become one component of a path, and part of a status line or a log line: not
+/// empty, no separator, no control character, no leading dot (defects 50 and 51).
 [[nodiscard]] constexpr bool is_safe_name(std::string_view text) {
     return !text.empty() && text.size() <= 255 && text.front() != '.' &&
-           std::ranges::none_of(text, [](char c) { return c == '/' || c == '\0'; });
+           std::ranges::none_of(
+               text, [](char c) { return c == '/' || (c >= '\0' && c < ' ') || c == '\x7f'; });
 }
 
 /// What a database's file name says: "<hash>.db", or "<hash>_<epoch>.db" after sharding began.

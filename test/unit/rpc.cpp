@@ -1,0 +1,556 @@
+#include <replica/rpc.hpp>
+
+#define BOOST_TEST_MODULE rpc
+#include <boost/test/unit_test.hpp>
+
+#include <support/one_node.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+
+namespace {
+
+using Names = std::set<std::string>;
+
+/// Keeps what was said of requests.
+struct Heard {
+    struct Notes {
+        std::vector<std::string> served;
+        std::vector<std::string> set_aside;
+        std::vector<std::string> failed;
+        std::vector<std::string> quarantined;
+    };
+    std::shared_ptr<Notes> notes = std::make_shared<Notes>();
+
+    void operator()(const event::Served& event) const {
+        notes->served.push_back(std::string(event.verb) + ' ' + std::to_string(event.status));
+    }
+    void operator()(const event::SetAside& event) const { notes->set_aside.push_back(event.what); }
+    void operator()(const event::ServeFailed& event) const { notes->failed.push_back(event.what); }
+    void operator()(const event::Quarantined& event) const {
+        notes->quarantined.push_back(event.target);
+    }
+    template <class Event>
+    void operator()(const Event& /*event*/) const {}
+};
+
+/// One node with a receiver.
+template <class Server>
+struct Receiver : OneNode<Server> {
+    using Node = OneNode<Server>;
+    using Broker = typename Node::Broker;
+
+    explicit Receiver(Settings settings_ = {})
+        : settings(with(std::move(settings_))), server(settings, this->broker, heard) {}
+
+    static Settings with(Settings settings) {
+        settings.devices = Node::root;
+        settings.hash_path_suffix = "changeme";
+        return settings;
+    }
+
+    [[nodiscard]] Request request(const std::string& body) const {
+        return {"sda", "1", this->hash, body, true};
+    }
+    Reply ask(const std::string& body) { return server.handle(request(body)); }
+
+    [[nodiscard]] message::Sync remote(std::int64_t max_row, const std::string& hash = {}) const {
+        message::Sync sync;
+        sync.max_row = max_row;
+        sync.hash = hash;
+        sync.id = "peer-sdb";
+        const auto state = this->broker.peek(this->path);
+        if (state) {
+            sync.times = state->info().timestamps();
+        }
+        return sync;
+    }
+    auto sync(const message::Sync& sync) {
+        const Reply reply = ask(message::encode(sync));
+        BOOST_REQUIRE_MESSAGE(reply.status == 200, reply.body);
+        return message::decode_reply<typename Node::Info>(reply.body);
+    }
+
+    Heard heard;
+    Settings settings;
+    RpcServer<Broker, Heard> server;
+};
+
+using Containers = Receiver<ContainerServer>;
+using Accounts = Receiver<AccountServer>;
+using Servers = std::tuple<AccountServer, ContainerServer>;
+
+std::string rows_body(const Containers& node, const std::vector<std::string>& names,
+                      std::int64_t first, const std::string& source = "peer-sdb") {
+    std::vector<ObjectRow> rows;
+    for (const auto& name : names) {
+        rows.push_back(node.row(name));
+        rows.back().rowid = first++;
+    }
+    return message::encode_rows(rows, source);
+}
+
+} // namespace
+
+// ---- Doors.
+
+BOOST_AUTO_TEST_CASE(a_path_that_is_no_device_partition_and_hash_is_refused) {
+    Containers node;
+    node.create();
+    const auto before = node.disk.dump();
+    const auto status = [&](const std::string& device, const std::string& partition,
+                            const std::string& hash) {
+        return node.server.handle({device, partition, hash, "[\"sync\"]", true}).status;
+    };
+    for (const char* device : {"", ".", "..", "../x", "a/b", ".hidden", "a\r\nb"}) {
+        BOOST_TEST(status(device, "1", node.hash) == 400, device);
+    }
+    for (const char* partition : {"", "x", "-1", "+1", " 1", "01", "1_0", "99999999999", "1/2"}) {
+        BOOST_TEST(status("sda", partition, node.hash) == 400, partition);
+    }
+    for (const char* hash : {"", "abc", "..", "E8FBCD486A77117E2CD3398AA1F9485F",
+                             "e8fbcd486a77117e2cd3398aa1f9485/"}) {
+        BOOST_TEST(status("sda", "1", hash) == 400, hash);
+    }
+    BOOST_TEST((node.disk.dump() == before));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_odd_request_is_refused_and_touches_nothing, Server, Servers) {
+    Receiver<Server> node;
+    node.create();
+    node.put("one");
+    const auto before = node.broker.peek(node.path)->version;
+    const auto files = node.disk.dump();
+    for (const char* body :
+         {"",
+          "not json at all",
+          "{\"sync\": 1}",
+          "\"sync\"",
+          "[]",
+          "[7]",
+          "[null]",
+          "[\"\"]",
+          "[\"__class__\"]",
+          "[\"pop\"]",
+          "[\"dispatch\", 1]",
+          "[\"get_shard_ranges\"]",
+          "[\"SYNC\"]",
+          "[\"sync\"]",
+          "[\"sync\", 3, \"a\"]",
+          "[\"sync\", \"3\", \"h\", \"id\", \"1.0\", \"1.0\", \"0\", \"\"]",
+          "[\"sync\", 3, null, \"id\", \"1.0\", \"1.0\", \"0\", \"\"]",
+          "[\"sync\", 3, \"h\", \"../id\", \"1.0\", \"1.0\", \"0\", \"\"]",
+          "[\"sync\", 3, \"h\", \"id\", \"soon\", \"1.0\", \"0\", \"\"]",
+          "[\"sync\", 3, \"h\", \"id\", \"1.0\", \"1.0\", \"0\", \"\", \"1.0\", \"3\", 0]",
+          "[\"merge_items\"]",
+          "[\"merge_items\", {}, \"id\"]",
+          "[\"merge_items\", [7], \"id\"]",
+          "[\"merge_items\", [{\"name\": \"x\"}], \"id\"]",
+          "[\"merge_syncs\"]",
+          "[\"merge_syncs\", [{\"remote_id\": \"r\", \"sync_point\": \"9\"}]]",
+          "[\"complete_rsync\"]",
+          "[\"complete_rsync\", \"/etc/passwd\"]",
+          "[\"complete_rsync\", \"id\", \"../x.db\"]",
+          "[\"rsync_then_merge\", \"..\"]"}) {
+        const Reply reply = node.ask(body);
+        BOOST_TEST(reply.status == 400, body << " was answered " << reply.status);
+        BOOST_TEST(!reply.body.empty());
+    }
+    BOOST_TEST(node.broker.peek(node.path)->version == before);
+    BOOST_TEST((node.disk.dump() == files));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_verb_says_404_where_there_is_no_database, Server, Servers) {
+    Receiver<Server> node;
+    for (const std::string& body :
+         {message::encode(node.remote(3)), std::string("[\"merge_items\", [], \"id\"]"),
+          message::encode(message::MergeSyncs{}), std::string("[\"complete_rsync\", \"id\"]"),
+          std::string("[\"rsync_then_merge\", \"id\"]")}) {
+        BOOST_TEST(node.ask(body).status == 404, body);
+    }
+    BOOST_TEST(node.disk.stat(node.device + "/tmp").has_value()); // somebody may rsync next
+    BOOST_TEST(!node.disk.stat(node.directory));
+}
+
+BOOST_AUTO_TEST_CASE(the_answers_look_like_a_stock_servers) {
+    Containers node;
+    Reply reply = node.ask(message::encode(node.remote(3)));
+    BOOST_TEST(reply.content_type == "text/html; charset=UTF-8");
+    BOOST_TEST(reply.body ==
+               "<html><h1>Not Found</h1><p>The resource could not be found.</p></html>");
+    node.create();
+    reply = node.ask("[\"merge_syncs\", []]");
+    BOOST_TEST(reply.status == 202);
+    BOOST_TEST(reply.body == "<html><h1>Accepted</h1><p>The request is accepted for "
+                             "processing.</p></html>");
+    reply = node.ask(message::encode(node.remote(3)));
+    BOOST_TEST(reply.content_type == "text/html; charset=UTF-8"); // sic
+    for (const char c : reply.body) {
+        BOOST_REQUIRE((c >= ' ' && c <= '~'));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_is_away_or_full_says_so_in_different_words) {
+    Containers node;
+    node.create();
+    Request other = node.request("[\"merge_syncs\", []]");
+    other.device = "sdz";
+    BOOST_TEST(node.server.handle(other).status == 507);
+    BOOST_TEST(node.server.handle(other).reason == "sdz is not mounted");
+    node.disk.unmount(node.device);
+    BOOST_TEST(node.ask("[\"merge_syncs\", []]").reason == "sda is not mounted");
+    BOOST_TEST(!node.disk.stat(node.device + "/containers")); // nothing under the mount point
+    node.disk.mount(node.device, 1'000'000);
+    BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202);
+    node.disk.write(node.device + "/big", std::string(985'000, 'x'));
+    BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202); // 1 % is free
+    node.disk.write(node.device + "/more", std::string(2'000, 'x'));
+    const Reply reply = node.ask("[\"merge_syncs\", []]");
+    BOOST_TEST(reply.status == 507);
+    BOOST_TEST(reply.reason == "sda is full");
+}
+
+BOOST_AUTO_TEST_CASE(a_device_need_not_be_a_mount_where_that_is_not_asked_for) {
+    Settings settings;
+    settings.mount_check = false;
+    Containers node(settings);
+    node.disk.make_directories("/srv/node/plain");
+    Request request = node.request(message::encode(node.remote(1)));
+    request.device = "plain";
+    BOOST_TEST(node.server.handle(request).status == 404);
+    request.device = "nothing";
+    BOOST_TEST(node.server.handle(request).status == 507);
+    node.disk.write("/srv/node/file", "x");
+    request.device = "file";
+    BOOST_TEST(node.server.handle(request).status == 507);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_hangs_takes_only_its_share_of_requests) {
+    Settings settings;
+    settings.receiver_limit = 2;
+    Containers node(settings);
+    node.create();
+    int depth = 0;
+    std::vector<int> statuses;
+    node.disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::stat && path == node.device && depth < 3) {
+            ++depth; // while one request is at work another one comes in
+            statuses.push_back(node.ask("[\"merge_syncs\", []]").status);
+        }
+    });
+    BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202);
+    node.disk.on_call(nullptr);
+    BOOST_TEST(std::ranges::count(statuses, 503) >= 1);
+    BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202); // and all places are free again
+}
+
+// ---- sync.
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sync_answers_with_the_whole_info_and_the_point, Server, Servers) {
+    Receiver<Server> node;
+    node.create();
+    node.put("one");
+    node.open().merge_sync_points(std::vector<SyncPoint>{{4, "peer-sdb"}}, Direction::incoming);
+    const auto reply = node.sync(node.remote(9));
+    BOOST_TEST((reply.info == node.open().info()));
+    BOOST_TEST(reply.point == 4);
+}
+
+BOOST_AUTO_TEST_CASE(sync_counts_the_rows_that_wait) {
+    Containers node;
+    node.create();
+    node.broker.put_pending(node.path, {node.row("waiting")});
+    BOOST_TEST(node.sync(node.remote(9)).info.count == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_equal_hash_notes_the_senders_last_row) {
+    Containers node;
+    node.create();
+    node.put("one");
+    auto remote = node.remote(17, node.open().info().hash);
+    BOOST_TEST(node.sync(remote).point == 17);
+    BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == 17);
+    remote.max_row = 5; // an older word of it takes nothing back
+    BOOST_TEST(node.sync(remote).point == 17);
+}
+
+BOOST_AUTO_TEST_CASE(only_a_real_hash_can_be_equal) {
+    Containers node;
+    node.create();
+    node.put("one");
+    const std::string upper = [&] {
+        std::string hash = node.open().info().hash;
+        std::ranges::transform(hash, hash.begin(),
+                               [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
+        return hash;
+    }();
+    for (const std::string& hash : {std::string(), std::string("null"), upper}) {
+        BOOST_TEST(node.sync(node.remote(17, hash)).point == -1);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_equal_hash_with_another_count_is_no_match) {
+    Containers node;
+    node.create();
+    node.put("one");
+    auto remote = node.remote(17, node.open().info().hash);
+    remote.policy = PolicyArguments{node.open().info().status_changed_at, 0, 0};
+    BOOST_TEST(node.sync(remote).point == -1);
+    remote.policy->count = 1;
+    BOOST_TEST(node.sync(remote).point == 17);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sync_merges_times_and_metadata_but_answers_with_those_before, Server,
+                              Servers) {
+    Receiver<Server> node;
+    node.create();
+    const auto before = node.open().info();
+    auto remote = node.remote(1);
+    remote.times = {"1300000000.00000", "1900000000.00000", "1900000001.00000"};
+    remote.metadata = R"({"X-Account-Meta-A": ["b", "1400000000.00000"]})";
+    BOOST_TEST((node.sync(remote).info == before));
+    const auto after = node.open().info();
+    BOOST_TEST((after.timestamps() == remote.times));
+    BOOST_TEST(after.metadata.find("X-Account-Meta-A") != std::string::npos);
+    remote.times = {"1300000009.00000", "1800000000.00000", "0"}; // nothing is taken back
+    (void)node.sync(remote);
+    BOOST_TEST((node.open().info().timestamps() == after.timestamps()));
+}
+
+BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_is_reported_and_the_rest_goes_on) {
+    Containers node;
+    node.create();
+    for (const char* bad : {"no JSON", "[]", "7", R"({"a": "b"})", R"({"a": [1, 2]})"}) {
+        auto remote = node.remote(1);
+        remote.metadata = bad;
+        remote.times.put_timestamp = "1900000000.00000";
+        BOOST_TEST(node.ask(message::encode(remote)).status == 200, bad);
+    }
+    BOOST_TEST(node.heard.notes->set_aside.size() == 5U);
+    BOOST_TEST(node.open().info().metadata.empty());
+    BOOST_TEST(node.open().info().put_timestamp == "1900000000.00000");
+}
+
+BOOST_AUTO_TEST_CASE(the_policy_is_settled_before_the_answer) {
+    Containers node;
+    auto info = node.info();
+    info.storage_policy_index = 1;
+    info.status_changed_at = "1600000000.00000";
+    node.broker.create(node.path, info);
+    auto remote = node.remote(1);
+    remote.policy = PolicyArguments{"1500000000.00000", 0, 2};
+    const auto reply = node.sync(remote);
+    BOOST_TEST(reply.info.storage_policy_index == 2);
+    BOOST_TEST(node.open().info().storage_policy_index == 2);
+    remote.policy = PolicyArguments{"1999999999.00000", 0, 3}; // later: it has to give way itself
+    BOOST_TEST(node.sync(remote).info.storage_policy_index == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_beyond_use_is_quarantined_and_asked_for_again) {
+    for (const Error error : {Error::corrupt, Error::missing_table}) {
+        Containers node;
+        node.create();
+        node.broker.damage(node.path, error);
+        BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 404);
+        BOOST_TEST(node.heard.notes->quarantined.size() == 1U);
+        BOOST_TEST(!node.disk.stat(node.directory));
+        BOOST_TEST(
+            node.disk.stat(node.device + "/quarantined/containers/" + node.hash).has_value());
+    }
+    Containers node;
+    node.disk.write(node.path, "no database");
+    BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_does_not_come_free_is_a_refusal_to_come_again) {
+    Containers node;
+    node.create();
+    auto other = node.open();
+    const auto lock = other.exclusive(node.soon());
+    BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 503);
+    BOOST_TEST(node.ask(rows_body(node, {"a"}, 1)).status == 503);
+}
+
+// ---- Rows.
+
+BOOST_AUTO_TEST_CASE(rows_are_merged_with_the_point_of_their_sender) {
+    Containers node;
+    node.create();
+    BOOST_TEST(node.ask(rows_body(node, {"a", "b"}, 6)).status == 202);
+    BOOST_TEST((node.names() == Names{"a", "b"}));
+    BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == 7);
+    BOOST_TEST(node.ask(rows_body(node, {"c"}, 3, "")).status == 202); // nobody's
+    BOOST_TEST(node.open().sync_points(Direction::incoming).size() == 1U);
+    BOOST_TEST(node.ask("[\"merge_items\", []]").status == 202);
+}
+
+BOOST_AUTO_TEST_CASE(a_poison_row_is_reported_and_does_not_hold_up_those_behind_it) {
+    Containers node;
+    node.create();
+    const std::string body = R"(["merge_items", [
+        {"ROWID": 1, "name": "a", "created_at": "1.0", "size": 1, "content_type": "t",
+         "etag": "e", "deleted": 0},
+        {"ROWID": 2, "name": null, "created_at": "1.0", "size": 1, "content_type": "t",
+         "etag": "e", "deleted": 0}], "peer-sdb"])";
+    BOOST_TEST(node.ask(body).status == 202);
+    BOOST_TEST((node.names() == Names{"a"}));
+    BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == 2);
+    BOOST_TEST(node.heard.notes->set_aside.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_was_not_acknowledged_moves_no_point) {
+    const auto make = [] {
+        auto node = std::make_unique<Containers>();
+        node->create();
+        return node;
+    };
+    const auto act = [](Containers& node) {
+        if (node.ask(rows_body(node, {"a", "b"}, 1)).status != 202) {
+            throw Failure(Error::io, "refused");
+        }
+    };
+    const auto check = [](Containers& node, bool done) {
+        const bool rows = node.names() == Names{"a", "b"};
+        BOOST_TEST((rows || node.names() == Names{}));
+        BOOST_TEST((!done || rows));
+        auto database = node.open();
+        BOOST_TEST((database.sync_point("peer-sdb", Direction::incoming) == 2) == rows);
+    };
+    BOOST_TEST(with_each_call_failing(make, act, check) > 5);
+    BOOST_TEST(with_a_crash_before_each_call(make, act, check) > 5);
+}
+
+BOOST_AUTO_TEST_CASE(points_are_taken_over_and_never_fall) {
+    Containers node;
+    node.create();
+    BOOST_TEST(node.ask(message::encode(message::MergeSyncs{{{5, "x"}, {-1, "y"}}})).status == 202);
+    BOOST_TEST(node.ask(message::encode(message::MergeSyncs{{{3, "x"}}})).status == 202);
+    BOOST_TEST(node.open().sync_point("x", Direction::incoming) == 5);
+    BOOST_TEST(node.open().sync_points(Direction::outgoing).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_point_in_an_answer_never_speaks_of_a_row_that_is_not_here) {
+    // The sender has "one" (row 1) and "two" (row 2); "two" comes in during a sync that was sent
+    // before, when the sender had row 1 only.
+    const auto make = [] {
+        auto node = std::make_unique<Containers>();
+        node->create();
+        (void)node->ask(rows_body(*node, {"one"}, 1));
+        return node;
+    };
+    const auto act = [](Containers& node) {
+        auto remote = node.remote(1, node.open().info().hash);
+        (void)node.ask(message::encode(remote));
+    };
+    const auto write = [](Containers& node) {
+        return node.ask(rows_body(node, {"two"}, 2)).status == 202;
+    };
+    const auto check = [](Containers& node, bool acknowledged) {
+        const bool two = node.names()->contains("two");
+        BOOST_TEST(two == acknowledged);
+        BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == (two ? 2 : 1));
+    };
+    BOOST_TEST(with_a_write_before_each_call(make, act, write, check) > 5);
+}
+
+// ---- Whole files.
+
+BOOST_AUTO_TEST_CASE(an_upload_is_put_in_place_or_merged) {
+    for (const std::string verb : {"complete_rsync", "rsync_then_merge"}) {
+        Containers node;
+        if (verb == "rsync_then_merge") {
+            node.create();
+            node.put("ours");
+        }
+        const std::string upload = node.device + "/tmp/peer-sdb";
+        node.create(upload);
+        node.put("theirs", upload);
+        const Reply reply = node.ask("[\"" + verb + "\", \"peer-sdb\", \"" + node.hash + ".db\"]");
+        BOOST_TEST(reply.status == 204, reply.body);
+        BOOST_TEST(reply.body.empty());
+        BOOST_TEST(node.names()->contains("theirs"));
+        BOOST_TEST(node.heard.notes->served.back() == verb + " 204");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_unrelated_file_is_never_moved_into_place) {
+    Containers node;
+    const std::string other = node.device + "/containers/5/abc/other.db";
+    node.create(other);
+    for (const std::string& name : {other, std::string("../containers/5/abc/other.db")}) {
+        BOOST_TEST(node.ask("[\"complete_rsync\", \"" + name + "\"]").status == 400);
+    }
+    BOOST_TEST(node.disk.stat(other).has_value());
+    BOOST_TEST(!node.disk.stat(node.path));
+}
+
+BOOST_AUTO_TEST_CASE(a_foreign_or_torn_upload_is_an_error_with_a_reason) {
+    Containers node;
+    node.disk.write(node.device + "/tmp/peer-sdb", "torn");
+    const Reply reply = node.ask("[\"complete_rsync\", \"peer-sdb\"]");
+    BOOST_TEST(reply.status == 500);
+    BOOST_TEST(reply.body.find("peer-sdb") != std::string::npos);
+    BOOST_TEST(node.heard.notes->failed.size() == 1U);
+    BOOST_TEST(!node.disk.stat(node.path));
+}
+
+BOOST_AUTO_TEST_CASE(a_second_merge_of_a_database_has_to_come_again) {
+    Containers node;
+    node.create();
+    node.put("ours");
+    const std::string upload = node.device + "/tmp/peer-sdb";
+    node.create(upload);
+    node.put("theirs", upload);
+    const std::string body = "[\"rsync_then_merge\", \"peer-sdb\"]";
+    std::set<int> seconds;
+    bool inside = false;
+    node.disk.on_call([&](SimCall call, const std::string&) {
+        if (!inside && call == SimCall::rename) {
+            inside = true;
+            seconds.insert(node.ask(body).status);
+            inside = false;
+        }
+    });
+    BOOST_TEST(node.ask(body).status == 204);
+    node.disk.on_call(nullptr);
+    BOOST_TEST((seconds == std::set<int>{503}));
+    BOOST_TEST((node.names() == Names{"ours", "theirs"}));
+    BOOST_TEST(node.ask(body).status == 404); // the merge is over, and its upload gone
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_in_the_middle_is_507_and_loses_nothing) {
+    const auto make = [] {
+        auto node = std::make_unique<Containers>();
+        node->create();
+        node->put("ours");
+        const std::string upload = node->device + "/tmp/peer-sdb";
+        node->create(upload);
+        node->put("theirs", upload);
+        return node;
+    };
+    std::set<int> statuses;
+    const auto act = [&](Containers& node) {
+        statuses.insert(node.ask("[\"rsync_then_merge\", \"peer-sdb\"]").status);
+    };
+    const auto check = [](Containers& node, bool) { BOOST_TEST(node.names()->contains("ours")); };
+    BOOST_TEST(with_each_call_failing(make, act, check, Error::no_space) > 20);
+    BOOST_TEST((statuses == std::set<int>{204, 507}));
+}
+
+BOOST_AUTO_TEST_CASE(every_request_is_told_to_the_observer_once) {
+    Containers node;
+    node.create();
+    (void)node.ask("[\"merge_syncs\", []]");
+    (void)node.ask("nonsense");
+    (void)node.ask("[\"nonsense\"]");
+    BOOST_TEST(node.heard.notes->served ==
+                   (std::vector<std::string>{"merge_syncs 202", " 400", "nonsense 400"}),
+               boost::test_tools::per_element());
+}
