@@ -1,6 +1,7 @@
 #include <replica/sim/broker.hpp>
 
 #define BOOST_TEST_MODULE sim_broker
+#include "laws/broker.hpp"
 #include <replica/random.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -154,6 +155,17 @@ BOOST_AUTO_TEST_CASE(a_changed_row_gets_a_new_rowid_and_an_unchanged_one_keeps_i
     BOOST_TEST(database.info().max_row == 3);
 }
 
+BOOST_AUTO_TEST_CASE(the_winner_of_a_tie_gets_a_new_rowid_so_that_the_loser_hears_of_it) {
+    Node node;
+    auto database = node.create();
+    database.put(object("a", "1.00000", 9));
+    const ObjectRow loser = object("a", "1.00000", 5);
+    database.merge_items(std::span(&loser, 1), "peer");
+    BOOST_TEST_REQUIRE(database.rows().size() == 1U);
+    BOOST_TEST(database.rows().front().size == 9);
+    BOOST_TEST(database.rows().front().rowid == 2);
+}
+
 BOOST_AUTO_TEST_CASE(items_since_gives_rising_rows_without_a_gap_and_no_more_than_asked) {
     Node node;
     auto database = node.create();
@@ -181,10 +193,13 @@ BOOST_AUTO_TEST_CASE(only_rows_of_the_containers_own_policy_count) {
     BOOST_TEST(database.rows().size() == 2U);
     BOOST_TEST(database.info().count == 1);
     BOOST_TEST(database.info().bytes_used == 100);
-    database.set_storage_policy_index(1, *Timestamp::parse("5.00000"));
+    database.set_storage_policy_index(1, *Timestamp::parse("1800000000.00000"));
     BOOST_TEST(database.info().bytes_used == 7);
     BOOST_TEST(database.info().storage_policy_index == 1);
-    BOOST_TEST(database.info().status_changed_at == "0000000005.00000");
+    BOOST_TEST(database.info().status_changed_at == "1800000000.00000");
+    const auto version = database.version();
+    database.set_storage_policy_index(1, *Timestamp::parse("1900000000.00000")); // is set already
+    BOOST_TEST(database.version() == version);
 }
 
 BOOST_AUTO_TEST_CASE(replicas_given_the_same_rows_in_any_order_end_equal) {
@@ -274,6 +289,22 @@ BOOST_AUTO_TEST_CASE(times_are_merged_and_a_change_of_status_is_noted) {
     BOOST_TEST(database.info().status_changed_at == "1700000010.00000");
     database.merge_timestamps({"1650000000.00000", "0", "1"});
     BOOST_TEST(database.info().delete_timestamp == "1700000005.00000");
+    BOOST_TEST((error_of([&] {
+                    database.merge_timestamps({"now", "0", "0"});
+                }) == Error::bad_request));
+}
+
+BOOST_AUTO_TEST_CASE(what_brings_no_news_is_not_committed) {
+    Node node;
+    auto database = node.create();
+    database.merge_metadata(R"({"A": ["1", "0000000001.00000"]})");
+    const auto version = database.version();
+    database.merge_metadata(R"({"A": ["0", "0000000001.00000"]})");
+    database.merge_metadata("");
+    database.merge_timestamps({"1700000009.00000", "0", "0"});
+    database.merge_items(std::span<const ObjectRow>(), "peer");
+    database.reclaim({}, {});
+    BOOST_TEST(database.version() == version);
 }
 
 BOOST_AUTO_TEST_CASE(metadata_keeps_the_newest_value_of_each_key) {
@@ -355,6 +386,63 @@ BOOST_AUTO_TEST_CASE(version_changes_whenever_anybody_commits) {
     BOOST_TEST(mine.version() == before);
     other.put(object("a", "1.00000"));
     BOOST_TEST(mine.version() != before);
+}
+
+// ---- The laws.
+
+namespace {
+
+/// What laws/broker.hpp asks for.
+template <class Server>
+struct Place {
+    SimBroker<Server>& broker() { return store; }
+
+    std::string create(const std::string& name) {
+        typename Server::info_type info;
+        info.account = "a";
+        store.create("/srv/node/sdb1/" + name + '/' + name + ".db", info);
+        return "/srv/node/sdb1/" + name + '/' + name + ".db";
+    }
+
+    std::string copy_path() {
+        disk.make_directories("/srv/node/sdb1/tmp");
+        return "/srv/node/sdb1/tmp/copy";
+    }
+
+    static Timestamp time(int tick) {
+        return {170'000'000'000'000 + tick * Timestamp::ticks_per_second, 0};
+    }
+
+    static typename Server::row_type row(const std::string& name, int tick, int size,
+                                         bool deleted) {
+        typename Server::row_type row;
+        row.name = name;
+        row.deleted = deleted ? 1 : 0;
+        if constexpr (requires { row.created_at; }) {
+            row.created_at = RowTimes{time(tick), time(tick + size), time(tick + size)}.encode();
+            row.size = deleted ? 0 : size;
+            row.content_type = "type/" + std::to_string(size);
+            row.etag = "etag" + std::to_string(size);
+        } else {
+            row.put_timestamp = deleted ? "0" : time(tick).normal();
+            row.delete_timestamp = deleted ? time(tick).normal() : "0";
+            row.object_count = deleted ? 0 : size;
+        }
+        return row;
+    }
+
+    SimClock clock;
+    SimDisk disk{clock};
+    SimBroker<Server> store{disk, clock, "n1"};
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(simulated_stores_obey_the_laws) {
+    Place<ContainerServer> containers;
+    laws::check_broker_laws(containers);
+    Place<AccountServer> accounts;
+    laws::check_broker_laws(accounts);
 }
 
 // ---- Locks.

@@ -21,6 +21,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -67,14 +69,14 @@ public:
     }
 
     void merge_items(std::span<const row_type> rows, std::string_view source) {
+        if (rows.empty()) {
+            return;
+        }
         change([&](State& state) {
-            std::int64_t highest = -1;
-            for (const row_type& row : rows) {
-                state.merge(row, RowOrigin::replica);
-                highest = std::max(highest, row.rowid);
-            }
-            if (!source.empty() && !rows.empty()) {
-                state.raise(Direction::incoming, source, highest, broker_.clock().now());
+            state.merge(rows, RowOrigin::replica);
+            if (!source.empty()) {
+                const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
+                state.raise(Direction::incoming, source, last->rowid, broker_.clock().now());
             }
         });
     }
@@ -87,17 +89,28 @@ public:
         });
     }
 
+    /// Throws bad_request for a time that is none. Nothing is committed if nothing changes.
     void merge_timestamps(const Timestamps& times) {
-        change([&](State& state) {
-            if (state.merge(times)) {
-                state.stat.status_changed_at = broker_.clock().now().internal();
+        for (const std::string* time :
+             {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
+            if (!Timestamp::parse(*time)) {
+                throw Failure(Error::bad_request, file_.path() + ": '" + *time + "' is no time");
             }
+        }
+        change([&](State& state) {
+            const Timestamps before = state.stat.timestamps();
+            if (state.merge(times)) {
+                state.change_status(broker_.clock().now());
+            }
+            return state.stat.timestamps() != before;
         });
     }
 
+    /// Throws bad_request for anything but {"key": ["value", "time"]} or an empty text. Nothing is
+    /// committed if nothing changes.
     void merge_metadata(std::string_view text) {
         const auto metadata = Metadata::parse(text);
-        change([&](State& state) { state.merge(metadata); });
+        change([&](State& state) { return state.merge(metadata); });
     }
 
     void renew_id() {
@@ -114,10 +127,7 @@ public:
 
     /// Commits only if there is something to drop.
     void reclaim(Timestamp age, Timestamp sync_age) {
-        State state = *read();
-        if (state.reclaim(age, sync_age)) {
-            commit(std::move(state));
-        }
+        change([&](State& state) { return state.reclaim(age, sync_age); });
     }
 
     [[nodiscard]] SimLock exclusive(Instant deadline) {
@@ -156,8 +166,12 @@ public:
         requires requires(info_type info) { info.storage_policy_index; }
     {
         change([&](State& state) {
-            state.stat.storage_policy_index = index;
-            state.stat.status_changed_at = now.internal();
+            const bool news = state.stat.storage_policy_index != index;
+            if (news) {
+                state.stat.storage_policy_index = index;
+                state.change_status(now);
+            }
+            return news;
         });
     }
 
@@ -165,16 +179,14 @@ public:
 
     /// Rows of a client: at equal times the later call counts.
     void put(std::span<const row_type> rows) {
-        change([&](State& state) {
-            for (const row_type& row : rows) {
-                state.merge(row, RowOrigin::local);
-            }
-        });
+        change([&](State& state) { state.merge(rows, RowOrigin::local); });
     }
 
     void put(const row_type& row) { put(std::span(&row, 1)); }
 
-    [[nodiscard]] std::vector<row_type> rows() { return read()->since(-1, -1); }
+    [[nodiscard]] std::vector<row_type> rows() {
+        return items_since(-1, std::numeric_limits<std::int64_t>::max());
+    }
 
 private:
     friend class SimBroker<Server>;
@@ -207,10 +219,15 @@ private:
                                      file_.path());
     }
 
+    /// Commits what `apply` made of the state, unless it gives false.
     template <std::invocable<State&> Change>
     void change(Change apply) {
         State state = *read();
-        apply(state);
+        if constexpr (std::is_void_v<std::invoke_result_t<Change, State&>>) {
+            apply(state);
+        } else if (!apply(state)) {
+            return;
+        }
         commit(std::move(state));
     }
 
@@ -317,15 +334,8 @@ private:
 
     using Pending = std::vector<row_type>;
 
-    /// In the form of Swift's: a UUID and a name. The disk's numbers never come twice, not after a
-    /// restart of the broker either.
-    [[nodiscard]] std::string new_id() {
-        std::string uuid = to_hex(md5(node_, "/", std::to_string(disk_.unique())));
-        for (const std::size_t at : {8U, 13U, 18U, 23U}) {
-            uuid.insert(at, "-");
-        }
-        return uuid + '-' + node_;
-    }
+    /// The disk's numbers never come twice, not after a restart of the broker either.
+    [[nodiscard]] std::string new_id() const { return sim::id_of(node_, disk_.unique()); }
 
     [[nodiscard]] Pending pending_of(const std::string& path) const {
         const auto content = disk_.content(path + ".pending");

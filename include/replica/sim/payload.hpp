@@ -5,6 +5,7 @@
 // the same errors as SQLite gives for the same damage.
 
 #include <replica/error.hpp>
+#include <replica/md5.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/state.hpp>
 
@@ -16,6 +17,15 @@
 #include <utility>
 
 namespace replica::sim {
+
+/// An id in the form of Swift's, a UUID and a name: the number'th that is given out on a node.
+[[nodiscard]] inline std::string id_of(const std::string& node, std::uint64_t number) {
+    std::string id = to_hex(md5(node, "/", std::to_string(number)));
+    for (const std::size_t at : {8U, 13U, 18U, 23U}) {
+        id.insert(at, "-");
+    }
+    return id + '-' + node;
+}
 
 /// The value in a file is shared and never changed: a commit replaces it.
 template <class Server>

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,11 +84,11 @@ struct State {
         info.bytes_used += row.bytes_used;
     }
 
-    /// At most `limit` rows above `point`, rising. A negative limit means all, as in SQL.
+    /// At most `limit` rows above `point`, rising.
     [[nodiscard]] std::vector<row_type> since(std::int64_t point, std::int64_t limit) const {
         std::vector<row_type> result;
         for (auto at = rows.upper_bound(point);
-             at != rows.end() && static_cast<std::int64_t>(result.size()) != limit; ++at) {
+             at != rows.end() && static_cast<std::int64_t>(result.size()) < limit; ++at) {
             result.push_back(at->second);
         }
         return result;
@@ -101,25 +102,31 @@ struct State {
         return direction == Direction::incoming ? incoming : outgoing;
     }
 
-    /// A row that changes what is there replaces it under a new ROWID, as Swift's DELETE and INSERT
-    /// with AUTOINCREMENT do: peers see the change above their sync point.
-    void merge(const row_type& row, RowOrigin origin) {
-        using Joining = typename Traits::state_type;
-        Joining incoming_state = Joining::of(row);
-        const auto found = index.find(Traits::key(row));
-        if (found != index.end()) {
-            Joining joined = Joining::stored(rows.at(found->second));
-            if (!joined.join(incoming_state, origin).changed) {
-                return;
+    /// Rows of one transaction, each key once and in the order of keys. A row that changes what is
+    /// there replaces it under a new ROWID, as Swift's DELETE and INSERT with AUTOINCREMENT do:
+    /// peers see the change above their sync point. So does the winner of a tie, even if it was
+    /// there before: the replica that holds the loser has to get it (as in sqlite/merge.hpp).
+    void merge(std::span<const row_type> news, RowOrigin origin) {
+        std::map<typename Traits::Key, typename Traits::state_type> combined;
+        for (const row_type& row : news) {
+            auto state = Traits::state_type::of(row);
+            const auto [at, fresh] = combined.try_emplace(Traits::key(row), state);
+            if (!fresh) {
+                at->second.join(state, origin);
             }
-            erase(found->second);
-            incoming_state = joined;
         }
-        row_type stored = incoming_state.row();
-        stored.rowid = max_row = std::max<std::int64_t>(max_row, 0) + 1;
-        toggle(Traits::digest(stored));
-        index[Traits::key(stored)] = stored.rowid;
-        rows.emplace(stored.rowid, std::move(stored));
+        for (const auto& [key, state] : combined) {
+            auto result = state;
+            if (const auto found = index.find(key); found != index.end()) {
+                result = Traits::state_type::stored(rows.at(found->second));
+                const Joined joined = result.join(state, origin);
+                if (!joined.changed && !joined.tie) {
+                    continue;
+                }
+                erase(found->second);
+            }
+            insert(result.row());
+        }
     }
 
     void raise(Direction direction, std::string_view remote, std::int64_t point, Timestamp now) {
@@ -139,10 +146,20 @@ struct State {
         return deleted() != before;
     }
 
-    void merge(const Metadata& metadata) {
+    /// Returns whether there was anything new.
+    bool merge(const Metadata& metadata) {
         Metadata mine = Metadata::parse_stored(stat.metadata);
-        if (mine.merge(metadata)) {
+        const bool news = mine.merge(metadata);
+        if (news) {
             stat.metadata = mine.text();
+        }
+        return news;
+    }
+
+    /// status_changed_at never falls.
+    void change_status(Timestamp now) {
+        if (timestamp_or_zero(stat.status_changed_at) < now) {
+            stat.status_changed_at = now.internal();
         }
     }
 
@@ -197,6 +214,13 @@ struct State {
     }
 
 private:
+    void insert(row_type row) {
+        row.rowid = max_row = std::max<std::int64_t>(max_row, 0) + 1;
+        toggle(Traits::digest(row));
+        index[Traits::key(row)] = row.rowid;
+        rows.emplace(row.rowid, std::move(row));
+    }
+
     void erase(std::int64_t rowid) {
         const auto at = rows.find(rowid);
         toggle(Traits::digest(at->second));
