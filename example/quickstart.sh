@@ -141,6 +141,8 @@ recon_cache_path = $root/$1/cache
 interval = 100000000
 databases_per_second = 0
 concurrency = 4
+# All nodes send at once, and each has few disks to receive on.
+receiver_limit = 32
 # Smaller than usual, so that some of our small databases take the way of large ones.
 per_diff = 100
 conn_timeout = 5
@@ -200,21 +202,23 @@ start_node() {
     start "$1" "$account_port" account "$bin/account_replicator" "$root/$1/etc/account.conf" -v
 }
 
-# end_processes SIGNAL PID...: waits 5 s for all together, then kills.
+# end_processes SIGNAL PID...: waits 5 s for each, then kills. Bash would tell of each that it is gone.
 end_processes() {
     local signal="$1" pid tries
     shift
-    for pid in "$@"; do
-        kill "-$signal" "$pid" 2>/dev/null || true
-    done
-    for pid in "$@"; do
-        for ((tries = 0; tries < 50; tries++)); do
-            kill -0 "$pid" 2>/dev/null || break
-            sleep 0.1
+    {
+        for pid in "$@"; do
+            kill "-$signal" "$pid" || true
         done
-        kill -KILL "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
+        for pid in "$@"; do
+            for ((tries = 0; tries < 50; tries++)); do
+                kill -0 "$pid" || break
+                sleep 0.1
+            done
+            kill -KILL "$pid" || true
+            wait "$pid" || true
+        done
+    } 2>/dev/null
 }
 
 # end_node SIGNAL NODE
@@ -354,6 +358,7 @@ cat <<'EOF'
   rows sent: the peer got the rows that it did not have ("diff"; Swift calls it usync)
   copied:    the peer had nothing and got the whole file by rsync
   merged:    the peer had little, got the whole file and merged its own rows into it
+  failed:    the peer was busy with this database, by another sender; the next pass tries again
 EOF
 converge
 compare

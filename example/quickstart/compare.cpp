@@ -23,7 +23,6 @@
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -205,15 +204,9 @@ template <class Server>
     std::map<std::string, std::set<std::string>> found;
     for (const replica::Device& device : cluster.devices()) {
         const std::string root = cluster.path_of(device);
-        for (const std::string_view place : {"tmp", "quarantined"}) {
-            const fs::path directory = fs::path(root) / place;
-            for (const auto& entry : fs::exists(directory)
-                                         ? fs::recursive_directory_iterator(directory)
-                                         : fs::recursive_directory_iterator()) {
-                if (entry.is_regular_file()) {
-                    report.add(entry.path().string() + ": left there");
-                }
-            }
+        const fs::path shelf = fs::path(root) / "quarantined" / Server::datadir;
+        if (fs::exists(shelf) && !fs::is_empty(shelf)) {
+            report.add(shelf.string() + ": is not empty");
         }
         const fs::path databases = fs::path(root) / Server::datadir;
         if (!fs::exists(databases)) {
