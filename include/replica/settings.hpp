@@ -64,7 +64,7 @@ struct Settings : Limits {
     std::string swift_dir = "/etc/swift";
     std::string ring{};             // path of a JSON ring file; the daemons need one
     int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
-    int receiver_limit = 4;         // incoming requests at work per device
+    int receiver_limit = 32;        // incoming requests at work per device
     std::string hash_path_prefix{}; // both from swift.conf
     std::string hash_path_suffix{};
     std::vector<int> policies{0}; // storage policy indexes, from swift.conf
