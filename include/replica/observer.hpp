@@ -23,7 +23,7 @@ namespace event {
 
 struct PassBegan {
     Timestamp at;
-    std::size_t devices = 0; ///< Local devices that will be walked.
+    std::size_t devices = 0; ///< Local devices that will be looked at.
 };
 
 struct PassEnded {

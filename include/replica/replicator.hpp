@@ -23,11 +23,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -136,6 +138,7 @@ private:
 
         Device device;
         std::mutex mutex;
+        std::optional<bool> usable; ///< Not known before the first look at the disk.
         Walk<typename B::disk_type> walk;
         std::int64_t databases = 0;
     };
@@ -167,10 +170,9 @@ private:
         return stats;
     }
 
-    /// The ring's devices on this machine that can be used now; their tmp is swept.
+    /// The ring's devices on this machine. No disk is touched here: this thread must not hang.
     static std::vector<Device> local_devices(Core& core, PassType& pass,
                                              const Selection& selection) {
-        auto& disk = core.broker.disk();
         std::vector<Device> devices;
         bool any = false;
         for (const Device& device : pass.ring.devices()) {
@@ -181,29 +183,12 @@ private:
             if (!selection.devices.empty() && !selection.devices.contains(device.device)) {
                 continue;
             }
-            const std::string path = storage::device_path(core.settings.devices, device.device);
-            std::string_view reason;
-            try {
-                const auto status = disk.stat(path);
-                if (!is_safe_name(device.device)) {
-                    reason = "is not a valid drive name";
-                } else if (core.memory.stalled.contains(device.device)) {
-                    reason = "does not answer since an earlier pass";
-                } else if (!status || !status->directory) {
-                    reason = core.settings.mount_check ? "is not mounted" : "is not a directory";
-                } else if (core.settings.mount_check && !disk.is_mount(path)) {
-                    reason = "is not mounted";
-                } else {
-                    storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age);
-                }
-            } catch (const Failure&) {
-                reason = "cannot be read";
-            }
-            if (reason.empty()) {
-                devices.push_back(device);
+            if (!is_safe_name(device.device)) {
+                skip(core, pass, device, "is not a valid drive name");
+            } else if (core.memory.stalled.contains(device.device)) {
+                skip(core, pass, device, "does not answer since an earlier pass");
             } else {
-                pass.count_failure(device);
-                core.observer(event::DeviceSkipped{path, reason});
+                devices.push_back(device);
             }
         }
         if (!any) {
@@ -211,6 +196,36 @@ private:
                 core.settings.bind_ip, static_cast<std::uint16_t>(core.settings.bind_port)});
         }
         return devices;
+    }
+
+    static void skip(Core& core, PassType& pass, const Device& device, std::string_view reason) {
+        const std::string path = storage::device_path(core.settings.devices, device.device);
+        pass.count_failure(device);
+        core.observer(event::DeviceSkipped{path, reason});
+    }
+
+    /// Whether a device can be used; if so, its tmp is swept.
+    static bool prepare(Core& core, PassType& pass, const Device& device) {
+        auto& disk = core.broker.disk();
+        const std::string path = storage::device_path(core.settings.devices, device.device);
+        const bool mount_check = core.settings.mount_check;
+        std::string_view reason;
+        try {
+            const auto status = disk.stat(path);
+            if (!status || !status->directory) {
+                reason = mount_check ? "is not mounted" : "is not a directory";
+            } else if (mount_check && !disk.is_mount(path)) {
+                reason = "is not mounted";
+            } else {
+                storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age);
+            }
+        } catch (const Failure&) {
+            reason = "cannot be read";
+        }
+        if (!reason.empty()) {
+            skip(core, pass, device, reason);
+        }
+        return reason.empty();
     }
 
     static std::shared_ptr<DeviceWork> device_work(Core& core, PassType& pass, const Device& device,
@@ -230,26 +245,46 @@ private:
                                         std::move(wanted), core.random));
     }
 
-    /// The next database of a device. False at the end.
+    /// The next database of a device. Nothing at the end, and for a device that cannot be used.
+    static std::optional<Found> find(Shared& shared, DeviceWork& work, Pulse& pulse) {
+        PassType& pass = shared.pass;
+        const std::lock_guard guard(work.mutex);
+        if (!work.usable) {
+            work.usable = prepare(*shared.core, pass, work.device);
+        }
+        if (!*work.usable) {
+            return std::nullopt;
+        }
+        std::int64_t errors = 0;
+        auto found = work.walk.next(pass.observer, errors,
+                                    [&] { pulse.expect(pass.after(pass.settings.watchdog)); });
+        pass.count(&Stats::errors, errors);
+        work.databases += found ? 1 : 0;
+        pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
+                                            work.walk.partitions(), work.databases});
+        return found;
+    }
+
+    /// Finds and replicates one database. False at the end. This is the last place that catches: an
+    /// exception that leaves a worker's thread would end the process.
     static bool step(Shared& shared, DeviceWork& work, Pulse& pulse) {
         PassType& pass = shared.pass;
-        std::optional<Found> found;
-        {
-            const std::lock_guard guard(work.mutex);
-            std::int64_t errors = 0;
-            found = work.walk.next(pass.observer, errors,
-                                   [&] { pulse.expect(pass.after(pass.settings.watchdog)); });
-            pass.count(&Stats::errors, errors);
-            work.databases += found ? 1 : 0;
-            pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
-                                                work.walk.partitions(), work.databases});
-        }
-        pulse.expect(pass.after(Seconds(60) + pass.settings.watchdog)); // the pacer's longest wait
-        if (!found || !shared.core->pacer.wait(pass.stop)) {
+        try {
+            const auto found = find(shared, work, pulse);
+            const auto announce = [&](Instant turn) {
+                pulse.expect(turn + to_duration(pass.settings.watchdog));
+            };
+            if (!found || !shared.core->pacer.wait(pass.stop, announce)) {
+                return false;
+            }
+            replicate_database(pass, *found, work.device, pulse);
+            return true;
+        } catch (const std::exception& failure) {
+            const std::string what = failure.what();
+            pass.count(&Stats::errors);
+            pass.observer(event::ListingFailed{work.device.device, what});
             return false;
         }
-        replicate_database(pass, *found, work.device, pulse);
-        return true;
     }
 
     std::shared_ptr<Core> core_;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -75,15 +76,18 @@ private:
     std::map<std::string, int> failures_;
 };
 
-/// Spreads starts evenly: `rate` per second, catching up at most 5 s of what was missed, as Swift's
-/// databases_per_second does. 0 and below: no limit. Thread safety: any thread.
+/// Spreads starts evenly: `rate` per second. What was missed in up to 5 s is caught up, what was
+/// missed in more is forgotten, as with Swift's databases_per_second. 0 and below: no limit. Thread
+/// safety: any thread.
 template <Clock C>
 class Pacer {
 public:
     Pacer(C clock, double rate) : clock_(std::move(clock)), rate_(rate) {}
 
-    /// Waits for the next turn; false if a stop came first.
-    bool wait(const std::stop_token& stop) {
+    /// Waits for the next turn; false if a stop came first. `announce` is told beforehand when that
+    /// will be: with many workers and a low rate a turn is far away.
+    template <std::invocable<Instant> Announce>
+    bool wait(const std::stop_token& stop, Announce announce) {
         if (!(rate_ > 0)) {
             return !stop.stop_requested();
         }
@@ -91,13 +95,16 @@ public:
         {
             const std::lock_guard guard(mutex_);
             const Instant now = clock_.monotonic();
-            next_ = std::max(next_, now - std::chrono::seconds(5));
+            if (now - next_ > std::chrono::seconds(5)) {
+                next_ = now;
+            }
             turn = next_;
-            next_ += to_duration(Seconds(1 / rate_));
+            next_ += to_duration(Seconds(std::min(1 / rate_, 1e6)));
             if (turn <= now) {
                 return !stop.stop_requested();
             }
         }
+        announce(turn);
         return clock_.sleep_until(turn, stop);
     }
 
@@ -168,9 +175,10 @@ public:
             std::max(static_cast<std::size_t>(limits_.concurrency), queues_.size());
         share_ = (count + queues_.size() - 1) / queues_.size();
         for (std::size_t i = 0; i < count; ++i) {
-            auto slot = std::make_shared<Slot>();
-            slots_.push_back(slot);
-            ++running_;
+            slots_.push_back(std::make_shared<Slot>());
+        }
+        running_ = count;
+        for (const auto& slot : slots_) {
             std::thread([self = this->shared_from_this(), slot, stop] {
                 self->work(*slot, stop);
             }).detach();
@@ -207,8 +215,19 @@ private:
         }
     }
 
-    /// The next queue with work and a share left. Nothing while all have none; waits for one to
-    /// become free. Called and returns with the lock held.
+    /// Whether one more worker may go to a queue. Nothing keeps a worker from the first place of a
+    /// queue; for a further one, as many must stay free as there are queues with nobody at work.
+    /// Otherwise two disks that hang could take the workers of a third.
+    [[nodiscard]] bool has_room(const Queue& queue) const {
+        const auto idle =
+            static_cast<std::size_t>(std::ranges::count_if(queues_, [](const Queue& each) {
+                return !each.finished && !each.stalled && each.in_flight == 0;
+            }));
+        return queue.in_flight == 0 || (queue.in_flight < share_ && running_ - busy_ - 1 >= idle);
+    }
+
+    /// The next queue with work and room. Nothing if none has work; waits for one to become free.
+    /// Called and returns with the lock held.
     std::optional<std::size_t> pick(std::unique_lock<std::mutex>& lock,
                                     const std::stop_token& stop) {
         for (;;) {
@@ -219,7 +238,7 @@ private:
                 if (queue.finished || queue.stalled) {
                     continue;
                 }
-                if (queue.in_flight < share_) {
+                if (has_room(queue)) {
                     turn_ = at + 1;
                     return at;
                 }
@@ -241,6 +260,7 @@ private:
             }
             Queue& queue = queues_[*at];
             ++queue.in_flight;
+            ++busy_;
             slot.queue = at;
             slot.pulse.expect(clock_.monotonic() + to_duration(limits_.watchdog));
             lock.unlock();
@@ -254,6 +274,7 @@ private:
                 stalled_->remove(queue.device);
                 return;
             }
+            --busy_;
         }
         if (--running_ == 0) {
             done_.request_stop();
@@ -283,6 +304,7 @@ private:
                                              now - slot->pulse.expected() + limits_.watchdog);
                     }
                     stalled_->add(queue.device);
+                    --busy_;
                     if (--running_ == 0) {
                         done_.request_stop();
                     }
@@ -305,7 +327,8 @@ private:
     std::stop_source done_;
     std::size_t share_ = 1;
     std::size_t turn_ = 0;
-    std::size_t running_ = 0;
+    std::size_t running_ = 0; // workers that count
+    std::size_t busy_ = 0;    // of them, those in a step
 };
 
 } // namespace replica
