@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -32,8 +33,9 @@ namespace replica {
 
 /// Memory of two peers' last comparison, to tell a divergence from a write in flight.
 struct Suspicion {
-    std::string signature; ///< Both hashes and both last rows: unchanged means nothing moved.
-    int passes = 0;        ///< Consecutive passes that saw this signature.
+    std::string signature;              ///< Both contents: unchanged means that nothing has helped.
+    int passes = 0;                     ///< Consecutive passes that saw this signature.
+    std::optional<std::int64_t> resume; ///< Rows are being sent again; those up to here have been.
 };
 
 /// What outlives a pass. Thread safety: any thread.
@@ -42,18 +44,29 @@ struct Memory {
     Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
     Stalled stalled; ///< Devices with a worker that hangs.
 
-    /// Counts how often the same difference was seen; true when it is time to send all rows again:
-    /// the third time, then each time the count doubles, so that a peer whose rows can never be
-    /// made equal does not cost a full resend in every pass.
-    [[nodiscard]] bool diverged(const std::string& key, const std::string& signature) {
+    /// Counts how often the same difference was seen; the point to send rows from when it is time
+    /// to send all again: the third time, then each time the count doubles, so that a peer whose
+    /// rows can never be made equal does not cost a full resend in every pass. A resend that was
+    /// capped goes on where it stopped. `at_once`: do not wait.
+    [[nodiscard]] std::optional<std::int64_t> diverged(const std::string& key,
+                                                       const std::string& signature, bool at_once) {
         const std::lock_guard guard(mutex_);
         Suspicion& seen = suspicions_[key];
         if (seen.signature != signature) {
-            seen = {signature, 0};
+            seen = {signature, 0, seen.resume};
         }
         ++seen.passes;
         const int due = seen.passes - 2;
-        return due > 0 && (due & (due - 1)) == 0;
+        if (seen.resume || at_once || (due > 0 && (due & (due - 1)) == 0)) {
+            return seen.resume.value_or(-1);
+        }
+        return std::nullopt;
+    }
+
+    /// How far a resend came; nothing when it is complete.
+    void resent(const std::string& key, std::optional<std::int64_t> point) {
+        const std::lock_guard guard(mutex_);
+        suspicions_[key].resume = point;
     }
 
     void agreed(const std::string& key) {
@@ -152,6 +165,10 @@ struct Task {
     typename P::database_type& database;
     typename P::info_type info; ///< The snapshot that peers are compared with.
     bool settled = true;        ///< So far no peer lacked a row or had one that is not here.
+
+    /// It does not belong here and goes once its peers have it. Whether they do must be known from
+    /// themselves: our own note of it may be older than the copy a peer was restored from.
+    bool leaves = false;
 
     [[nodiscard]] std::string device_path() const {
         return storage::device_path(pass.settings.devices, local.device);

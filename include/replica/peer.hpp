@@ -11,6 +11,7 @@
 #include <replica/usync.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,15 @@ template <class P>
 template <class P>
 void apply_reply(Task<P>& task, const typename P::info_type& remote) {
     if (!remote.metadata.empty() && remote.metadata != task.info.metadata) {
-        task.database.merge_metadata(remote.metadata);
+        try {
+            task.database.merge_metadata(remote.metadata);
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::bad_request) {
+                throw;
+            }
+            const std::string what = failure.what(); // Left out, as by a receiver (defect 55).
+            task.pass.observer(event::SetAside{task.found.path, what});
+        }
     }
     if (remote.timestamps() != task.info.timestamps()) {
         task.database.merge_timestamps(remote.timestamps());
@@ -42,25 +51,35 @@ void apply_reply(Task<P>& task, const typename P::info_type& remote) {
     P::server_type::agree(task.database, task.info, remote, task.pass.clock.now());
 }
 
-/// In sync by points, but not by content. True if all rows should be sent again.
+/// In sync by points. If not by content as well, and that again and again, all rows are sent again.
+/// A copy that is about to go sends them at once: it may be the only one that has them.
 template <class P>
-[[nodiscard]] bool diverged(Task<P>& task, const Conversation<P>& peer,
-                            const typename P::info_type& remote, bool suspect) {
+[[nodiscard]] Result<decide::Outcome> compare(Task<P>& task, Conversation<P>& peer,
+                                              const typename P::info_type& remote,
+                                              const decide::Choice& choice) {
     P& pass = task.pass;
     const std::string key = task.found.path + ' ' + remote.id;
-    if (!suspect) {
-        pass.memory.agreed(key);
-        return false;
+    if (!choice.suspect) {
+        if (choice.settled) {
+            pass.memory.agreed(key);
+        }
+        return decide::Outcome::done;
     }
-    const std::string signature = task.info.hash + remote.hash + ' ' +
-                                  std::to_string(task.info.max_row) + ' ' +
-                                  std::to_string(remote.max_row);
-    if (!pass.memory.diverged(key, signature)) {
-        return false;
+    const auto content = [](const typename P::info_type& info) {
+        return info.hash + ' ' + std::to_string(info.count) + ' ' + std::to_string(info.bytes_used);
+    };
+    const auto from =
+        pass.memory.diverged(key, content(task.info) + ' ' + content(remote), task.leaves);
+    if (!from) {
+        return decide::Outcome::done;
     }
     pass.count(&Stats::diverged);
     pass.observer(event::Diverged{task.found.path, peer.device()});
-    return true;
+    std::int64_t point = *from;
+    auto outcome = push_rows(task, peer, remote.id, point);
+    const bool complete = outcome && *outcome == decide::Outcome::done;
+    pass.memory.resent(key, complete ? std::nullopt : std::optional(point));
+    return outcome;
 }
 
 /// Acts on the choice after a 2xx.
@@ -73,10 +92,7 @@ template <class P>
     case decide::Way::no_change:
         pass.count(&Stats::no_change);
         pass.observer(event::InSync{task.found.path, peer.device(), false});
-        if (diverged(task, peer, remote, choice.suspect)) {
-            return push_rows(task, peer, remote.id, -1);
-        }
-        return decide::Outcome::done;
+        return compare(task, peer, remote, choice);
     case decide::Way::hash_match: {
         pass.count(&Stats::hashmatch);
         pass.observer(event::InSync{task.found.path, peer.device(), true});
@@ -87,8 +103,10 @@ template <class P>
     case decide::Way::whole_then_merge:
         pass.count(&Stats::remote_merge);
         return push_file<message::RsyncThenMerge>(task, peer, remote.count);
-    default:
-        return push_rows(task, peer, remote.id, choice.point);
+    default: {
+        std::int64_t point = choice.point;
+        return push_rows(task, peer, remote.id, point);
+    }
     }
 }
 
@@ -132,9 +150,12 @@ template <class P>
             pass.observer(event::Deferred{task.found.path, device});
             return decide::Outcome::deferred;
         }
-        const decide::Points points{remote.point,
-                                    task.database.sync_point(remote.info.id, Direction::outgoing),
-                                    task.database.sync_point(remote.info.id, Direction::incoming)};
+        decide::Points points{remote.point,
+                              task.database.sync_point(remote.info.id, Direction::outgoing),
+                              task.database.sync_point(remote.info.id, Direction::incoming)};
+        if (task.leaves && points.outgoing <= task.info.max_row) {
+            points.outgoing = -1;
+        }
         const auto choice = decide::choose(decide::Replica(task.info), decide::Replica(remote.info),
                                            points, pass.settings);
         if (choice.way != decide::Way::renew_id) {

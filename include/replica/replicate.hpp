@@ -182,7 +182,7 @@ template <class P>
     const auto primaries = pass.ring.primaries(place.partition);
     const bool belongs = !misplaced && contains(primaries, local.id);
 
-    Task<P> task{pass, place, local, pulse, *database, info};
+    Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     const auto outcomes = replicate_to_peers(task, primaries, belongs);
     clean_up(task, database, found, outcomes, belongs, primaries.size());
     return std::ranges::all_of(

@@ -78,7 +78,7 @@ template <class P>
 /// this peer for twice the time that was waited, since the peer may still be merging (defect 6).
 ///
 /// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
-/// one second for each 2000 rows of both sides (defect 34).
+/// one second for each 2000 rows of both sides, at most a day (defect 34).
 template <class Finish, class P>
 [[nodiscard]] Result<decide::Outcome> push_file(Task<P>& task, Conversation<P>& peer,
                                                 std::int64_t remote_rows) {
@@ -128,8 +128,9 @@ template <class Finish, class P>
     }
     pass.count(&Stats::bytes, sent->bytes);
 
-    const Seconds wait = pass.settings.node_timeout +
-                         Seconds(static_cast<double>(task.info.count + remote_rows) / 2000);
+    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote_rows);
+    const Seconds wait =
+        pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
     const Finish finish{task.info.id, storage::base(task.found.path)};
     auto reply = peer.expect_success(message::encode_finish(finish), wait, false);
     if (!reply) {

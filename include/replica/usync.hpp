@@ -21,10 +21,10 @@ namespace replica {
 /// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
 /// when none is left, send those points (they speak of rows that have all been sent by then) and,
 /// once the peer has taken them, record the outgoing point. A capped transfer does neither: what
-/// the receiver has noted itself is where the next pass goes on.
+/// the receiver has noted itself is where the next pass goes on. `point` moves with what was sent.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
-                                                const std::string& remote_id, std::int64_t point) {
+                                                const std::string& remote_id, std::int64_t& point) {
     P& pass = task.pass;
     const Seconds timeout = pass.settings.node_timeout;
     pass.count(&Stats::diff);
