@@ -95,7 +95,8 @@ void require(D& disk, const std::string& path) {
     }
 }
 
-/// Commits what waits for the database at `path`. Takes the directory lock only if there is something.
+/// Commits what waits for the database at `path`. Takes the directory lock only if there is
+/// something.
 template <Broker B>
 void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
                    Instant deadline) {
