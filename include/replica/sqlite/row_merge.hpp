@@ -139,7 +139,7 @@ struct ObjectState {
         auto type = detail::ContentType::parse(row.content_type);
         return {row.name,
                 row.storage_policy_index,
-                storable(*times),
+                *times,
                 row.deleted != 0 ? 1 : 0,
                 row.size,
                 row.etag,
@@ -171,41 +171,31 @@ struct ObjectState {
         return {name, storage_policy_index};
     }
 
-    /// At equal times a tombstone wins, then the greater values.
+    /// At equal times a tombstone wins, then the greater values. The later two times count without
+    /// their offsets: created_at has room for the first one's only, so an offset that decided once
+    /// could be gone the next time.
     Joined join(const ObjectState& other, RowOrigin /*origin*/ = RowOrigin::replica) {
         Joined joined;
         detail::join_register(times.data, std::tie(deleted, size, etag, bytes), other.times.data,
                               std::tie(other.deleted, other.size, other.etag, other.bytes), joined);
-        bool marked = is_tombstone_type();
-        const bool other_marked = other.is_tombstone_type();
-        detail::join_register(times.content_type, std::tie(marked, content_type),
-                              other.times.content_type, std::tie(other_marked, other.content_type),
-                              joined);
-        if (times.metadata < other.times.metadata) {
+        bool typed = has_type();
+        const bool other_typed = other.has_type();
+        detail::join_register(times.content_type.ticks, std::tie(typed, content_type),
+                              other.times.content_type.ticks,
+                              std::tie(other_typed, other.content_type), joined);
+        if (times.metadata.ticks < other.times.metadata.ticks) {
             times.metadata = other.times.metadata;
             joined.changed = true;
         }
+        times = RowTimes::decode(times.encode()).value_or(times); // offsets as they are read back
         return joined;
     }
 
     friend bool operator==(const ObjectState&, const ObjectState&) = default;
 
 private:
-    /// Swift gives tombstones this content type; at a tie it goes with the tombstone.
-    [[nodiscard]] bool is_tombstone_type() const { return content_type == "application/deleted"; }
-
-    /// created_at holds offsets of the first time only. A row whose later parts are older than an
-    /// earlier one with an offset (no server writes such) would, once merged, be read back with
-    /// other times than it was merged with; its later parts count as equal instead.
-    [[nodiscard]] static RowTimes storable(RowTimes times) {
-        if (times.data.offset != 0) {
-            times.content_type = std::max(times.content_type, times.data);
-        }
-        if (times.content_type.offset != 0) {
-            times.metadata = std::max(times.metadata, times.content_type);
-        }
-        return times;
-    }
+    /// What Swift gives to a tombstone is no content type that a live object should end with.
+    [[nodiscard]] bool has_type() const { return content_type != "application/deleted"; }
 };
 
 /// A row of an account, taken apart: when the container was put, when it was deleted, and what it
