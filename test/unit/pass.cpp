@@ -1,0 +1,190 @@
+#include <replica/pass.hpp>
+
+#define BOOST_TEST_MODULE pass
+#include <boost/test/unit_test.hpp>
+
+#include <support/duo.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Containers = Duo<ContainerServer>;
+
+/// What one request to the other node comes to.
+Result<Reply> ask(Containers& duo, const std::string& body, bool expect_success = false,
+                  Seconds timeout = Seconds(10)) {
+    return duo.with_task([&](auto& task, const Device& device) {
+        Conversation peer(task.pass, task.pulse, device, task.found);
+        return expect_success ? peer.expect_success(body, timeout) : peer.send(body, timeout);
+    });
+}
+
+const std::string harmless = "[\"merge_syncs\", []]";
+
+} // namespace
+
+// ---- Memory.
+
+BOOST_AUTO_TEST_CASE(a_difference_is_sent_the_third_time_and_then_ever_more_rarely) {
+    Memory memory;
+    std::vector<int> sent;
+    for (int pass = 1; pass <= 40; ++pass) {
+        if (const auto point = memory.diverged("db peer", "a b", false)) {
+            BOOST_TEST(*point == -1);
+            sent.push_back(pass);
+        }
+    }
+    BOOST_TEST(sent == (std::vector<int>{3, 4, 6, 10, 18, 34}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_difference_that_changes_may_be_a_write_in_flight) {
+    Memory memory;
+    for (int pass = 0; pass < 10; ++pass) {
+        BOOST_TEST(!memory.diverged("db peer", std::to_string(pass), false));
+    }
+    BOOST_TEST(!memory.diverged("db peer", "9", false));
+    BOOST_TEST(memory.diverged("db peer", "9", false).has_value());
+    BOOST_TEST(!memory.diverged("db other", "9", false)); // each peer for itself
+    memory.agreed("db peer");
+    BOOST_TEST(!memory.diverged("db peer", "9", false));
+}
+
+BOOST_AUTO_TEST_CASE(a_resend_that_was_capped_goes_on_where_it_stopped) {
+    Memory memory;
+    BOOST_TEST(memory.diverged("db", "a", true).value() == -1);
+    memory.resent("db", 500);
+    BOOST_TEST(memory.diverged("db", "a", false).value() == 500);
+    BOOST_TEST(memory.diverged("db", "b", false).value() == 500); // it has begun to help
+    memory.resent("db", 900);
+    BOOST_TEST(memory.diverged("db", "b", true).value() == 900);
+    memory.resent("db", std::nullopt);
+    BOOST_TEST(memory.diverged("db", "b", true).value() == -1);
+}
+
+// ---- Counters.
+
+BOOST_AUTO_TEST_CASE(failures_are_counted_by_node_and_device) {
+    Containers duo;
+    Device device;
+    device.replication_ip = "10.0.0.9";
+    device.device = "sdq";
+    duo.pass.count_failure(device);
+    duo.pass.count_failure(device);
+    duo.pass.count(&Stats::rows, 7);
+    duo.pass.count(&Stats::attempted);
+    const auto [stats, nodes] = duo.pass.counted();
+    BOOST_TEST(stats.failure == 2);
+    BOOST_TEST(stats.rows == 7);
+    BOOST_TEST(stats.attempted == 1);
+    BOOST_TEST(nodes.at("10.0.0.9").at("sdq") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_is_frozen_alone) {
+    Containers duo;
+    duo.pass.freeze("sda");
+    BOOST_TEST(duo.pass.frozen("sda"));
+    BOOST_TEST(!duo.pass.frozen("sdb"));
+}
+
+BOOST_AUTO_TEST_CASE(twenty_databases_of_a_device_may_go_to_quarantine_in_a_pass) {
+    Containers duo;
+    for (int i = 0; i < 20; ++i) {
+        BOOST_TEST(duo.pass.may_quarantine("sda"));
+    }
+    BOOST_TEST(!duo.pass.may_quarantine("sda"));
+    BOOST_TEST(duo.pass.may_quarantine("sdb"));
+}
+
+// ---- Conversation.
+
+BOOST_AUTO_TEST_CASE(a_request_names_device_partition_and_hash) {
+    Containers duo;
+    Request seen;
+    duo.nodes.network().before([&](const SimExchange&, const Request& request) { seen = request; });
+    BOOST_TEST(ask(duo, harmless)->status == 404);
+    BOOST_TEST(seen.device == "sda");
+    BOOST_TEST(seen.partition == std::to_string(duo.name.partition));
+    BOOST_TEST(seen.hash == duo.name.hash);
+    BOOST_TEST(seen.body == harmless);
+    BOOST_TEST(seen.repeatable);
+}
+
+BOOST_AUTO_TEST_CASE(each_status_has_its_meaning) {
+    struct Case {
+        int status;
+        std::string reason;
+        Error error;
+    };
+    const std::vector<Case> cases{{400, "", Error::peer_refused},
+                                  {405, "", Error::peer_refused},
+                                  {404, "", Error::missing},
+                                  {500, "", Error::peer_failed},
+                                  {503, "", Error::peer_failed},
+                                  {302, "", Error::peer_refused},
+                                  {507, "", Error::not_mounted},
+                                  {507, "sda is not mounted", Error::not_mounted},
+                                  {507, "sda is full", Error::no_space}};
+    for (const auto& [status, reason, error] : cases) {
+        Containers duo;
+        duo.nodes.network().answer({}, Reply{status, "text/plain", "", reason}, 2);
+        BOOST_TEST(ask(duo, harmless)->status == status); // any status is a reply
+        const auto strict = ask(duo, harmless, true);
+        BOOST_REQUIRE(!strict);
+        BOOST_TEST((strict.error().code == error), status);
+        BOOST_TEST(strict.error().what ==
+                   "10.0.0.2:6201/sda answered " + std::to_string(status) + ' ' + reason);
+    }
+    Containers duo;
+    duo.nodes.network().answer({}, Reply{202, "", "", ""}, 1);
+    BOOST_TEST(ask(duo, harmless, true)->status == 202);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_does_not_answer_is_left_alone_for_a_while) {
+    Containers duo;
+    duo.nodes.network().fail({}, SimFault::silent, 0);
+    for (int i = 0; i < 3; ++i) {
+        const Instant began = duo.clock.monotonic();
+        BOOST_TEST((ask(duo, harmless).error().code == Error::timed_out));
+        BOOST_TEST((duo.clock.monotonic() == began + 10s));
+    }
+    const Instant began = duo.clock.monotonic();
+    BOOST_TEST((ask(duo, harmless).error().code == Error::held_back));
+    BOOST_TEST((duo.clock.monotonic() == began)); // no time was lost
+    duo.nodes.network().heal();
+    duo.clock.advance(Seconds(59));
+    BOOST_TEST((ask(duo, harmless).error().code == Error::held_back));
+    duo.clock.advance(Seconds(1));
+    BOOST_TEST(ask(duo, harmless).has_value());
+    BOOST_TEST(ask(duo, harmless).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_says_nothing_about_the_peer) {
+    Containers duo;
+    duo.stop.request_stop();
+    for (int i = 0; i < 5; ++i) {
+        BOOST_TEST((ask(duo, harmless).error().code == Error::stopped));
+    }
+    BOOST_TEST(!duo.memory.peers.held("10.0.0.2:6201", duo.clock.monotonic()));
+}
+
+BOOST_AUTO_TEST_CASE(the_watchdog_is_told_how_long_a_request_may_take) {
+    Containers duo;
+    Instant during;
+    duo.with_task([&](auto& task, const Device& device) {
+        Conversation peer(task.pass, task.pulse, device, task.found);
+        duo.nodes.network().before(
+            [&](const SimExchange&, const Request&) { during = task.pulse.expected(); });
+        const Instant now = duo.clock.monotonic();
+        BOOST_TEST(peer.send(harmless, Seconds(300)).has_value());
+        BOOST_TEST((during == now + 300s + 60s));
+        BOOST_TEST((task.pulse.expected() == duo.clock.monotonic() + 60s));
+        return 0;
+    });
+}
