@@ -4,8 +4,8 @@ Usage: compare.py OUR_CONTAINER OUR_ACCOUNT OUT_CONTAINER OUT_ACCOUNT
 
 Structure: the columns of each table, the names of indexes, triggers and views. Effect: the same
 calls through Swift's brokers on our file and on Swift's own end in the same sums and hash.
-Swift's own files are left at OUT_CONTAINER and OUT_ACCOUNT, to be read by replica's brokers; what Swift says
-of them is printed as one line of JSON each.
+Swift's own files are left at OUT_CONTAINER and OUT_ACCOUNT, to be read by replica's brokers; what
+Swift says of them is printed as one line of JSON each.
 """
 import json
 import os
