@@ -202,7 +202,7 @@ start_node() {
     start "$1" "$account_port" account "$bin/account_replicator" "$root/$1/etc/account.conf" -v
 }
 
-# end_processes SIGNAL PID...: waits 5 s for each, then kills. Bash would tell of each that it is gone.
+# end_processes SIGNAL PID...: waits 5 s for each, then kills. Keeps Bash from reporting each end.
 end_processes() {
     local signal="$1" pid tries
     shift
@@ -269,7 +269,7 @@ line() {
 }
 
 heading() {
-    printf '\n%s\n' "$1"
+    printf '\n%s  [after %d s]\n' "$1" "$SECONDS"
 }
 
 table_head() {
