@@ -187,13 +187,19 @@ struct ObjectState {
             times.metadata = other.times.metadata;
             joined.changed = true;
         }
-        times = RowTimes::decode(times.encode()).value_or(times); // offsets as they are read back
+        // As they will be read back: an offset goes on only to a part of the same time.
+        times.content_type.offset = inherited(times.data, times.content_type);
+        times.metadata.offset = inherited(times.content_type, times.metadata);
         return joined;
     }
 
     friend bool operator==(const ObjectState&, const ObjectState&) = default;
 
 private:
+    [[nodiscard]] static std::uint64_t inherited(const Timestamp& from, const Timestamp& to) {
+        return from.ticks == to.ticks ? from.offset : 0;
+    }
+
     /// What Swift gives to a tombstone is no content type that a live object should end with.
     [[nodiscard]] bool has_type() const { return content_type != "application/deleted"; }
 };

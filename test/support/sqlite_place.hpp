@@ -1,0 +1,157 @@
+#ifndef REPLICA_TEST_SUPPORT_SQLITE_PLACE_HPP
+#define REPLICA_TEST_SUPPORT_SQLITE_PLACE_HPP
+
+// A directory of its own for real database files, a broker whose time passes only when somebody
+// waits, and a way to look at a file past the broker.
+
+#include <replica/disk/posix.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sqlite/account.hpp>
+#include <replica/sqlite/chexor.hpp>
+#include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/container.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica::test {
+
+/// A directory below the system's for temporary files, removed with the value.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "replica-sqlite-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+inline std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_file(const std::string& path, std::string_view content) {
+    std::ofstream(path, std::ios::binary)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
+/// A connection as a stock server has it: triggers run, chexor is known, nothing is checked.
+class StockConnection {
+public:
+    explicit StockConnection(const std::string& path) {
+        BOOST_REQUIRE(sqlite3_open(path.c_str(), &file_) == SQLITE_OK);
+        BOOST_REQUIRE(sqlite::register_chexor(file_) == SQLITE_OK);
+    }
+    StockConnection(const StockConnection&) = delete;
+    StockConnection& operator=(const StockConnection&) = delete;
+    ~StockConnection() { sqlite3_close(file_); }
+
+    void execute(const std::string& sql) {
+        char* message = nullptr;
+        const int code = sqlite3_exec(file_, sql.c_str(), nullptr, nullptr, &message);
+        BOOST_REQUIRE_MESSAGE(code == SQLITE_OK, sql << ": " << (message ? message : ""));
+    }
+
+    /// All values of all rows, with bars between.
+    [[nodiscard]] std::string rows(const std::string& sql) {
+        std::string text;
+        const auto add = [](void* into, int count, char** values, char**) {
+            for (int i = 0; i < count; ++i) {
+                static_cast<std::string*>(into)->append(values[i] ? values[i] : "null").append("|");
+            }
+            return 0;
+        };
+        BOOST_REQUIRE_MESSAGE(sqlite3_exec(file_, sql.c_str(), add, &text, nullptr) == SQLITE_OK,
+                              sql << ": " << sqlite3_errmsg(file_));
+        return text;
+    }
+
+    [[nodiscard]] sqlite3* get() const { return file_; }
+
+private:
+    sqlite3* file_ = nullptr;
+};
+
+template <class Call>
+[[nodiscard]] Error error_of(Call&& call) {
+    try {
+        static_cast<void>(call());
+    } catch (const Failure& failure) {
+        BOOST_TEST_MESSAGE("  " << failure.what());
+        return failure.error();
+    }
+    return Error{};
+}
+
+inline ObjectRow object(const std::string& name, const std::string& created_at,
+                        std::int64_t size = 1, std::int64_t policy = 0) {
+    return {-1, name, created_at, size, "text/plain", "etag", 0, policy};
+}
+
+inline ObjectRow tombstone(const std::string& name, const std::string& created_at) {
+    return {-1, name, created_at, 0, "application/deleted", "noetag", 1, 0};
+}
+
+inline ContainerInfo container_info() {
+    ContainerInfo info;
+    info.account = "a";
+    info.container = "c";
+    return info;
+}
+
+using SimTimedContainers = BasicContainerBroker<PosixDisk, SimClock>;
+using SimTimedAccounts = BasicAccountBroker<PosixDisk, SimClock>;
+
+/// Containers under a directory as a device has it.
+class ContainerPlace {
+public:
+    explicit ContainerPlace(SqliteOptions options = {}) : broker(PosixDisk(), clock, options) {}
+
+    using Database = SimTimedContainers::database_type;
+
+    [[nodiscard]] std::string path(const std::string& name = "h") const {
+        return directory.path() + "/sdb1/containers/1/abc/" + name + '/' + name + ".db";
+    }
+    [[nodiscard]] Instant soon() const { return clock.monotonic() + std::chrono::seconds(5); }
+    Database create(const std::string& name = "h") {
+        return broker.create(path(name), container_info(), soon());
+    }
+    [[nodiscard]] Database open(const std::string& name = "h") {
+        return broker.open(path(name), soon());
+    }
+
+    TemporaryDirectory directory;
+    SimClock clock;
+    SimTimedContainers broker;
+};
+
+inline std::vector<std::string> names_of(const std::vector<ObjectRow>& rows) {
+    std::vector<std::string> names;
+    for (const ObjectRow& row : rows) {
+        names.push_back(row.name);
+    }
+    return names;
+}
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SUPPORT_SQLITE_PLACE_HPP
