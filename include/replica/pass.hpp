@@ -63,6 +63,14 @@ struct Memory {
         return std::nullopt;
     }
 
+    /// Whether a resend was begun and is not complete. What has gone over so far is new to the peer
+    /// and stands above our point of it, so that the two can no longer be compared.
+    [[nodiscard]] bool resending(const std::string& key) const {
+        const std::lock_guard guard(mutex_);
+        const auto seen = suspicions_.find(key);
+        return seen != suspicions_.end() && seen->second.resume;
+    }
+
     /// How far a resend came; nothing when it is complete.
     void resent(const std::string& key, std::optional<std::int64_t> point) {
         const std::lock_guard guard(mutex_);
@@ -75,7 +83,7 @@ struct Memory {
     }
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::map<std::string, Suspicion> suspicions_;
 };
 

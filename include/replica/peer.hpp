@@ -59,7 +59,7 @@ template <class P>
                                               const decide::Choice& choice) {
     P& pass = task.pass;
     const std::string key = task.found.path + ' ' + remote.id;
-    if (!choice.suspect) {
+    if (!choice.suspect && !pass.memory.resending(key)) {
         if (choice.settled) {
             pass.memory.agreed(key);
         }

@@ -59,12 +59,16 @@ BOOST_AUTO_TEST_CASE(a_difference_that_changes_may_be_a_write_in_flight) {
 BOOST_AUTO_TEST_CASE(a_resend_that_was_capped_goes_on_where_it_stopped) {
     Memory memory;
     BOOST_TEST(memory.diverged("db", "a", true).value() == -1);
+    BOOST_TEST(!memory.resending("db"));
     memory.resent("db", 500);
+    BOOST_TEST(memory.resending("db"));
+    BOOST_TEST(!memory.resending("other"));
     BOOST_TEST(memory.diverged("db", "a", false).value() == 500);
     BOOST_TEST(memory.diverged("db", "b", false).value() == 500); // it has begun to help
     memory.resent("db", 900);
     BOOST_TEST(memory.diverged("db", "b", true).value() == 900);
     memory.resent("db", std::nullopt);
+    BOOST_TEST(!memory.resending("db"));
     BOOST_TEST(memory.diverged("db", "b", true).value() == -1);
 }
 
