@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +53,29 @@ inline std::string read_file(const std::string& path) {
 inline void write_file(const std::string& path, std::string_view content) {
     std::ofstream(path, std::ios::binary)
         .write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
+/// Every file below a directory, by path, with all its bytes. Directories have none.
+inline std::map<std::string, std::string> files_below(const std::string& directory) {
+    std::map<std::string, std::string> files;
+    for (const auto& each : std::filesystem::recursive_directory_iterator(directory)) {
+        files[each.path().string()] = each.is_regular_file() ? read_file(each.path().string()) : "";
+    }
+    return files;
+}
+
+/// The call fails with this error, its message has `part` (a file's name, if nothing else) in it,
+/// and every file below `directory` is afterwards what it was before, byte for byte.
+template <class Call>
+void require_refused(Error error, const std::string& part, const TemporaryDirectory& directory,
+                     Call&& call) {
+    const auto before = files_below(directory.path());
+    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), Failure, [&](const Failure& failure) {
+        const std::string what = failure.what();
+        BOOST_TEST_MESSAGE("  " << what);
+        return failure.error() == error && what.find(part) != std::string::npos;
+    });
+    BOOST_TEST((files_below(directory.path()) == before), part << ": a file has changed");
 }
 
 /// A connection as a stock server has it: triggers run, chexor is known, nothing is checked.
