@@ -69,8 +69,9 @@ public:
     void mark_deleted(Timestamp time) {
         const std::string moment = time.internal();
         sqlite::Transaction transaction = this->begin_write();
-        Metadata cleared = this->metadata();
-        for (const MetadataItem& item : this->metadata().items()) {
+        const Metadata held = this->metadata();
+        Metadata cleared = held;
+        for (const MetadataItem& item : held.items()) {
             if (!is_kept(item.key)) {
                 cleared.set({item.key, "", moment});
             }
