@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -169,6 +170,12 @@ template <Schema S>
     });
 }
 
+/// Otherwise SQLite may give out the ROWID of a lost row again, which lies behind others' points.
+[[nodiscard]] inline bool uses_rowids_once(const SchemaEntry& table) {
+    const auto tokens = tokens_of(table.sql);
+    return std::ranges::find(tokens, "autoincrement") != tokens.end();
+}
+
 /// Swift added both tables and columns about sharding in time (2.18 to 2.26).
 [[nodiscard]] inline bool may_be_missing(std::string_view name) {
     return name.starts_with("shard_range");
@@ -180,7 +187,8 @@ template <Schema S>
         const auto found = own.columns.find(column.first);
         return found != own.columns.end() && found->second == column.second;
     };
-    return is_plain_table(name, table) && std::ranges::all_of(table.columns, known) &&
+    return is_plain_table(name, table) && uses_rowids_once(table) == uses_rowids_once(own) &&
+           std::ranges::all_of(table.columns, known) &&
            (table.columns.size() == own.columns.size() || may_be_missing(name));
 }
 
