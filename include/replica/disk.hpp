@@ -49,6 +49,9 @@ struct Space {
 /// - rename replaces its target in one step; rename_new never does and returns false instead.
 /// - remove and remove_empty return false for what is not there; remove_empty also for a directory
 ///   that has entries.
+/// - make_link makes a symbolic link that says `target`, whether that is there or not; false if
+///   something is at `path`. read_link gives what a link says, and nothing for what is no link or
+///   not there. stat and list follow links, remove takes the link itself.
 /// - try_lock: of two holders of the lock of one directory there is only ever one; a lock on a
 ///   directory whose .lock was replaced meanwhile is not handed out (defect 4). The directory is
 ///   made if it is not there. The lock ends with its value, also when the process dies.
@@ -68,6 +71,8 @@ concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
                    { disk.make_directories(path) };
                    { disk.rename(path, path) };
                    { disk.rename_new(path, path) } -> std::same_as<bool>;
+                   { disk.make_link(path, path) } -> std::same_as<bool>;
+                   { disk.read_link(path) } -> std::same_as<std::optional<std::string>>;
                    { disk.remove(path) } -> std::same_as<bool>;
                    { disk.remove_empty(path) } -> std::same_as<bool>;
                    { disk.remove_tree(path) } -> std::same_as<bool>;

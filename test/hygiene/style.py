@@ -24,8 +24,9 @@ CODE = {".hpp", ".cpp", ".py", ".sh", ".cmake", ".build"}
 LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 # (what, where it is allowed, what to use): paths are relative to include/replica.
-POSIX = ("open|openat|stat|fstat|lstat|statvfs|rename|renameat|link|unlink|fsync|fdatasync|flock|"
-         "mkdir|rmdir|opendir|readdir|ftruncate|fopen|mkstemp|mkdtemp|fork|execv|execvp|kill|pipe")
+POSIX = ("open|openat|stat|fstat|lstat|statvfs|rename|renameat|link|symlink|readlink|unlink|"
+         "fsync|fdatasync|flock|mkdir|rmdir|opendir|readdir|ftruncate|fopen|mkstemp|mkdtemp|fork|"
+         "execv|execvp|kill|pipe")
 SLEEP = r"\bthis_thread::sleep_\w+|(?<!\w)::sleep\s*\(|\b(usleep|nanosleep)\b"
 BANNED = [
     (rf"(?<![\w:])::({POSIX})\s*\(", ("disk/", "process/", "daemon/", "local/"),

@@ -125,6 +125,46 @@ void disk_renames(D& disk, const std::string& root, auto& write) {
 }
 
 template <Disk D>
+void disk_links(D& disk, const std::string& root, auto& write) {
+    const std::string top = root + "/linking";
+    disk.make_directories(top + "/directory");
+    write(top + "/file", std::string("12345"));
+    BOOST_TEST(disk.make_link(top + "/file", top + "/link"));
+    BOOST_TEST(disk.make_link(top + "/none", top + "/dangling"));
+    BOOST_TEST(disk.make_link(top + "/directory", top + "/inside"));
+    BOOST_TEST((disk.read_link(top + "/link") == top + "/file"));
+    BOOST_TEST((disk.read_link(top + "/dangling") == top + "/none"));
+    BOOST_TEST(!disk.read_link(top + "/file"));
+    BOOST_TEST(!disk.read_link(top + "/directory"));
+    BOOST_TEST(!disk.read_link(top + "/none"));
+    BOOST_TEST(!disk.read_link(top + "/none/below"));
+    BOOST_TEST((disk.stat(top + "/link") == disk.stat(top + "/file")));
+    BOOST_TEST(!disk.stat(top + "/dangling"));
+    const std::vector<Entry> expected{{"dangling", false},
+                                      {"directory", true},
+                                      {"file", false},
+                                      {"inside", true},
+                                      {"link", false}};
+    BOOST_TEST((sorted_list(disk, top) == expected));
+
+    BOOST_TEST(!disk.make_link(top + "/other", top + "/link"));
+    BOOST_TEST(!disk.make_link(top + "/other", top + "/dangling"));
+    BOOST_TEST(!disk.make_link(top + "/other", top + "/file"));
+    BOOST_TEST(!disk.make_link(top + "/other", top + "/directory"));
+    BOOST_TEST((disk.read_link(top + "/link") == top + "/file"));
+    BOOST_TEST(disk.read(top + "/file", 10) == "12345");
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.make_link(top, top + "/none/below")), Failure,
+                          fails_with(Error::missing, top + "/none/below"));
+
+    BOOST_TEST(disk.remove(top + "/link"));
+    BOOST_TEST(disk.remove(top + "/dangling"));
+    BOOST_TEST(!disk.remove(top + "/dangling"));
+    BOOST_TEST(disk.read(top + "/file", 10) == "12345");
+    BOOST_TEST(disk.remove(top + "/inside"));
+    BOOST_TEST(disk.stat(top + "/directory").has_value());
+}
+
+template <Disk D>
 void disk_removes(D& disk, const std::string& root, auto& write) {
     const std::string top = root + "/removing";
     disk.make_directories(top + "/tree/a/b");
@@ -202,6 +242,7 @@ void check_disk_laws(D disk, const std::string& root,
     disk_lists_and_stats(disk, root, write);
     disk_reads(disk, root, write);
     disk_renames(disk, root, write);
+    disk_links(disk, root, write);
     disk_removes(disk, root, write);
     disk_syncs(disk, root, write);
     disk_locks(disk, root);

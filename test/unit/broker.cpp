@@ -170,6 +170,8 @@ struct EmptyDisk {
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }
+    bool make_link(const std::string&, const std::string&) { return false; }
+    std::optional<std::string> read_link(const std::string&) { return {}; }
     bool remove(const std::string&) { return false; }
     bool remove_empty(const std::string&) { return false; }
     bool remove_tree(const std::string&) { return false; }

@@ -20,6 +20,8 @@ struct Empty {
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }
+    bool make_link(const std::string&, const std::string&) { return false; }
+    std::optional<std::string> read_link(const std::string&) { return {}; }
     bool remove(const std::string&) { return false; }
     bool remove_empty(const std::string&) { return false; }
     bool remove_tree(const std::string&) { return false; }
@@ -44,6 +46,12 @@ struct SilentRemove : Empty {
 struct CountingRemove : Empty {
     std::uintmax_t remove_tree(const std::string&) { return 0; }
 };
+struct BlindLink : Empty {
+    void make_link(const std::string&, const std::string&) {} // was there something?
+};
+struct SureLink : Empty {
+    std::string read_link(const std::string&) { return {}; }
+};
 struct WaitingLock : Empty {
     lock_type try_lock(const std::string&) { return {}; }
 };
@@ -66,6 +74,8 @@ static_assert(!Disk<ReadsAll>);
 static_assert(!Disk<BlindRename>);
 static_assert(!Disk<SilentRemove>);
 static_assert(!Disk<CountingRemove>);
+static_assert(!Disk<BlindLink>);
+static_assert(!Disk<SureLink>);
 static_assert(!Disk<WaitingLock>);
 static_assert(!Disk<PinnedLock>);
 static_assert(!Disk<Single>);

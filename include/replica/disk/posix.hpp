@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -251,6 +252,30 @@ public:
             return detail::rename_new_by_steps(from, to);
         }
         return detail::refused_or_throw(errno, from, to);
+    }
+
+    /// False, and nothing has changed, if something is at `path` already.
+    [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
+        if (::symlink(target.c_str(), path.c_str()) == 0) {
+            return true;
+        }
+        if (errno != EEXIST) {
+            throw_errno(errno, "make link", path);
+        }
+        return false;
+    }
+
+    [[nodiscard]] std::optional<std::string> read_link(const std::string& path) const {
+        std::string target(PATH_MAX, '\0');
+        const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+        if (size >= 0) {
+            target.resize(static_cast<std::size_t>(size));
+            return target;
+        }
+        if (errno != EINVAL && error_of_errno(errno) != Error::missing) {
+            throw_errno(errno, "read link", path);
+        }
+        return std::nullopt;
     }
 
     bool remove(const std::string& path) const {

@@ -61,8 +61,9 @@ public:
             SimTree::fail(Error::missing, path, "not a directory");
         }
         std::vector<Entry> entries;
-        for (const auto& [name, child] : node->entries) {
-            entries.push_back({name, child->directory});
+        for (const auto& [name, _] : node->entries) {
+            const SimNode::Pointer named = state_->tree.follow(path + '/' + name);
+            entries.push_back({name, named && named->directory});
         }
         std::ranges::reverse(entries);
         return entries;
@@ -70,7 +71,7 @@ public:
 
     [[nodiscard]] std::optional<FileStatus> stat(const std::string& path) const {
         const auto guard = enter(SimCall::stat, path);
-        const SimNode::Pointer node = state_->tree.find(path);
+        const SimNode::Pointer node = state_->tree.follow(path);
         return node ? std::optional(status(*node)) : std::nullopt;
     }
 
@@ -108,6 +109,27 @@ public:
         }
         state_->tree.move(from, to);
         return true;
+    }
+
+    [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
+        const auto guard = enter(SimCall::make_link, path);
+        if (state_->tree.find(path)) {
+            return false;
+        }
+        if (!state_->tree.find(path.substr(0, path.rfind('/')))) {
+            SimTree::fail(Error::missing, path, "no such directory");
+        }
+        const SimNode::Pointer node = state_->tree.file(path);
+        node->link = true;
+        state_->tree.fill(*node, path, SimContent::of(target));
+        node->durable_content = node->content;
+        return true;
+    }
+
+    [[nodiscard]] std::optional<std::string> read_link(const std::string& path) const {
+        const auto guard = enter(SimCall::read_link, path);
+        const SimNode::Pointer node = state_->tree.find(path);
+        return node && node->link ? std::optional(node->content.bytes) : std::nullopt;
     }
 
     bool remove(const std::string& path) const {

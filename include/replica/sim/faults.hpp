@@ -29,6 +29,8 @@ enum class SimCall {
     make_directories,
     rename,
     rename_new,
+    make_link,
+    read_link,
     remove,
     remove_empty,
     remove_tree,

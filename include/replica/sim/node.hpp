@@ -35,6 +35,7 @@ struct SimNode {
     std::uint64_t inode = 0;
     std::uint64_t device = 0;
     bool directory = false;
+    bool link = false; ///< Symbolic; its content is the path that it says.
     std::int64_t modified_ns = 0;
     SimContent content;
     SimContent durable_content;

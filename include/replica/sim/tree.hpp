@@ -45,6 +45,12 @@ public:
         return node;
     }
 
+    /// As find, and if that is a link, what it names.
+    [[nodiscard]] Pointer follow(std::string_view path) const {
+        const Pointer node = find(path);
+        return node && node->link ? find(node->content.bytes) : node;
+    }
+
     [[nodiscard]] Pointer existing(const std::string& path) const {
         Pointer node = find(path);
         if (!node) {
