@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     settings.devices = absolute(root);
     settings.mount_check = false;
     settings.hash_path_suffix = "a secret of the cluster";
-    JsonRing ring((root / "ring.json").string());
+    JsonRing<> ring((root / "ring.json").string());
     ContainerBroker broker;
 
     // A copy on each device, with rows that the other does not have.

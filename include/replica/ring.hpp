@@ -49,7 +49,8 @@ concept RingVersion =
 /// A ring that may change: version() is what is current now. Errors: Failure with bad_config that
 /// names the file, the key and the reason; a version that was once given out stays valid.
 ///
-/// Models: JsonRing (ring/json_ring.hpp), SwiftRing. Thread safety: any thread.
+/// Models: JsonRing (ring/json_ring.hpp), SwiftRing (ring/swift_ring.hpp), AnyRing, which is either
+/// (ring/any_ring.hpp). Thread safety: any thread.
 template <class R>
 concept Ring = requires(R ring) {
     { ring.version() } -> RingVersion;

@@ -67,7 +67,7 @@ struct RingTable {
 
 namespace detail {
 
-/// Thrown below parse_ring, which knows the file.
+/// Thrown below what knows the file.
 struct BadRing {
     std::string reason;
 };
@@ -82,11 +82,18 @@ struct BadRing {
     return text.size() <= 40 ? text : text.substr(0, 40) + "...";
 }
 
+/// A person's key that nobody knows is a slip; Swift's tools write more keys than we need.
+enum class UnknownKeys {
+    refused,
+    ignored
+};
+
 /// Reads the members of one object and names each by its key.
 class RingObject {
 public:
     RingObject(const boost::json::value& value, std::string key,
-               std::initializer_list<std::string_view> known)
+               std::initializer_list<std::string_view> known,
+               UnknownKeys unknown = UnknownKeys::refused)
         : key_(std::move(key)) {
         if (!value.is_object()) {
             refuse_ring(key_, shown(value) + " is not an object");
@@ -94,7 +101,7 @@ public:
         object_ = &value.get_object();
         for (const auto& member : *object_) {
             const std::string_view name(member.key().data(), member.key().size());
-            if (std::ranges::find(known, name) == known.end()) {
+            if (unknown == UnknownKeys::refused && std::ranges::find(known, name) == known.end()) {
                 refuse_ring(key_of(name), "unknown key");
             }
         }
@@ -166,10 +173,12 @@ private:
     const boost::json::object* object_ = nullptr;
 };
 
-[[nodiscard]] inline Device parse_device(const boost::json::value& value, const std::string& key) {
+[[nodiscard]] inline Device parse_device(const boost::json::value& value, const std::string& key,
+                                         UnknownKeys unknown) {
     const RingObject object(value, key,
                             {"id", "region", "zone", "ip", "port", "replication_ip",
-                             "replication_port", "device", "weight", "meta"});
+                             "replication_port", "device", "weight", "meta"},
+                            unknown);
     const auto integer = [&](std::string_view name, std::int64_t low, std::int64_t high,
                              std::int64_t otherwise) {
         return object.find(name) != nullptr ? object.integer(name, low, high) : otherwise;
@@ -194,9 +203,11 @@ private:
     return device;
 }
 
-[[nodiscard]] inline std::vector<Device> parse_devices(const boost::json::value& value) {
+/// Without the nulls, which stand for devices that were removed. `list` is the key of the list.
+[[nodiscard]] inline std::vector<Device>
+parse_devices(const boost::json::value& value, const std::string& list, UnknownKeys unknown) {
     if (!value.is_array()) {
-        refuse_ring("devices", shown(value) + " is not a list");
+        refuse_ring(list, shown(value) + " is not a list");
     }
     std::vector<Device> devices;
     std::map<std::int64_t, std::string> by_id;
@@ -210,8 +221,8 @@ private:
         if (value.get_array()[i].is_null()) {
             continue;
         }
-        const std::string key = "devices[" + std::to_string(i) + "]";
-        const Device device = parse_device(value.get_array()[i], key);
+        const std::string key = list + "[" + std::to_string(i) + "]";
+        const Device device = parse_device(value.get_array()[i], key, unknown);
         unique(by_id.emplace(device.id, key), key + ".id", "the same id as ");
         unique(by_place.emplace(std::tuple(device.ip, device.port, device.device), key), key,
                "the same ip, port and device as ");
@@ -281,7 +292,7 @@ parse_assignments(const boost::json::value& value, const RingTable& table) {
     table.replicas = object.find("replicas") == nullptr && assignments != nullptr
                          ? count_replicas(*assignments, table.partition_count())
                          : object.number("replicas");
-    table.devices = parse_devices(object.at("devices"));
+    table.devices = parse_devices(object.at("devices"), "devices", UnknownKeys::refused);
     table.tiers = Tiers(table.devices);
     const auto usable = std::ranges::count_if(table.devices, [&](const Device& device) {
         return assignments != nullptr || device.weight > 0;

@@ -1,0 +1,95 @@
+#ifndef REPLICA_RING_ANY_RING_HPP
+#define REPLICA_RING_ANY_RING_HPP
+
+// A daemon learns from its configuration which kind of ring it has. A ring that is either costs a
+// branch for each question; a replicator instantiated for each kind would cost every daemon nearly
+// its whole compile time and code again, since all of the flow depends on its ring.
+
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/disk/posix.hpp>
+#include <replica/ring.hpp>
+#include <replica/ring/json_ring.hpp>
+#include <replica/ring/swift_ring.hpp>
+#include <replica/ring/watched_ring.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace replica {
+
+/// One version of a ring of either kind. Models RingVersion. Thread safety: any thread.
+class AnyRingVersion {
+public:
+    static constexpr std::size_t max_bytes =
+        std::max(JsonRingVersion::max_bytes, SwiftRingVersion::max_bytes);
+
+    /// A file whose name ends in .gz is read as Swift's, any other as JSON.
+    [[nodiscard]] static AnyRingVersion parse(std::string_view bytes, const std::string& file) {
+        if (file.ends_with(".gz")) {
+            return AnyRingVersion(SwiftRingVersion::parse(bytes, file));
+        }
+        return AnyRingVersion(JsonRingVersion::parse(bytes, file));
+    }
+
+    [[nodiscard]] const std::vector<Device>& devices() const {
+        return ask([](const auto& ring) -> const auto& { return ring.devices(); });
+    }
+    [[nodiscard]] std::uint32_t partition_count() const {
+        return ask([](const auto& ring) { return ring.partition_count(); });
+    }
+    [[nodiscard]] std::uint32_t partition(std::string_view hash) const {
+        return ask([&](const auto& ring) { return ring.partition(hash); });
+    }
+    [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
+        return ask([&](const auto& ring) { return ring.primaries(partition); });
+    }
+
+    class Handoffs {
+    public:
+        using Kind = std::variant<JsonRingVersion::Handoffs, SwiftRingVersion::Handoffs>;
+
+        explicit Handoffs(Kind kind) : kind_(std::move(kind)) {}
+
+        [[nodiscard]] std::optional<Device> next() {
+            return std::visit([](auto& handoffs) { return handoffs.next(); }, kind_);
+        }
+
+    private:
+        Kind kind_;
+    };
+
+    [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
+        return ask([&](const auto& ring) { return Handoffs(ring.handoffs(partition)); });
+    }
+
+private:
+    using Kind = std::variant<JsonRingVersion, SwiftRingVersion>;
+
+    explicit AnyRingVersion(Kind kind) : kind_(std::move(kind)) {}
+
+    [[nodiscard]] decltype(auto) ask(const auto& question) const {
+        return std::visit(question, kind_);
+    }
+
+    Kind kind_;
+};
+
+static_assert(RingFormat<AnyRingVersion>);
+
+/// A ring of such a file: WatchedRing says how it is looked at, and what its constructor takes.
+template <Clock C = SystemClock, Disk D = PosixDisk>
+using AnyRing = WatchedRing<AnyRingVersion, C, D>;
+
+static_assert(Ring<AnyRing<>>);
+
+} // namespace replica
+
+#endif // REPLICA_RING_ANY_RING_HPP

@@ -1,0 +1,66 @@
+#ifndef REPLICA_RING_GZIP_HPP
+#define REPLICA_RING_GZIP_HPP
+
+// Swift's ring files are gzip. One that was cut short while it was copied must not pass for a
+// smaller ring, so nothing of it is used before its end was seen and its sum compared.
+
+#include <replica/ring/ring_file.hpp>
+
+#include <zlib.h>
+
+#include <cstddef>
+#include <new>
+#include <string>
+#include <string_view>
+
+namespace replica::detail {
+
+/// The content of a gzip file that must be whole: its length and CRC-32 are compared at its end.
+/// zlib wants to be able to write into its input.
+[[nodiscard]] inline std::string inflate_ring(std::string packed) {
+    constexpr std::size_t piece = 1U << 20;
+    constexpr std::size_t most = 512U << 20; // three replicas of 2^26 partitions fit
+    constexpr int gzip_only = 16 + MAX_WBITS;
+    struct Stream : z_stream {
+        Stream() : z_stream{} {
+            if (inflateInit2(this, gzip_only) != Z_OK) {
+                throw std::bad_alloc();
+            }
+        }
+        ~Stream() { inflateEnd(this); }
+        Stream(const Stream&) = delete;
+        Stream& operator=(const Stream&) = delete;
+    } stream;
+    stream.next_in = reinterpret_cast<Bytef*>(packed.data());
+    stream.avail_in = static_cast<uInt>(packed.size());
+    std::string content;
+    int code = Z_OK;
+    while (code == Z_OK) {
+        const std::size_t had = content.size();
+        if (had > most) {
+            refuse_ring("", "holds more than " + std::to_string(most) + " bytes");
+        }
+        content.resize(had + piece);
+        stream.next_out = reinterpret_cast<Bytef*>(content.data() + had);
+        stream.avail_out = piece;
+        code = inflate(&stream, Z_NO_FLUSH);
+        content.resize(had + piece - stream.avail_out);
+    }
+    if (code == Z_MEM_ERROR) {
+        throw std::bad_alloc();
+    }
+    if (code == Z_BUF_ERROR) {
+        refuse_ring("", "ends in the middle of its gzip data");
+    }
+    if (code != Z_STREAM_END) {
+        refuse_ring("", std::string("no good gzip data: ") + (stream.msg ? stream.msg : "?"));
+    }
+    if (stream.avail_in > 0) {
+        refuse_ring("", std::to_string(stream.avail_in) + " bytes follow the end of the gzip data");
+    }
+    return content;
+}
+
+} // namespace replica::detail
+
+#endif // REPLICA_RING_GZIP_HPP

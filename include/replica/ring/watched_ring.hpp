@@ -1,0 +1,161 @@
+#ifndef REPLICA_RING_WATCHED_RING_HPP
+#define REPLICA_RING_WATCHED_RING_HPP
+
+// A ring file is replaced while daemons run. It is looked at again every 15 s, as Swift does; a
+// broken new file is reported and changes nothing, because a daemon that goes on with yesterday's
+// ring loses less than one that stops or guesses. The same for every format of ring files.
+
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/disk/posix.hpp>
+#include <replica/error.hpp>
+#include <replica/ring.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica {
+
+/// A version of a ring that is made from the bytes of a file. parse throws Failure with bad_config
+/// that names the file and the reason; a file of more than max_bytes is not read.
+template <class V>
+concept RingFormat = RingVersion<V> && requires(std::string_view bytes, const std::string& file) {
+    { V::parse(bytes, file) } -> std::same_as<V>;
+    { V::max_bytes } -> std::convertible_to<std::size_t>;
+};
+
+namespace detail {
+
+/// Throws Failure with bad_request beyond the last partition: an empty answer would read as "every
+/// primary has it" (LP 1568591).
+inline void check_partition(std::uint32_t partition, std::uint32_t count) {
+    if (partition >= count) {
+        throw Failure(Error::bad_request, "partition " + std::to_string(partition) +
+                                              " is not one of the ring's " + std::to_string(count));
+    }
+}
+
+} // namespace detail
+
+/// A ring file that may change. Models Ring. Copies share one state. Thread safety: any thread; the
+/// file is read by one of them while the others go on with the version at hand.
+template <RingFormat V, Clock C = SystemClock, Disk D = PosixDisk>
+class WatchedRing {
+public:
+    /// Told why a changed file is not used, once for each change, by the thread that called
+    /// version().
+    using Report = std::function<void(const Failure&)>;
+
+    static constexpr std::chrono::seconds check_interval{15};
+
+    /// Reads `path`. Throws Failure with bad_config that names the file and the reason, or the
+    /// disk's own error.
+    explicit WatchedRing(std::string path, C clock = {}, D disk = {}, Report report = {})
+        : state_(std::make_shared<State>(std::move(path), std::move(clock), std::move(disk),
+                                         std::move(report))) {}
+
+    /// The current version. The file is looked at when the last look was 15 s ago.
+    [[nodiscard]] V version() {
+        State& state = *state_;
+        const Instant now = state.clock.monotonic();
+        std::unique_lock lock(state.mutex);
+        if (now < state.next_check || state.checking) {
+            return state.version;
+        }
+        state.checking = true;
+        const std::optional<FileStatus> known = state.known;
+        lock.unlock();
+        const Look look = state.look(known); // may take long on a bad disk: not under the mutex
+        lock.lock();
+        state.checking = false;
+        state.next_check = now + check_interval;
+        const bool news = look.error && !(state.error && look.status == known);
+        state.known = look.status;
+        if (look.version) {
+            state.version = *look.version;
+        }
+        if (look.error || look.version) {
+            state.error = look.error;
+        }
+        V version = state.version;
+        lock.unlock();
+        if (news && state.report) {
+            state.report(*look.error);
+        }
+        return version;
+    }
+
+    /// Why the file as it stands is not used; nothing if it is.
+    [[nodiscard]] std::optional<Failure> last_error() const {
+        const std::lock_guard lock(state_->mutex);
+        return state_->error;
+    }
+
+private:
+    /// What a look at the file found: neither version nor error if it is as it was.
+    struct Look {
+        std::optional<FileStatus> status;
+        std::optional<V> version;
+        std::optional<Failure> error;
+    };
+
+    struct State {
+        State(std::string path_, C clock_, D disk_, Report report_)
+            : path(std::move(path_)), clock(std::move(clock_)), disk(std::move(disk_)),
+              report(std::move(report_)), known(disk.stat(path)), version(read()),
+              next_check(clock.monotonic() + check_interval) {}
+
+        /// The status is taken before the content, so that a file that changes in between is read
+        /// again at the next look.
+        [[nodiscard]] Look look(const std::optional<FileStatus>& before) {
+            Look look;
+            try {
+                look.status = disk.stat(path);
+                if (!look.status || look.status != before) {
+                    look.version = read();
+                }
+            } catch (const Failure& failure) {
+                look.error = failure;
+            } catch (const std::exception& other) { // such as no memory for a huge file
+                look.error = Failure(Error::io, path + ": " + other.what());
+            }
+            return look;
+        }
+
+        [[nodiscard]] V read() {
+            const std::string content = disk.read(path, V::max_bytes + 1);
+            if (content.size() > V::max_bytes) {
+                throw Failure(Error::bad_config,
+                              path + ": larger than " + std::to_string(V::max_bytes) + " bytes");
+            }
+            return V::parse(content, path);
+        }
+
+        std::string path;
+        C clock;
+        D disk;
+        Report report;
+        std::optional<FileStatus> known;
+        V version;
+        Instant next_check;
+        std::optional<Failure> error{};
+        bool checking = false;
+        std::mutex mutex{};
+    };
+
+    std::shared_ptr<State> state_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_RING_WATCHED_RING_HPP
