@@ -18,10 +18,11 @@ namespace replica {
 
 /// What to list. Everything is optional.
 struct Listing {
-    std::string prefix;
-    std::string marker;     ///< Only names after this one.
-    std::string end_marker; ///< Only names before this one; empty: no end.
-    std::string delimiter;
+    std::string prefix{};
+    std::string marker{};     ///< Only names after this one. "\x01" leaves out Swift's reserved
+                              ///< names, which begin with NUL.
+    std::string end_marker{}; ///< Only names before this one; empty: no end.
+    std::string delimiter{};
     std::int64_t limit = 10'000;           ///< Entries.
     std::int64_t storage_policy_index = 0; ///< Containers: of the rows wanted.
 };
@@ -67,7 +68,7 @@ template <class S>
         Query found = connection.query(sql);
         found.bind(wanted.storage_policy_index, from, end, end,
                    wanted.limit - static_cast<std::int64_t>(result.size()));
-        while (!more && found.step()) {
+        while (found.step()) {
             auto row = S::read(found);
             const std::size_t delimiter =
                 wanted.delimiter.empty() ? std::string::npos
@@ -84,6 +85,7 @@ template <class S>
             if (fold.name != wanted.marker) {
                 result.push_back({std::move(fold), true});
             }
+            break;
         }
     }
     return result;
