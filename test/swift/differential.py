@@ -1,0 +1,564 @@
+#!/usr/bin/env python3
+"""Random calls end in the same databases here and with Swift.
+
+Usage: differential.py --program PROGRAM [--seed N] [--operations N] [--situations-only]
+
+Each operation is drawn from the seed and performed twice: by Swift's own brokers and RPC servers
+(stock.py), and by ours, through PROGRAM (differential.cpp). Answers and databases must be equal
+after each, in all but ids. Where ours differ on purpose, deviations.py has a case for each.
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+import stock
+from stock import TICKS, Place, clock
+
+DEVICES = ('sda', 'sdb', 'sdc')
+POLICIES = (0, 1, 2)
+NAMES = ('a', 'a/b', 'a/b/c', 'a/b/d', 'a/\u00e9', 'a0', 'b', 'b/a', 'b//a', '\u00e9',
+         '\U0001f600/x', 'nul\0 and more', '\0reserved', ' ', '%', "it's", '"quoted"', 'Z',
+         *('object-%02d' % i for i in range(24)))
+
+
+class Difference(Exception):
+    pass
+
+
+def swap(value, mapping):
+    """`value` with every text in it that is a key of `mapping` replaced."""
+    if isinstance(value, dict):
+        return {key: swap(each, mapping) for key, each in value.items()}
+    if isinstance(value, list):
+        return [swap(each, mapping) for each in value]
+    return mapping.get(value, value) if isinstance(value, str) else value
+
+
+def drawn(*what):
+    """A number that depends on `what` alone: rows of one time must not differ in their values."""
+    return zlib.crc32(repr(what).encode())
+
+
+class Program:
+    """The other end of differential.cpp."""
+
+    def __init__(self, program, root):
+        self.process = subprocess.Popen([program, 'serve', root], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, encoding='ascii')
+
+    def perform(self, place, path, call, arguments):
+        line = {'kind': place.kind, 'call': call, 'now': clock.ticks, 'path': path, **arguments}
+        self.process.stdin.write(json.dumps(line) + '\n')
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise Difference('our program has ended with %s' % self.process.wait())
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait()
+
+
+class Pair:
+    """Two roots with the same databases. Ids are random: each side's own is known by one symbol."""
+
+    def __init__(self, directory, program):
+        self.roots = {side: os.path.join(directory, side) for side in ('stock', 'ours')}
+        for root in self.roots.values():
+            for device in DEVICES:
+                os.makedirs(os.path.join(root, device, 'tmp'))
+        self.stock = stock.Stock(self.roots['stock'])
+        self.guest = stock.Stock(self.roots['ours'])  # Swift's server on the same disk as ours
+        self.program = Program(program, self.roots['ours'])
+        self.ids = {side: {} for side in self.roots}  # symbol -> id
+        self.symbols = {side: {} for side in self.roots}  # id -> symbol
+        self.last = None
+
+    def close(self):
+        return self.program.close()
+
+    def exists(self, place):
+        return os.path.exists(place.path(self.roots['stock']))
+
+    def id(self, place):
+        """The symbol of a replica."""
+        return self.symbols['stock'][self.stock.perform(place, 'info', {})['id']]
+
+    def note_id(self, place):
+        """To be called when a replica has got a new id."""
+        symbol = '<%d>' % len(self.ids['stock'])
+        for side, root in self.roots.items():
+            reader = self.stock if side == 'stock' else self.guest
+            own = reader.perform(place, 'info', {})['id']
+            if own in self.symbols[side]:
+                raise Difference('%s: %s has kept its id %s' % (place, side, own))
+            self.ids[side][symbol] = own
+            self.symbols[side][own] = symbol
+
+    def ask_stock(self, place, call, arguments):
+        try:
+            answer = self.stock.perform(place, call, swap(arguments, self.ids['stock']))
+        except Exception as failure:  # Whatever it is, ours must do the same.
+            answer = {'error': repr(failure)}
+        return readable(place, call, swap(normal(place, call, answer), self.symbols['stock']))
+
+    def ask_ours(self, place, call, arguments, guest=False):
+        arguments = swap(arguments, self.ids['ours'])
+        if guest:
+            answer = self.guest.perform(place, call, arguments)
+            return readable(place, call, swap(normal(place, call, answer), self.symbols['ours']))
+        if call == 'rpc':
+            arguments = {'device': place.device, **arguments, 'partition': stock.PARTITION,
+                         'hash': place.hash, 'body': json.dumps(arguments['body'])}
+        answer = self.program.perform(place, place.path(self.roots['ours']), call, arguments)
+        if 'error' not in answer:
+            answer = normal_of_ours(place, call, answer['answer'])
+        return swap(answer, self.symbols['ours'])
+
+    def both(self, place, call, guest=False, **arguments):
+        """Performs a call on both sides; the answers must be equal. Returns the answer."""
+        self.last = (str(place), call + (' by Swift on both' if guest else ''), arguments)
+        theirs = self.ask_stock(place, call, arguments)
+        ours = self.ask_ours(place, call, arguments, guest)
+        if theirs != ours or isinstance(ours, dict) and 'error' in ours:
+            raise Difference('answers differ:\n  stock %s\n  ours  %s' % (theirs, ours))
+        return ours
+
+    def compare(self, place):
+        """Every row of every table."""
+        if not self.exists(place):
+            if os.path.exists(place.path(self.roots['ours'])):
+                raise Difference('%s: is there, and not with Swift' % (place,))
+            return
+        tables = {side: swap_rows(stock.dump(place.path(root)), self.symbols[side])
+                  for side, root in self.roots.items()}
+        if tables['stock'] == tables['ours']:
+            return
+        lines = ['%s differs:' % (place,)]
+        for key in sorted(set(tables['stock']) | set(tables['ours']), key=repr):
+            theirs, ours = (tables[side].get(key) for side in ('stock', 'ours'))
+            if theirs != ours:
+                columns = set(theirs or ()) & set(ours or ())
+                for each in columns:
+                    if theirs[each] == ours[each]:
+                        del theirs[each], ours[each]
+                lines.append('  %s %s:\n    stock %s\n    ours  %s' % (*key, theirs, ours))
+        raise Difference('\n'.join(lines))
+
+    def copy_to_tmp(self, place, device, by_rows):
+        """As rsync leaves it: under the sender's id. Returns that name's symbol."""
+        name = self.id(place)
+        target = {side: os.path.join(root, device, 'tmp', self.ids[side][name])
+                  for side, root in self.roots.items()}
+        shutil.copy(place.path(self.roots['stock']), target['stock'])
+        if os.path.exists(target['ours']):
+            os.unlink(target['ours'])
+        if by_rows:
+            self.ask_ours(place, 'copy_by_rows', {'target': target['ours']})
+        else:
+            shutil.copy(place.path(self.roots['ours']), target['ours'])
+        return name
+
+    def remove(self, place):
+        for root in self.roots.values():
+            shutil.rmtree(os.path.dirname(place.path(root)))
+
+    def compare_tmp(self):
+        for device in DEVICES:
+            left = [sorted(swap(os.listdir(os.path.join(self.roots[side], device, 'tmp')),
+                                self.symbols[side])) for side in ('stock', 'ours')]
+            if left[0] != left[1]:
+                raise Difference('left in tmp of %s:\n  stock %s\n  ours  %s' % (device, *left))
+
+
+def swap_rows(rows, mapping):
+    return {(table, mapping.get(at, at)): swap(row, mapping) for (table, at), row in rows.items()}
+
+
+def normal(place, call, answer):
+    """An answer in the form in which both can be compared."""
+    if call == 'rpc' and isinstance(answer, list):
+        status, body = answer
+        return [status, json.loads(body) if status == 200 else None]
+    if call == 'sync_points' and isinstance(answer, list):
+        return sorted(answer, key=lambda point: point['remote_id'])
+    return answer
+
+
+def readable(place, call, answer):
+    if call == 'sync_points' and isinstance(answer, list):
+        return sorted(answer, key=lambda point: point['remote_id'])
+    return answer
+
+
+def normal_of_ours(place, call, answer):
+    if call != 'list':
+        return normal(place, call, answer)
+    entries = []
+    for row in answer:
+        if row['fold']:
+            entries.append([row['name'], '0', 0, None, ''] if place.kind == 'container' else
+                           [row['name'], 0, 0, '0', 1])
+        elif place.kind == 'container':
+            entries.append([row[key] for key in ('name', 'created_at', 'size', 'content_type',
+                                                 'etag')])
+        else:
+            entries.append([row[key] for key in ('name', 'object_count', 'bytes_used',
+                                                 'put_timestamp')] + [0])
+    return entries
+
+
+class Draw(random.Random):
+    """Arguments at random. What two rows of one name and time say is always the same."""
+
+    def chance(self, part):
+        return self.random() < part
+
+    def ticks(self):
+        """Of the last few minutes, in steps that often meet."""
+        grid = 10 * TICKS
+        return clock.ticks // grid * grid - self.randrange(20) * grid
+
+    def time(self):
+        return '0' if self.chance(0.05) else clock.text(
+            self.ticks(), self.randrange(1, 4) if self.chance(0.1) else 0)
+
+    def object_row(self):
+        name = self.choice(NAMES)
+        data = self.ticks()
+        offset = self.randrange(1, 20) if self.chance(0.15) else 0
+        kind = data  # odd times are those of POSTs, so that no PUT has the same
+        if self.chance(0.3):
+            kind = self.ticks() + 1 if self.chance(0.2) else data + 10 * TICKS * self.randrange(
+                5) + 1
+        meta = kind if self.chance(0.7) else kind + self.randrange(-2, 9) * 5 * TICKS
+        deleted = int(drawn(name, data) % 4 == 0)
+        row = {'ROWID': self.randrange(1, 1000), 'name': name, 'size': 0, 'etag': 'noetag',
+               'deleted': deleted, 'storage_policy_index': self.choice(POLICIES)}
+        content_type = 'application/deleted'
+        if not deleted or kind != data:
+            content_type = ('text/%d' if drawn(name, kind) % 3 else
+                            'text/plain;charset=UTF-8;v=%d') % (drawn(name, kind) % 5)
+        if not deleted:
+            value = drawn(name, data, offset)
+            row['etag'] = '%032x' % value
+            row['size'] = value % (1 << (value % 32))
+            if value % 5 == 0:
+                content_type += ';swift_bytes=%d' % (value % 1000)
+        row['content_type'] = content_type
+        row['created_at'] = clock.text(data) + ('_%x' % offset if offset else '')
+        if kind != data or meta != kind or self.chance(0.1):
+            row['created_at'] += '%+x%+x' % (kind - data, meta - kind)
+        return row
+
+    def container_row(self):
+        name = self.choice(NAMES)
+        put, gone = ('0' if self.chance(0.1) else clock.text(self.ticks()) for _ in range(2))
+        if self.chance(0.5):
+            gone = '0'
+        newest = max(put, gone)
+        value = drawn(name, newest)
+        deleted = int(gone > put)
+        return {'ROWID': self.randrange(1, 1000), 'name': name, 'put_timestamp': put,
+                'delete_timestamp': gone, 'object_count': 0 if deleted else value % 9,
+                'bytes_used': 0 if deleted else value % 1000, 'deleted': deleted,
+                'storage_policy_index': value % 3}
+
+    def rows(self, place):
+        count = self.randrange(1, 51) if self.chance(0.15) else self.randrange(1, 7)
+        make = self.object_row if place.kind == 'container' else self.container_row
+        rows = [make() for _ in range(count)]
+        if self.chance(0.2):
+            rows += [dict(row) for row in self.sample(rows, self.randrange(1, count + 1))]
+        return rows
+
+    def metadata(self, place):
+        items = {}
+        for _ in range(self.randrange(1, 4)):
+            key = 'X-%s-%s' % (place.kind.title(), self.choice(
+                ('Meta-A', 'Meta-\u00e9', 'Sysmeta-B', 'Read', 'Sysmeta-Shard-Quoted-Root')))
+            when = clock.text(self.ticks())
+            value = drawn(key, when)
+            items[key] = ['' if value % 3 == 0 else 'value "%d" \u2713' % (value % 100), when]
+        if place.kind == 'container' and 'X-Container-Sysmeta-Shard-Quoted-Root' in items:
+            items['X-Container-Sysmeta-Shard-Quoted-Root'][0] = '%s/%s' % place[2:]
+        return json.dumps(items)
+
+
+class Run:
+    """A sequence of operations on a few databases, each of them on several devices."""
+
+    def __init__(self, pair, seed):
+        self.pair = pair
+        self.draw = Draw(seed)
+        self.places = [Place(device, kind, 'AUTH_a', container) for device in DEVICES
+                       for kind, container in (('container', 'c'), ('container', '\u00e9 2'),
+                                               ('account', ''))]
+        self.counts = {}
+        operations = {
+            self.put: 8, self.pending: 8, self.merge_items: 8, self.merge_syncs: 4,
+            self.merge_timestamps: 5, self.merge_metadata: 6, self.mark_deleted: 1,
+            self.mark_put: 2, self.adopt: 2, self.reclaim: 4, self.set_policy: 2,
+            self.servers_only: 3, self.read: 8, self.list: 5, self.rpc_sync: 14,
+            self.rpc_merge_items: 14, self.rpc_merge_syncs: 4, self.rpc_finish: 4,
+            self.rpc_refused: 1, self.remove: 1}
+        self.operations = [each for each, weight in operations.items() for _ in range(weight)]
+
+    def step(self):
+        clock.ticks += self.draw.randrange(1, 6 * TICKS)
+        if self.draw.chance(0.01):
+            clock.ticks += self.draw.randrange(1000) * TICKS
+        place = self.draw.choice(self.places)
+        if not self.pair.exists(place):
+            operation = self.draw.choice((self.create, self.create, self.rpc_finish,
+                                          self.rpc_refused))
+        else:
+            operation = self.draw.choice(self.operations)
+        performed = operation(place)
+        if performed is not False:
+            self.counts[operation.__name__] = self.counts.get(operation.__name__, 0) + 1
+            self.pair.compare(place)
+            return True
+        return False
+
+    def sibling(self, place):
+        """Another replica of the same database that exists, or None."""
+        others = [each for each in self.places if each[1:] == place[1:] and each != place
+                  and self.pair.exists(each)]
+        return self.draw.choice(others) if others else None
+
+    def source(self):
+        """Whose points these are: replicas that are or were, or strangers."""
+        known = list(self.pair.ids['stock'])
+        return self.draw.choice(known[-20:] + ['peer-%d' % i for i in range(4)])
+
+    def write(self, place, call, **arguments):
+        """By ours, or now and then by a Swift server on the same disk."""
+        return self.pair.both(place, call, guest=self.draw.chance(0.1), **arguments)
+
+    def create(self, place):
+        arguments = {'account': place.account, 'container': place.container,
+                     'put_timestamp': clock.text(self.draw.ticks()),
+                     'policy': self.draw.choice(POLICIES)}
+        self.write(place, 'create', **arguments)
+        self.pair.note_id(place)
+
+    def put(self, place):
+        self.write(place, 'put', rows=self.draw.rows(place))
+
+    def pending(self, place):
+        """Rows that a Swift server has left for whoever comes next."""
+        rows = self.draw.rows(place)
+        self.pair.last = (str(place), 'leave_pending', rows)
+        key = (lambda row: (row['name'], row['storage_policy_index'])
+               if place.kind == 'container' else row['name'])
+        self.pair.ask_stock(place, 'leave_pending', {'rows': sorted(rows, key=key)})
+        self.pair.ask_ours(place, 'leave_pending', {'rows': rows}, guest=True)
+        self.pair.ask_stock(place, 'commit_pending', {})
+        self.pair.ask_ours(place, 'commit_pending', {})
+
+    def merge_items(self, place):
+        self.write(place, 'merge_items', rows=self.draw.rows(place),
+                   source=self.draw.choice(('', self.source())))
+
+    def merge_syncs(self, place):
+        self.write(place, 'merge_syncs', points=self.points(),
+                   incoming=self.draw.chance(0.5))
+
+    def points(self):
+        return [{'sync_point': self.draw.randrange(-1, 500), 'remote_id': self.source()}
+                for _ in range(self.draw.randrange(1, 5))]
+
+    def merge_timestamps(self, place):
+        self.write(place, 'merge_timestamps', created_at=self.draw.time(),
+                   put_timestamp=self.draw.time(), delete_timestamp=self.draw.time())
+
+    def merge_metadata(self, place):
+        self.write(place, 'merge_metadata', metadata=self.draw.metadata(place))
+
+    def mark_deleted(self, place):
+        self.write(place, 'mark_deleted', time=clock.text(self.draw.ticks()))
+
+    def mark_put(self, place):
+        self.write(place, 'mark_put', time=clock.text(self.draw.ticks()))
+
+    def adopt(self, place):
+        self.write(place, 'adopt', source=self.source())
+        self.pair.note_id(place)
+
+    def reclaim(self, place):
+        age = clock.ticks - self.draw.randrange(600 * TICKS)
+        sync_age = clock.ticks - self.draw.randrange(1200 * TICKS)
+        self.write(place, 'reclaim', age=clock.text(age), sync_age=clock.text(sync_age))
+
+    def set_policy(self, place):
+        if place.kind != 'container':
+            return False
+        return self.write(place, 'set_storage_policy_index', policy=self.draw.choice(POLICIES),
+                          time=clock.text(self.draw.ticks()))
+
+    def servers_only(self, place):
+        """What our broker leaves to Swift's servers must not disturb it."""
+        if place.kind != 'container':
+            return False
+        info = self.pair.both(place, 'info')
+        call, arguments = self.draw.choice((
+            ('report', dict(put_timestamp=info['put_timestamp'],
+                            delete_timestamp=info['delete_timestamp'],
+                            object_count=info['count'], bytes_used=info['bytes_used'])),
+            ('set_container_sync_points', dict(first=self.draw.randrange(100), second=None)),
+            ('set_container_sync_points', dict(first=3, second=self.draw.randrange(100))),
+            ('set_reconciler_point', dict(point=self.draw.randrange(100)))))
+        return self.pair.both(place, call, guest=True, **arguments)
+
+    def read(self, place):
+        self.pair.both(place, 'info')
+        self.pair.both(place, 'state')
+        self.pair.both(place, 'items_since', point=self.draw.randrange(-1, 300),
+                       count=self.draw.randrange(60))
+        self.pair.both(place, 'sync_point', remote_id=self.source(),
+                       incoming=self.draw.chance(0.5))
+        self.pair.both(place, 'sync_points', incoming=self.draw.chance(0.5))
+
+    def list(self, place):
+        def some(part, *names):
+            return self.draw.choice(names or NAMES) if self.draw.chance(part) else ''
+        self.pair.both(place, 'list', prefix=some(0.3, 'a', 'a/', 'a/b', 'object-', 'b/', '\u00e9'),
+                       marker=some(0.3), end_marker=some(0.3),
+                       delimiter=some(0.5, '/', '-', '-1', 'b', '//'),
+                       limit=self.draw.randrange(30), policy=self.draw.choice(POLICIES))
+
+    def rpc(self, place, *body, **arguments):
+        return self.pair.both(place, 'rpc', body=list(body), **arguments)
+
+    def rpc_sync(self, place):
+        """What a sibling would say of itself, or what a stranger might."""
+        sibling = self.sibling(place)
+        mine = self.pair.both(place, 'info')
+        info = self.pair.both(sibling, 'info') if sibling else dict(mine, id='peer-1')
+        if self.draw.chance(0.2):
+            info.update(hash=mine['hash'], count=mine['count'])
+        if self.draw.chance(0.3):
+            info['metadata'] = self.draw.choice(('', 'no JSON', self.draw.metadata(place)))
+        for time_ in ('created_at', 'put_timestamp', 'delete_timestamp'):
+            if self.draw.chance(0.2):
+                info[time_] = self.draw.time()
+        if self.draw.chance(0.3):
+            info['max_row'] = self.draw.randrange(-1, 500)
+        body = ['sync', *(info[key] for key in (
+            'max_row', 'hash', 'id', 'created_at', 'put_timestamp', 'delete_timestamp',
+            'metadata'))]
+        if place.kind == 'container' and self.draw.chance(0.7):
+            if info['hash'] == mine['hash'] and info['count'] != mine['count']:
+                return False  # equal hashes, other counts: see deviations.py
+            body += [info[key] for key in ('status_changed_at', 'count', 'storage_policy_index')]
+        return self.rpc(place, *body)
+
+    def rpc_merge_items(self, place):
+        sibling = self.sibling(place)
+        if sibling and self.draw.chance(0.7):
+            point = self.draw.choice((-1, self.draw.randrange(300)))
+            rows = self.pair.both(sibling, 'items_since', point=point,
+                                  count=self.draw.randrange(1, 50))
+            source = self.pair.id(sibling)
+            if not rows:
+                return False
+        else:
+            rows = self.draw.rows(place)
+            source = self.source()
+            if self.draw.chance(0.2):
+                for row in rows:
+                    if row['storage_policy_index'] == 0:
+                        del row['storage_policy_index']
+        return self.rpc(place, 'merge_items', rows, source)
+
+    def rpc_merge_syncs(self, place):
+        sibling = self.sibling(place)
+        points = self.points()
+        if sibling and self.draw.chance(0.5):
+            points = self.pair.both(sibling, 'sync_points', incoming=True)
+        return self.rpc(place, 'merge_syncs', points)
+
+    def rpc_finish(self, place):
+        sibling = self.sibling(place)
+        if not sibling:
+            return False
+        verb = 'rsync_then_merge' if self.pair.exists(place) else 'complete_rsync'
+        upload = self.pair.copy_to_tmp(sibling, place.device, self.draw.chance(0.3))
+        name = [place.hash + '.db'] if self.draw.chance(0.7) else []
+        status, _ = self.rpc(place, verb, upload, *name)
+        if status == 204:
+            self.pair.note_id(place)
+        return True
+
+    def rpc_refused(self, place):
+        """Requests that change nothing."""
+        if self.pair.exists(place):
+            self.rpc(place, 'rsync_then_merge', 'no-such-upload', place.hash + '.db')
+        else:
+            self.rpc(place, 'merge_items', [self.draw.rows(place)[0]], 'peer-1')
+            self.rpc(place, 'merge_syncs', self.points())
+            self.rpc(place, 'complete_rsync', 'no-such-upload', place.hash + '.db')
+            self.rpc(place, 'rsync_then_merge', 'no-such-upload', place.hash + '.db')
+        self.rpc(place, 'merge_syncs', self.points(), device='sdx')
+
+    def remove(self, place):
+        """One in three, so that there are some to be made again."""
+        if not self.draw.chance(0.3):
+            return False
+        self.pair.remove(place)
+        return True
+
+
+def compare(directory, program, seed, operations):
+    """Runs the operations. Returns how many of each there were."""
+    clock.__init__()
+    pair = Pair(directory, program)
+    run = Run(pair, seed)
+    done = 0
+    try:
+        while done < operations:
+            done += 1 if run.step() else 0
+        for place in run.places:
+            pair.compare(place)
+        pair.compare_tmp()
+    except Difference as difference:
+        raise Difference('operation %d: %s\n%s\nAgain: differential.py --program %s --seed %d'
+                         ' --operations %d' % (done, json.dumps(pair.last), difference, program,
+                                               seed, done + 1)) from None
+    finally:
+        pair.close()
+    return run.counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Compares our brokers with those of Swift.')
+    parser.add_argument('--program', required=True)
+    parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument('--operations', type=int, default=10000)
+    options = parser.parse_args()
+    print('seed %d' % options.seed, flush=True)
+    # Both sides sync their files after each call, which costs nothing in memory.
+    memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix='replica-differential-', dir=memory) as directory:
+        counts = compare(os.path.join(directory, 'random'), options.program, options.seed,
+                         options.operations)
+    print('%d operations in %.1f s: %s' % (sum(counts.values()), time.monotonic() - began,
+                                           ', '.join('%s %d' % each for each in
+                                                     sorted(counts.items()))))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except Difference as found:
+        sys.exit(str(found))

@@ -1,0 +1,349 @@
+"""Swift's own brokers and RPC servers as one side of a comparison.
+
+The time is given: what Swift asks the system clock or SQLite for comes from `clock`. The classes
+named Amended do what Swift does, except where test/deviations.md says that ours differ on purpose:
+there they follow ours, so that a comparison can go on behind the difference. What unamended Swift
+does in these cases is shown in deviations.py.
+"""
+import collections
+import copy
+import itertools
+import json
+import logging
+import os
+import sqlite3
+
+import swift.common.db
+import swift.common.utils
+import swift.container.backend
+from swift.account.backend import AccountBroker
+from swift.common.db_replicator import ReplicatorRpc
+from swift.common.utils import Timestamp, hash_path, storage_directory
+from swift.container.backend import ContainerBroker
+from swift.container.reconciler import incorrect_policy_index
+from swift.container.replicator import ContainerReplicatorRpc
+
+TICKS = 100000  # per second
+PARTITION = '1'
+
+
+class Clock:
+    """Wall time in ticks of 10 microseconds."""
+
+    def __init__(self):
+        self.ticks = 1700000000 * TICKS
+
+    def text(self, ticks=None, offset=0):
+        ticks = self.ticks if ticks is None else ticks
+        text = '%010d.%05d' % divmod(ticks, TICKS)
+        return text + ('_%016x' % offset if offset else '')
+
+
+clock = Clock()
+
+
+def take_over():
+    """Makes Swift's modules use the clock here, and no threads."""
+    connect = swift.common.db.get_db_connection
+
+    def connect_with_clock(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        # The triggers of the sync tables ask for the time.
+        connection.create_function('strftime', 2, lambda form, when: str(clock.ticks // TICKS))
+        return connection
+
+    swift.common.db.get_db_connection = connect_with_clock
+    Timestamp.now = classmethod(lambda cls, offset=0, delta=0: cls(clock.text()))
+    swift.container.backend.tpool.execute = lambda call, *args: call(*args)
+    swift.common.utils.HASH_PATH_PREFIX = b''
+    swift.common.utils.HASH_PATH_SUFFIX = b'endcap'
+    log = logging.getLogger('stock')
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    return log
+
+
+logger = take_over()
+
+
+class Place(collections.namedtuple('Place', 'device kind account container')):
+    """Where a replica lies below a root. `container` is '' for an account."""
+
+    @property
+    def hash(self):
+        return hash_path(self.account, self.container or None)
+
+    def path(self, root):
+        directory = storage_directory(self.kind + 's', PARTITION, self.hash)
+        return os.path.join(root, self.device, directory, self.hash + '.db')
+
+    def __str__(self):
+        return '%s:%s/%s' % (self.device, self.account, self.container)
+
+
+def set_point(broker, remote_id, point):
+    with broker.get() as connection:
+        connection.execute('INSERT OR REPLACE INTO incoming_sync (sync_point, remote_id)'
+                           ' VALUES (?, ?)', (point, remote_id))
+        connection.commit()
+
+
+class AmendedBroker:
+    """Both kinds."""
+
+    def newid(self, remote_id):
+        """The point of the source is the highest ROWID ever given, not the highest still there."""
+        reached = self.get_max_row()
+        super().newid(remote_id)
+        set_point(self, remote_id, reached)
+
+    def mark_put(self, time):
+        """As the servers' PUT. The status is cleared, so that a deleted account lives again."""
+        was_deleted = self.is_deleted()
+        self.update_put_timestamp(time)
+        with self.get() as connection:
+            connection.execute("UPDATE %s_stat SET status = '' WHERE delete_timestamp <"
+                               " put_timestamp" % self.db_type)
+            connection.commit()
+        if was_deleted and not self.is_deleted():
+            self.update_status_changed_at(time)
+
+
+class AmendedContainer(AmendedBroker, ContainerBroker):
+    def merge_items(self, item_list, source=None):
+        """Rows get their ROWIDs in the order of their names; the point is the highest of all."""
+        items = sorted(copy.deepcopy(item_list),
+                       key=lambda row: (row['name'], row.get('storage_policy_index', 0)))
+        if source:
+            items[-1]['ROWID'] = max(row['ROWID'] for row in items)
+        super().merge_items(items, source)
+
+    merge_local = merge_items
+
+
+class AmendedAccount(AmendedBroker, AccountBroker):
+    """Rows are merged by time: Swift takes each for news, whatever its age, and writes it again."""
+
+    local = False
+
+    def merge_items(self, item_list, source=None):
+        items = sorted(copy.deepcopy(item_list), key=lambda row: row['name'])
+        for _, rows in itertools.groupby(items, key=lambda row: row['name']):
+            rows = list(rows)
+            held = self.held(rows[0]['name'])
+            result = dict(held) if held else None
+            for row in rows:
+                row.setdefault('storage_policy_index', 0)
+                result = self.joined(result, row)
+            if result != held:
+                super().merge_items([result])
+        if source:
+            reached = max(row['ROWID'] for row in items)
+            self.merge_syncs([{'remote_id': source, 'sync_point': reached}])
+
+    def merge_local(self, item_list):
+        """From the container itself: of two reports for one time the later one counts."""
+        self.local = True
+        self.merge_items(item_list)
+        self.local = False
+
+    def _commit_puts(self, item_list=None):
+        self.local = True
+        super()._commit_puts(item_list)
+        self.local = False
+
+    def held(self, name):
+        with self.get() as connection:
+            row = connection.execute(
+                'SELECT name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,'
+                ' storage_policy_index FROM container WHERE name = ?', (name,)).fetchone()
+            return dict(row) if row else None
+
+    def joined(self, held, row):
+        """Times are the newest of both, counts are those of the newer row."""
+        if held is None:
+            return {key: value for key, value in row.items() if key != 'ROWID'}
+        newest, counts = ([(max(Timestamp(each['put_timestamp']),
+                                Timestamp(each['delete_timestamp']))) for each in (held, row)],
+                          [tuple(each[key] for key in
+                                 ('object_count', 'bytes_used', 'storage_policy_index'))
+                           for each in (held, row)])
+        news = newest[1] > newest[0] or newest[1] == newest[0] and (
+            self.local or counts[1] > counts[0])
+        result = dict(held)
+        for time in ('put_timestamp', 'delete_timestamp'):
+            result[time] = max(held[time], row[time], key=Timestamp)
+        (result['object_count'], result['bytes_used'],
+         result['storage_policy_index']) = counts[1 if news else 0]
+        result['deleted'] = int(Timestamp(result['delete_timestamp']) >
+                                Timestamp(result['put_timestamp'])
+                                and result['object_count'] == 0)
+        return result
+
+
+class AmendedRpc:
+    """A file that is merged notes its sender's own highest ROWID, and keeps times and policy."""
+
+    def rsync_then_merge(self, drive, db_file, args):
+        upload = os.path.join(self.root, drive, 'tmp', args[0])
+        there = self._db_file_exists(db_file) and os.path.exists(upload)
+        reached = -1
+        if there:
+            reached = max(self.broker_class(upload).get_max_row(),
+                          self.broker_class(db_file).get_sync(args[0]))
+        response = super().rsync_then_merge(drive, db_file, args)
+        if there:
+            set_point(self.broker_class(db_file), args[0], reached)
+        return response
+
+    def _post_rsync_then_merge_hook(self, existing_broker, new_broker):
+        super()._post_rsync_then_merge_hook(existing_broker, new_broker)
+        there, info = existing_broker.get_replication_info(), new_broker.get_replication_info()
+        if incorrect_policy_index(info, there):
+            new_broker.set_storage_policy_index(there['storage_policy_index'], clock.text())
+        new_broker.merge_timestamps(*(there[time] for time in (
+            'created_at', 'put_timestamp', 'delete_timestamp')))
+
+
+class AmendedContainerRpc(AmendedRpc, ContainerReplicatorRpc):
+    pass
+
+
+class AmendedAccountRpc(AmendedRpc, ReplicatorRpc):
+    def _post_rsync_then_merge_hook(self, existing_broker, new_broker):
+        there = existing_broker.get_replication_info()
+        new_broker.merge_timestamps(*(there[time] for time in (
+            'created_at', 'put_timestamp', 'delete_timestamp')))
+
+
+class Stock:
+    """Performs calls on the databases below a root, by Swift's code. The names of the calls and
+    their arguments are those of differential.cpp."""
+
+    def __init__(self, root, amended=True):
+        self.root = root
+        self.brokers = ({'container': AmendedContainer, 'account': AmendedAccount} if amended else
+                        {'container': ContainerBroker, 'account': AccountBroker})
+        self.servers = ({'container': AmendedContainerRpc, 'account': AmendedAccountRpc}
+                        if amended else
+                        {'container': ContainerReplicatorRpc, 'account': ReplicatorRpc})
+
+    def broker(self, place):
+        return self.brokers[place.kind](place.path(self.root), account=place.account,
+                                        container=place.container or None, logger=logger)
+
+    def perform(self, place, call, arguments):
+        arguments = copy.deepcopy(arguments)
+        if call == 'rpc':
+            return self.rpc(place, **arguments)
+        return getattr(self, call)(self.broker(place), **arguments)
+
+    def rpc(self, place, body, device=None):
+        server = self.servers[place.kind](self.root, place.kind + 's', self.brokers[place.kind],
+                                          mount_check=False, logger=logger)
+        response = server.dispatch([device or place.device, PARTITION, place.hash], body)
+        return [response.status_int, response.body.decode('utf8')]
+
+    def create(self, broker, account, container, put_timestamp, policy):
+        broker.initialize(put_timestamp, policy)
+
+    def info(self, broker):
+        return broker.get_replication_info()
+
+    def put(self, broker, rows):
+        broker.merge_local(rows)
+
+    def leave_pending(self, broker, rows):
+        """As a server does; whoever looks at the database next commits them."""
+        for row in rows:
+            row = {key: value for key, value in row.items() if key != 'ROWID'}
+            if 'created_at' in row:
+                broker.put_object(row['name'], row['created_at'], row['size'],
+                                  row['content_type'], row['etag'], row['deleted'],
+                                  row['storage_policy_index'], row.get('ctype_timestamp'),
+                                  row.get('meta_timestamp'))
+            else:
+                broker.put_container(row['name'], row['put_timestamp'], row['delete_timestamp'],
+                                     row['object_count'], row['bytes_used'],
+                                     row['storage_policy_index'])
+
+    def commit_pending(self, broker):
+        broker._commit_puts_stale_ok()
+
+    def merge_items(self, broker, rows, source):
+        broker.merge_items(rows, source or None)
+
+    def merge_syncs(self, broker, points, incoming):
+        broker.merge_syncs(points, incoming)
+
+    def merge_timestamps(self, broker, created_at, put_timestamp, delete_timestamp):
+        broker.merge_timestamps(created_at, put_timestamp, delete_timestamp)
+
+    def merge_metadata(self, broker, metadata):
+        broker.update_metadata(json.loads(metadata))
+
+    def mark_deleted(self, broker, time):
+        broker.delete_db(time)
+
+    def mark_put(self, broker, time):
+        broker.mark_put(time)
+
+    def adopt(self, broker, source):
+        broker.newid(source)
+
+    def reclaim(self, broker, age, sync_age):
+        broker.reclaim(float(age), float(sync_age))
+
+    def set_storage_policy_index(self, broker, policy, time):
+        broker.set_storage_policy_index(policy, time)
+
+    def items_since(self, broker, point, count):
+        return broker.get_items_since(point, count)
+
+    def sync_point(self, broker, remote_id, incoming):
+        return broker.get_sync(remote_id, incoming)
+
+    def sync_points(self, broker, incoming):
+        return broker.get_syncs(incoming)
+
+    def state(self, broker):
+        return [broker.is_deleted(), broker.empty()]
+
+    def list(self, broker, prefix, marker, end_marker, delimiter, limit, policy):
+        if broker.db_type == 'container':
+            return [list(row[:5]) for row in broker.list_objects_iter(
+                limit, marker, end_marker, prefix or None, delimiter or None,
+                storage_policy_index=policy, transform_func=lambda row: row,
+                allow_reserved=True)]
+        return [list(row) for row in broker.list_containers_iter(
+            limit, marker, end_marker, prefix or None, delimiter or None, allow_reserved=True)]
+
+    # What only Swift's servers do.
+
+    def report(self, broker, put_timestamp, delete_timestamp, object_count, bytes_used):
+        broker.reported(put_timestamp, delete_timestamp, object_count, bytes_used)
+
+    def set_container_sync_points(self, broker, first, second):
+        broker.set_x_container_sync_points(first, second)
+
+    def set_reconciler_point(self, broker, point):
+        broker.update_reconciler_sync(point)
+
+
+def dump(path):
+    """All tables: {(table, key): {column: value}}; the key is the ROWID, of sync points the id."""
+    with sqlite3.connect('file:%s?mode=ro' % path, uri=True) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = {}
+        tables = [name for name, in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+        for table in tables:
+            for row in connection.execute('SELECT rowid AS at, * FROM %s' % table):
+                row = dict(row)
+                if 'remote_id' in row:
+                    row['at'] = row['remote_id']
+                elif table == 'sqlite_sequence':
+                    row['at'] = row['name']
+                rows[table, row.pop('at')] = row
+    connection.close()
+    return rows
