@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE process_rsync
 #include "laws/file_sync.hpp"
+#include "support/rsync_daemon.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -16,7 +17,6 @@
 #include <fstream>
 #include <future>
 #include <sstream>
-#include <thread>
 
 namespace fs = std::filesystem;
 using namespace replica;
@@ -85,66 +85,6 @@ struct Fixture {
     FileSource source;
 };
 
-/// A real rsync daemon, started for each connection by this process, so that there is nothing to
-/// wait for: the socket listens before the first transfer begins.
-class RsyncDaemon {
-public:
-    RsyncDaemon(const std::string& root, const std::string& module, const std::string& path)
-        : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-          configuration_(root + "/rsyncd.conf") {
-        std::ofstream file(configuration_);
-        file << "use chroot = no\nlog file = " << root << "/rsyncd.log\n";
-        if (::geteuid() == 0) {
-            file << "uid = 0\ngid = 0\n";
-        }
-        file << '[' << module << "]\npath = " << path << "\nread only = no\nwrite only = yes\n";
-        file.close();
-        ::sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        ::socklen_t size = sizeof address;
-        auto* const generic = reinterpret_cast<::sockaddr*>(&address);
-        BOOST_REQUIRE(::bind(listener_.get(), generic, size) == 0);
-        BOOST_REQUIRE(::listen(listener_.get(), 16) == 0);
-        BOOST_REQUIRE(::getsockname(listener_.get(), generic, &size) == 0);
-        port_ = ntohs(address.sin_port);
-        server_ = std::thread([this] { serve(); });
-    }
-    ~RsyncDaemon() {
-        ::shutdown(listener_.get(), SHUT_RDWR);
-        server_.join();
-    }
-    RsyncDaemon(const RsyncDaemon&) = delete;
-    RsyncDaemon& operator=(const RsyncDaemon&) = delete;
-
-    [[nodiscard]] int port() const { return port_; }
-
-private:
-    void serve() const {
-        for (;;) {
-            const Descriptor connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-            if (!connection) {
-                return;
-            }
-            const std::string option = "--config=" + configuration_;
-            const char* const arguments[] = {"rsync", "--daemon", option.c_str(), nullptr};
-            const ::pid_t process = ::fork();
-            if (process == 0) {
-                ::dup2(connection.get(), 0);
-                ::dup2(connection.get(), 1);
-                ::execvp("rsync", const_cast<char* const*>(arguments));
-                ::_exit(127);
-            }
-            ::waitpid(process, nullptr, 0);
-        }
-    }
-
-    Descriptor listener_;
-    std::string configuration_;
-    int port_ = 0;
-    std::thread server_;
-};
-
 /// Both ends of the real thing.
 struct World : Fixture {
     World()
@@ -152,7 +92,7 @@ struct World : Fixture {
                  root + "/node") {
         settings.rsync_module = "rsync://{replication_ip}:{replication_port}/container/";
         target.replication_ip = "127.0.0.1";
-        target.replication_port = static_cast<std::uint16_t>(daemon.port());
+        target.replication_port = daemon.port();
     }
 
     [[nodiscard]] Device device() const { return target; }
@@ -179,7 +119,7 @@ struct World : Fixture {
         return content_of(root + "/node/sdb3/tmp/" + name);
     }
 
-    RsyncDaemon daemon;
+    test::RsyncDaemon daemon;
     int sources = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE sqlite_pending
 
+#include "../support/pending_entry.hpp"
 #include <replica/random.hpp>
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
@@ -25,6 +26,7 @@
 namespace {
 
 using namespace replica;
+using namespace replica::test;
 using namespace std::string_literals;
 using Brokers = boost::mpl::list<AccountBroker, ContainerBroker>;
 using sqlite::AccountSchema;
@@ -34,43 +36,15 @@ constexpr Instant never = Instant::max();
 const std::string hash = "0123456789abcdef0123456789abcabc";
 const std::string time_text = "1700000000.00000";
 
-[[nodiscard]] std::string base64(std::string_view bytes) {
-    constexpr std::string_view digits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i < 3; ++i) {
-            const char c = at + i < bytes.size() ? bytes[at + i] : '\0';
-            bits = bits << 8 | static_cast<unsigned char>(c);
-        }
-        for (std::size_t i = 0; i < 4; ++i) {
-            text += at + i <= bytes.size() ? digits[bits >> (18 - 6 * i) & 63U] : '=';
-        }
-    }
-    return text;
-}
-
-/// SHORT_BINSTRING, as Python 2 wrote texts of up to 255 bytes.
-[[nodiscard]] std::string text(std::string_view value) {
-    return "U"s + static_cast<char>(value.size()) + std::string(value);
-}
-
-[[nodiscard]] std::string entry(const std::string& operations) {
-    return ':' + base64("\x80\x02(" + operations + "t.");
-}
-
-[[nodiscard]] std::string number(int value) {
-    return "K"s + static_cast<char>(value);
-}
-
 /// A row of both kinds' first six fields: an object of 7 bytes, a container with 7 objects.
 template <class S>
 [[nodiscard]] std::string row(const std::string& name, const std::string& time = time_text) {
     if constexpr (std::is_same_v<S, ContainerSchema>) {
-        return entry(text(name) + text(time) + number(7) + text("a/b") + text("e") + number(0));
+        return pending_entry(pickled(name) + pickled(time) + pickled(7) + pickled("a/b") +
+                             pickled("e") + pickled(0));
     } else {
-        return entry(text(name) + text(time) + text("0") + number(7) + number(70) + number(0));
+        return pending_entry(pickled(name) + pickled(time) + pickled("0") + pickled(7) +
+                             pickled(70) + pickled(0));
     }
 }
 
@@ -251,8 +225,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_with_a_bad_entry_is_set_aside_and_the_rest_
         "A===",
         "AA=A",
         std::string(8, '\0'),
-        entry("U\x01x").substr(1),          // one field
-        entry(")))))))").substr(1),         // nested
+        pending_entry("U\x01x").substr(1),  // one field
+        pending_entry(")))))))").substr(1), // nested
         row<S>("").substr(1),               // no name
         row<S>("\xff\xfe").substr(1),       // not UTF-8
         row<S>("\xed\xa0\x80").substr(1),   // half a surrogate pair
@@ -260,12 +234,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_with_a_bad_entry_is_set_aside_and_the_rest_
         row<S>("x", "").substr(1),
         base64("\x80\x02"
                "cos\nsystem\n" +
-               text("touch /nothing") + "\x85R."),
+               pickled("touch /nothing") + "\x85R."),
         base64("\x80\x02(X\xff\xff\xff\xff"),
-        entry(text("x") + text(time_text) + text("many") + text("a") + text("e") + number(0))
+        pending_entry(pickled("x") + pickled(time_text) + pickled("many") + pickled("a") +
+                      pickled("e") + pickled(0))
             .substr(1),
-        entry(text("x") + text(time_text) + "NNNNN").substr(1),
-        entry("NNNNNN").substr(1),
+        pending_entry(pickled("x") + pickled(time_text) + "NNNNN").substr(1),
+        pending_entry("NNNNNN").substr(1),
     };
     for (const std::string& each : bad) {
         Place<B> place;
@@ -331,8 +306,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_merged_once_more_after_a_crash_change_nothing
 BOOST_AUTO_TEST_CASE(the_last_of_two_reports_of_a_container_counts) {
     Place<AccountBroker> place;
     const auto report = [](int objects) {
-        return entry(text("c") + text(time_text) + text("0") + number(objects) + number(1) +
-                     number(0));
+        return pending_entry(pickled("c") + pickled(time_text) + pickled("0") + pickled(objects) +
+                             pickled(1) + pickled(0));
     };
     place.write(report(9) + report(3));
     BOOST_TEST(place.commit());
@@ -363,8 +338,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(no_mutation_of_a_neighbour_loses_a_good_entry, B, 
     const std::string last = row<S>("last");
     int unreadable = 0;
     for (int round = 0; round < 10'000; ++round) {
-        std::string pickle = "\x80\x02(" + text("x") + text(time_text) + text("0") + number(7) +
-                             number(7) + number(0) + "t.";
+        std::string pickle = "\x80\x02(" + pickled("x") + pickled(time_text) + pickled("0") +
+                             pickled(7) + pickled(7) + pickled(0) + "t.";
         std::string middle = base64(pickle);
         if (round % 2 == 0) {
             pickle[random() % pickle.size()] = static_cast<char>(random());
