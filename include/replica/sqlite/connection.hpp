@@ -13,6 +13,7 @@
 
 #include <sqlite3.h>
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -98,6 +99,16 @@ public:
     void require_in_place() const {
         if (moved()) {
             throw Failure(Error::moved, path_ + ": was replaced or removed while open");
+        }
+    }
+
+    /// Makes what a call complains of, about something meant for this file, name the file.
+    template <std::invocable Call>
+    auto naming(Call&& call) const {
+        try {
+            return std::forward<Call>(call)();
+        } catch (const Failure& failure) {
+            throw Failure(failure.error(), path_ + ": " + failure.what());
         }
     }
 

@@ -154,7 +154,9 @@ public:
 
     /// `text` is a JSON object as Metadata::parse takes it; else bad_request. Nothing is written if
     /// nothing in it is news.
-    void merge_metadata(std::string_view text) { merge_metadata(Metadata::parse(text)); }
+    void merge_metadata(std::string_view text) {
+        merge_metadata(connection_->naming([&] { return Metadata::parse(text); }));
+    }
 
     void merge_metadata(const Metadata& news) {
         connection_->require_in_place();
@@ -164,7 +166,7 @@ public:
         sqlite::Transaction transaction = begin_write();
         Metadata merged = metadata();
         if (merged.merge(news)) {
-            update("SET metadata = ?", merged.text());
+            update("SET metadata = ?", connection_->naming([&] { return merged.text(); }));
             transaction.commit();
         }
     }
@@ -239,7 +241,7 @@ public:
             throw;
         }
         disk_.sync(target);
-        disk_.sync(target.substr(0, target.rfind('/')));
+        disk_.sync(sqlite::directory_of(target));
     }
 
     /// See pending.hpp. The rows come from a server of this machine, so that they are local.

@@ -4,6 +4,7 @@
 // What a program needs that keeps its own data in these databases and only wants them replicated:
 // put, list, delete. The replicator itself uses none of it.
 
+#include <replica/json.hpp>
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/listing.hpp>
 
@@ -45,8 +46,16 @@ public:
     using info_type = typename S::info_type;
     using Base::Base;
 
-    /// A client's own writes: at equal times the later row counts.
+    /// A client's own writes: at equal times the later row counts. Throws bad_request, having
+    /// written nothing, for a row without a name or time, or with text that is not UTF-8: it could
+    /// never be sent, nor could anything after it.
     sqlite::Merged put(std::span<const row_type> rows) {
+        this->connection().naming([&] {
+            for (std::string sent; const row_type& row : rows) {
+                sent.clear();
+                json::append_members(sent, row);
+            }
+        });
         return this->merge(rows, std::string_view(), RowOrigin::local);
     }
 
@@ -57,15 +66,16 @@ public:
         return sqlite::list<S>(this->connection(), wanted);
     }
 
-    /// Sets a key of the metadata unless it has a newer value; an empty value deletes it.
+    /// Sets a key of the metadata unless it has a newer value; an empty value deletes it. Throws
+    /// bad_request for text that is not UTF-8.
     void set_metadata(std::string_view key, std::string_view value, Timestamp time) {
         Metadata news;
         news.set({std::string(key), std::string(value), time.internal()});
         this->merge_metadata(news);
     }
 
-    /// Marks the database deleted and deletes its metadata; its rows are the caller's business, and
-    /// while it has any it does not count as deleted. Swift: delete_db.
+    /// Marks the database deleted and deletes its metadata. Its rows are the caller's business: a
+    /// container that has any does not count as deleted, an account does. Swift: delete_db.
     void mark_deleted(Timestamp time) {
         const std::string moment = time.internal();
         sqlite::Transaction transaction = this->begin_write();
@@ -76,7 +86,9 @@ public:
                 cleared.set({item.key, "", moment});
             }
         }
-        this->update("SET metadata = ?", cleared.text());
+        if (cleared != held) {
+            this->update("SET metadata = ?", cleared.text());
+        }
         this->update("SET delete_timestamp = ?, status = 'DELETED', status_changed_at = ?"
                      " WHERE delete_timestamp < ?",
                      moment, moment, moment);
@@ -105,7 +117,8 @@ public:
 
     /// No live row in any policy.
     [[nodiscard]] bool empty() {
-        const auto policies = inspect().policies;
+        this->connection().require_in_place();
+        const auto policies = read_policies();
         return std::ranges::all_of(policies, [](const auto& use) { return use.second.count == 0; });
     }
 
@@ -115,15 +128,21 @@ public:
         result.info = S::read_info(this->connection());
         result.incoming = this->sync_points(Direction::incoming);
         result.outgoing = this->sync_points(Direction::outgoing);
-        sqlite::Query found = this->connection().query(S::select_policies);
-        while (found.step()) {
-            result.policies[found.integer(0)] = {found.integer(1), found.integer(2)};
-        }
+        result.policies = read_policies();
         result.rows = this->connection().integer(S::select_row_count);
         return result;
     }
 
 private:
+    [[nodiscard]] std::map<std::int64_t, PolicyUse> read_policies() {
+        std::map<std::int64_t, PolicyUse> policies;
+        sqlite::Query found = this->connection().query(S::select_policies);
+        while (found.step()) {
+            policies[found.integer(0)] = {found.integer(1), found.integer(2)};
+        }
+        return policies;
+    }
+
     static bool is_kept(std::string_view key) {
         std::string lower(key);
         std::ranges::transform(lower, lower.begin(), [](char c) {

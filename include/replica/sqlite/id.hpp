@@ -30,6 +30,12 @@ namespace replica::sqlite {
     return text;
 }
 
+/// The directory that a file is in: "." for a name without one.
+[[nodiscard]] inline std::string directory_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
+}
+
 /// The name of the device that a database's path leads through:
 /// .../<device>/<datadir>/<partition>/<suffix>/<hash>/<file>. Empty for a shorter path.
 [[nodiscard]] inline std::string device_of(std::string_view path) {

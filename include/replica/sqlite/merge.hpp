@@ -56,7 +56,8 @@ public:
     /// them cannot be used, before anything is written.
     Merged put(std::span<const Row> rows, RowOrigin origin) {
         Merged merged;
-        for (const State& incoming : combine(rows, origin)) {
+        const auto states = connection_->naming([&] { return combine(rows, origin); });
+        for (const State& incoming : states) {
             put_one(incoming, origin, merged);
         }
         return merged;
