@@ -106,9 +106,7 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
         return "  no answer: " + reply.error().what + "\n  -> nothing is sent\n";
     }
     if (reply->status == 404) {
-        return B::server_type::unsharded(info)
-                   ? "  has no copy\n  -> send the whole file\n"
-                   : "  has no copy\n  -> nothing is sent: it is the sharder's\n";
+        return "  has no copy\n  -> send the whole file\n";
     }
     if (!reply->success()) {
         const bool full = reply->reason.find("is full") != std::string::npos;
@@ -129,8 +127,8 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
     text += "  points: it has our rows up to " + std::to_string(points.theirs) +
             " (by its account), " + std::to_string(points.outgoing) +
             " (by ours); we have its rows up to " + std::to_string(points.incoming) + "\n  -> ";
-    if (!B::server_type::unsharded(info) || !B::server_type::unsharded(remote.info)) {
-        return text + "nothing is sent: one of the two is the sharder's\n";
+    if (!B::server_type::sends_rows(info)) {
+        return text + "no rows are sent: sharding has begun, they are the sharder's\n";
     }
     const auto choice =
         decide::choose(decide::Replica(info), decide::Replica(remote.info), points, settings);
@@ -142,14 +140,14 @@ template <Broker B>
 [[nodiscard]] std::string explain_end(const Settings& settings, const info_type_of<B>& info,
                                       bool belongs, Timestamp now) {
     const auto expired_at = [&](Timestamp at) {
-        return decide::may_reclaim(info.count, info.put_timestamp, info.delete_timestamp, at,
-                                   settings.reclaim_age);
+        return decide::may_reclaim(B::server_type::live_rows(info), info.put_timestamp,
+                                   info.delete_timestamp, at, settings.reclaim_age);
     };
     if (expired_at(now)) {
         if (!B::server_type::reported(info)) {
             return "It is expired, but stays until its last state has been reported upwards.\n";
         }
-        return B::server_type::unsharded(info)
+        return B::server_type::may_remove(info)
                    ? "It is expired: a pass removes it and asks nobody.\n"
                    : "It is expired, but the sharder's: it stays.\n";
     }

@@ -72,6 +72,7 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
         }
     }
     upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+    B::server_type::merge_more(existing, upload);
 }
 
 /// Merges the rows of `from` above `point` into `into` until there are none; returns the last
@@ -130,8 +131,9 @@ template <Broker B>
         if (!target) {
             throw Failure(Error::moved, path + ": came and went while a file was put there");
         }
-        if (!B::server_type::unsharded(info)) {
-            throw Failure(Error::wrong_place, *claimed + ": is sharded, and a database is here");
+        if (!B::server_type::sends_rows(info)) {
+            throw Failure(Error::wrong_place,
+                          *claimed + ": is being sharded, and a database is here");
         }
         std::int64_t point = -1;
         std::string id;
@@ -142,7 +144,7 @@ template <Broker B>
         }
         storage::replace(broker, *claimed, *target, patience(), [&](auto& existing) {
             const auto last = existing.info();
-            if (!B::server_type::unsharded(last)) {
+            if (!B::server_type::sends_rows(last)) {
                 throw Failure(Error::moved, *target + ": sharding has begun");
             }
             // Another file than before: its ROWIDs are not those that `point` speaks of.

@@ -9,6 +9,7 @@
 #include <boost/hana/adapt_struct.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace replica {
@@ -81,6 +82,10 @@ struct ContainerInfo : Info {
     std::string db_state = "unsharded";
     std::int64_t shard_max_row = -1; ///< -1: no shard ranges.
 
+    // Not told to peers.
+    bool sharding_initiated = false; ///< Its rows belong into shards: no peer gets them.
+    std::int64_t live_rows = 0;      ///< Of all policies, in this file; `count` is that of one.
+
     /// "/account/container": what is hashed for the database's place.
     [[nodiscard]] std::string name() const { return '/' + account + '/' + container; }
 
@@ -115,6 +120,25 @@ struct ContainerRow {
     friend bool operator==(const ContainerRow&, const ContainerRow&) = default;
 };
 
+/// A part of a container's names that has a container of its own, or (the own range) its whole.
+struct ShardRange {
+    std::string name; ///< "account/container" of the shard.
+    std::string timestamp = "0";
+    std::string lower; ///< Exclusive. Empty: from the first name.
+    std::string upper; ///< Inclusive. Empty: to the last name.
+    std::int64_t object_count = 0;
+    std::int64_t bytes_used = 0;
+    std::string meta_timestamp = "0"; ///< Of the sums.
+    std::int64_t deleted = 0;
+    std::int64_t state = 10; ///< See shards::State.
+    std::string state_timestamp = "0";
+    std::optional<std::string> epoch; ///< When sharding began: part of the database's file name.
+    std::int64_t reported = 0;        ///< 1: the root knows these sums.
+    std::int64_t tombstones = -1;
+
+    friend bool operator==(const ShardRange&, const ShardRange&) = default;
+};
+
 } // namespace replica
 
 BOOST_HANA_ADAPT_STRUCT(replica::SyncPoint, sync_point, remote_id);
@@ -135,5 +159,9 @@ BOOST_HANA_ADAPT_STRUCT(replica::ObjectRow, rowid, name, created_at, size, conte
 
 BOOST_HANA_ADAPT_STRUCT(replica::ContainerRow, rowid, name, put_timestamp, delete_timestamp,
                         object_count, bytes_used, deleted, storage_policy_index);
+
+BOOST_HANA_ADAPT_STRUCT(replica::ShardRange, name, timestamp, lower, upper, object_count,
+                        bytes_used, meta_timestamp, deleted, state, state_timestamp, epoch,
+                        reported, tombstones);
 
 #endif // REPLICA_INFO_HPP

@@ -16,7 +16,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -120,6 +122,16 @@ inline void append(std::string& out, std::int64_t number) {
     out += std::to_string(number);
 }
 
+/// Appends what is there, or null.
+template <std::same_as<std::optional<std::string>> Text>
+void append(std::string& out, const Text& text) {
+    if (text) {
+        append(out, std::string_view(*text));
+    } else {
+        out += "null";
+    }
+}
+
 /// Appends the members of a reflected struct, "a": 1, "b": "c", without the braces.
 template <class Struct>
 void append_members(std::string& out, const Struct& value) {
@@ -175,6 +187,15 @@ inline void read(const boost::json::value& value, std::int64_t& into, std::strin
         throw Failure(Error::bad_request, std::string(what) + " must be a whole number");
     }
     into = number;
+}
+
+/// Reads a string or null.
+inline void read(const boost::json::value& value, std::optional<std::string>& into,
+                 std::string_view what) {
+    into.reset();
+    if (!value.is_null()) {
+        read(value, into.emplace(), what);
+    }
 }
 
 /// Whether a null may stand for a member's default: in rows it may, since old databases have them.

@@ -220,8 +220,6 @@ struct Call {
     return call;
 }
 
-namespace detail {
-
 inline void require_count(const Call& call, std::size_t least, std::size_t most) {
     if (call.arguments.size() < least || call.arguments.size() > most) {
         throw Failure(Error::bad_request, call.verb + " takes " + std::to_string(least) +
@@ -230,6 +228,8 @@ inline void require_count(const Call& call, std::size_t least, std::size_t most)
                                               std::to_string(call.arguments.size()));
     }
 }
+
+namespace detail {
 
 /// Why a row cannot be stored, or nothing.
 [[nodiscard]] inline std::string unusable(const ObjectRow& row) {
@@ -271,7 +271,7 @@ template <class Row>
 
 /// Seven arguments; of more, the three of a newer sender count when they are all there.
 [[nodiscard]] inline Sync decode_sync(const Call& call) {
-    detail::require_count(call, 7, 64);
+    require_count(call, 7, 64);
     Sync sync;
     const auto& in = call.arguments;
     json::read(in[0], sync.max_row, "sync's max_row");
@@ -302,7 +302,7 @@ template <class Row>
 
 template <class Row>
 [[nodiscard]] MergeItems<Row> decode_merge_items(const Call& call) {
-    detail::require_count(call, 1, 2);
+    require_count(call, 1, 2);
     const auto* const rows = call.arguments[0].if_array();
     if (rows == nullptr) {
         throw Failure(Error::bad_request, "merge_items' rows must be a list");
@@ -348,7 +348,7 @@ template <class Row>
 }
 
 [[nodiscard]] inline MergeSyncs decode_merge_syncs(const Call& call) {
-    detail::require_count(call, 1, 1);
+    require_count(call, 1, 1);
     const auto* const points = call.arguments[0].if_array();
     if (points == nullptr) {
         throw Failure(Error::bad_request, "merge_syncs' points must be a list");
@@ -370,7 +370,7 @@ template <class Row>
 /// a plain name, the file is a database's name for `hash` (defect 50).
 template <class Finish>
 [[nodiscard]] Finish decode_finish(const Call& call, std::string_view hash) {
-    detail::require_count(call, 1, 2);
+    require_count(call, 1, 2);
     Finish finish;
     json::read(call.arguments[0], finish.upload, call.verb + "'s upload");
     finish.file = std::string(hash) + ".db";

@@ -110,6 +110,18 @@ template <class P>
     }
 }
 
+/// The rows are the sharder's. Only of a copy that has none left does a peer miss nothing: Swift
+/// counts the others as done too, and removes handoffs with rows that nobody else has.
+template <class P>
+[[nodiscard]] decide::Outcome defer(Task<P>& task, const Device& device) {
+    task.pass.count(&Stats::deferred);
+    if (P::server_type::is_sharded(task.info) && task.database.items_since(-1, 1).empty()) {
+        return decide::Outcome::done;
+    }
+    task.pass.observer(event::Deferred{task.found.path, device});
+    return decide::Outcome::deferred;
+}
+
 } // namespace detail
 
 /// Brings one peer up to date (seed: _repl_to_node). A fault is the peer's; what goes wrong with
@@ -125,11 +137,6 @@ template <class P>
             return reply.error();
         }
         if (reply->status == 404) {
-            if (!P::server_type::unsharded(task.info)) {
-                pass.count(&Stats::deferred);
-                pass.observer(event::Deferred{task.found.path, device});
-                return decide::Outcome::deferred;
-            }
             pass.count(&Stats::rsync);
             task.settled = false;
             return push_file<message::CompleteRsync>(task, peer, 0);
@@ -145,10 +152,10 @@ template <class P>
                          peer.address() + '/' + device.device + ": " + failure.what()};
         }
         detail::apply_reply(task, remote.info);
-        if (!P::server_type::unsharded(task.info) || !P::server_type::unsharded(remote.info)) {
-            pass.count(&Stats::deferred);
-            pass.observer(event::Deferred{task.found.path, device});
-            return decide::Outcome::deferred;
+        const auto fault = P::server_type::before_rows(task, peer, remote.info);
+        if (!P::server_type::sends_rows(task.info)) {
+            const auto outcome = detail::defer(task, device);
+            return fault ? Result<decide::Outcome>(*fault) : outcome;
         }
         decide::Points points{remote.point,
                               task.database.sync_point(remote.info.id, Direction::outgoing),
@@ -160,7 +167,8 @@ template <class P>
                                            points, pass.settings);
         if (choice.way != decide::Way::renew_id) {
             task.settled = task.settled && choice.settled;
-            return detail::act(task, peer, remote.info, choice);
+            auto outcome = detail::act(task, peer, remote.info, choice);
+            return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
         }
         if (renewed) {
             return Fault{Error::bad_reply, peer.address() + '/' + device.device +

@@ -34,12 +34,13 @@ inline constexpr Seconds broker_patience{25};
     return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
 }
 
-/// Expired by its own state, reported to whoever sums it up, and not the sharder's.
+/// Expired by its own state, reported to whoever sums it up, and not waiting for the sharder.
 template <class P>
 [[nodiscard]] bool expired(P& pass, const typename P::info_type& info) {
-    return decide::may_reclaim(info.count, info.put_timestamp, info.delete_timestamp,
-                               pass.clock.now(), pass.settings.reclaim_age) &&
-           P::server_type::reported(info) && P::server_type::unsharded(info);
+    return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
+                               info.delete_timestamp, pass.clock.now(),
+                               pass.settings.reclaim_age) &&
+           P::server_type::reported(info) && P::server_type::may_remove(info);
 }
 
 /// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.
@@ -133,7 +134,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         return;
     }
     std::string reason;
-    if (!P::server_type::unsharded(task.info)) {
+    if (!P::server_type::may_remove(task.info)) {
         reason = "requires sharding";
     } else if (!decide::may_remove(outcomes, replicas, pass.settings)) {
         reason = std::to_string(done) + '/' + std::to_string(outcomes.size()) + " success";

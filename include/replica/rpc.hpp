@@ -7,6 +7,7 @@
 
 #include <replica/admission.hpp>
 #include <replica/broker.hpp>
+#include <replica/container/shards.hpp>
 #include <replica/error.hpp>
 #include <replica/finish.hpp>
 #include <replica/hash_path.hpp>
@@ -17,6 +18,7 @@
 #include <replica/storage.hpp>
 #include <replica/transport.hpp>
 
+#include <boost/hana/concat.hpp>
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/pair.hpp>
 #include <boost/hana/tuple.hpp>
@@ -51,7 +53,8 @@ public:
 
     /// Answers one request. Never throws.
     ///
-    /// 200 with the info: sync. 202: merge_items, merge_syncs. 204: complete_rsync,
+    /// 200 with the info: sync; with a list: get_shard_ranges. 202: merge_items, merge_syncs,
+    /// merge_shard_ranges. 204: complete_rsync,
     /// rsync_then_merge. 400: not a request of ours; nothing was touched. 404: no such database or
     /// upload. 503: come again (a merge of this database is under way, the device is busy or a
     /// lock did not come free). 507: the device cannot take data. 500: anything else, with the
@@ -126,7 +129,7 @@ private:
             hana::make_pair(hana::type_c<message::RsyncThenMerge>,
                             &RpcServer::template finish<message::RsyncThenMerge>));
         Reply (RpcServer::*handler)(const Place&, const message::Call&) = nullptr;
-        hana::for_each(verbs, [&](const auto& pair) {
+        hana::for_each(hana::concat(verbs, shard_verbs()), [&](const auto& pair) {
             using Verb = typename std::decay_t<decltype(hana::first(pair))>::type;
             if (call.verb == Verb::verb) {
                 handler = hana::second(pair);
@@ -144,6 +147,19 @@ private:
             return *std::move(refusal);
         }
         return (this->*handler)(place, call);
+    }
+
+    /// Containers have two more.
+    [[nodiscard]] static constexpr auto shard_verbs() {
+        namespace hana = boost::hana;
+        if constexpr (requires(Database database) { database.shard_ranges(); }) {
+            return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
+                                                    &RpcServer::merge_shard_ranges),
+                                    hana::make_pair(hana::type_c<message::GetShardRanges>,
+                                                    &RpcServer::get_shard_ranges));
+        } else {
+            return hana::make_tuple();
+        }
     }
 
     /// 507 for a device that is not there, or has less space than its reserve. The phrases differ,
@@ -302,6 +318,28 @@ private:
             opened->second.merge_sync_points(syncs.points, Direction::incoming);
         }
         return accepted();
+    }
+
+    Reply merge_shard_ranges(const Place& place, const message::Call& call) {
+        message::require_count(call, 1, 2);
+        const auto ranges = shards::decode(call.arguments[0]);
+        auto opened = open(place);
+        if (!opened) {
+            return not_found();
+        }
+        opened->second.merge_shard_ranges(ranges);
+        return accepted();
+    }
+
+    Reply get_shard_ranges(const Place& place, const message::Call& call) {
+        message::require_count(call, 0, 0);
+        auto opened = open(place);
+        if (!opened) {
+            return not_found();
+        }
+        std::string body;
+        json::append(body, opened->second.shard_ranges());
+        return {200, "application/json", std::move(body), {}};
     }
 
     /// complete_rsync and rsync_then_merge.

@@ -7,12 +7,17 @@
 
 #include <replica/clock.hpp>
 #include <replica/container/policies.hpp>
+#include <replica/container/shards.hpp>
+#include <replica/error.hpp>
 #include <replica/info.hpp>
+#include <replica/json.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace replica {
 
@@ -52,8 +57,28 @@ struct AccountServer {
     /// report_up_to_date). Only then may an expired database be deleted.
     [[nodiscard]] static bool reported(const AccountInfo& /*info*/) { return true; }
 
-    /// Whether rows may be pushed and the database may be removed, as far as sharding goes.
-    [[nodiscard]] static bool unsharded(const AccountInfo& /*info*/) { return true; }
+    /// Live rows in the file, whoever they count for: an expired database has none.
+    [[nodiscard]] static std::int64_t live_rows(const AccountInfo& info) { return info.count; }
+
+    /// Sender, before rows are compared: what else goes over. Returns what went wrong with that.
+    template <class T, class C>
+    static std::optional<Fault> before_rows(T& /*task*/, C& /*peer*/,
+                                            const AccountInfo& /*remote*/) {
+        return std::nullopt;
+    }
+
+    /// Receiver, merging a whole file: what else the database that goes has.
+    template <class D>
+    static void merge_more(D& /*from*/, D& /*into*/) {}
+
+    /// Whether peers get the rows of this database.
+    [[nodiscard]] static bool sends_rows(const AccountInfo& /*info*/) { return true; }
+
+    /// Whether this is all that is left of a database whose rows have gone elsewhere.
+    [[nodiscard]] static bool is_sharded(const AccountInfo& /*info*/) { return false; }
+
+    /// Whether a copy that has been handed off, or is expired, may go.
+    [[nodiscard]] static bool may_remove(const AccountInfo& /*info*/) { return true; }
 };
 
 /// Containers: a row is an object.
@@ -90,10 +115,68 @@ struct ContainerServer {
                info.reported_bytes_used == info.bytes_used;
     }
 
-    /// A container whose sharding has begun is the sharder's: its rows go to shards, not to peers,
-    /// and no copy of it is removed.
-    [[nodiscard]] static bool unsharded(const ContainerInfo& info) {
-        return info.db_state == "unsharded" && info.shard_max_row < 0;
+    [[nodiscard]] static std::int64_t live_rows(const ContainerInfo& info) {
+        return std::max(info.count, info.live_rows);
+    }
+
+    /// Shard ranges, in both directions (Swift 2.18): ours to every peer, the peer's if it has any.
+    /// They may say that sharding has begun.
+    template <class T, class C>
+    static std::optional<Fault> before_rows(T& task, C& peer, const ContainerInfo& remote) {
+        std::optional<Fault> fault;
+        if (remote.shard_max_row >= 0) {
+            fault = fetch_shard_ranges(task, peer);
+        }
+        if (task.info.shard_max_row < 0) {
+            return fault;
+        }
+        const auto ranges = task.database.shard_ranges();
+        const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, task.info.id),
+                                              task.pass.settings.node_timeout);
+        return sent ? fault : std::optional(sent.error());
+    }
+
+    template <class D>
+    static void merge_more(D& from, D& into) {
+        if (const auto ranges = from.shard_ranges(); !ranges.empty()) {
+            into.merge_shard_ranges(ranges);
+        }
+    }
+
+    /// Once sharding has begun the rows are the sharder's: they go to shards, not to peers.
+    [[nodiscard]] static bool sends_rows(const ContainerInfo& info) {
+        return !info.sharding_initiated;
+    }
+
+    [[nodiscard]] static bool is_sharded(const ContainerInfo& info) {
+        return info.db_state == "sharded";
+    }
+
+    /// Not while rows of it wait for the sharder (Swift: sharding_required).
+    [[nodiscard]] static bool may_remove(const ContainerInfo& info) {
+        return info.db_state != "sharding" &&
+               (info.db_state != "unsharded" || !info.sharding_initiated);
+    }
+
+private:
+    template <class T, class C>
+    static std::optional<Fault> fetch_shard_ranges(T& task, C& peer) {
+        const auto reply = peer.expect_success(message::encode_get_shard_ranges(),
+                                               task.pass.settings.node_timeout);
+        if (!reply) {
+            return reply.error();
+        }
+        std::vector<ShardRange> ranges;
+        try {
+            ranges = shards::decode(json::parse(reply->body));
+        } catch (const Failure& failure) {
+            return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
+        }
+        task.database.merge_shard_ranges(ranges);
+        const ContainerInfo now = task.database.info();
+        task.info.sharding_initiated = now.sharding_initiated;
+        task.info.shard_max_row = now.shard_max_row;
+        return std::nullopt;
     }
 };
 

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/one_node.hpp>
+#include <support/shard_ranges.hpp>
 
 #include <functional>
 #include <memory>
@@ -224,20 +225,28 @@ BOOST_AUTO_TEST_CASE(a_torn_file_is_never_promoted) {
 
 BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_not_replaced_nor_merged_over) {
     auto node = with_upload<Containers>();
-    auto ours = node->info();
-    ours.db_state = "sharding";
-    node->broker.create(node->path, ours).put(node->row("ours"));
+    const auto ours = node->info();
+    auto database = node->broker.create(node->path, ours);
+    database.put(node->row("ours"));
+    database.merge_shard_ranges(sharding_ranges(ours));
     BOOST_TEST((refused(*node, true) == Error::moved));
     BOOST_TEST((node->names() == Names{"ours"}));
 
     Containers other;
     auto theirs = other.info();
-    theirs.db_state = "sharded";
     theirs.id = sender;
-    other.broker.create(upload_path(other), theirs);
+    other.broker.create(upload_path(other), theirs).merge_shard_ranges(sharding_ranges(theirs));
     other.create().put(other.row("ours"));
     BOOST_TEST((refused(other, true) == Error::wrong_place));
     BOOST_TEST((other.names() == Names{"ours"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_merged_file_has_the_shard_ranges_of_both) {
+    auto node = with_upload<Containers>();
+    node->broker.create(node->path, node->info())
+        .merge_shard_ranges(std::vector{range_of("a/one", shards::active)});
+    BOOST_TEST(finish(*node, true));
+    BOOST_TEST(node->open().shard_ranges().size() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(metadata_that_nobody_can_read_holds_up_no_merge) {

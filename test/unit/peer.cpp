@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/duo.hpp>
+#include <support/shard_ranges.hpp>
 
 #include <string>
 #include <tuple>
@@ -193,22 +194,81 @@ BOOST_AUTO_TEST_CASE(another_status_is_a_fault_and_is_never_silent) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_of_a_container_that_is_being_sharded_are_left_to_the_sharder) {
-    for (const bool ours : {true, false}) {
+    Containers duo;
+    fill(duo, 2, 0);
+    duo.open(0).merge_shard_ranges(sharding_ranges(duo.name.info));
+    BOOST_TEST((*duo.replicate() == Outcome::deferred));
+    BOOST_TEST(duo.said() == (Said{"sync 200", "merge_shard_ranges 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.nodes.rows(1, duo.name).empty());
+    BOOST_TEST(duo.stats().deferred == 1);
+    BOOST_TEST((duo.open(1).shard_ranges() == duo.open(0).shard_ranges()));
+}
+
+BOOST_AUTO_TEST_CASE(a_sharding_that_only_the_peer_knows_of_stops_our_rows_at_once) {
+    Containers duo;
+    fill(duo, 2, 0);
+    duo.open(1).merge_shard_ranges(sharding_ranges(duo.name.info));
+    BOOST_TEST((*duo.replicate() == Outcome::deferred));
+    BOOST_TEST(duo.said() == (Said{"sync 200", "get_shard_ranges 200", "merge_shard_ranges 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.nodes.rows(1, duo.name).empty());
+    BOOST_TEST(duo.open(0).info().sharding_initiated);
+}
+
+BOOST_AUTO_TEST_CASE(the_rows_of_a_shard_are_replicated_like_any) {
+    Containers duo;
+    fill(duo, 2, 1);
+    const std::string own = duo.name.info.account + '/' + duo.name.info.container;
+    duo.open(0).merge_shard_ranges(std::vector{range_of(own, shards::active)});
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST(duo.nodes.rows(1, duo.name).size() == 3);
+    const std::int64_t written = duo.open(1).info().shard_max_row;
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST(duo.open(1).info().shard_max_row == written); // no news, nothing written
+}
+
+BOOST_AUTO_TEST_CASE(of_a_sharded_container_only_one_without_rows_has_nothing_left) {
+    for (const int rows : {0, 2}) {
         Containers duo;
         auto info = duo.name.info;
-        info.db_state = "sharding";
-        if (ours) {
-            duo.here().disk.remove(duo.path());
-            duo.here().broker.create(duo.path(), info);
-            duo.nodes.create(1, duo.name);
-        } else {
-            duo.there().broker.create(duo.path(), info);
-        }
-        duo.nodes.put(0, duo.name, "one");
-        BOOST_TEST((*duo.replicate() == Outcome::deferred));
-        BOOST_TEST(duo.nodes.rows(1, duo.name).empty());
+        info.db_state = "sharded";
+        duo.here().disk.remove(duo.path());
+        duo.here().broker.create(duo.path(), info);
+        fill(duo, rows, 0);
+        duo.open(0).merge_shard_ranges(sharding_ranges(info, shards::sharded));
+        BOOST_TEST((*duo.replicate() == (rows == 0 ? Outcome::done : Outcome::deferred)));
         BOOST_TEST(duo.stats().deferred == 1);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_lost_a_sharding_container_gets_its_file) {
+    Containers duo;
+    duo.nodes.put_many(0, duo.name, "ours", 2);
+    duo.open(0).merge_shard_ranges(sharding_ranges(duo.name.info));
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST((duo.open(1).shard_ranges() == duo.open(0).shard_ranges()));
+    BOOST_TEST(duo.nodes.rows(1, duo.name).size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(rows_go_over_even_if_the_peer_refuses_ranges_but_that_counts_as_failed) {
+    Containers duo;
+    fill(duo, 2, 0);
+    duo.open(0).merge_shard_ranges(std::vector{range_of("a/shard", shards::active)});
+    duo.nodes.network().answer(duo.verb("merge_shard_ranges"), Reply{500, "", "", ""});
+    BOOST_TEST(!duo.replicate());
+    BOOST_TEST(duo.nodes.rows(1, duo.name).size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(ranges_of_a_peer_that_cannot_be_read_are_its_failure) {
+    Containers duo;
+    fill(duo, 2, 0);
+    duo.open(1).merge_shard_ranges(sharding_ranges(duo.name.info));
+    duo.nodes.network().answer(duo.verb("get_shard_ranges"), Reply{200, "", "[{}]", ""});
+    const auto outcome = duo.replicate();
+    BOOST_REQUIRE(!outcome);
+    BOOST_TEST((outcome.error().code == Error::bad_reply));
+    BOOST_TEST(duo.open(0).shard_ranges().empty());
 }
 
 // ---- Points that say more than there is.

@@ -78,14 +78,35 @@ BOOST_AUTO_TEST_CASE(a_container_is_reported_when_the_account_was_told_all_four_
 }
 
 BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
-    BOOST_TEST(ContainerServer::unsharded(container()));
-    for (const char* state : {"sharding", "sharded", "collapsed", ""}) {
-        ContainerInfo info = container();
-        info.db_state = state;
-        BOOST_TEST(!ContainerServer::unsharded(info), state);
-    }
     ContainerInfo info = container();
-    info.shard_max_row = 0;
-    BOOST_TEST(!ContainerServer::unsharded(info));
-    BOOST_TEST(AccountServer::unsharded(AccountInfo{}));
+    info.shard_max_row = 4; // A shard has its own range: that alone is no sharding.
+    BOOST_TEST(ContainerServer::sends_rows(info));
+    BOOST_TEST(ContainerServer::may_remove(info));
+    info.sharding_initiated = true;
+    BOOST_TEST(!ContainerServer::sends_rows(info));
+    BOOST_TEST(!ContainerServer::may_remove(info));
+    info.db_state = "sharding";
+    BOOST_TEST(!ContainerServer::may_remove(info));
+    BOOST_TEST(!ContainerServer::is_sharded(info));
+    for (const char* state : {"sharded", "collapsed"}) {
+        info.db_state = state;
+        BOOST_TEST(!ContainerServer::sends_rows(info));
+        BOOST_TEST(ContainerServer::may_remove(info), state);
+        BOOST_TEST(ContainerServer::is_sharded(info) == (info.db_state == "sharded"));
+    }
+    BOOST_TEST(AccountServer::sends_rows(AccountInfo{}));
+    BOOST_TEST(AccountServer::may_remove(AccountInfo{}));
+    BOOST_TEST(!AccountServer::is_sharded(AccountInfo{}));
+}
+
+BOOST_AUTO_TEST_CASE(rows_of_another_policy_are_rows_all_the_same) {
+    ContainerInfo info = container();
+    info.count = 0;
+    info.live_rows = 2;
+    BOOST_TEST(ContainerServer::live_rows(info) == 2);
+    info.count = 5; // the sums of a sharded root
+    BOOST_TEST(ContainerServer::live_rows(info) == 5);
+    AccountInfo account;
+    account.count = 4;
+    BOOST_TEST(AccountServer::live_rows(account) == 4);
 }

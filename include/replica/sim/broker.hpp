@@ -6,6 +6,7 @@
 // one durable step and is a point at which the disk may fail; a failed call has changed nothing.
 
 #include <replica/broker.hpp>
+#include <replica/container/shards.hpp>
 #include <replica/error.hpp>
 #include <replica/info.hpp>
 #include <replica/md5.hpp>
@@ -173,6 +174,25 @@ public:
             }
             return news;
         });
+    }
+
+    /// All shard ranges, by name.
+    [[nodiscard]] std::vector<ShardRange> shard_ranges()
+        requires requires(info_type info) { info.shard_max_row; }
+    {
+        std::vector<ShardRange> ranges;
+        const auto state = read();
+        for (const auto& [name, range] : state->shard_ranges) {
+            ranges.push_back(range);
+        }
+        return ranges;
+    }
+
+    /// Commits only if something is news: see shards::merged.
+    void merge_shard_ranges(std::span<const ShardRange> news)
+        requires requires(info_type info) { info.shard_max_row; }
+    {
+        change([&](State& state) { return state.merge_shard_ranges(news); });
     }
 
     // For tests: what a server does to its database.

@@ -5,6 +5,7 @@
 // changes that replication makes to them. No files, no locks, no clock: the handles in
 // sim/broker.hpp read one such value, change a copy and commit it in one step.
 
+#include <replica/container/shards.hpp>
 #include <replica/error.hpp>
 #include <replica/info.hpp>
 #include <replica/md5.hpp>
@@ -48,6 +49,8 @@ struct State {
     std::int64_t max_row = -1;
     Marks incoming;
     Marks outgoing;
+    std::map<std::string, ShardRange> shard_ranges; ///< By name; none in accounts.
+    std::int64_t shard_max_row = -1;
     std::uint64_t version = 0;     ///< Of commits.
     std::optional<Error> damage{}; ///< What opening it shall report.
 
@@ -63,13 +66,38 @@ struct State {
         for (const auto& [rowid, row] : rows) {
             add(row, result);
         }
+        if constexpr (requires { result.shard_max_row; }) {
+            result.shard_max_row = shard_max_row;
+            result.sharding_initiated = sharding_initiated();
+        }
         return result;
+    }
+
+    [[nodiscard]] std::string own_range() const { return stat.account + '/' + stat.container; }
+
+    [[nodiscard]] bool sharding_initiated() const {
+        const auto own = shard_ranges.find(own_range());
+        return own != shard_ranges.end() && shards::gives_rows_away(own->second.state) &&
+               std::ranges::any_of(shard_ranges, [&](const auto& each) {
+                   return each.first != own->first && each.second.deleted == 0;
+               });
+    }
+
+    /// Returns whether anything is news. Each range written gets a new ROWID.
+    bool merge_shard_ranges(std::span<const ShardRange> news) {
+        const auto changes = shards::changes(shard_ranges, news, own_range());
+        for (const auto& [name, range] : changes) {
+            shard_ranges.insert_or_assign(name, range);
+            shard_max_row = std::max<std::int64_t>(shard_max_row, 0) + 1;
+        }
+        return !changes.empty();
     }
 
     /// Rows of another policy than the container's own wait for the reconciler and do not count.
     static void add(const ObjectRow& row, info_type& info)
         requires requires { info.storage_policy_index; }
     {
+        info.live_rows += 1 - row.deleted;
         if (row.storage_policy_index == info.storage_policy_index) {
             info.count += 1 - row.deleted;
             info.bytes_used += row.size;

@@ -4,14 +4,19 @@
 // Containers on disk: the broker of the container replicator, and of host programs that keep
 // objects in one.
 
+#include <replica/container/shards.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/sqlite/container_schema.hpp>
 #include <replica/sqlite/host.hpp>
 #include <replica/sqlite/shard_state.hpp>
+#include <replica/sqlite/shard_table.hpp>
 #include <replica/sqlite/store.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -31,6 +36,31 @@ public:
         ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
         sqlite::add_shard_state(this->connection(), this->disk(), info);
         return info;
+    }
+
+    /// All shard ranges, deleted ones and the container's own included, by name.
+    [[nodiscard]] std::vector<ShardRange> shard_ranges() {
+        this->connection().require_in_place();
+        std::vector<ShardRange> ranges;
+        for (auto& [name, range] : shard_table().read()) {
+            ranges.push_back(std::move(range));
+        }
+        return ranges;
+    }
+
+    /// Nothing is written if nothing is news: see shards::merged.
+    void merge_shard_ranges(std::span<const ShardRange> news) {
+        const auto changes = [&] {
+            const ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
+            return shards::changes(shard_table().read(), news, info.account + '/' + info.container);
+        };
+        this->connection().require_in_place();
+        if (changes().empty()) {
+            return;
+        }
+        sqlite::Transaction transaction = this->begin_write();
+        shard_table().write(changes());
+        transaction.commit();
     }
 
     /// An object of a client, put (or found deleted) at `time`.
@@ -59,6 +89,11 @@ public:
                      " WHERE storage_policy_index <> ?",
                      index, now.internal(), index);
         transaction.commit();
+    }
+
+private:
+    [[nodiscard]] sqlite::ShardTable shard_table() {
+        return {this->connection(), sqlite::ContainerSchema::create_shard_range};
     }
 };
 

@@ -86,6 +86,10 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
     SELECT raise(FAIL, 'rows of shard_range are not updated but replaced'); END;
 )sql";
 
+    /// The end of the script: files of Swift before 2.18 lack this table.
+    static constexpr std::string_view create_shard_range =
+        script.substr(script.find("CREATE TABLE shard_range"));
+
     static constexpr std::string_view select_info =
         "SELECT i.account, i.container, i.created_at, i.put_timestamp, i.delete_timestamp,"
         " i.status, i.status_changed_at, coalesce(p.object_count, 0), coalesce(p.bytes_used, 0),"
@@ -93,7 +97,8 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         " i.reported_bytes_used, i.hash, i.id, i.x_container_sync_point1,"
         " i.x_container_sync_point2, i.storage_policy_index, i.metadata,"
         " (SELECT seq FROM sqlite_sequence WHERE name = 'object'),"
-        " (SELECT seq FROM sqlite_sequence WHERE name = 'shard_range')"
+        " (SELECT seq FROM sqlite_sequence WHERE name = 'shard_range'),"
+        " (SELECT sum(object_count) FROM policy_stat)"
         " FROM container_info i LEFT JOIN policy_stat p USING (storage_policy_index)";
     static constexpr std::string_view select_hash = "SELECT hash FROM container_info";
     static constexpr std::string_view select_since =
@@ -162,6 +167,7 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         info.metadata = found.text(18);
         info.max_row = found.is_null(19) ? -1 : found.integer(19);
         info.shard_max_row = found.is_null(20) ? -1 : found.integer(20);
+        info.live_rows = found.integer(21);
         return info;
     }
 

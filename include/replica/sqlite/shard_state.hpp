@@ -5,6 +5,7 @@
 // database (<hash>.db, <hash>_<epoch>.db) and the container's own shard range inside it. Rows of a
 // container that is being sharded are not ours to push, so its state must be told truly.
 
+#include <replica/container/shards.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
@@ -37,6 +38,21 @@ template <Disk D>
     return count;
 }
 
+/// The container's own range gives its rows away, and there is another that takes them (Swift:
+/// sharding_initiated).
+[[nodiscard]] inline bool sharding_initiated(Connection& connection, const ContainerInfo& info) {
+    const std::string own = info.account + '/' + info.container;
+    {
+        Query found = connection.query("SELECT state FROM shard_range WHERE name = ?");
+        if (!found.bind(own).step() || !shards::gives_rows_away(found.integer(0))) {
+            return false;
+        }
+    }
+    Query others = connection.query(
+        "SELECT EXISTS (SELECT 1 FROM shard_range WHERE deleted = 0 AND name <> ?)");
+    return others.bind(own).step() && others.integer(0) != 0;
+}
+
 /// A shard keeps the path of its root in its metadata; a container without one is a root, unless
 /// its own shard range was deleted when it shrank.
 [[nodiscard]] inline bool is_root(const ContainerInfo& info, bool own_deleted) {
@@ -62,6 +78,8 @@ void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     const std::string file = path.substr(slash + 1);
     const auto name = DatabaseName::parse(file);
     info.db_state = "unsharded";
+    info.sharding_initiated =
+        info.shard_max_row >= 0 && detail::sharding_initiated(connection, info);
     if (!name) {
         return;
     }

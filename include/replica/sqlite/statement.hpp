@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -145,6 +146,11 @@ private:
         const char* const begin = value.data() == nullptr ? "" : value.data();
         return sqlite3_bind_text64(statement_, at, begin, value.size(), SQLITE_TRANSIENT,
                                    SQLITE_UTF8);
+    }
+
+    template <std::same_as<std::optional<std::string>> Text>
+    int bind_one(int at, const Text& value) {
+        return value ? bind_one(at, std::string_view(*value)) : sqlite3_bind_null(statement_, at);
     }
 
     void require(int code) const {
