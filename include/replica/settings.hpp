@@ -62,7 +62,7 @@ struct Settings : Limits {
     std::string bind_ip = "0.0.0.0"; // with bind_port: which ring devices are ours
     int bind_port = 0;               // 0: the server type's own, 6201 container, 6202 account
     std::string swift_dir = "/etc/swift";
-    std::string ring{};             // path of a JSON ring file; the daemons need one
+    std::string ring{};             // a ring file, .gz or JSON; empty: <swift_dir>/<type>.ring.gz
     int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
     int receiver_limit = 32;        // incoming requests at work per device
     std::string hash_path_prefix{}; // both from swift.conf

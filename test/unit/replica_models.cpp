@@ -4,7 +4,7 @@
 #include <replica/decorators.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/local/file_sync.hpp>
-#include <replica/ring/json_ring.hpp>
+#include <replica/ring/any_ring.hpp>
 #include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
@@ -29,6 +29,8 @@ static_assert(Clock<SimClock> && concepts_of<SimClock> == 1);
 static_assert(Disk<PosixDisk> && concepts_of<PosixDisk> == 1);
 static_assert(Disk<SimDisk> && concepts_of<SimDisk> == 1);
 static_assert(Ring<JsonRing<>> && concepts_of<JsonRing<>> == 1);
+static_assert(Ring<SwiftRing<>> && concepts_of<SwiftRing<>> == 1);
+static_assert(Ring<AnyRing<>> && concepts_of<AnyRing<>> == 1);
 static_assert(Transport<SimTransport> && concepts_of<SimTransport> == 1);
 static_assert(Peer<SimPeer> && concepts_of<SimPeer> == 1);
 static_assert(FileSync<LocalFileSync<>> && concepts_of<LocalFileSync<>> == 1);

@@ -14,7 +14,7 @@
 #include <replica/explain.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replicator.hpp>
-#include <replica/ring/json_ring.hpp>
+#include <replica/ring/any_ring.hpp>
 #include <replica/rpc.hpp>
 #include <replica/sqlite/database.hpp>
 
@@ -45,12 +45,10 @@ template <LocalBroker B>
     return B(PosixDisk(), SystemClock(), options);
 }
 
-/// Throws ConfigError where no ring file is named, Failure for one that cannot be used.
-[[nodiscard]] inline JsonRing<> make_ring(const Settings& settings, const Log& log) {
-    if (settings.ring.empty()) {
-        throw ConfigError("ring: path of a JSON ring file is needed");
-    }
-    return JsonRing<>(settings.ring, {}, {}, [log](const Failure& failure) {
+/// Throws Failure for a ring file that cannot be used.
+[[nodiscard]] inline AnyRing<> make_ring(const Settings& settings, std::string_view server,
+                                         const Log& log) {
+    return AnyRing<>(ring_path(settings, server), {}, {}, [log](const Failure& failure) {
         log(Level::error, "The ring stays as it was: {}", failure.what());
     });
 }
@@ -114,7 +112,7 @@ template <LocalBroker B>
     const Settings& settings = context.settings;
     const Arguments& arguments = context.arguments;
     constexpr std::string_view server = B::server_type::name;
-    JsonRing<> ring = detail::make_ring(settings, context.log);
+    AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings);
     BeastTransport transport{BeastOptions(settings)};
     if (!arguments.explain.empty()) {

@@ -12,6 +12,7 @@
 #include <replica/ring/json_ring.hpp>
 #include <replica/ring/swift_ring.hpp>
 #include <replica/ring/watched_ring.hpp>
+#include <replica/settings.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -40,16 +41,16 @@ public:
     }
 
     [[nodiscard]] const std::vector<Device>& devices() const {
-        return ask([](const auto& ring) -> const auto& { return ring.devices(); });
+        return std::visit([](const auto& ring) -> const auto& { return ring.devices(); }, kind_);
     }
     [[nodiscard]] std::uint32_t partition_count() const {
-        return ask([](const auto& ring) { return ring.partition_count(); });
+        return std::visit([](const auto& ring) { return ring.partition_count(); }, kind_);
     }
     [[nodiscard]] std::uint32_t partition(std::string_view hash) const {
-        return ask([&](const auto& ring) { return ring.partition(hash); });
+        return std::visit([&](const auto& ring) { return ring.partition(hash); }, kind_);
     }
     [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
-        return ask([&](const auto& ring) { return ring.primaries(partition); });
+        return std::visit([&](const auto& ring) { return ring.primaries(partition); }, kind_);
     }
 
     class Handoffs {
@@ -67,17 +68,14 @@ public:
     };
 
     [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
-        return ask([&](const auto& ring) { return Handoffs(ring.handoffs(partition)); });
+        return std::visit([&](const auto& ring) { return Handoffs(ring.handoffs(partition)); },
+                          kind_);
     }
 
 private:
     using Kind = std::variant<JsonRingVersion, SwiftRingVersion>;
 
     explicit AnyRingVersion(Kind kind) : kind_(std::move(kind)) {}
-
-    [[nodiscard]] decltype(auto) ask(const auto& question) const {
-        return std::visit(question, kind_);
-    }
 
     Kind kind_;
 };
@@ -89,6 +87,12 @@ template <Clock C = SystemClock, Disk D = PosixDisk>
 using AnyRing = WatchedRing<AnyRingVersion, C, D>;
 
 static_assert(Ring<AnyRing<>>);
+
+/// The ring that is named, or else the one that Swift's servers of this kind ("account") use.
+[[nodiscard]] inline std::string ring_path(const Settings& settings, std::string_view server) {
+    return settings.ring.empty() ? settings.swift_dir + '/' + std::string(server) + ".ring.gz"
+                                 : settings.ring;
+}
 
 } // namespace replica
 

@@ -16,10 +16,10 @@
 namespace replica::detail {
 
 /// The content of a gzip file that must be whole: its length and CRC-32 are compared at its end.
-/// zlib wants to be able to write into its input.
-[[nodiscard]] inline std::string inflate_ring(std::string packed) {
+/// Throws BadRing, also for a content of more than `most` bytes. zlib wants to be able to write
+/// into its input.
+[[nodiscard]] inline std::string inflate_ring(std::string packed, std::size_t most) {
     constexpr std::size_t piece = 1U << 20;
-    constexpr std::size_t most = 512U << 20; // three replicas of 2^26 partitions fit
     constexpr int gzip_only = 16 + MAX_WBITS;
     struct Stream : z_stream {
         Stream() : z_stream{} {
@@ -37,14 +37,14 @@ namespace replica::detail {
     int code = Z_OK;
     while (code == Z_OK) {
         const std::size_t had = content.size();
-        if (had > most) {
-            refuse_ring("", "holds more than " + std::to_string(most) + " bytes");
-        }
         content.resize(had + piece);
         stream.next_out = reinterpret_cast<Bytef*>(content.data() + had);
         stream.avail_out = piece;
         code = inflate(&stream, Z_NO_FLUSH);
         content.resize(had + piece - stream.avail_out);
+        if (content.size() > most) {
+            refuse_ring("", "inflates to more than " + std::to_string(most) + " bytes");
+        }
     }
     if (code == Z_MEM_ERROR) {
         throw std::bad_alloc();

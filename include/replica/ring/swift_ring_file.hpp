@@ -282,8 +282,9 @@ private:
 /// Reads the bytes of a ring file. Throws Failure with bad_config that names `file` and the reason.
 [[nodiscard]] inline SwiftRingTable parse_swift_ring(std::string_view packed,
                                                      const std::string& file) {
+    constexpr std::size_t most = 512U << 20; // three replicas of 2^26 partitions fit
     try {
-        const std::string content = detail::inflate_ring(std::string(packed));
+        const std::string content = detail::inflate_ring(std::string(packed), most);
         detail::RingBytes bytes(content);
         if (!content.starts_with("R1NG")) {
             detail::refuse_ring("", "does not begin with R1NG: not a ring, or one of before Swift "
