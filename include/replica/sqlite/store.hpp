@@ -7,6 +7,7 @@
 
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
+#include <replica/sqlite/sync_table.hpp>
 
 #include <memory>
 #include <string>
@@ -64,7 +65,7 @@ public:
         const std::string now = clock_.now().internal();
         made.created_at = made.created_at == "0" ? now : made.created_at;
         made.put_timestamp = made.put_timestamp == "0" ? now : made.put_timestamp;
-        const std::string directory = path.substr(0, path.rfind('/'));
+        const std::string directory = sqlite::directory_of(path);
         const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
         disk_.make_directories(directory);
         try {
@@ -99,7 +100,7 @@ private:
                                                     sqlite::wait_by(clock_), deadline);
     }
 
-    /// Swift's pragmas, and a look at everything that info() reads.
+    /// Swift's pragmas, and a look at what every use of the file reads.
     void prepare(sqlite::Connection& connection) {
         connection.execute("PRAGMA synchronous = NORMAL");
         connection.execute("PRAGMA temp_store = MEMORY");
@@ -115,6 +116,9 @@ private:
         try {
             static_cast<void>(S::read_info(connection));
             static_cast<void>(connection.query(S::select_since));
+            for (const Direction direction : {Direction::incoming, Direction::outgoing}) {
+                static_cast<void>(sqlite::SyncTable(connection, direction).point({}));
+            }
         } catch (const Failure& failure) {
             if (failure.error() == Error::unknown_schema) {
                 require_tables(connection);
@@ -123,17 +127,28 @@ private:
         }
     }
 
-    /// What SQLite says of a missing table it says of a missing column as well.
+    /// What SQLite says of a missing table it says of a missing column as well. A table that an
+    /// older Swift had in another form is not missing: such a file must not go to quarantine.
     static void require_tables(sqlite::Connection& connection) {
+        const std::string former = std::string(S::server_type::name) + "_stat";
+        if (former != S::stat && has_table(connection, former)) {
+            throw Failure(Error::unknown_schema,
+                          connection.path() + ": is of Swift before 2.0, with a table " + former +
+                              "; a container server converts it when it writes to it");
+        }
         for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
                                              std::string_view("outgoing_sync")}) {
-            sqlite::Query found =
-                connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
-            if (!found.bind(table).step()) {
+            if (!has_table(connection, table)) {
                 throw Failure(Error::missing_table,
                               connection.path() + ": has no table " + std::string(table));
             }
         }
+    }
+
+    [[nodiscard]] static bool has_table(sqlite::Connection& connection, std::string_view name) {
+        sqlite::Query found =
+            connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+        return found.bind(name).step();
     }
 
     [[no_unique_address]] D disk_;

@@ -1,0 +1,252 @@
+#include <replica/sqlite/schema.hpp>
+
+#define BOOST_TEST_MODULE sqlite_schema
+#include "support/sqlite_place.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+
+namespace {
+
+/// What Swift before 2.0 made of a container: one table of one policy describes it. A row is in it.
+constexpr const char* before_policies = R"sql(
+CREATE TABLE object (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created_at TEXT,
+    size INTEGER, content_type TEXT, etag TEXT, deleted INTEGER DEFAULT 0);
+CREATE INDEX ix_object_deleted_name ON object (deleted, name);
+CREATE TABLE container_stat (account TEXT, container TEXT, created_at TEXT,
+    put_timestamp TEXT DEFAULT '0', delete_timestamp TEXT DEFAULT '0', object_count INTEGER,
+    bytes_used INTEGER, reported_put_timestamp TEXT DEFAULT '0',
+    reported_delete_timestamp TEXT DEFAULT '0', reported_object_count INTEGER DEFAULT 0,
+    reported_bytes_used INTEGER DEFAULT 0, hash TEXT DEFAULT '00000000000000000000000000000000',
+    id TEXT, status TEXT DEFAULT '', status_changed_at TEXT DEFAULT '0');
+CREATE TABLE outgoing_sync (remote_id TEXT UNIQUE, sync_point INTEGER, updated_at TEXT DEFAULT 0);
+CREATE TABLE incoming_sync (remote_id TEXT UNIQUE, sync_point INTEGER, updated_at TEXT DEFAULT 0);
+INSERT INTO object (name, created_at, size) VALUES ('kept', '0000000001.00000', 7);
+INSERT INTO container_stat (account, container, created_at, object_count, bytes_used, id)
+    VALUES ('a', 'c', '0000000001.00000', 1, 7, 'old-id');
+)sql";
+
+/// A directory with one file, made by `sql`, or a copy of a fresh database that `sql` was run on.
+template <class Broker>
+struct Old {
+    TemporaryDirectory directory;
+    SimClock clock;
+    Broker broker{PosixDisk(), clock};
+    std::string path = directory.path() + "/h.db";
+
+    explicit Old(const std::string& sql, bool fresh = true) {
+        if (fresh) {
+            typename Broker::database_type::info_type info;
+            info.account = "a";
+            broker.create(path, info);
+        }
+        StockConnection(path).execute(sql);
+    }
+
+    void refused(Error error, const std::string& reason) {
+        const auto soon = [&] { return clock.monotonic() + std::chrono::seconds(1); };
+        for (const std::string& part : {path, reason}) {
+            require_refused(error, part, directory, [&] { return broker.open(path, soon()); });
+            require_refused(error, part, directory,
+                            [&] { return broker.open_upload(path, soon()); });
+        }
+    }
+};
+
+using OldContainer = Old<SimTimedContainers>;
+using OldAccount = Old<SimTimedAccounts>;
+
+/// A file with a schema and nothing else.
+template <class S>
+struct Fresh {
+    TemporaryDirectory directory;
+    std::string path = directory.path() + "/h.db";
+    sqlite::Connection connection{path, sqlite::Connection::Mode::create, {}, Instant()};
+
+    explicit Fresh(const sqlite::NewDatabase& wanted) {
+        sqlite::make_schema<S>(connection, wanted);
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_new_database_is_like_the_one_it_is_to_replicate) {
+    ContainerInfo info = container_info();
+    info.id = "id";
+    info.created_at = "1";
+    info.put_timestamp = "2";
+    info.delete_timestamp = "3";
+    info.storage_policy_index = 4;
+    const auto container = sqlite::NewDatabase::like(info);
+    BOOST_TEST(container.account == "a");
+    BOOST_TEST(container.container == "c");
+    BOOST_TEST(container.id == "id");
+    BOOST_TEST(container.created_at == "1");
+    BOOST_TEST(container.put_timestamp == "2");
+    BOOST_TEST(container.storage_policy_index == 4);
+    AccountInfo account_info;
+    account_info.account = "b";
+    BOOST_TEST(sqlite::NewDatabase::like(account_info).account == "b");
+    BOOST_TEST(sqlite::NewDatabase::like(account_info).container.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_made_with_all_that_is_said_of_it) {
+    const std::string name("sn\xc3\xb6w\0\xe2\x98\x83", 9);
+    Fresh<sqlite::ContainerSchema> container({name, "c'\"", "id-1", "5", "6", 3});
+    const ContainerInfo info = sqlite::ContainerSchema::read_info(container.connection);
+    BOOST_TEST(info.account == name);
+    BOOST_TEST(info.container == "c'\"");
+    BOOST_TEST(info.id == "id-1");
+    BOOST_TEST(info.created_at == "5");
+    BOOST_TEST(info.put_timestamp == "6");
+    BOOST_TEST(info.status_changed_at == "6");
+    BOOST_TEST(info.storage_policy_index == 3);
+    BOOST_TEST(info.delete_timestamp == "0");
+    BOOST_TEST(info.hash == std::string(32, '0'));
+    BOOST_TEST(info.max_row == -1);
+    BOOST_TEST(info.shard_max_row == -1);
+    BOOST_TEST(info.metadata.empty());
+    Fresh<sqlite::AccountSchema> account({"a", "", "id-2", "5", "6", 0});
+    BOOST_TEST(sqlite::AccountSchema::read_info(account.connection).id == "id-2");
+    BOOST_TEST(sqlite::AccountSchema::read_info(account.connection).count == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_schema_is_made_whole_or_not_at_all) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path() + "/c.db";
+    StockConnection(path).execute("CREATE TABLE incoming_sync (a)"); // in the way
+    sqlite::Connection connection(path, sqlite::Connection::Mode::existing, {}, Instant());
+    require_refused(Error::unknown_schema, path, directory, [&] {
+        sqlite::make_schema<sqlite::ContainerSchema>(connection, {});
+        return 0;
+    });
+    BOOST_TEST(connection.integer("SELECT count(*) FROM sqlite_master") == 1);
+    BOOST_TEST(!connection.in_transaction());
+}
+
+BOOST_AUTO_TEST_CASE(points_written_by_a_stock_server_get_their_time_from_the_triggers) {
+    const Fresh<sqlite::ContainerSchema> file({});
+    StockConnection stock(file.path);
+    for (const std::string table : {"incoming_sync", "outgoing_sync"}) {
+        stock.execute("INSERT INTO " + table + " (remote_id, sync_point) VALUES ('x', 1)");
+        BOOST_TEST(stock.rows("SELECT updated_at > '1700000000' FROM " + table) == "1|");
+        stock.execute("PRAGMA recursive_triggers = OFF; UPDATE " + table +
+                      " SET sync_point = 2, updated_at = '5'");
+        BOOST_TEST(stock.rows("SELECT sync_point, updated_at > '1700000000' FROM " + table) ==
+                   "2|1|");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(rows_of_a_stock_server_are_replaced_and_never_updated) {
+    const Fresh<sqlite::ContainerSchema> file({"a", "c", "id", "1", "1", 0});
+    StockConnection stock(file.path);
+    stock.execute("INSERT INTO object (name, created_at, size) VALUES ('o', '1', 5)");
+    BOOST_TEST(sqlite3_exec(stock.get(), "UPDATE object SET size = 6", nullptr, nullptr, nullptr) ==
+               SQLITE_CONSTRAINT);
+    BOOST_TEST(stock.rows("SELECT object_count, bytes_used FROM container_stat") == "1|5|");
+    stock.execute("UPDATE container_stat SET status = 'X', account = 'b'"); // through the view
+    BOOST_TEST(stock.rows("SELECT status, account FROM container_info") == "X|b|");
+    stock.execute("DELETE FROM object");
+    BOOST_TEST(stock.rows("SELECT object_count, bytes_used, hash FROM container_stat") ==
+               "0|0|00000000000000000000000000000000|");
+}
+
+// ---- Files of older Swifts. None of them may go to quarantine: their rows are good.
+
+BOOST_AUTO_TEST_CASE(a_container_of_swift_before_2_0_is_left_to_a_container_server) {
+    OldContainer old(before_policies, false);
+    old.refused(Error::unknown_schema, "Swift before 2.0");
+    OldContainer later(std::string(before_policies) +
+                           "ALTER TABLE container_stat ADD COLUMN metadata TEXT DEFAULT '';"
+                           "ALTER TABLE container_stat ADD COLUMN x_container_sync_point1 INTEGER"
+                           " DEFAULT -1",
+                       false);
+    later.refused(Error::unknown_schema, "container_stat");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_without_a_column_that_swift_adds_in_time_is_refused_not_quarantined) {
+    OldContainer("DROP TRIGGER container_stat_update; DROP VIEW container_stat;"
+                 "ALTER TABLE container_info DROP COLUMN metadata")
+        .refused(Error::unknown_schema, "metadata");
+    OldContainer("DROP TRIGGER object_insert_policy_stat; DROP TRIGGER object_delete_policy_stat;"
+                 "ALTER TABLE object DROP COLUMN storage_policy_index")
+        .refused(Error::unknown_schema, "storage_policy_index");
+    OldContainer("DROP TRIGGER container_stat_update; DROP VIEW container_stat;"
+                 "ALTER TABLE container_info DROP COLUMN x_container_sync_point1")
+        .refused(Error::unknown_schema, "x_container_sync_point1");
+    OldAccount("ALTER TABLE account_stat DROP COLUMN metadata")
+        .refused(Error::unknown_schema, "metadata");
+    OldAccount("DROP TRIGGER container_insert_ps; DROP TRIGGER container_delete_ps;"
+               "DROP TABLE policy_stat; ALTER TABLE container DROP COLUMN storage_policy_index")
+        .refused(Error::unknown_schema, "storage_policy_index");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_from_before_sharding_works) {
+    OldContainer old("DROP TABLE shard_range");
+    auto database = old.broker.open_upload(old.path, Instant::max());
+    database.put(object("o", "0000000001.00000", 7));
+    BOOST_TEST(database.info().count == 1);
+    BOOST_TEST(database.info().shard_max_row == -1);
+    BOOST_TEST(database.info().db_state == "unsharded");
+    BOOST_CHECK_NO_THROW(database.reclaim(Timestamp{1, 0}, Timestamp{1, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(an_account_that_does_not_count_containers_by_policy_is_read_and_not_written) {
+    // Swift 2.0 and 2.1: an account server adds the column when it is asked for the sums.
+    OldAccount old("DROP TRIGGER container_insert_ps; DROP TRIGGER container_delete_ps;"
+                   "ALTER TABLE policy_stat DROP COLUMN container_count;"
+                   "INSERT INTO policy_stat (storage_policy_index) VALUES (0)");
+    auto database = old.broker.open(old.path, Instant::max());
+    BOOST_TEST(database.info().count == 0);
+    BOOST_TEST(database.items_since(-1, 10).empty());
+    require_refused(Error::unknown_schema, old.path, old.directory, [&] {
+        database.put_container("c", Timestamp{1, 0});
+        return 0;
+    });
+    require_refused(Error::unknown_schema, "container_count", old.directory,
+                    [&] { return database.inspect(); });
+}
+
+BOOST_AUTO_TEST_CASE(points_without_a_time_are_read_and_not_written) {
+    OldContainer old("DROP TRIGGER incoming_sync_insert; DROP TRIGGER incoming_sync_update;"
+                     "ALTER TABLE incoming_sync DROP COLUMN updated_at;"
+                     "INSERT INTO incoming_sync VALUES ('peer', 7)");
+    auto database = old.broker.open(old.path, Instant::max());
+    BOOST_TEST(database.sync_point("peer", Direction::incoming) == 7);
+    const auto row = object("o", "0000000001.00000");
+    require_refused(Error::unknown_schema, "updated_at", old.directory,
+                    [&] { return database.merge_items(std::span(&row, 1), "peer"); });
+    BOOST_TEST(database.info().count == 0); // no row without its point
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_lacks_a_core_table_is_beyond_use) {
+    for (const std::string table : {"incoming_sync", "outgoing_sync"}) {
+        OldContainer("DROP TABLE " + table).refused(Error::missing_table, "no table " + table);
+    }
+    OldContainer("DROP TABLE object").refused(Error::missing_table, "no table object");
+    OldContainer("DROP VIEW container_stat; DROP TABLE container_info")
+        .refused(Error::missing_table, "no table container_info");
+    OldAccount("DROP TABLE account_stat").refused(Error::missing_table, "no table account_stat");
+    OldContainer("CREATE TABLE somebody (x)", false)
+        .refused(Error::missing_table, "no table object");
+    OldContainer("DELETE FROM container_info").refused(Error::missing_table, "has no row");
+}
+
+BOOST_AUTO_TEST_CASE(an_account_is_no_container_and_the_other_way_round) {
+    OldAccount account("SELECT 1");
+    SimTimedContainers containers;
+    // Not unknown_schema: no Swift has ever had both under one directory.
+    require_refused(Error::missing_table, account.path, account.directory,
+                    [&] { return containers.open(account.path, Instant::max()); });
+    OldContainer container("SELECT 1");
+    SimTimedAccounts accounts;
+    require_refused(Error::missing_table, container.path, container.directory,
+                    [&] { return accounts.open(container.path, Instant::max()); });
+}
