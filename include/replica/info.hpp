@@ -78,6 +78,8 @@ struct ContainerInfo : Info {
     std::int64_t reported_bytes_used = 0;
     std::int64_t x_container_sync_point1 = -1;
     std::int64_t x_container_sync_point2 = -1;
+    std::int64_t reconciler_sync_point = -1; ///< Rows up to here were looked at. Not told to peers.
+    bool several_policies = false;           ///< Of rows, now or once. Not told to peers.
     std::int64_t storage_policy_index = 0;
     std::string db_state = "unsharded";
     std::int64_t shard_max_row = -1; ///< -1: no shard ranges.

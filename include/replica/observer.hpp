@@ -199,6 +199,49 @@ struct PeerEnded {
     bool success = false;
 };
 
+// Containers: what comes after a database, and at the end of a pass.
+
+/// The link that Swift's container sync follows could not be made or removed.
+struct SyncStoreFailed {
+    const std::string& path;
+    const std::string& what;
+};
+
+/// A queue of the reconciler is fed for the first time in this pass.
+struct QueueOpened {
+    const std::string& path;
+    bool made = false; ///< It was not there before.
+};
+
+/// Misplaced rows were put into a queue.
+struct RowsQueued {
+    const std::string& path;
+    std::size_t rows = 0;
+};
+
+/// Rows of `path` could not be put into a queue; the next pass tries again.
+struct QueueFailed {
+    const std::string& path;
+    const std::string& queue; ///< The name of its container.
+    std::size_t rows = 0;
+    const std::string& what;
+};
+
+/// A queue has to lie on a device that is being drained.
+struct NoWeight {
+    std::uint32_t partition = 0;
+    const Device& device;
+};
+
+/// The end of a pass: queues that were fed, then those whose removal was put off, then the end.
+struct QueuesReplicating {
+    std::size_t count = 0;
+};
+struct QueuesCleaning {
+    std::size_t count = 0;
+};
+struct QueuesEnded {};
+
 // The receiver.
 
 struct Served {

@@ -107,6 +107,7 @@ struct Pass {
     Random& random;
     Memory& memory;
     std::stop_token stop;
+    [[no_unique_address]] typename server_type::pass_state state{}; ///< Of the server type's hooks.
 
     Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
          O& observer_, Random& random_, Memory& memory_, std::stop_token stop_)

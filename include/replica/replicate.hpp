@@ -27,9 +27,6 @@ namespace replica {
 
 namespace detail {
 
-/// How long a lock of a database or a directory is waited for, as Swift's brokers do.
-inline constexpr Seconds broker_patience{25};
-
 [[nodiscard]] inline bool contains(const std::vector<Device>& devices, std::int64_t id) {
     return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
 }
@@ -45,13 +42,16 @@ template <class P>
 
 /// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.
 template <class P, class Keep>
-void remove_database(P& pass, const Found& found, const Device& local, std::string_view why,
-                     Keep keep) {
+void remove_database(P& pass, const Found& found, const Device& local,
+                     const typename P::info_type& info, std::string_view why, Keep keep) {
     std::string reason = "its device has databases with wrong hashes";
     if (!pass.frozen(local.device)) {
+        if (!P::server_type::before_removal(pass, Place{found, local}, info)) {
+            return;
+        }
         reason = storage::remove(pass.broker, found.path,
                                  storage::device_path(pass.settings.devices, local.device),
-                                 pass.random, pass.after(broker_patience), keep);
+                                 pass.random, pass.after(storage::broker_patience), keep);
     }
     if (reason.empty()) {
         pass.count(&Stats::remove);
@@ -120,7 +120,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
               const std::vector<decide::Outcome>& outcomes, bool belongs, std::size_t replicas) {
     P& pass = task.pass;
     const auto done = std::ranges::count(outcomes, decide::Outcome::done);
-    task.pulse.expect(pass.after(broker_patience + pass.settings.watchdog));
+    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     if (belongs) {
         // Only when every peer has the tombstones: a replica that was away must not bring back what
         // they stand for (defect 20). And only when no peer has anything for us: two replicas would
@@ -145,7 +145,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         return;
     }
     database.reset();
-    remove_database(pass, found, task.local, "handed off", [&](const auto& now) {
+    remove_database(pass, found, task.local, task.info, "handed off", [&](const auto& now) {
         return now == task.info ? std::string() : "it has changed meanwhile";
     });
 }
@@ -153,7 +153,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
 /// True when every peer has all that is here. Throws what goes wrong with the local database.
 template <class P>
 [[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local, Pulse& pulse) {
-    const Instant patience = pass.after(broker_patience);
+    const Instant patience = pass.after(storage::broker_patience);
     std::optional<typename P::database_type> database(pass.broker.open(found.path, patience));
     storage::flush_pending(pass.broker, *database, found.path, patience);
     const auto info = database->info();
@@ -168,7 +168,7 @@ template <class P>
     }
     if (expired(pass, info)) {
         database.reset();
-        remove_database(pass, found, local, "expired", [&](const auto& now) {
+        remove_database(pass, found, local, info, "expired", [&](const auto& now) {
             return expired(pass, now) ? std::string() : "no longer expired";
         });
         return true;
@@ -185,6 +185,7 @@ template <class P>
 
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     const auto outcomes = replicate_to_peers(task, primaries, belongs);
+    P::server_type::after_database(task, outcomes);
     clean_up(task, database, found, outcomes, belongs, primaries.size());
     return std::ranges::all_of(
         outcomes, [](decide::Outcome outcome) { return outcome == decide::Outcome::done; });
@@ -200,7 +201,7 @@ void local_failure(P& pass, const Found& found, const Device& local, const Failu
         try {
             const auto target = storage::quarantine(
                 pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
-                pass.random, pass.after(broker_patience));
+                pass.random, pass.after(storage::broker_patience));
             if (target) {
                 pass.count(&Stats::quarantined);
                 pass.observer(event::Quarantined{found.path, *target, what});
@@ -222,7 +223,7 @@ void replicate_database(P& pass, const Found& found, const Device& local, Pulse&
     const Instant start = pass.clock.monotonic();
     pass.count(&Stats::attempted);
     pass.observer(event::DatabaseBegan{found.path});
-    pulse.expect(pass.after(detail::broker_patience + pass.settings.watchdog));
+    pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     bool success = false;
     try {
         success = detail::replicate_open(pass, found, local, pulse);

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -159,15 +160,56 @@ private:
             workers->add(device.device,
                          [shared, work](Pulse& pulse) { return step(*shared, *work, pulse); });
         }
-        workers->run(stop, [&](const std::string& device, Seconds silent) {
-            pass.count(&Stats::errors);
-            core->observer(event::DeviceStalled{device, silent});
-        });
+        run(*core, pass, *workers);
+        Server::end_of_pass(
+            pass, [&](const std::vector<Place>& places) { run_again(core, shared, places); });
 
         const auto [stats, failure_nodes] = pass.counted();
         core->observer(event::PassEnded{stats, failure_nodes, began, core->clock.now(),
                                         core->clock.monotonic() - start, selection.partial()});
         return stats;
+    }
+
+    static void run(Core& core, PassType& pass, Workers<C>& workers) {
+        workers.run(pass.stop, [&](const std::string& device, Seconds silent) {
+            pass.count(&Stats::errors);
+            core.observer(event::DeviceStalled{device, silent});
+        });
+    }
+
+    /// Databases that are replicated once more at the end of a pass, by workers of their devices:
+    /// this thread must not hang then either.
+    static void run_again(const std::shared_ptr<Core>& core, const std::shared_ptr<Shared>& shared,
+                          const std::vector<Place>& places) {
+        struct Queue {
+            std::mutex mutex;
+            std::vector<Place> places;
+        };
+        std::map<std::string, std::shared_ptr<Queue>> queues;
+        for (const Place& place : places) {
+            auto& queue = queues[place.device.device];
+            queue = queue ? queue : std::make_shared<Queue>();
+            queue->places.push_back(place);
+        }
+        const auto workers =
+            std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
+        for (const auto& [device, queue] : queues) {
+            if (core->memory.stalled.contains(device)) {
+                continue; // the next pass that sees the disk finds them there
+            }
+            workers->add(device, [shared, queue = queue](Pulse& pulse) {
+                std::unique_lock guard(queue->mutex);
+                if (queue->places.empty()) {
+                    return false;
+                }
+                const Place place = std::move(queue->places.back());
+                queue->places.pop_back();
+                guard.unlock();
+                replicate_database(shared->pass, place.found, place.device, pulse);
+                return true;
+            });
+        }
+        run(*core, shared->pass, *workers);
     }
 
     /// The ring's devices on this machine. No disk is touched here: this thread must not hang.
@@ -251,6 +293,9 @@ private:
         const std::lock_guard guard(work.mutex);
         if (!work.usable) {
             work.usable = prepare(*shared.core, pass, work.device);
+            if (*work.usable) {
+                Server::device_ready(pass, work.device);
+            }
         }
         if (!*work.usable) {
             return std::nullopt;

@@ -7,15 +7,22 @@
 
 #include <replica/clock.hpp>
 #include <replica/container/policies.hpp>
+#include <replica/container/reconciler.hpp>
 #include <replica/container/shards.hpp>
+#include <replica/container/sync_store.hpp>
+#include <replica/decide.hpp>
 #include <replica/error.hpp>
 #include <replica/info.hpp>
 #include <replica/json.hpp>
+#include <replica/ring.hpp>
+#include <replica/walk.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -79,6 +86,28 @@ struct AccountServer {
 
     /// Whether a copy that has been handed off, or is expired, may go.
     [[nodiscard]] static bool may_remove(const AccountInfo& /*info*/) { return true; }
+
+    /// What the hooks below remember during a pass.
+    struct pass_state {};
+
+    /// A local device has been looked at and can be used in this pass.
+    template <class P>
+    static void device_ready(P& /*pass*/, const Device& /*device*/) {}
+
+    /// Its peers are dealt with, each with its outcome; the database itself is still there.
+    template <class T>
+    static void after_database(T& /*task*/, std::span<const decide::Outcome> /*outcomes*/) {}
+
+    /// A database is about to be removed. False: not now, but at the end of the pass.
+    template <class P>
+    [[nodiscard]] static bool before_removal(P& /*pass*/, const Place& /*place*/,
+                                             const AccountInfo& /*info*/) {
+        return true;
+    }
+
+    /// All databases are dealt with. `run(places)` replicates some of them once more.
+    template <class P, class Run>
+    static void end_of_pass(P& /*pass*/, Run /*run*/) {}
 };
 
 /// Containers: a row is an object.
@@ -158,6 +187,41 @@ struct ContainerServer {
                (info.db_state != "unsharded" || !info.sharding_initiated);
     }
 
+    using pass_state = reconciler::PassState;
+
+    template <class P>
+    static void device_ready(P& pass, const Device& device) {
+        pass.state.use(device);
+    }
+
+    /// Neither is for the reconciler's own queues.
+    template <class T>
+    static void after_database(T& task, std::span<const decide::Outcome> outcomes) {
+        if (task.info.account != reconciler::account) {
+            update_sync_store(task);
+            reconciler::queue_misplaced(task, outcomes);
+        }
+    }
+
+    /// A queue may still be fed in this pass. The link to a container goes first: nobody would
+    /// find one that is left behind.
+    template <class P>
+    [[nodiscard]] static bool before_removal(P& pass, const Place& place,
+                                             const ContainerInfo& info) {
+        if (info.account == reconciler::account) {
+            return !pass.state.put_off(place);
+        }
+        touch_sync_store(pass, place, [&](const std::string& device) {
+            sync_store::remove(pass.broker.disk(), device, place.found.path);
+        });
+        return true;
+    }
+
+    template <class P, class Run>
+    static void end_of_pass(P& pass, Run run) {
+        reconciler::end_of_pass(pass, run);
+    }
+
 private:
     template <class T, class C>
     static std::optional<Fault> fetch_shard_ranges(T& task, C& peer) {
@@ -177,6 +241,25 @@ private:
         task.info.sharding_initiated = now.sharding_initiated;
         task.info.shard_max_row = now.shard_max_row;
         return std::nullopt;
+    }
+
+    template <class T>
+    static void update_sync_store(T& task) {
+        touch_sync_store(task.pass, {task.found, task.local}, [&](const std::string& device) {
+            sync_store::update(task.pass.broker.disk(), device, task.found.path, task.info);
+        });
+    }
+
+    /// Calls `change(device_path)`. What goes wrong with a link is told and fails nothing else.
+    template <class P, class Change>
+    static void touch_sync_store(P& pass, const Place& place, Change change) {
+        try {
+            change(storage::device_path(pass.settings.devices, place.device.device));
+        } catch (const Failure& failure) {
+            const std::string what = failure.what();
+            pass.count(&Stats::errors);
+            pass.observer(event::SyncStoreFailed{place.found.path, what});
+        }
     }
 };
 

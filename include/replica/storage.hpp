@@ -31,6 +31,9 @@
 
 namespace replica::storage {
 
+/// How long a lock of a database or a directory is waited for, as Swift's brokers do.
+inline constexpr Seconds broker_patience{25};
+
 /// The directory of `path`.
 [[nodiscard]] inline std::string parent(const std::string& path) {
     return path.substr(0, path.rfind('/'));

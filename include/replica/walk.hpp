@@ -11,6 +11,7 @@
 #include <replica/hash_path.hpp>
 #include <replica/observer.hpp>
 #include <replica/random.hpp>
+#include <replica/ring.hpp>
 #include <replica/storage.hpp>
 
 #include <algorithm>
@@ -29,6 +30,12 @@ struct Found {
     std::string path;
     std::string hash; ///< By its directory.
     std::uint32_t partition = 0;
+};
+
+/// A database and the local device that it lies on.
+struct Place {
+    Found found;
+    Device device;
 };
 
 /// The databases of one device. `next` gives them one after the other. Belongs to one thread at a

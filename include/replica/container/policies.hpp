@@ -12,6 +12,12 @@
 
 namespace replica::policies {
 
+/// Deleted after it was put last, and empty.
+[[nodiscard]] inline bool is_deleted(const ContainerInfo& info) {
+    return info.count == 0 &&
+           timestamp_or_zero(info.delete_timestamp) > timestamp_or_zero(info.put_timestamp);
+}
+
 /// Whether `local` should take over the policy of `remote` (Swift: cmp_policy_info and
 /// incorrect_policy_index). In this order:
 /// - a live container beats a deleted one; of two deleted ones the one deleted later wins;
@@ -26,8 +32,7 @@ namespace replica::policies {
         explicit View(const ContainerInfo& info)
             : put(timestamp_or_zero(info.put_timestamp)),
               deleted_at(timestamp_or_zero(info.delete_timestamp)),
-              changed(timestamp_or_zero(info.status_changed_at)),
-              deleted(deleted_at > put && info.count == 0),
+              changed(timestamp_or_zero(info.status_changed_at)), deleted(is_deleted(info)),
               recreated(put > deleted_at && deleted_at > Timestamp{}) {}
         Timestamp put;
         Timestamp deleted_at;

@@ -259,6 +259,35 @@ public:
         }
     }
 
+    void operator()(const event::SyncStoreFailed& link) const {
+        log(Level::error, "Failed to update sync_store {}: {}", link.path, link.what);
+    }
+    void operator()(const event::QueueOpened& queue) const {
+        state_->statsd.count(queue.made ? "reconciler_db_created" : "reconciler_db_exists");
+    }
+    void operator()(const event::RowsQueued& queue) const {
+        log(Level::debug, "Adding {} objects to the reconciler at {}", queue.rows, queue.path);
+    }
+    void operator()(const event::QueueFailed& queue) const {
+        log(Level::error, "Failed to get reconciler broker for container {}: {} rows of {}: {}",
+            queue.queue, queue.rows, queue.path, queue.what);
+    }
+    void operator()(const event::NoWeight& queue) const {
+        log(Level::warning,
+            "Could not find a non-zero weight device for handoff partition {}, falling back device "
+            "{}",
+            queue.partition, queue.device.device);
+    }
+    void operator()(const event::QueuesReplicating& queues) const {
+        log(Level::info, "Replicating {} reconciler containers", queues.count);
+    }
+    void operator()(const event::QueuesCleaning& queues) const {
+        log(Level::info, "Cleaning up {} reconciler containers", queues.count);
+    }
+    void operator()(const event::QueuesEnded& /*queues*/) const {
+        log(Level::info, "Finished reconciler replication");
+    }
+
     void operator()(const event::Served& /*request*/) const {}
     void operator()(const event::SetAside& part) const {
         log(Level::error, "{}: {}", part.path, part.what);

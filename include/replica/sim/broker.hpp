@@ -167,9 +167,8 @@ public:
         requires requires(info_type info) { info.storage_policy_index; }
     {
         change([&](State& state) {
-            const bool news = state.stat.storage_policy_index != index;
+            const bool news = state.change_policy(index);
             if (news) {
-                state.stat.storage_policy_index = index;
                 state.change_status(now);
             }
             return news;
@@ -193,6 +192,38 @@ public:
         requires requires(info_type info) { info.shard_max_row; }
     {
         change([&](State& state) { return state.merge_shard_ranges(news); });
+    }
+
+    /// See ContainerDatabase.
+    [[nodiscard]] std::vector<row_type> misplaced(std::int64_t above, std::int64_t up_to,
+                                                  std::int64_t count)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        const auto state = read();
+        std::vector<row_type> rows;
+        for (auto at = state->rows.upper_bound(above);
+             at != state->rows.end() && at->first <= up_to &&
+             static_cast<std::int64_t>(rows.size()) < count;
+             ++at) {
+            if (at->second.storage_policy_index != state->stat.storage_policy_index) {
+                rows.push_back(at->second);
+            }
+        }
+        return rows;
+    }
+
+    bool set_reconciler_sync_point(std::int64_t point, std::int64_t policy)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        bool same = false;
+        change([&](State& state) {
+            same = state.stat.storage_policy_index == policy;
+            if (same) {
+                state.stat.reconciler_sync_point = point;
+            }
+            return same;
+        });
+        return same;
     }
 
     // For tests: what a server does to its database.
@@ -302,8 +333,10 @@ public:
     // For tests: what servers, clients and bad disks do.
 
     /// Makes a database durably, with what `info` says; what it leaves empty gets an id and the
-    /// time of now. Error::exists if there is a file.
-    database_type create(const std::string& path, info_type info) {
+    /// time of now. Error::exists if there is a file. The handle waits for locks until `deadline`,
+    /// or not at all.
+    database_type create(const std::string& path, info_type info,
+                         std::optional<Instant> deadline = {}) {
         if (disk_.stat(path)) {
             throw Failure(Error::exists, path + ": there already");
         }
@@ -319,7 +352,7 @@ public:
             disk_.sync(at);
         }
         disk_.sync("/");
-        return open(path, clock_.monotonic());
+        return open(path, deadline.value_or(clock_.monotonic()));
     }
 
     /// Appends rows to `<path>.pending`, as a server does to be quick.

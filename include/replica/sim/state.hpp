@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ struct State {
     info_type stat; ///< What is stored; hash, count, bytes_used and max_row come from the rows.
     std::map<std::int64_t, row_type> rows; ///< By ROWID.
     std::map<typename Traits::Key, std::int64_t> index;
+    std::set<std::int64_t> policies; ///< Of rows, now or once, and of the container itself.
     Md5Digest hash{}; ///< As stored; a damaged file may have another than its rows give.
     std::int64_t max_row = -1;
     Marks incoming;
@@ -70,6 +72,11 @@ struct State {
             result.shard_max_row = shard_max_row;
             result.sharding_initiated = sharding_initiated();
         }
+        if constexpr (requires { result.several_policies; }) {
+            auto all = policies;
+            all.insert(result.storage_policy_index);
+            result.several_policies = all.size() > 1;
+        }
         return result;
     }
 
@@ -91,6 +98,20 @@ struct State {
             shard_max_row = std::max<std::int64_t>(shard_max_row, 0) + 1;
         }
         return !changes.empty();
+    }
+
+    /// The container's policy is another from now on, so that other rows are misplaced. Returns
+    /// whether it is news.
+    bool change_policy(std::int64_t index)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        if (stat.storage_policy_index == index) {
+            return false;
+        }
+        policies.insert(stat.storage_policy_index);
+        stat.storage_policy_index = index;
+        stat.reconciler_sync_point = -1;
+        return true;
     }
 
     /// Rows of another policy than the container's own wait for the reconciler and do not count.
@@ -246,6 +267,7 @@ private:
         row.rowid = max_row = std::max<std::int64_t>(max_row, 0) + 1;
         toggle(Traits::digest(row));
         index[Traits::key(row)] = row.rowid;
+        policies.insert(row.storage_policy_index);
         rows.emplace(row.rowid, std::move(row));
     }
 

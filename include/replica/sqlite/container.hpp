@@ -77,15 +77,43 @@ public:
                             storage_policy_index});
     }
 
+    /// At most `count` rows of another policy than the container's, above one ROWID and up to
+    /// another, rising. Reads all rows between in one transaction.
+    [[nodiscard]] std::vector<ObjectRow> misplaced(std::int64_t above, std::int64_t up_to,
+                                                   std::int64_t count) {
+        this->connection().require_in_place();
+        std::vector<ObjectRow> rows;
+        sqlite::Query found = this->connection().query(sqlite::ContainerSchema::select_misplaced);
+        found.bind(above, up_to, count);
+        while (found.step()) {
+            rows.push_back(sqlite::ContainerSchema::read(found));
+        }
+        return rows;
+    }
+
+    /// Notes that the rows up to `point` were looked at while the policy was `policy`. False, and
+    /// nothing is changed, if it is another by now: then other rows are misplaced.
+    bool set_reconciler_sync_point(std::int64_t point, std::int64_t policy) {
+        sqlite::Transaction transaction = this->begin_write();
+        if (sqlite::ContainerSchema::read_info(this->connection()).storage_policy_index != policy) {
+            return false;
+        }
+        this->update("SET reconciler_sync_point = ?", point);
+        transaction.commit();
+        return true;
+    }
+
     /// The policy that replicas have agreed on, and when (Swift 2.0). Nothing is written if it is
-    /// the one that is set.
+    /// the one that is set. With another policy other rows are misplaced, so that all are looked at
+    /// anew: Swift leaves the reconciler's point, and never queues those below it.
     void set_storage_policy_index(std::int64_t index, Timestamp now) {
         sqlite::Transaction transaction = this->begin_write();
         this->connection()
             .query("INSERT OR IGNORE INTO policy_stat (storage_policy_index) VALUES (?)")
             .bind(index)
             .run();
-        this->update("SET storage_policy_index = ?, status_changed_at = max(status_changed_at, ?)"
+        this->update("SET storage_policy_index = ?, reconciler_sync_point = -1,"
+                     " status_changed_at = max(status_changed_at, ?)"
                      " WHERE storage_policy_index <> ?",
                      index, now.internal(), index);
         transaction.commit();

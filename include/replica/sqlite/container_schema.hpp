@@ -6,6 +6,7 @@
 // (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them and are
 // refused as unknown_schema until a container server has brought them up to date.
 
+#include <replica/container/policies.hpp>
 #include <replica/server_type.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/shard_state.hpp>
@@ -98,12 +99,17 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         " i.x_container_sync_point2, i.storage_policy_index, i.metadata,"
         " (SELECT seq FROM sqlite_sequence WHERE name = 'object'),"
         " (SELECT seq FROM sqlite_sequence WHERE name = 'shard_range'),"
-        " (SELECT sum(object_count) FROM policy_stat)"
+        " (SELECT sum(object_count) FROM policy_stat),"
+        " i.reconciler_sync_point, (SELECT count(*) FROM policy_stat)"
         " FROM container_info i LEFT JOIN policy_stat p USING (storage_policy_index)";
     static constexpr std::string_view select_hash = "SELECT hash FROM container_info";
     static constexpr std::string_view select_since =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE ROWID > ? ORDER BY ROWID LIMIT ?";
+    static constexpr std::string_view select_misplaced =
+        "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
+        " FROM object WHERE ROWID > ? AND ROWID <= ? AND storage_policy_index <>"
+        " (SELECT storage_policy_index FROM container_info) ORDER BY ROWID LIMIT ?";
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE deleted IN (0, 1) AND name = ? AND storage_policy_index = ?";
@@ -168,6 +174,8 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         info.max_row = found.is_null(19) ? -1 : found.integer(19);
         info.shard_max_row = found.is_null(20) ? -1 : found.integer(20);
         info.live_rows = found.integer(21);
+        info.reconciler_sync_point = found.is_null(22) ? -1 : found.integer(22);
+        info.several_policies = found.integer(23) > 1;
         return info;
     }
 
@@ -211,10 +219,8 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         }
     }
 
-    /// Swift: deleted after it was put last, and empty.
     [[nodiscard]] static bool is_deleted(Connection& /*connection*/, const ContainerInfo& info) {
-        return info.count == 0 &&
-               timestamp_or_zero(info.delete_timestamp) > timestamp_or_zero(info.put_timestamp);
+        return policies::is_deleted(info);
     }
 
     /// An adopted file carries what its former owner had reported. Seed: newid.

@@ -1,0 +1,82 @@
+#ifndef REPLICA_CONTAINER_QUEUE_ENTRY_HPP
+#define REPLICA_CONTAINER_QUEUE_ENTRY_HPP
+
+// What Swift's reconciler is told of an object that lies under another storage policy than its
+// container has: the name of a queue, which is a container, and a row in it. The daemon parses
+// both, so every character is Swift's (test/swift compares).
+
+#include <replica/info.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/timestamp.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace replica::reconciler {
+
+/// The account of all queues.
+inline constexpr std::string_view account = ".misplaced_objects";
+
+/// The container that a row is queued in: the time of its last change, rounded down to the hour.
+/// Nothing for a created_at that is no time.
+[[nodiscard]] inline std::optional<std::string> queue_name(std::string_view created_at) {
+    constexpr std::int64_t hour = 3600;
+    const auto times = RowTimes::decode(created_at);
+    if (!times) {
+        return std::nullopt;
+    }
+    return std::to_string(times->metadata.ticks / Timestamp::ticks_per_second / hour * hour);
+}
+
+/// "%C3%A9" -> "é". What is no escape stays as it is, as in Python's unquote.
+[[nodiscard]] inline std::string unquoted(std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
+    std::string result;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool escape = text[at] == '%' && at + 2 < text.size() &&
+                            digits.find(text[at + 1]) != digits.npos &&
+                            digits.find(text[at + 2]) != digits.npos;
+        if (!escape) {
+            result += text[at];
+            continue;
+        }
+        result +=
+            static_cast<char>(digits.find(text[at + 1]) % 16 * 16 + digits.find(text[at + 2]) % 16);
+        at += 2;
+    }
+    return result;
+}
+
+/// "account/container" of the container whose objects these rows are: for a shard its root's.
+/// Nothing if the metadata name a root that is none.
+[[nodiscard]] inline std::optional<std::string> root_path(const ContainerInfo& info) {
+    const auto metadata = Metadata::parse_stored(info.metadata);
+    auto root = metadata.find("X-Container-Sysmeta-Shard-Quoted-Root");
+    root = root ? unquoted(*root) : metadata.find("X-Container-Sysmeta-Shard-Root");
+    if (!root) {
+        return info.account + '/' + info.container;
+    }
+    const std::size_t slash = root->find('/');
+    if (slash == 0 || slash + 1 >= root->size() || root->find('/', slash + 1) != root->npos) {
+        return std::nullopt;
+    }
+    return root;
+}
+
+/// What is queued of a misplaced row. Equal rows give equal ones, so that queueing a row twice, or
+/// on two nodes, changes nothing.
+[[nodiscard]] inline ObjectRow queue_row(const ObjectRow& row, const std::string& root) {
+    ObjectRow queued;
+    queued.name = std::to_string(row.storage_policy_index) + ":/" + root + '/' + row.name;
+    queued.created_at = row.created_at;
+    queued.content_type = row.deleted != 0 ? "application/x-delete" : "application/x-put";
+    queued.etag = row.created_at;
+    return queued;
+}
+
+} // namespace replica::reconciler
+
+#endif // REPLICA_CONTAINER_QUEUE_ENTRY_HPP

@@ -1,0 +1,293 @@
+#ifndef REPLICA_CONTAINER_RECONCILER_HPP
+#define REPLICA_CONTAINER_RECONCILER_HPP
+
+// Replicas of a container that were made with different storage policies settle on one
+// (policies.hpp), but the objects that were written under another still lie there. Their rows are
+// found here and put into queues: containers of a hidden account, one for each hour, which are
+// replicated like all others. Swift's reconciler daemon works them off and moves the objects. An
+// object whose row is in no queue stays out of everybody's reach (Swift 2.0).
+
+#include <replica/container/queue_entry.hpp>
+#include <replica/decide.hpp>
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
+#include <replica/info.hpp>
+#include <replica/observer.hpp>
+#include <replica/ring.hpp>
+#include <replica/stats.hpp>
+#include <replica/storage.hpp>
+#include <replica/walk.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace replica::reconciler {
+
+/// What a pass over containers remembers. Thread safety: any thread.
+class PassState {
+public:
+    /// A local device that has been looked at and can be used.
+    void use(const Device& device) {
+        const std::lock_guard guard(mutex_);
+        devices_.insert_or_assign(device.id, device);
+    }
+
+    [[nodiscard]] std::vector<Device> devices() const {
+        const std::lock_guard guard(mutex_);
+        std::vector<Device> result;
+        for (const auto& [id, device] : devices_) {
+            result.push_back(device);
+        }
+        return result;
+    }
+
+    /// Rows were put into a queue. True the first time in this pass.
+    bool fed(const Place& queue) {
+        const std::lock_guard guard(mutex_);
+        return fed_.emplace(queue.found.path, queue).second;
+    }
+
+    /// A queue could be removed. False at the end of the pass: now it may be.
+    [[nodiscard]] bool put_off(const Place& queue) {
+        const std::lock_guard guard(mutex_);
+        if (!ending_) {
+            put_off_.emplace(queue.found.path, queue);
+        }
+        return !ending_;
+    }
+
+    /// The pass ends. What was fed, and what was put off without having been fed.
+    [[nodiscard]] std::pair<std::vector<Place>, std::vector<Place>> end() {
+        const std::lock_guard guard(mutex_);
+        ending_ = true;
+        std::pair<std::vector<Place>, std::vector<Place>> result;
+        for (const auto& [path, queue] : fed_) {
+            result.first.push_back(queue);
+        }
+        for (const auto& [path, queue] : put_off_) {
+            if (!fed_.contains(path)) {
+                result.second.push_back(queue);
+            }
+        }
+        return result;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    bool ending_ = false;
+    std::map<std::int64_t, Device> devices_; ///< By id.
+    std::map<std::string, Place> fed_;       ///< By path, as the next.
+    std::map<std::string, Place> put_off_;
+};
+
+/// The local device for a queue: a primary of its partition if there is one. Else the device that
+/// the rows come from, so that a disk that hangs holds up no other; only if it is being drained,
+/// another with weight. The copy is a handoff then and goes to the primaries as all of them do.
+template <class Task>
+[[nodiscard]] Device queue_device(Task& task, std::uint32_t partition) {
+    auto& pass = task.pass;
+    auto usable = pass.state.devices();
+    std::erase_if(
+        usable, [&](const Device& device) { return pass.memory.stalled.contains(device.device); });
+    for (const Device& primary : pass.ring.primaries(partition)) {
+        if (std::ranges::find(usable, primary.id, &Device::id) != usable.end()) {
+            return primary;
+        }
+    }
+    if (task.local.weight > 0) {
+        return task.local;
+    }
+    const auto other = std::ranges::find_if(usable, [](const Device& d) { return d.weight > 0; });
+    if (other != usable.end()) {
+        return *other;
+    }
+    pass.observer(event::NoWeight{partition, task.local});
+    return task.local;
+}
+
+/// Puts rows into the database of a queue, which is made if it is not there. Others may make it,
+/// replace it or remove it at the same time: then once more from the start. Returns whether it was
+/// made.
+template <class P>
+bool put_into(P& pass, Place& queue, const ContainerInfo& info, std::span<const ObjectRow> rows) {
+    auto& disk = pass.broker.disk();
+    const std::string device = storage::device_path(pass.settings.devices, queue.device.device);
+    const std::string directory = storage::parent(queue.found.path);
+    bool made = false;
+    for (int attempts = 5;; --attempts) {
+        const Instant deadline = pass.after(storage::broker_patience);
+        try {
+            const auto there =
+                disk.stat(directory) ? storage::find_database(disk, directory) : std::nullopt;
+            if (there) {
+                queue.found.path = *there;
+                pass.broker.open(*there, deadline).merge_items(rows, {});
+                return made;
+            }
+            if (pass.settings.mount_check && !disk.is_mount(device)) {
+                throw Failure(Error::not_mounted, device + ": is not mounted");
+            }
+            storage::make_durable_directories(disk, device, directory);
+            // A stock server looks and renames under this lock: it must not rename over ours.
+            const auto lock = storage::lock_directory(disk, pass.clock, directory, deadline);
+            if (!storage::find_database(disk, directory)) {
+                (void)pass.broker.create(queue.found.path, info, deadline);
+                made = true;
+            }
+        } catch (const Failure& failure) {
+            const bool raced = failure.error() == Error::moved ||
+                               failure.error() == Error::missing ||
+                               failure.error() == Error::exists;
+            if (!raced || attempts <= 0) {
+                throw;
+            }
+        }
+    }
+}
+
+/// Puts rows of one hour into their queue. False, and reported, if that failed.
+template <class Task>
+[[nodiscard]] bool feed_queue(Task& task, const std::string& name,
+                              std::span<const ObjectRow> rows) {
+    auto& pass = task.pass;
+    using Server = typename std::remove_cvref_t<decltype(pass)>::server_type;
+    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+    try {
+        ContainerInfo info;
+        info.account = account;
+        info.container = name;
+        info.put_timestamp = name;
+        const HashPath hash_path{pass.settings.hash_path_prefix, pass.settings.hash_path_suffix};
+        const std::string hash = hash_path(info.name());
+        const std::uint32_t partition = pass.ring.partition(hash);
+        const Device device = queue_device(task, partition);
+        const std::string path =
+            storage::device_path(pass.settings.devices, device.device) + '/' +
+            storage_directory(Server::datadir, std::to_string(partition), hash) + '/' + hash +
+            ".db";
+        Place queue{{path, hash, partition}, device};
+        const bool made = put_into(pass, queue, info, rows);
+        if (pass.state.fed(queue)) {
+            pass.observer(event::QueueOpened{queue.found.path, made});
+        }
+        pass.observer(event::RowsQueued{queue.found.path, rows.size()});
+        return true;
+    } catch (const std::exception& failure) {
+        const std::string what = failure.what();
+        pass.count(&Stats::errors);
+        pass.observer(event::QueueFailed{task.found.path, name, rows.size(), what});
+        return false;
+    }
+}
+
+/// Queues a batch of misplaced rows, each in its hour. False if one could not be.
+template <class Task>
+[[nodiscard]] bool feed_rows(Task& task, std::span<const ObjectRow> rows, const std::string& root) {
+    std::map<std::string, std::vector<ObjectRow>> queues;
+    std::int64_t bad = 0;
+    for (const ObjectRow& row : rows) {
+        if (const auto name = queue_name(row.created_at)) {
+            queues[*name].push_back(queue_row(row, root));
+        } else if (++bad == 1) {
+            const std::string what = "row '" + row.name + "' is misplaced and not queued: '" +
+                                     row.created_at + "' is no time";
+            task.pass.observer(event::SetAside{task.found.path, what});
+        }
+    }
+    task.pass.count(&Stats::errors, bad);
+    bool all = bad == 0;
+    for (const auto& [name, queued] : queues) {
+        all = feed_queue(task, name, queued) && all;
+    }
+    return all;
+}
+
+/// Looks at the rows above `point` that were there when the peers were asked, and queues those that
+/// are misplaced; goes on after a failure, so that one bad row does not hold up all others. Returns
+/// up to where nothing failed.
+template <class Task, class D>
+[[nodiscard]] std::int64_t feed_above(Task& task, D& database, const ContainerInfo& info) {
+    constexpr std::int64_t window = 100'000; // rows read under one shared lock: about 0.1 s
+    auto& pass = task.pass;
+    const auto root = root_path(info);
+    if (!root) {
+        const std::string what = "its metadata name no root to queue misplaced rows for";
+        pass.count(&Stats::errors);
+        pass.observer(event::SetAside{task.found.path, what});
+        return info.reconciler_sync_point;
+    }
+    const std::int64_t end = task.info.max_row;
+    const std::int64_t batch = pass.settings.per_diff;
+    std::int64_t at = info.reconciler_sync_point;
+    std::int64_t reached = at;
+    bool all = true;
+    while (at < end && !pass.stop.stop_requested()) {
+        task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+        const std::int64_t up_to = std::min(end, at + window);
+        const auto rows = database.misplaced(at, up_to, batch);
+        at = std::ssize(rows) < batch ? up_to : rows.back().rowid;
+        all = feed_rows(task, rows, *root) && all;
+        reached = all ? at : reached;
+    }
+    return reached;
+}
+
+/// Queues what is misplaced among the rows that are new since the last time. A database at rest,
+/// and one whose rows have all been looked at, costs nothing here.
+///
+/// The point moves past rows that were queued, and only once a majority of the peers have them: a
+/// replica that is lost before that must not take the only trace with it. A crash in between
+/// queues the same rows once more.
+template <class Task>
+void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
+    if (task.info.reconciler_sync_point == task.info.max_row) {
+        return;
+    }
+    auto& pass = task.pass;
+    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+    // A handle of its own, since the peers may have taken longer than the other's waits may last.
+    auto database = pass.broker.open(task.found.path, pass.after(storage::broker_patience));
+    const ContainerInfo info = database.info();
+    std::int64_t reached = task.info.max_row;
+    if (info.several_policies) {
+        reached = feed_above(task, database, info);
+        const auto done = std::ranges::count(outcomes, decide::Outcome::done);
+        const bool majority = outcomes.empty() || 2 * done > std::ssize(outcomes);
+        if (reached <= info.reconciler_sync_point || !majority) {
+            return;
+        }
+    }
+    if (database.set_reconciler_sync_point(reached, info.storage_policy_index)) {
+        task.info.reconciler_sync_point = reached;
+    }
+}
+
+/// Replicates the queues that were fed in this pass, so that their rows do not wait here for the
+/// next one, and then those that could have been removed before; `run(places)` does it. A queue
+/// that does not belong here goes as all databases do, when its peers have it.
+template <class P, class Run>
+void end_of_pass(P& pass, Run run) {
+    const auto [fed, put_off] = pass.state.end();
+    if (fed.empty() && put_off.empty()) {
+        return;
+    }
+    pass.observer(event::QueuesReplicating{fed.size()});
+    run(fed);
+    pass.observer(event::QueuesCleaning{put_off.size()});
+    run(put_off);
+    pass.observer(event::QueuesEnded{});
+}
+
+} // namespace replica::reconciler
+
+#endif // REPLICA_CONTAINER_RECONCILER_HPP

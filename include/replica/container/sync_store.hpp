@@ -1,0 +1,87 @@
+#ifndef REPLICA_CONTAINER_SYNC_STORE_HPP
+#define REPLICA_CONTAINER_SYNC_STORE_HPP
+
+// Swift's container sync does not open every container to ask whether it is one that is copied to
+// another cluster: it follows the links in <device>/sync_containers, laid out like the databases
+// themselves. Container servers make and remove them; the replicator makes up for what they miss,
+// such as metadata that came from a peer (Swift 2.3).
+
+#include <replica/container/policies.hpp>
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/info.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/storage.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace replica::sync_store {
+
+/// Where the link to the database at `path` lies: "<device>/containers/..." becomes
+/// "<device>/sync_containers/...". `device` is the device's directory.
+[[nodiscard]] inline std::string link_path(const std::string& device, const std::string& path) {
+    return device + "/sync_" + path.substr(device.size() + 1);
+}
+
+/// Removes the link to the database at `path` and the directories that it leaves empty.
+template <Disk D>
+void remove(D& disk, const std::string& device, const std::string& path) {
+    const std::string link = link_path(device, path);
+    if (!disk.remove(link)) {
+        return;
+    }
+    std::string directory = storage::parent(link);
+    for (int level = 0; level < 3 && disk.remove_empty(directory); ++level) {
+        directory = storage::parent(directory); // hash, suffix, partition
+    }
+}
+
+/// Makes the link to the database at `path`. One that is right is left alone; another's is
+/// replaced. Throws exists if something else lies there. A link that is lost in a crash is made
+/// again by the next pass, so that nothing is synced.
+template <Disk D>
+void add(D& disk, const std::string& device, const std::string& path) {
+    const std::string link = link_path(device, path);
+    auto says = disk.read_link(link);
+    if (says == path) {
+        return;
+    }
+    if (says) {
+        disk.remove(link);
+    } else {
+        disk.make_directories(storage::parent(link));
+    }
+    if (!disk.make_link(path, link) && disk.read_link(link) != path) {
+        throw Failure(Error::exists, link + ": is not a link to " + path);
+    }
+}
+
+/// Adds or removes the link, as the metadata say. A container that was never set up for sync costs
+/// no call of the disk. Throws what the disk throws.
+template <Disk D>
+void update(D& disk, const std::string& device, const std::string& path,
+            const ContainerInfo& info) {
+    static constexpr std::array<std::string_view, 2> keys{"X-Container-Sync-To",
+                                                          "X-Container-Sync-Key"};
+    const auto metadata = Metadata::parse_stored(info.metadata);
+    const auto known = [&](std::string_view key) {
+        return std::ranges::find(metadata.items(), key, &MetadataItem::key) !=
+               metadata.items().end();
+    };
+    const auto has_value = [&](std::string_view key) { return metadata.find(key).has_value(); };
+    if (std::ranges::none_of(keys, known)) {
+        return;
+    }
+    if (!policies::is_deleted(info) && std::ranges::all_of(keys, has_value)) {
+        add(disk, device, path);
+    } else {
+        remove(disk, device, path);
+    }
+}
+
+} // namespace replica::sync_store
+
+#endif // REPLICA_CONTAINER_SYNC_STORE_HPP
