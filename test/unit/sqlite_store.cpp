@@ -14,6 +14,7 @@
 #include <iterator>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace {
 
@@ -238,10 +239,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_upload_is_taken_only_if_all_of_it_is_sound, B, 
     const auto made = [&](const std::string& name) {
         const std::string path = place.create(name);
         auto database = place.broker().open(path, never);
+        std::vector<row_type_of<B>> rows;
         for (int i = 0; i < 400; ++i) {
-            const auto row = Place<B>::row("row" + std::to_string(i), i, i, false);
-            database.merge_items(std::span(&row, 1), "");
+            rows.push_back(Place<B>::row("row" + std::to_string(i), i, i, false));
         }
+        database.merge_items(rows, "");
         return path;
     };
     const auto upload = [&](const std::string& path) {
