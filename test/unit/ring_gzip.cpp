@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(what_follows_the_end_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(other_bytes_are_refused) {
-    for (const std::string text : {"R1NG", "{\"part_power\": 1}", "\x1f\x8b\x07\x01", "\x78\x9c\x03"}) {
+    for (const std::string text : {"R1NG", "{}", "\x1f\x8b\x07\x01", "\x78\x9c\x03"}) {
         BOOST_TEST(reason(text).find("no good gzip data: ") == 0U);
     }
     std::string packed = gzip(noise(100));

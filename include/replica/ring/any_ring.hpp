@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,23 +54,22 @@ public:
         return std::visit([&](const auto& ring) { return ring.primaries(partition); }, kind_);
     }
 
+    /// Of either kind.
     class Handoffs {
     public:
-        using Kind = std::variant<JsonRingVersion::Handoffs, SwiftRingVersion::Handoffs>;
+        explicit Handoffs(std::function<std::optional<Device>()> next) : next_(std::move(next)) {}
 
-        explicit Handoffs(Kind kind) : kind_(std::move(kind)) {}
-
-        [[nodiscard]] std::optional<Device> next() {
-            return std::visit([](auto& handoffs) { return handoffs.next(); }, kind_);
-        }
+        [[nodiscard]] std::optional<Device> next() { return next_(); }
 
     private:
-        Kind kind_;
+        std::function<std::optional<Device>()> next_;
     };
 
     [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
-        return std::visit([&](const auto& ring) { return Handoffs(ring.handoffs(partition)); },
-                          kind_);
+        const auto wrap = [&](const auto& ring) {
+            return Handoffs([of = ring.handoffs(partition)]() mutable { return of.next(); });
+        };
+        return std::visit(wrap, kind_);
     }
 
 private:
