@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C
+# shellcheck source=example/quickstart/nodes.sh
+. example/quickstart/nodes.sh
 
 usage() {
     cat <<'EOF'
@@ -24,11 +26,6 @@ container is deleted. In the end every replica is compared with every other.
 Needs Debian 12; missing packages are installed with apt, as root or through sudo. Takes less than
 five minutes. What it started is stopped at the end, also when it is interrupted.
 EOF
-}
-
-die() {
-    echo "quickstart.sh: $*" >&2
-    exit 1
 }
 
 max_objects=200000 ports=6200 keep="" install=yes
@@ -52,15 +49,19 @@ done
 [[ "$ports" =~ ^[1-9][0-9]{0,4}$ && "$ports" -ge 1023 && "$ports" -le 65532 ]] ||
     die "--ports $ports: not a number from 1023 to 65532"
 [ -d /var/lib/dpkg/info ] || die "/var/lib/dpkg/info is not there: the data are Debian's packages"
-container_port=$((ports + 1)) account_port=$((ports + 2)) rsync_port=$((ports + 3))
 
+# shellcheck disable=SC2034 # for nodes.sh
+options=(-v)
 nodes=(127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4)
 kinds=(container account)
-declare -A devices=([127.0.0.1]="sda sdb" [127.0.0.2]="sda sdb" [127.0.0.3]="sda" [127.0.0.4]="sda")
-declare -A processes=() # of each node: ids of rsync and both daemons
-passes=()               # ids of the passes that run now
-root="" finished=""
-bin=build/release/example
+devices=([127.0.0.1]="sda sdb" [127.0.0.2]="sda sdb" [127.0.0.3]="sda" [127.0.0.4]="sda")
+settings='databases_per_second = 0
+concurrency = 4
+# All nodes send at once, and each has few disks to receive on.
+receiver_limit = 32
+# Smaller than usual, so that some of our small databases take the way of large ones.
+per_diff = 100
+'
 
 # --- what is needed ---------------------------------------------------------------------------------
 
@@ -71,180 +72,7 @@ prepare() {
         # shellcheck disable=SC2086 # lists of words
         replica_install $replica_packages_build $replica_packages_run || exit 1
     fi
-    echo "Building the release preset"
-    local log=build/quickstart.log
-    mkdir -p build
-    cmake --preset release >"$log" 2>&1 || { cat "$log" >&2; die "cmake failed"; }
-    cmake --build --preset release --target container_replicator account_replicator \
-        quickstart.load quickstart.compare || die "the build failed"
-}
-
-make_root() {
-    if [ -n "$keep" ]; then
-        mkdir -p "$keep" || die "--keep $keep: cannot be made"
-        [ -z "$(ls -A "$keep")" ] || die "--keep $keep: is not empty"
-        root="$(cd "$keep" && pwd -P)"
-    else
-        root="$(mktemp -d "${TMPDIR:-/tmp}/replica-quickstart.XXXXXX")"
-    fi
-    [[ "$root" =~ ^[A-Za-z0-9./_+-]+$ ]] ||
-        die "$root: only letters, digits and . / _ + - may be in the directory's name"
-}
-
-listens() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
-
-check_ports() {
-    local node port
-    for node in "${nodes[@]}"; do
-        for port in "$container_port" "$account_port" "$rsync_port"; do
-            ! listens "$node" "$port" ||
-                die "port $port of $node is in use; choose others with --ports"
-        done
-    done
-}
-
-# --- nodes ------------------------------------------------------------------------------------------
-
-# write_ring PORT
-write_ring() {
-    local node device id=0 comma=""
-    echo '{"part_power": 8, "replicas": 3, "devices": ['
-    for node in "${nodes[@]}"; do
-        for device in ${devices[$node]}; do
-            printf '%s {"id": %d, "zone": %d, "ip": "%s", "port": %d, "device": "%s", "weight": 100}' \
-                "$comma" "$id" "${node##*.}" "$node" "$1" "$device"
-            comma=$',\n' id=$((id + 1))
-        done
-    done
-    printf '\n]}\n'
-}
-
-# write_conf NODE KIND PORT
-write_conf() {
-    cat <<EOF
-[DEFAULT]
-devices = $root/$1/srv
-mount_check = false
-bind_ip = $1
-bind_port = $3
-swift_dir = $root/$1/etc
-user = $(id -un)
-log_address = $root/$1/no-syslog
-
-[$2-replicator]
-ring = $root/$1/etc/$2-ring.json
-# In a cluster without Swift's servers ours answers at the ring's own port.
-replica_port = $3
-rsync_module = rsync://{replication_ip}:$rsync_port/$2
-recon_cache_path = $root/$1/cache
-# Passes are run by the script, one after the other, so that it can count what each has done.
-interval = 100000000
-databases_per_second = 0
-concurrency = 4
-# All nodes send at once, and each has few disks to receive on.
-receiver_limit = 32
-# Smaller than usual, so that some of our small databases take the way of large ones.
-per_diff = 100
-conn_timeout = 5
-node_timeout = 30
-EOF
-}
-
-write_rsyncd_conf() {
-    local kind
-    [ "$(id -u)" != 0 ] || printf 'uid = %s\ngid = %s\n' "$(id -u)" "$(id -g)"
-    echo 'use chroot = no'
-    echo 'reverse lookup = no'
-    for kind in "${kinds[@]}"; do
-        printf '[%s]\npath = %s\nread only = no\nlist = no\n' "$kind" "$root/$1/srv"
-    done
-}
-
-make_nodes() {
-    local node device
-    for node in "${nodes[@]}"; do
-        mkdir -p "$root/$node"/{etc,srv,cache,log}
-        for device in ${devices[$node]}; do
-            mkdir "$root/$node/srv/$device"
-        done
-        printf '[swift-hash]\nswift_hash_path_suffix = quickstart\n' >"$root/$node/etc/swift.conf"
-        write_ring "$container_port" >"$root/$node/etc/container-ring.json"
-        write_ring "$account_port" >"$root/$node/etc/account-ring.json"
-        write_conf "$node" container "$container_port" >"$root/$node/etc/container.conf"
-        write_conf "$node" account "$account_port" >"$root/$node/etc/account.conf"
-        write_rsyncd_conf "$node" >"$root/$node/etc/rsyncd.conf"
-    done
-}
-
-# start NODE PORT NAME COMMAND...
-start() {
-    local node="$1" port="$2" log="$root/$1/log/$3.log" tries
-    shift 3
-    "$@" </dev/null >>"$log" 2>&1 &
-    processes[$node]+=" $!"
-    for ((tries = 0; tries < 200; tries++)); do
-        if ! kill -0 "$!" 2>/dev/null; then
-            break
-        fi
-        if listens "$node" "$port"; then
-            return
-        fi
-        sleep 0.05
-    done
-    tail -n 20 "$log" >&2
-    die "$1 does not listen on $node:$port"
-}
-
-start_node() {
-    start "$1" "$rsync_port" rsync rsync --daemon --no-detach --config="$root/$1/etc/rsyncd.conf" \
-        --address="$1" --port="$rsync_port"
-    start "$1" "$container_port" container "$bin/container_replicator" "$root/$1/etc/container.conf" -v
-    start "$1" "$account_port" account "$bin/account_replicator" "$root/$1/etc/account.conf" -v
-}
-
-# end_processes SIGNAL PID...: waits 5 s for each, then kills. Keeps Bash from reporting each end.
-end_processes() {
-    local signal="$1" pid tries
-    shift
-    {
-        for pid in "$@"; do
-            kill "-$signal" "$pid" || true
-        done
-        for pid in "$@"; do
-            for ((tries = 0; tries < 50; tries++)); do
-                kill -0 "$pid" || break
-                sleep 0.1
-            done
-            kill -KILL "$pid" || true
-            wait "$pid" || true
-        done
-    } 2>/dev/null
-}
-
-# end_node SIGNAL NODE
-end_node() {
-    # shellcheck disable=SC2086 # a list of numbers
-    end_processes "$1" ${processes[$2]:-}
-    unset "processes[$2]"
-}
-
-# shellcheck disable=SC2317 # the trap's
-clean_up() {
-    local code=$? node all=("${passes[@]}")
-    trap '' INT TERM HUP
-    for node in "${!processes[@]}"; do
-        # shellcheck disable=SC2206 # a list of numbers
-        all+=(${processes[$node]})
-    done
-    end_processes TERM "${all[@]}"
-    if [ -n "$root" ] && [ -z "$keep" ] && [ -d "$root" ]; then
-        if [ -n "$finished" ] || [ "$code" -gt 128 ]; then
-            rm -rf "$root"
-        else
-            echo "quickstart.sh: failed; nodes and logs are left in $root" >&2
-        fi
-    fi
-    exit "$code"
+    build_release quickstart.load quickstart.compare
 }
 
 # --- passes -----------------------------------------------------------------------------------------
@@ -253,9 +81,6 @@ clean_up() {
 counters=(attempted no_change hashmatch diff rsync remote_merge remove failure rows bytes)
 titles=("looked at" "no change" "same hash" "rows sent" "copied" "merged" "removed" "failed" rows "file bytes")
 declare -A round=() total=() overall=()
-
-# count FILE KEY
-count() { sed -n "s/.*\"$2\": \([0-9]*\).*/\1/p" "$1"; }
 
 # line LABEL ARRAY
 line() {
@@ -336,14 +161,11 @@ compare() { "$bin/quickstart.compare" "$root" || die "the replicas differ"; }
 # --- the show ---------------------------------------------------------------------------------------
 
 prepare
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+stop_all_at_the_end
 check_ports
 make_root
 make_nodes
-heading "Starting 4 nodes in $root, ports $container_port, $account_port and $rsync_port"
+heading "Starting 4 nodes in $root, ports $((ports + 1)), $((ports + 2)) and $((ports + 3))"
 for node in "${nodes[@]}"; do
     start_node "$node"
 done

@@ -1,6 +1,7 @@
 // Writes into the nodes of quickstart.sh what clients would have written, through the library's
 // brokers: the packages of this machine, rows that come while a node is down, and a deletion. Each
-// database starts on too few devices, or on the wrong one, so that the replicators have work.
+// database starts on too few devices, or on the wrong one, so that the replicators have work. For
+// bench/pass.sh it makes databases that are all alike.
 
 #include "cluster.hpp"
 #include "packages.hpp"
@@ -139,7 +140,37 @@ public:
         std::cout << chosen->name << '\n';
     }
 
+    /// Containers that are all alike, on the first node only. `from` is the number of rows that
+    /// they have; each gets `count` more. With none they are made.
+    void alike(std::int64_t databases, std::int64_t from, std::int64_t count) {
+        for (std::int64_t i = 0; i < databases; ++i) {
+            const Package package{"alike-" + std::to_string(i), "1", numbered_files(from, count)};
+            const std::string hash = hash_of(package.name);
+            const auto devices = containers_.primaries(hash);
+            const Device& first = *std::ranges::find(devices, first_node, &Device::replication_ip);
+            if (from == 0) {
+                write_container(first, hash, package, package.files);
+            } else {
+                merge(open_container(containers_.path_of(first, hash)), package.files);
+            }
+        }
+    }
+
 private:
+    [[nodiscard]] static std::vector<ObjectRow> numbered_files(std::int64_t from,
+                                                               std::int64_t count) {
+        std::vector<ObjectRow> rows;
+        for (std::int64_t i = from; i < from + count; ++i) {
+            ObjectRow& row = rows.emplace_back();
+            row.name = "usr/share/doc/file-" + std::to_string(i) + ".txt";
+            row.created_at = base_time.internal();
+            row.size = 1000 + i;
+            row.content_type = "text/plain";
+            row.etag = replica::to_hex(replica::md5(row.name));
+        }
+        return rows;
+    }
+
     [[nodiscard]] std::string hash_of(const std::string& container) const {
         return containers_.hash(std::string("/") + account_name + '/' + container);
     }
@@ -223,7 +254,7 @@ private:
     }
 
     template <class Database, class Row>
-    static void merge(Database& database, const std::vector<Row>& rows) {
+    static void merge(Database&& database, const std::vector<Row>& rows) {
         for (std::size_t at = 0; at < rows.size(); at += batch) {
             const auto count = std::min<std::size_t>(batch, rows.size() - at);
             database.merge_items(std::span(rows).subspan(at, count), "");
@@ -253,6 +284,13 @@ int main(int argc, char** argv) {
     auto* const add = app.add_subcommand("add", "Add rows that a node which is down has missed");
     add->add_option("--down", down, "Address of the node")->required();
     add->add_option("--rows", count, "How many")->check(CLI::PositiveNumber);
+    auto* const alike =
+        app.add_subcommand("alike", "Make, or add to, containers that are all alike");
+    std::int64_t databases = 1000;
+    std::int64_t from = 0;
+    alike->add_option("--databases", databases, "How many")->check(CLI::PositiveNumber);
+    alike->add_option("--from", from, "Rows that each has")->check(CLI::NonNegativeNumber);
+    alike->add_option("--rows", count, "Rows that each gets")->check(CLI::PositiveNumber);
     app.add_subcommand("remove", "Delete one container and print its name");
     CLI11_PARSE(app, argc, argv);
     try {
@@ -261,6 +299,8 @@ int main(int argc, char** argv) {
             loader.fill(limit);
         } else if (add->parsed()) {
             loader.add(down, count);
+        } else if (alike->parsed()) {
+            loader.alike(databases, from, count);
         } else {
             loader.remove();
         }
