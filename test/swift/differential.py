@@ -8,13 +8,16 @@ Each operation is drawn from the seed and performed twice: by Swift's own broker
 after each, in all but ids. Where ours differ on purpose, deviations.py has a case for each.
 """
 import argparse
+import collections
 import json
 import os
+import queue
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 
@@ -33,9 +36,10 @@ class Difference(Exception):
 
 
 def swap(value, mapping):
-    """`value` with every text in it that is a key of `mapping` replaced."""
+    """`value` with every text in it that is a key of `mapping` replaced. Rows hold no ids."""
     if isinstance(value, dict):
-        return {key: swap(each, mapping) for key, each in value.items()}
+        return value if 'name' in value else {
+            key: swap(each, mapping) for key, each in value.items()}
     if isinstance(value, list):
         return [swap(each, mapping) for each in value]
     return mapping.get(value, value) if isinstance(value, str) else value
@@ -47,20 +51,36 @@ def drawn(*what):
 
 
 class Program:
-    """The other end of differential.cpp."""
+    """The other end of differential.cpp. It works while Swift does; answers are read later."""
 
     def __init__(self, program, root):
         self.process = subprocess.Popen([program, 'serve', root], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, encoding='ascii')
+        self.answers = queue.SimpleQueue()
+        self.unsent = 0
+        threading.Thread(target=self.read, daemon=True).start()
 
-    def perform(self, place, path, call, arguments):
+    def read(self):
+        for line in self.process.stdout:
+            self.answers.put(line)
+        self.answers.put(None)
+
+    def send(self, place, path, call, arguments):
         line = {'kind': place.kind, 'call': call, 'now': clock.ticks, 'path': path, **arguments}
         self.process.stdin.write(json.dumps(line) + '\n')
+        self.unsent += 1
+        if self.unsent > 8:  # A line at a time, the two would do nothing but wake each other.
+            self.flush()
+
+    def flush(self):
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
+        self.unsent = 0
+
+    def answer(self):
+        line = self.answers.get()
+        if line is None:
             raise Difference('our program has ended with %s' % self.process.wait())
-        return json.loads(answer)
+        return json.loads(line)
 
     def close(self):
         self.process.stdin.close()
@@ -80,7 +100,9 @@ class Pair:
         self.program = Program(program, self.roots['ours'])
         self.ids = {side: {} for side in self.roots}  # symbol -> id
         self.symbols = {side: {} for side in self.roots}  # id -> symbol
-        self.last = None
+        self.awaited = collections.deque()
+        self.calls = 0
+        self.said = collections.deque(maxlen=60)
 
     def close(self):
         return self.program.close()
@@ -94,6 +116,7 @@ class Pair:
 
     def note_id(self, place):
         """To be called when a replica has got a new id."""
+        self.catch_up()
         symbol = '<%d>' % len(self.ids['stock'])
         for side, root in self.roots.items():
             reader = self.stock if side == 'stock' else self.guest
@@ -103,37 +126,65 @@ class Pair:
             self.ids[side][symbol] = own
             self.symbols[side][own] = symbol
 
-    def ask_stock(self, place, call, arguments):
+    def by_swift(self, side, place, call, arguments):
+        """A call by Swift's code, on its own databases or on ours."""
+        performer = self.stock if side == 'stock' else self.guest
         try:
-            answer = self.stock.perform(place, call, swap(arguments, self.ids['stock']))
-        except Exception as failure:  # Whatever it is, ours must do the same.
-            answer = {'error': repr(failure)}
-        return readable(place, call, swap(normal(place, call, answer), self.symbols['stock']))
+            answer = performer.perform(place, call, swap(arguments, self.ids[side]))
+        except Exception as failure:  # Whatever it is, the other side must do the same.
+            return {'error': repr(failure)}
+        return readable(call, answer, self.symbols[side])
 
-    def ask_ours(self, place, call, arguments, guest=False):
+    def by_ours(self, place, call, arguments, then):
+        """A call by our program; `then` gets the answer, now or when there is no way without."""
         arguments = swap(arguments, self.ids['ours'])
-        if guest:
-            answer = self.guest.perform(place, call, arguments)
-            return readable(place, call, swap(normal(place, call, answer), self.symbols['ours']))
         if call == 'rpc':
             arguments = {'device': place.device, **arguments, 'partition': stock.PARTITION,
                          'hash': place.hash, 'body': json.dumps(arguments['body'])}
-        answer = self.program.perform(place, place.path(self.roots['ours']), call, arguments)
-        if 'error' not in answer:
-            answer = normal_of_ours(place, call, answer['answer'])
-        return swap(answer, self.symbols['ours'])
+        self.program.send(place, place.path(self.roots['ours']), call, arguments)
+        self.awaited.append((place, call, then))
+        if len(self.awaited) > 50:
+            self.catch_up()
+
+    def catch_up(self):
+        """Waits until our program has done all that it was asked for."""
+        self.program.flush()
+        while self.awaited:
+            place, call, then = self.awaited.popleft()
+            answer = self.program.answer()
+            if 'error' not in answer:
+                answer = answer['answer']
+                if call == 'list':
+                    answer = listing_of_ours(place, answer)
+                answer = readable(call, answer, self.symbols['ours'])
+            then(answer)
 
     def both(self, place, call, guest=False, **arguments):
-        """Performs a call on both sides; the answers must be equal. Returns the answer."""
-        self.last = (str(place), call + (' by Swift on both' if guest else ''), arguments)
-        theirs = self.ask_stock(place, call, arguments)
-        ours = self.ask_ours(place, call, arguments, guest)
-        if theirs != ours or isinstance(ours, dict) and 'error' in ours:
-            raise Difference('answers differ:\n  stock %s\n  ours  %s' % (theirs, ours))
-        return ours
+        """Performs a call on both sides; the answers must be equal. Returns Swift's. With `guest`
+        Swift does it on our database as well."""
+        self.calls += 1
+        said = '%d: %s %s%s %s' % (self.calls, place, call, ' by Swift on both' if guest else '',
+                                   json.dumps(arguments))
+        self.said.append(said)
+        theirs = []
+
+        def check(ours):
+            if theirs[0] != ours or isinstance(ours, dict) and 'error' in ours:
+                raise Difference('call %s: answers differ:\n  stock %s\n  ours  %s'
+                                 % (said, theirs[0], ours))
+
+        if guest:
+            self.catch_up()
+            theirs.append(self.by_swift('stock', place, call, arguments))
+            check(self.by_swift('ours', place, call, arguments))
+        else:
+            self.by_ours(place, call, arguments, check)
+            theirs.append(self.by_swift('stock', place, call, arguments))
+        return theirs[0]
 
     def compare(self, place):
         """Every row of every table."""
+        self.catch_up()
         if not self.exists(place):
             if os.path.exists(place.path(self.roots['ours'])):
                 raise Difference('%s: is there, and not with Swift' % (place,))
@@ -158,16 +209,33 @@ class Pair:
         name = self.id(place)
         target = {side: os.path.join(root, device, 'tmp', self.ids[side][name])
                   for side, root in self.roots.items()}
+        self.catch_up()
         shutil.copy(place.path(self.roots['stock']), target['stock'])
         if os.path.exists(target['ours']):
             os.unlink(target['ours'])
         if by_rows:
-            self.ask_ours(place, 'copy_by_rows', {'target': target['ours']})
+            self.by_ours(place, 'copy_by_rows', {'target': target['ours']}, self.check_done)
         else:
             shutil.copy(place.path(self.roots['ours']), target['ours'])
         return name
 
+    @staticmethod
+    def check_done(answer):
+        if answer is not None:
+            raise Difference('ours failed: %s' % answer)
+
+    def leave_pending(self, place, rows):
+        """A server leaves rows beside both databases: beside Swift's in the order of their names,
+        since ours commit them in that order."""
+        self.catch_up()
+        key = (lambda row: (row['name'], row['storage_policy_index'])) if (
+            place.kind == 'container') else (lambda row: row['name'])
+        self.by_swift('stock', place, 'leave_pending', {'rows': sorted(rows, key=key)})
+        self.by_swift('ours', place, 'leave_pending', {'rows': rows})
+
     def remove(self, place):
+        self.calls += 1
+        self.catch_up()
         for root in self.roots.values():
             shutil.rmtree(os.path.dirname(place.path(root)))
 
@@ -180,40 +248,29 @@ class Pair:
 
 
 def swap_rows(rows, mapping):
-    return {(table, mapping.get(at, at)): swap(row, mapping) for (table, at), row in rows.items()}
+    return {(table, mapping.get(at, at)): row if 'name' in row else swap(row, mapping)
+            for (table, at), row in rows.items()}
 
 
-def normal(place, call, answer):
+def readable(call, answer, symbols):
     """An answer in the form in which both can be compared."""
-    if call == 'rpc' and isinstance(answer, list):
+    if call == 'rpc':
         status, body = answer
-        return [status, json.loads(body) if status == 200 else None]
-    if call == 'sync_points' and isinstance(answer, list):
-        return sorted(answer, key=lambda point: point['remote_id'])
+        answer = [status, json.loads(body) if status == 200 else None]
+    answer = swap(answer, symbols)
+    if call == 'sync_points':
+        answer.sort(key=lambda point: point['remote_id'])
     return answer
 
 
-def readable(place, call, answer):
-    if call == 'sync_points' and isinstance(answer, list):
-        return sorted(answer, key=lambda point: point['remote_id'])
-    return answer
-
-
-def normal_of_ours(place, call, answer):
-    if call != 'list':
-        return normal(place, call, answer)
-    entries = []
-    for row in answer:
-        if row['fold']:
-            entries.append([row['name'], '0', 0, None, ''] if place.kind == 'container' else
-                           [row['name'], 0, 0, '0', 1])
-        elif place.kind == 'container':
-            entries.append([row[key] for key in ('name', 'created_at', 'size', 'content_type',
-                                                 'etag')])
-        else:
-            entries.append([row[key] for key in ('name', 'object_count', 'bytes_used',
-                                                 'put_timestamp')] + [0])
-    return entries
+def listing_of_ours(place, answer):
+    """In Swift's form."""
+    fold = ['0', 0, None, ''] if place.kind == 'container' else [0, 0, '0', 1]
+    columns = (('created_at', 'size', 'content_type', 'etag') if place.kind == 'container' else
+               ('object_count', 'bytes_used', 'put_timestamp'))
+    rest = [] if place.kind == 'container' else [0]
+    return [[row['name'], *(fold if row['fold'] else [row[each] for each in columns] + rest)]
+            for row in answer]
 
 
 class Draw(random.Random):
@@ -302,7 +359,8 @@ class Run:
         self.places = [Place(device, kind, 'AUTH_a', container) for device in DEVICES
                        for kind, container in (('container', 'c'), ('container', '\u00e9 2'),
                                                ('account', ''))]
-        self.counts = {}
+        self.counts = collections.Counter()
+        self.touched = set()
         operations = {
             self.put: 8, self.pending: 8, self.merge_items: 8, self.merge_syncs: 4,
             self.merge_timestamps: 5, self.merge_metadata: 6, self.mark_deleted: 1,
@@ -322,12 +380,16 @@ class Run:
                                           self.rpc_refused))
         else:
             operation = self.draw.choice(self.operations)
-        performed = operation(place)
-        if performed is not False:
-            self.counts[operation.__name__] = self.counts.get(operation.__name__, 0) + 1
+        before = self.pair.calls
+        operation(place)
+        self.counts[operation.__name__] += self.pair.calls - before
+        self.touched.add(place)
+
+    def compare(self):
+        """The databases that were used since the last time."""
+        for place in sorted(self.touched):
             self.pair.compare(place)
-            return True
-        return False
+        self.touched.clear()
 
     def sibling(self, place):
         """Another replica of the same database that exists, or None."""
@@ -357,13 +419,8 @@ class Run:
     def pending(self, place):
         """Rows that a Swift server has left for whoever comes next."""
         rows = self.draw.rows(place)
-        self.pair.last = (str(place), 'leave_pending', rows)
-        key = (lambda row: (row['name'], row['storage_policy_index'])
-               if place.kind == 'container' else row['name'])
-        self.pair.ask_stock(place, 'leave_pending', {'rows': sorted(rows, key=key)})
-        self.pair.ask_ours(place, 'leave_pending', {'rows': rows}, guest=True)
-        self.pair.ask_stock(place, 'commit_pending', {})
-        self.pair.ask_ours(place, 'commit_pending', {})
+        self.pair.leave_pending(place, rows)
+        self.pair.both(place, 'commit_pending')
 
     def merge_items(self, place):
         self.write(place, 'merge_items', rows=self.draw.rows(place),
@@ -385,7 +442,8 @@ class Run:
         self.write(place, 'merge_metadata', metadata=self.draw.metadata(place))
 
     def mark_deleted(self, place):
-        self.write(place, 'mark_deleted', time=clock.text(self.draw.ticks()))
+        # Not the time of any metadata: of two values of one time ours lets the deletion win.
+        self.write(place, 'mark_deleted', time=clock.text(self.draw.ticks() + 3))
 
     def mark_put(self, place):
         self.write(place, 'mark_put', time=clock.text(self.draw.ticks()))
@@ -401,14 +459,14 @@ class Run:
 
     def set_policy(self, place):
         if place.kind != 'container':
-            return False
-        return self.write(place, 'set_storage_policy_index', policy=self.draw.choice(POLICIES),
+            return
+        self.write(place, 'set_storage_policy_index', policy=self.draw.choice(POLICIES),
                           time=clock.text(self.draw.ticks()))
 
     def servers_only(self, place):
         """What our broker leaves to Swift's servers must not disturb it."""
         if place.kind != 'container':
-            return False
+            return
         info = self.pair.both(place, 'info')
         call, arguments = self.draw.choice((
             ('report', dict(put_timestamp=info['put_timestamp'],
@@ -417,16 +475,16 @@ class Run:
             ('set_container_sync_points', dict(first=self.draw.randrange(100), second=None)),
             ('set_container_sync_points', dict(first=3, second=self.draw.randrange(100))),
             ('set_reconciler_point', dict(point=self.draw.randrange(100)))))
-        return self.pair.both(place, call, guest=True, **arguments)
+        self.pair.both(place, call, guest=True, **arguments)
 
     def read(self, place):
-        self.pair.both(place, 'info')
-        self.pair.both(place, 'state')
-        self.pair.both(place, 'items_since', point=self.draw.randrange(-1, 300),
-                       count=self.draw.randrange(60))
-        self.pair.both(place, 'sync_point', remote_id=self.source(),
-                       incoming=self.draw.chance(0.5))
-        self.pair.both(place, 'sync_points', incoming=self.draw.chance(0.5))
+        call, arguments = self.draw.choice((
+            ('info', {}), ('state', {}),
+            ('items_since', dict(point=self.draw.randrange(-1, 300),
+                                 count=self.draw.randrange(60))),
+            ('sync_point', dict(remote_id=self.source(), incoming=self.draw.chance(0.5))),
+            ('sync_points', dict(incoming=self.draw.chance(0.5)))))
+        self.pair.both(place, call, **arguments)
 
     def list(self, place):
         def some(part, *names):
@@ -443,8 +501,9 @@ class Run:
         """What a sibling would say of itself, or what a stranger might."""
         sibling = self.sibling(place)
         mine = self.pair.both(place, 'info')
-        info = self.pair.both(sibling, 'info') if sibling else dict(mine, id='peer-1')
-        if self.draw.chance(0.2):
+        info = dict(self.pair.both(sibling, 'info')) if sibling else dict(mine, id='peer-1')
+        if self.draw.chance(0.2) and (info.get('storage_policy_index') ==
+                                      mine.get('storage_policy_index')):
             info.update(hash=mine['hash'], count=mine['count'])
         if self.draw.chance(0.3):
             info['metadata'] = self.draw.choice(('', 'no JSON', self.draw.metadata(place)))
@@ -458,9 +517,9 @@ class Run:
             'metadata'))]
         if place.kind == 'container' and self.draw.chance(0.7):
             if info['hash'] == mine['hash'] and info['count'] != mine['count']:
-                return False  # equal hashes, other counts: see deviations.py
+                return  # equal hashes, other counts: see deviations.py
             body += [info[key] for key in ('status_changed_at', 'count', 'storage_policy_index')]
-        return self.rpc(place, *body)
+        self.rpc(place, *body)
 
     def rpc_merge_items(self, place):
         sibling = self.sibling(place)
@@ -470,7 +529,7 @@ class Run:
                                   count=self.draw.randrange(1, 50))
             source = self.pair.id(sibling)
             if not rows:
-                return False
+                return
         else:
             rows = self.draw.rows(place)
             source = self.source()
@@ -478,26 +537,25 @@ class Run:
                 for row in rows:
                     if row['storage_policy_index'] == 0:
                         del row['storage_policy_index']
-        return self.rpc(place, 'merge_items', rows, source)
+        self.rpc(place, 'merge_items', rows, source)
 
     def rpc_merge_syncs(self, place):
         sibling = self.sibling(place)
         points = self.points()
         if sibling and self.draw.chance(0.5):
             points = self.pair.both(sibling, 'sync_points', incoming=True)
-        return self.rpc(place, 'merge_syncs', points)
+        self.rpc(place, 'merge_syncs', points)
 
     def rpc_finish(self, place):
         sibling = self.sibling(place)
         if not sibling:
-            return False
+            return
         verb = 'rsync_then_merge' if self.pair.exists(place) else 'complete_rsync'
         upload = self.pair.copy_to_tmp(sibling, place.device, self.draw.chance(0.3))
         name = [place.hash + '.db'] if self.draw.chance(0.7) else []
         status, _ = self.rpc(place, verb, upload, *name)
         if status == 204:
             self.pair.note_id(place)
-        return True
 
     def rpc_refused(self, place):
         """Requests that change nothing."""
@@ -513,27 +571,30 @@ class Run:
     def remove(self, place):
         """One in three, so that there are some to be made again."""
         if not self.draw.chance(0.3):
-            return False
+            return
         self.pair.remove(place)
-        return True
 
 
-def compare(directory, program, seed, operations):
-    """Runs the operations. Returns how many of each there were."""
+def compare(directory, program, seed, operations, every=40):
+    """Performs calls until there are enough, and looks at all tables after each `every` steps.
+    Returns how many of each there were."""
     clock.__init__()
     pair = Pair(directory, program)
     run = Run(pair, seed)
-    done = 0
+    steps = 0
     try:
-        while done < operations:
-            done += 1 if run.step() else 0
-        for place in run.places:
-            pair.compare(place)
+        while pair.calls < operations:
+            run.step()
+            steps += 1
+            if steps % every == 0:
+                run.compare()
+        run.compare()
         pair.compare_tmp()
     except Difference as difference:
-        raise Difference('operation %d: %s\n%s\nAgain: differential.py --program %s --seed %d'
-                         ' --operations %d' % (done, json.dumps(pair.last), difference, program,
-                                               seed, done + 1)) from None
+        raise Difference('%s\nThe last calls were:\n  %s\nAgain: differential.py --program %s'
+                         ' --seed %d --operations %d --every 1'
+                         % (difference, '\n  '.join(list(pair.said)[-12:]), program, seed,
+                            pair.calls)) from None
     finally:
         pair.close()
     return run.counts
@@ -544,6 +605,7 @@ def main():
     parser.add_argument('--program', required=True)
     parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument('--operations', type=int, default=10000)
+    parser.add_argument('--every', type=int, default=40, help='steps between looks at all rows')
     options = parser.parse_args()
     print('seed %d' % options.seed, flush=True)
     # Both sides sync their files after each call, which costs nothing in memory.
@@ -551,7 +613,7 @@ def main():
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix='replica-differential-', dir=memory) as directory:
         counts = compare(os.path.join(directory, 'random'), options.program, options.seed,
-                         options.operations)
+                         options.operations, options.every)
     print('%d operations in %.1f s: %s' % (sum(counts.values()), time.monotonic() - began,
                                            ', '.join('%s %d' % each for each in
                                                      sorted(counts.items()))))

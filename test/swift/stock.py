@@ -6,7 +6,7 @@ there they follow ours, so that a comparison can go on behind the difference. Wh
 does in these cases is shown in deviations.py.
 """
 import collections
-import copy
+import functools
 import itertools
 import json
 import logging
@@ -54,6 +54,7 @@ def take_over():
 
     swift.common.db.get_db_connection = connect_with_clock
     Timestamp.now = classmethod(lambda cls, offset=0, delta=0: cls(clock.text()))
+    swift.common.db._db_timeout = lambda timeout, db_file, call: call()  # nobody else is there
     swift.container.backend.tpool.execute = lambda call, *args: call(*args)
     swift.common.utils.HASH_PATH_PREFIX = b''
     swift.common.utils.HASH_PATH_SUFFIX = b'endcap'
@@ -112,7 +113,7 @@ class AmendedBroker:
 class AmendedContainer(AmendedBroker, ContainerBroker):
     def merge_items(self, item_list, source=None):
         """Rows get their ROWIDs in the order of their names; the point is the highest of all."""
-        items = sorted(copy.deepcopy(item_list),
+        items = sorted(map(dict, item_list),
                        key=lambda row: (row['name'], row.get('storage_policy_index', 0)))
         if source:
             items[-1]['ROWID'] = max(row['ROWID'] for row in items)
@@ -121,24 +122,34 @@ class AmendedContainer(AmendedBroker, ContainerBroker):
     merge_local = merge_items
 
 
+def newest(row):
+    return max(Timestamp(row['put_timestamp']), Timestamp(row['delete_timestamp']))
+
+
+def counts(row):
+    return row['object_count'], row['bytes_used'], row['storage_policy_index']
+
+
 class AmendedAccount(AmendedBroker, AccountBroker):
     """Rows are merged by time: Swift takes each for news, whatever its age, and writes it again."""
 
     local = False
 
     def merge_items(self, item_list, source=None):
-        items = sorted(copy.deepcopy(item_list), key=lambda row: row['name'])
-        for _, rows in itertools.groupby(items, key=lambda row: row['name']):
-            rows = list(rows)
-            held = self.held(rows[0]['name'])
-            result = dict(held) if held else None
-            for row in rows:
-                row.setdefault('storage_policy_index', 0)
-                result = self.joined(result, row)
-            if result != held:
+        rows = sorted(map(dict, item_list), key=lambda row: row['name'])
+        for row in rows:
+            row.setdefault('storage_policy_index', 0)
+        for name, group in itertools.groupby(rows, key=lambda row: row['name']):
+            row = functools.reduce(self.joined, group)
+            held = self.held(name)
+            result = self.joined(held, row) if held else row
+            # After a tie the row is written again as it was, so that others get it.
+            tie = held and not self.local and newest(held) == newest(row) and (
+                counts(held) != counts(row))
+            if tie or held is None or any(result[each] != held[each] for each in held):
                 super().merge_items([result])
         if source:
-            reached = max(row['ROWID'] for row in items)
+            reached = max(row['ROWID'] for row in rows)
             self.merge_syncs([{'remote_id': source, 'sync_point': reached}])
 
     def merge_local(self, item_list):
@@ -161,20 +172,11 @@ class AmendedAccount(AmendedBroker, AccountBroker):
 
     def joined(self, held, row):
         """Times are the newest of both, counts are those of the newer row."""
-        if held is None:
-            return {key: value for key, value in row.items() if key != 'ROWID'}
-        newest, counts = ([(max(Timestamp(each['put_timestamp']),
-                                Timestamp(each['delete_timestamp']))) for each in (held, row)],
-                          [tuple(each[key] for key in
-                                 ('object_count', 'bytes_used', 'storage_policy_index'))
-                           for each in (held, row)])
-        news = newest[1] > newest[0] or newest[1] == newest[0] and (
-            self.local or counts[1] > counts[0])
-        result = dict(held)
+        later = newest(row), () if self.local else counts(row)
+        news = later >= (newest(held), () if self.local else counts(held))
+        result = dict(row if news else held)
         for time in ('put_timestamp', 'delete_timestamp'):
             result[time] = max(held[time], row[time], key=Timestamp)
-        (result['object_count'], result['bytes_used'],
-         result['storage_policy_index']) = counts[1 if news else 0]
         result['deleted'] = int(Timestamp(result['delete_timestamp']) >
                                 Timestamp(result['put_timestamp'])
                                 and result['object_count'] == 0)
@@ -233,7 +235,6 @@ class Stock:
                                         container=place.container or None, logger=logger)
 
     def perform(self, place, call, arguments):
-        arguments = copy.deepcopy(arguments)
         if call == 'rpc':
             return self.rpc(place, **arguments)
         return getattr(self, call)(self.broker(place), **arguments)
