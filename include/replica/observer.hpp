@@ -192,6 +192,12 @@ struct PeerFailed {
     const std::string& what; ///< Names the peer, and its answer if there was one.
 };
 
+/// A pass would take too much away from a device and stops doing so (brakes.hpp). Once a device.
+struct Braked {
+    const std::string& device;
+    std::string_view reason;
+};
+
 /// One peer of one database is dealt with.
 struct PeerEnded {
     const std::string& path;

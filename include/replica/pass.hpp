@@ -6,6 +6,7 @@
 // where a request goes out. Here deadlines are set, a dead peer is left alone, and the watchdog is
 // told how long to be patient.
 
+#include <replica/brakes.hpp>
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
 #include <replica/decide.hpp>
@@ -24,7 +25,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -107,13 +107,14 @@ struct Pass {
     Random& random;
     Memory& memory;
     std::stop_token stop;
+    Brakes brakes;
     [[no_unique_address]] typename server_type::pass_state state{}; ///< Of the server type's hooks.
 
     Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
          O& observer_, Random& random_, Memory& memory_, std::stop_token stop_)
         : settings(settings_), broker(broker_), ring(std::move(ring_)), transport(transport_),
           files(files_), clock(clock_), observer(observer_), random(random_), memory(memory_),
-          stop(std::move(stop_)) {}
+          stop(std::move(stop_)), brakes(settings_.leave_share) {}
 
     [[nodiscard]] Instant after(Seconds seconds) const {
         return clock.monotonic() + to_duration(seconds);
@@ -137,31 +138,10 @@ struct Pass {
         return {stats_, failure_nodes_};
     }
 
-    /// Nothing on this device may be moved or removed in this pass: its names do not hash to their
-    /// places (defect 23).
-    void freeze(const std::string& device) {
-        const std::lock_guard guard(mutex_);
-        frozen_.insert(device);
-    }
-
-    [[nodiscard]] bool frozen(const std::string& device) const {
-        const std::lock_guard guard(mutex_);
-        return frozen_.contains(device);
-    }
-
-    /// Whether one more database of `device` may go to quarantine: a bug or a bad cable must not
-    /// empty a disk, so 20 in a pass are the most (defect 47).
-    [[nodiscard]] bool may_quarantine(const std::string& device) {
-        const std::lock_guard guard(mutex_);
-        return ++quarantined_[device] <= 20;
-    }
-
 private:
     mutable std::mutex mutex_;
     Stats stats_;
     FailureNodes failure_nodes_;
-    std::set<std::string> frozen_;
-    std::map<std::string, int> quarantined_;
 };
 
 /// A local database that is being replicated. Belongs to one worker.

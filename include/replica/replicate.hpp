@@ -45,7 +45,7 @@ template <class P, class Keep>
 void remove_database(P& pass, const Found& found, const Device& local,
                      const typename P::info_type& info, std::string_view why, Keep keep) {
     std::string reason = "its device has databases with wrong hashes";
-    if (!pass.frozen(local.device)) {
+    if (!pass.brakes.frozen(local.device)) {
         if (!P::server_type::before_removal(pass, Place{found, local}, info)) {
             return;
         }
@@ -60,6 +60,21 @@ void remove_database(P& pass, const Found& found, const Device& local,
         pass.count(&Stats::kept);
         pass.observer(event::Kept{found.path, reason});
     }
+}
+
+/// Whether the brakes let one more database leave its device. If not, it stays and is not sent out
+/// either: with a wrong ring that would only fill the disks of others.
+template <class P>
+[[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
+    if (pass.brakes.may_leave(local.device)) {
+        return true;
+    }
+    pass.count(&Stats::kept);
+    pass.observer(event::Kept{found.path, "too many are leaving its device"});
+    if (pass.brakes.announce(local.device)) {
+        pass.observer(event::Braked{local.device, "too many of its databases would leave"});
+    }
+    return false;
 }
 
 /// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
@@ -161,12 +176,15 @@ template <class P>
 
     const HashPath hash_path{pass.settings.hash_path_prefix, pass.settings.hash_path_suffix};
     if (hash_path(name) != found.hash) {
-        pass.freeze(local.device);
+        pass.brakes.wrong_hash(local.device);
         pass.count_failure(local);
         pass.observer(event::WrongHash{found.path, name});
         return false;
     }
     if (expired(pass, info)) {
+        if (!may_leave(pass, found, local)) {
+            return false;
+        }
         database.reset();
         remove_database(pass, found, local, info, "expired", [&](const auto& now) {
             return expired(pass, now) ? std::string() : "no longer expired";
@@ -182,6 +200,9 @@ template <class P>
     }
     const auto primaries = pass.ring.primaries(place.partition);
     const bool belongs = !misplaced && contains(primaries, local.id);
+    if (!belongs && !may_leave(pass, found, local)) {
+        return false;
+    }
 
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     const auto outcomes = replicate_to_peers(task, primaries, belongs);
@@ -197,7 +218,7 @@ void local_failure(P& pass, const Found& found, const Device& local, const Failu
     std::string what = failure.what();
     pass.count(&Stats::errors);
     pass.count_failure(local);
-    if (failure.code() == Condition::quarantine && pass.may_quarantine(local.device)) {
+    if (failure.code() == Condition::quarantine && pass.brakes.may_quarantine(local.device)) {
         try {
             const auto target = storage::quarantine(
                 pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
@@ -222,6 +243,7 @@ template <class P>
 void replicate_database(P& pass, const Found& found, const Device& local, Pulse& pulse) {
     const Instant start = pass.clock.monotonic();
     pass.count(&Stats::attempted);
+    pass.brakes.saw(local.device);
     pass.observer(event::DatabaseBegan{found.path});
     pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     bool success = false;

@@ -315,6 +315,13 @@ private:
     static bool step(Shared& shared, DeviceWork& work, Pulse& pulse) {
         PassType& pass = shared.pass;
         try {
+            if (pass.brakes.hopeless(work.device.device)) {
+                if (pass.brakes.announce(work.device.device)) {
+                    pass.observer(event::Braked{work.device.device, "its names do not hash to its "
+                                                                    "files; the pass leaves it"});
+                }
+                return false;
+            }
             const auto found = find(shared, work, pulse);
             const auto announce = [&](Instant turn) {
                 pulse.expect(turn + to_duration(pass.settings.watchdog));

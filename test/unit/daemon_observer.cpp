@@ -241,6 +241,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_on_this_machine_is_told_at_swifts_levels) {
     watched.observer(event::NoLocalDevices{"10.0.0.1", 6201});
     watched.observer(event::Quarantined{path, "/q/x", "corrupt"});
     watched.observer(event::Misplaced{path, "/a/c", 5});
+    const std::string sda = "sda";
+    watched.observer(event::Braked{sda, "too many would leave"});
+    BOOST_TEST(watched.starts("error: sda: too many would leave; look at swift.conf"));
     watched.observer(event::WrongHash{path, "/a/c"});
     watched.observer(event::Deferred{path, to});
     const std::string what = "no memory";

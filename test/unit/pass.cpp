@@ -90,22 +90,6 @@ BOOST_AUTO_TEST_CASE(failures_are_counted_by_node_and_device) {
     BOOST_TEST(nodes.at("10.0.0.9").at("sdq") == 2);
 }
 
-BOOST_AUTO_TEST_CASE(a_device_is_frozen_alone) {
-    Containers duo;
-    duo.pass.freeze("sda");
-    BOOST_TEST(duo.pass.frozen("sda"));
-    BOOST_TEST(!duo.pass.frozen("sdb"));
-}
-
-BOOST_AUTO_TEST_CASE(twenty_databases_of_a_device_may_go_to_quarantine_in_a_pass) {
-    Containers duo;
-    for (int i = 0; i < 20; ++i) {
-        BOOST_TEST(duo.pass.may_quarantine("sda"));
-    }
-    BOOST_TEST(!duo.pass.may_quarantine("sda"));
-    BOOST_TEST(duo.pass.may_quarantine("sdb"));
-}
-
 // ---- Conversation.
 
 BOOST_AUTO_TEST_CASE(a_request_names_device_partition_and_hash) {

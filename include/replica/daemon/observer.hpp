@@ -127,6 +127,11 @@ public:
         log(Level::error, "{} has not answered for {:.0f} seconds; the pass goes on without it",
             device.device, device.silent.count());
     }
+    void operator()(const event::Braked& device) const {
+        log(Level::error,
+            "{}: {}; look at swift.conf, the ring and the clock, or raise leave_share",
+            device.device, device.reason);
+    }
     void operator()(const event::DeviceProgress& at) const {
         if (state_->progress) {
             const std::lock_guard guard(state_->mutex);

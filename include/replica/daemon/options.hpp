@@ -141,6 +141,11 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            Origin::replica),
     number(&Settings::peer_hold, "peer_hold", "s", 0, 86400,
            "a peer that did not answer is not asked again for this long", Origin::replica),
+    number(
+        &Settings::leave_share, "leave_share", "%", 0, 100,
+        "most of a device's databases that one pass moves away or deletes, beyond the first 100; "
+        "a wrong ring or clock would take all of them; 100 is no limit",
+        Origin::replica),
     plain(&Settings::ring, "ring", "file",
           "a JSON ring, or one of Swift's if it ends in .gz, in place of the one in swift_dir",
           Origin::replica),
