@@ -53,7 +53,9 @@ concept Peer = std::movable<P> &&
                    { peer.send(request, deadline, stop) } -> std::same_as<Result<Reply>>;
                };
 
-/// Hands out peers.
+/// Hands out peers. Which server of a node a request reaches is the transport's affair:
+/// BeastTransport prefers one of ours to a stock one. What a receiver of ours does better
+/// (test/deviations.md, side "receiver") cannot be counted on by a sender.
 ///
 /// Models: BeastTransport (beast/transport.hpp), SimTransport (sim/transport.hpp). Decorators:
 /// Faulty, Paced, Traced (decorators.hpp). Thread safety: peer() from any thread.

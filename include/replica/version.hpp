@@ -6,11 +6,19 @@
 #ifndef REPLICA_VERSION_HPP
 #define REPLICA_VERSION_HPP
 
+#include <string>
+
 namespace replica {
 
 inline constexpr int version_major = 0;
 inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;
+
+/// "0.1.0".
+[[nodiscard]] inline std::string version_text() {
+    return std::to_string(version_major) + '.' + std::to_string(version_minor) + '.' +
+           std::to_string(version_patch);
+}
 
 } // namespace replica
 

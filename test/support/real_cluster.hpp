@@ -165,7 +165,7 @@ public:
         it.rpc = std::make_unique<RpcServer<Broker, Journal>>(settings, it.broker, it.journal);
         serve(it);
         it.replicator = std::make_unique<Repl>(
-            settings, it.broker, ring_, BeastTransport(BeastOptions(settings)),
+            settings, it.broker, ring_, BeastTransport(BeastOptions(settings, Server::name)),
             RsyncFileSync(settings, Server::name), clock_,
             [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
     }

@@ -164,3 +164,22 @@ BOOST_AUTO_TEST_CASE(what_a_handler_says_stays_on_its_line) {
     BOOST_TEST(
         head.starts_with("HTTP/1.1 200 OK Y: 2 \r\nContent-Type: text/plain  X-Evil: 1\r\n"));
 }
+
+BOOST_AUTO_TEST_CASE(a_bare_head_has_no_body) {
+    BOOST_TEST(http::bare_head("GET", "/recon/time", "[::1]:6201") ==
+               "GET /recon/time HTTP/1.1\r\nHost: [::1]:6201\r\n"
+               "Accept-Encoding: identity\r\n\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_server_of_ours_is_known_by_kind_and_node_in_any_version) {
+    const std::string name = http::server_name("container", 6201);
+    BOOST_TEST(name == "container-server/" + version_text() + " (replica of 6201)");
+    BOOST_TEST(http::is_server(name, "container", 6201));
+    BOOST_TEST(http::is_server("container-server/99.0 (replica of 6201)", "container", 6201));
+    BOOST_TEST(!http::is_server(name, "account", 6201));
+    BOOST_TEST(!http::is_server(name, "container", 201));
+    BOOST_TEST(!http::is_server(name, "container", 62010));
+    BOOST_TEST(!http::is_server(name, "", 6201));
+    BOOST_TEST(!http::is_server("", "container", 6201));
+    BOOST_TEST(!http::is_server("container-server/2.30.1", "container", 6201));
+}

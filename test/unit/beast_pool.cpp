@@ -112,36 +112,45 @@ BOOST_AUTO_TEST_CASE(a_connection_that_was_closed_by_the_other_side_is_passed_ov
     BOOST_TEST(pool.size() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(without_a_replica_port_there_is_nothing_to_try) {
+BOOST_AUTO_TEST_CASE(without_a_replica_port_there_is_nothing_to_ask) {
     BeastOptions options;
     http::PortMemory none(options);
-    BOOST_TEST(!none.worth_trying(device_at(6201)));
+    BOOST_TEST(none.has_ours(device_at(6201)).value() == false);
     options.replica_port = 6201;
     http::PortMemory same(options);
-    BOOST_TEST(!same.worth_trying(device_at(6201)));
-    BOOST_TEST(same.worth_trying(device_at(6202)));
+    BOOST_TEST(same.has_ours(device_at(6201)).value() == false);
+    BOOST_TEST(!same.has_ours(device_at(6202)));
 }
 
-BOOST_AUTO_TEST_CASE(a_node_without_our_server_is_remembered_for_a_while) {
+BOOST_AUTO_TEST_CASE(who_listens_on_a_node_is_remembered_for_a_while) {
     BeastOptions options;
     options.replica_port = 6299;
     http::PortMemory ports(options);
-    ports.note_absent(device_at(6201, "10.0.0.1"));
-    BOOST_TEST(!ports.worth_trying(device_at(6201, "10.0.0.1")));
-    BOOST_TEST(!ports.worth_trying(device_at(6202, "10.0.0.1"))); // the node, not the device
-    BOOST_TEST(ports.worth_trying(device_at(6201, "10.0.0.2")));
+    const Device device = device_at(6201, "10.0.0.1");
+    for (const bool ours : {false, true}) {
+        ports.note(device, ours);
+        BOOST_TEST(ports.has_ours(device).value() == ours);
+        BOOST_TEST(!ports.has_ours(device_at(6202, "10.0.0.1")));
+        BOOST_TEST(!ports.has_ours(device_at(6201, "10.0.0.2")));
+    }
+    Device neighbour = device;
+    neighbour.device = "sdb2";
+    BOOST_TEST(ports.has_ours(neighbour).value()); // the node, not the device
+    ports.forget(neighbour);
+    BOOST_TEST(!ports.has_ours(device));
     options.replica_port_memory = Seconds{0};
-    ports.note_absent(device_at(6201, "10.0.0.1"));
-    BOOST_TEST(ports.worth_trying(device_at(6201, "10.0.0.1")));
+    ports.note(device, true);
+    BOOST_TEST(!ports.has_ours(device));
 }
 
 BOOST_AUTO_TEST_CASE(an_operator_sets_the_timeout_and_the_port) {
     Settings settings;
     settings.conn_timeout = Seconds{1.5};
     settings.replica_port = 6299;
-    const BeastOptions options(settings);
+    const BeastOptions options(settings, "account");
     BOOST_TEST(options.conn_timeout.count() == 1.5);
     BOOST_TEST(options.replica_port == 6299);
-    BOOST_TEST(BeastOptions(Settings{}).conn_timeout.count() == 0.5);
-    BOOST_TEST(BeastOptions(Settings{}).replica_port == 0);
+    BOOST_TEST(options.server_type == "account");
+    BOOST_TEST(BeastOptions(Settings{}, "account").conn_timeout.count() == 0.5);
+    BOOST_TEST(BeastOptions(Settings{}, "account").replica_port == 0);
 }

@@ -164,6 +164,22 @@ BOOST_AUTO_TEST_CASE(pages_are_served_to_get_where_there_is_a_handler_for_them) 
     BOOST_TEST(client.exchange(request_text("[]")).ends_with("yes"));
 }
 
+BOOST_AUTO_TEST_CASE(a_server_with_a_name_says_it_in_every_reply) {
+    ServerOptions options = local();
+    options.name = "container-server/0.1.0 (replica of 6201)";
+    BeastServer server(options, yes);
+    RawClient client(server.port());
+    for (const std::string& text :
+         {request_text("[]"), request_text("[]", {}, "/sdb1"),
+          std::string("OPTIONS / HTTP/1.1\r\n\r\n"), std::string("GET / HTTP/1.1\r\n\r\n")}) {
+        const std::string reply = client.exchange(text);
+        BOOST_TEST(reply.find("\r\nServer: " + options.name + "\r\n") != std::string::npos, reply);
+    }
+    BeastServer nameless(local(), yes);
+    RawClient other(nameless.port());
+    BOOST_TEST(other.exchange(request_text("[]")).find("Server:") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(slow_connections_hold_no_worker) {
     ServerOptions options = local();
     options.workers = 1;

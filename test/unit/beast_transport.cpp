@@ -56,20 +56,21 @@ static_assert(laws::TransportFixture<SocketFixture>);
 const Request request{"sdb1", "906", hash, R"(["sync"])", true};
 const Request once{"sdb1", "906", hash, R"(["complete_rsync"])", false};
 
-ServerOptions local(std::uint16_t port = 0) {
+ServerOptions local(std::uint16_t port = 0, std::string name = {}) {
     ServerOptions options;
     options.ip = "127.0.0.1";
     options.port = port;
+    options.name = std::move(name);
     return options;
 }
 
-// A server that counts, and answers with its name.
+// A server that counts, and answers with its name; `header` is its Server header.
 class Named {
 public:
-    explicit Named(std::string name, int status = 200, std::uint16_t port = 0)
-        : server_(local(port), [this, name = std::move(name), status](const Request&) {
+    explicit Named(std::string name, std::string header = {}, std::uint16_t port = 0)
+        : server_(local(port, std::move(header)), [this, name = std::move(name)](const Request&) {
               ++requests;
-              return Reply{status, "text/plain", name, {}};
+              return Reply{200, "text/plain", name, {}};
           }) {}
 
     [[nodiscard]] std::uint16_t port() const { return server_.port(); }
@@ -357,12 +358,36 @@ BOOST_AUTO_TEST_CASE(nodes_may_have_ipv6_addresses) {
                "v6");
 }
 
+// ---- Our own server beside a stock one.
+
+namespace {
+
+BeastTransport looking_for(std::uint16_t replica_port, Seconds memory = Seconds{300}) {
+    BeastOptions options;
+    options.server_type = "container";
+    options.replica_port = replica_port;
+    options.replica_port_memory = memory;
+    return BeastTransport(options);
+}
+
+// The Server header of ours beside `stock`.
+std::string beside(const Named& stock) {
+    return http::server_name("container", stock.port());
+}
+
+// Answers OPTIONS as ours.
+void pose(Tcp::socket& socket, const std::string& header) {
+    BOOST_TEST(receive_message(socket).starts_with("OPTIONS / HTTP/1.1\r\n"));
+    loopback::send(socket,
+                   "HTTP/1.1 200 OK\r\nServer: " + header + "\r\nContent-Length: 0\r\n\r\n");
+}
+
+} // namespace
+
 BOOST_AUTO_TEST_CASE(our_own_server_is_preferred_where_there_is_one) {
     Named stock("stock");
-    Named own("own");
-    BeastOptions options;
-    options.replica_port = own.port();
-    BeastTransport transport(options);
+    Named own("own", beside(stock));
+    auto transport = looking_for(own.port());
     BOOST_TEST(body_of(send(transport, stock.port())) == "own");
     BOOST_TEST(body_of(send(transport, stock.port(), once)) == "own");
     BOOST_TEST(stock.requests == 0);
@@ -371,12 +396,11 @@ BOOST_AUTO_TEST_CASE(our_own_server_is_preferred_where_there_is_one) {
 BOOST_AUTO_TEST_CASE(a_node_without_our_server_is_asked_at_its_stock_port_and_remembered) {
     Named stock("stock");
     auto closed = std::make_unique<ClosedPort>();
-    BeastOptions options;
-    options.replica_port = closed->port();
-    BeastTransport transport(options);
+    const std::uint16_t port = closed->port();
+    auto transport = looking_for(port);
     BOOST_TEST(body_of(send(transport, stock.port(), once)) == "stock");
     closed.reset();
-    Named own("own", 200, options.replica_port); // not noticed before the memory has faded
+    Named own("own", beside(stock), port); // not noticed before the memory has faded
     BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
     BOOST_TEST(own.requests == 0);
 }
@@ -384,53 +408,151 @@ BOOST_AUTO_TEST_CASE(a_node_without_our_server_is_asked_at_its_stock_port_and_re
 BOOST_AUTO_TEST_CASE(our_server_is_found_when_the_memory_has_faded) {
     Named stock("stock");
     auto closed = std::make_unique<ClosedPort>();
-    BeastOptions options;
-    options.replica_port = closed->port();
-    options.replica_port_memory = Seconds{0};
-    BeastTransport transport(options);
+    const std::uint16_t port = closed->port();
+    auto transport = looking_for(port, Seconds{0});
     BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
     closed.reset();
-    Named own("own", 200, options.replica_port);
+    Named own("own", beside(stock), port);
     BOOST_TEST(body_of(send(transport, stock.port())) == "own");
 }
 
-BOOST_AUTO_TEST_CASE(what_listens_on_our_port_without_knowing_the_verb_is_not_ours) {
+BOOST_AUTO_TEST_CASE(what_listens_on_our_port_and_is_not_ours_gets_no_request) {
     Named stock("stock");
-    Named other("other", 405);
-    BeastOptions options;
-    options.replica_port = other.port();
-    BeastTransport transport(options);
-    BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
-    BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
-    BOOST_TEST(other.requests == 1);
+    for (const std::string& header :
+         {std::string(), std::string("container-server/2.30.1"), std::string("replica"),
+          http::server_name("account", stock.port()),
+          http::server_name("container", static_cast<std::uint16_t>(stock.port() + 1))}) {
+        Named other("other", header);
+        auto transport = looking_for(other.port());
+        BOOST_TEST(body_of(send(transport, stock.port())) == "stock", header);
+        BOOST_TEST(body_of(send(transport, stock.port(), once)) == "stock", header);
+        BOOST_TEST(other.requests == 0, header);
+    }
+    BOOST_TEST(stock.requests == 10);
 }
 
-BOOST_AUTO_TEST_CASE(what_speaks_no_http_on_our_port_fails_one_request) {
+BOOST_AUTO_TEST_CASE(two_nodes_at_one_address_have_a_memory_each) {
+    Named first("first");
+    Named second("second");
+    Named own("own", beside(second));
+    auto transport = looking_for(own.port());
+    for (int count = 0; count < 2; ++count) {
+        BOOST_TEST(body_of(send(transport, first.port())) == "first");
+        BOOST_TEST(body_of(send(transport, second.port())) == "own");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_speaks_no_http_on_our_port_is_asked_once) {
     Named stock("stock");
     ScriptedServer garbage({[](Tcp::socket& socket) {
-        receive_message(socket);
-        loopback::send(socket, "SSH-2.0-x\r\n");
-        receive_all(socket);
-    }});
-    BeastOptions options;
-    options.replica_port = garbage.port();
-    BeastTransport transport(options);
-    const auto reply = send(transport, stock.port());
-    BOOST_TEST_REQUIRE(reply.has_error()); // it may have done anything with it
-    BOOST_TEST(reply.error().code == make_error_code(Error::bad_reply));
+                                receive_message(socket);
+                                loopback::send(socket, "SSH-2.0-x\r\n");
+                                receive_all(socket);
+                            },
+                            [](Tcp::socket& socket) { receive_all(socket); }});
+    auto transport = looking_for(garbage.port());
+    BOOST_TEST(body_of(send(transport, stock.port(), once)) == "stock");
     BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+    BOOST_TEST(garbage.accepted() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_never_answers_on_our_port_costs_conn_timeout_and_not_the_deadline) {
+    Named stock("stock");
+    const Blackhole dropping;
+    boost::asio::io_context io;
+    Tcp::acceptor silent(io, endpoint());
+    for (const std::uint16_t port : {dropping.port(), silent.local_endpoint().port()}) {
+        auto transport = looking_for(port);
+        const auto begin = SystemClock().monotonic();
+        BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+        BOOST_TEST((SystemClock().monotonic() - begin < std::chrono::seconds(20)));
+        BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_that_cuts_the_question_short_says_nothing_about_the_node) {
+    Named stock("stock");
+    Named own("own", beside(stock));
+    auto transport = looking_for(own.port());
+    check_fault(send(transport, stock.port(), request, -1), Error::timed_out,
+                where(stock.port()) + "timed out: while connecting");
+    BOOST_TEST(body_of(send(transport, stock.port())) == "own");
+}
+
+BOOST_AUTO_TEST_CASE(when_our_server_has_gone_the_stock_port_is_asked_at_once) {
+    Named stock("stock");
+    auto own = std::make_unique<Named>("own", beside(stock));
+    auto transport = looking_for(own->port());
+    BOOST_TEST(body_of(send(transport, stock.port())) == "own");
+    own.reset();
+    BOOST_TEST(body_of(send(transport, stock.port(), once)) == "stock");
+    BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+}
+
+BOOST_AUTO_TEST_CASE(another_program_in_the_place_of_our_server_is_not_believed) {
+    for (const Request& what : {request, once}) {
+        Named stock("stock");
+        auto own = std::make_unique<Named>("own", beside(stock));
+        const std::uint16_t port = own->port();
+        auto transport = looking_for(port);
+        BOOST_TEST(body_of(send(transport, stock.port())) == "own");
+        own.reset();
+        Named other("other", {}, port);
+        const auto reply = send(transport, stock.port(), what);
+        if (what.repeatable) {
+            BOOST_TEST(body_of(reply) == "stock");
+        } else { // it may have done anything with it
+            check_fault(reply, Error::bad_reply,
+                        where(port) + "unusable reply: another server answers there");
+            BOOST_TEST(stock.requests == 0);
+        }
+        BOOST_TEST(other.requests == 1);
+        BOOST_TEST(body_of(send(transport, stock.port(), once)) == "stock");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_request_lost_at_our_port_does_not_go_to_the_stock_port_as_well) {
     Named stock("stock");
-    ScriptedServer dying({[](Tcp::socket& socket) { receive_message(socket); }});
-    BeastOptions options;
-    options.replica_port = dying.port();
-    BeastTransport transport(options);
+    ScriptedServer dying({[&](Tcp::socket& socket) { pose(socket, beside(stock)); },
+                          [](Tcp::socket& socket) { receive_message(socket); }});
+    auto transport = looking_for(dying.port());
     const auto reply = send(transport, stock.port(), once);
     BOOST_TEST_REQUIRE(reply.has_error());
     BOOST_TEST(reply.error().code == make_error_code(Error::connection_lost));
     BOOST_TEST(stock.requests == 0);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_request_that_timed_out_our_server_is_asked_anew) {
+    Named stock("stock");
+    ScriptedServer hanging({[&](Tcp::socket& socket) {
+                                pose(socket, beside(stock));
+                                receive_all(socket); // the request, on the same connection
+                            },
+                            [&](Tcp::socket& socket) {
+                                pose(socket, "somebody else");
+                                receive_all(socket);
+                            }});
+    auto transport = looking_for(hanging.port());
+    check_fault(send(transport, stock.port(), request, 0.2), Error::timed_out,
+                where(hanging.port()) + "timed out");
+    BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+    BOOST_TEST(hanging.accepted() == 2U);
+    transport = BeastTransport();
+}
+
+BOOST_AUTO_TEST_CASE(a_page_comes_from_the_port_in_the_ring) {
+    BeastServer stock(
+        local(), [](const Request&) { return Reply{}; },
+        [](std::string_view path) {
+            return Reply{200, "application/json", std::string(path), {}};
+        });
+    Named own("own", http::server_name("container", stock.port()));
+    auto transport = looking_for(own.port());
+    auto peer = transport.peer(device_at(stock.port()));
+    BOOST_TEST(body_of(peer.get("/recon/diskusage", in(30), {})) == "/recon/diskusage");
+    const ClosedPort nobody;
+    check_fault(transport.peer(device_at(nobody.port())).get("/recon/time", in(30), {}),
+                Error::connect_failed, where(nobody.port()) + "cannot connect: Connection refused");
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_share_a_transport) {

@@ -104,6 +104,9 @@ public:
     /// True if the last exchange left the connection fit for another one.
     [[nodiscard]] bool reusable() const { return reusable_; }
 
+    /// The Server header of the last reply.
+    [[nodiscard]] const std::string& server() const { return server_; }
+
 private:
     using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
 
@@ -225,6 +228,7 @@ private:
         }
         // Bytes behind the reply belong to no request of ours: what follows cannot be trusted.
         reusable_ = keep && buffer_.size() == 0;
+        server_ = message[boost::beast::http::field::server];
         Reply reply{status, std::string(message[boost::beast::http::field::content_type]),
                     std::move(message.body()), std::string(message.reason())};
         if (reply.reason == reason_of(status)) {
@@ -236,6 +240,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::ip::tcp::socket socket_{io_};
     boost::beast::flat_buffer buffer_;
+    std::string server_;
     bool reusable_ = false;
 };
 

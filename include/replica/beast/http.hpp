@@ -7,6 +7,7 @@
 
 #include <replica/timestamp.hpp>
 #include <replica/transport.hpp>
+#include <replica/version.hpp>
 
 #include <array>
 #include <chrono>
@@ -154,6 +155,31 @@ namespace replica::http {
     head += std::to_string(request.body.size());
     head += "\r\nContent-Type: application/json\r\n\r\n";
     return head;
+}
+
+/// The head of a request without a body, such as GET or OPTIONS.
+[[nodiscard]] inline std::string bare_head(std::string_view method, std::string_view path,
+                                           std::string_view authority) {
+    std::string head{method};
+    head.append(" ").append(path).append(" HTTP/1.1\r\nHost: ").append(authority);
+    return head += "\r\nAccept-Encoding: identity\r\n\r\n";
+}
+
+/// What a server of ours says of itself in its Server header: "container-server/0.1.0 (replica of
+/// 6201)". The first part is what swift-recon --validate-servers asks for. The port is the ring's
+/// for the node: nodes may share an address, and then the replica port is that of only one of them.
+[[nodiscard]] inline std::string server_name(std::string_view server_type,
+                                             std::uint16_t ring_port) {
+    return std::string(server_type) + "-server/" + version_text() + " (replica of " +
+           std::to_string(ring_port) + ")";
+}
+
+/// Whether a Server header is that of a server of ours, of any version, for that kind and node.
+[[nodiscard]] inline bool is_server(std::string_view name, std::string_view server_type,
+                                    std::uint16_t ring_port) {
+    const std::string kind = std::string(server_type) + "-server/";
+    return name.starts_with(kind) &&
+           name.ends_with(" (replica of " + std::to_string(ring_port) + ")");
 }
 
 /// A moment as a Date header has it: "Sun, 22 Nov 2026 18:53:17 GMT".

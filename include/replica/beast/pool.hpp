@@ -15,7 +15,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,15 +31,16 @@ struct BeastOptions {
     std::size_t max_idle_per_peer = 8;         ///< Kept connections to one address and port.
     std::size_t max_idle = 64;                 ///< Kept ones in all; four descriptors each.
     Seconds idle_age{45};                      ///< A stock server closes after 60 s.
-    std::uint16_t replica_port = 0;            ///< Our own server beside a stock one; 0: none.
-    Seconds replica_port_memory{300};          ///< How long a node counts as having none.
+    std::uint16_t replica_port = 0;            ///< Our own servers beside stock ones; 0: none.
+    std::string server_type{};        ///< "account" or "container": whose server that must be.
+    Seconds replica_port_memory{300}; ///< How long it is remembered whether a node has one.
 
     BeastOptions() = default;
 
     /// Those that an operator may set.
-    explicit BeastOptions(const Settings& settings)
+    BeastOptions(const Settings& settings, std::string_view type)
         : conn_timeout(settings.conn_timeout),
-          replica_port(static_cast<std::uint16_t>(settings.replica_port)) {}
+          replica_port(static_cast<std::uint16_t>(settings.replica_port)), server_type(type) {}
 };
 
 namespace http {
@@ -118,32 +121,48 @@ private:
     Idles idle_;
 };
 
-/// Which nodes have no server of ours on the replica port. The rule: the replica port is tried
-/// first unless it failed to be one within `replica_port_memory`; then the stock port is used.
-/// Thread safety: any thread.
+/// Which nodes run a server of ours beside the stock one. What was found out counts for
+/// `replica_port_memory`, or until it turns out wrong. Thread safety: any thread.
 class PortMemory {
 public:
     explicit PortMemory(const BeastOptions& options) : options_(options) {}
 
-    [[nodiscard]] bool worth_trying(const Device& device) {
+    /// Nothing if it is time to ask.
+    [[nodiscard]] std::optional<bool> has_ours(const Device& device) const {
         if (options_.replica_port == 0 || options_.replica_port == device.replication_port) {
             return false;
         }
         const std::lock_guard lock(mutex_);
-        const auto found = absent_until_.find(device.replication_ip);
-        return found == absent_until_.end() || found->second <= SystemClock().monotonic();
+        const auto found = nodes_.find(key(device));
+        return found == nodes_.end() || found->second.until <= SystemClock().monotonic()
+                   ? std::nullopt
+                   : std::optional(found->second.ours);
     }
 
-    void note_absent(const Device& device) {
+    void note(const Device& device, bool ours) {
+        const Instant until = SystemClock().monotonic() + to_duration(options_.replica_port_memory);
         const std::lock_guard lock(mutex_);
-        absent_until_[device.replication_ip] =
-            SystemClock().monotonic() + to_duration(options_.replica_port_memory);
+        nodes_[key(device)] = {ours, until};
+    }
+
+    void forget(const Device& device) {
+        const std::lock_guard lock(mutex_);
+        nodes_.erase(key(device));
     }
 
 private:
+    struct Note {
+        bool ours = false;
+        Instant until;
+    };
+
+    [[nodiscard]] static std::pair<std::string, std::uint16_t> key(const Device& device) {
+        return {device.replication_ip, device.replication_port};
+    }
+
     const BeastOptions& options_;
-    std::mutex mutex_;
-    std::map<std::string, Instant> absent_until_;
+    mutable std::mutex mutex_;
+    std::map<std::pair<std::string, std::uint16_t>, Note> nodes_;
 };
 
 } // namespace http

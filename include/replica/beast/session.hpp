@@ -39,6 +39,7 @@ namespace replica {
 struct ServerOptions {
     std::string ip = "0.0.0.0";         ///< An address of this machine, not a name.
     std::uint16_t port = 0;             ///< 0: any free one, see BeastServer::port().
+    std::string name{};                 ///< For the Server header; empty: there is none.
     unsigned workers = 4;               ///< Handlers at work at the same time.
     std::size_t max_connections = 256;  ///< Above it the longest idle one is closed, or 503.
     std::size_t max_requests = 64;      ///< Whole requests, waiting or at work; above it 503.
@@ -298,7 +299,11 @@ private:
         if (reply_.status == 204) {
             reply_.body.clear();
         }
-        head_ = reply_head(reply_, extra, SystemClock().now(), keep_);
+        std::string lines(extra);
+        if (!hall_.options.name.empty()) {
+            lines += "Server: " + hall_.options.name + "\r\n";
+        }
+        head_ = reply_head(reply_, lines, SystemClock().now(), keep_);
         expire_after(hall_.options.write_timeout);
         const std::array<boost::asio::const_buffer, 2> buffers{boost::asio::buffer(head_),
                                                                boost::asio::buffer(reply_.body)};

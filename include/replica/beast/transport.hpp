@@ -15,11 +15,13 @@
 #include <replica/transport.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace replica {
@@ -49,32 +51,93 @@ public:
 
     [[nodiscard]] const Device& device() const { return device_; }
 
-    /// Sends to the node's replica port or to its replication port. Where the former turns out to
-    /// be no server of ours before it can have done anything (no connection, or 405), the request
-    /// goes on to the latter at once, whether it may be repeated or not.
+    /// Sends to our own server on the node where there is one, else to the stock one. Who listens
+    /// on the replica port is asked with OPTIONS, which does nothing, before the first request goes
+    /// there; so one request in `replica_port_memory` costs a round trip more, and towards a node
+    /// that drops packets two waits of conn_timeout instead of one. A request that cannot have been
+    /// heard goes on to the stock port; one that must not be repeated never does otherwise.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
-        try {
-            if (shared_->ports.worth_trying(device_)) {
-                auto reply = send_to(shared_->options.replica_port, request, deadline, stop);
-                const auto code =
-                    reply.has_error() ? reply.error().code : boost::system::error_code();
-                const bool untouched = code == make_error_code(Error::connect_failed) ||
-                                       (!code && reply->status == 405);
-                if (untouched || code == make_error_code(Error::bad_reply)) {
-                    shared_->ports.note_absent(device_);
+        return guarded([&]() -> Result<Reply> {
+            if (has_ours(deadline, stop)) {
+                const std::uint16_t port = shared_->options.replica_port;
+                auto answer = send_to(port, request, deadline, stop);
+                if (answer && is_ours(*answer)) {
+                    return std::move(answer->reply);
                 }
-                if (!untouched) {
-                    return reply;
+                if (answer) {
+                    answer = fault(where(port), Error::bad_reply, "another server answers there");
+                }
+                const auto code = answer.error().code;
+                const bool unheard = code == make_error_code(Error::connect_failed);
+                const bool not_ours = code == make_error_code(Error::bad_reply);
+                if (unheard || not_ours) {
+                    shared_->ports.note(device_, false);
+                } else if (code != make_error_code(Error::stopped)) {
+                    shared_->ports.forget(device_);
+                }
+                if (!unheard && !(not_ours && request.repeatable)) {
+                    return answer.error();
                 }
             }
-            return send_to(device_.replication_port, request, deadline, stop);
+            return reply_of(send_to(device_.replication_port, request, deadline, stop));
+        });
+    }
+
+    /// The page at `path` of the node's server, such as "/recon/version".
+    [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop) {
+        return guarded([&] {
+            const std::uint16_t port = device_.replication_port;
+            return reply_of(exchange_with(port, http::bare_head("GET", path, where(port)), {}, true,
+                                          deadline, stop));
+        });
+    }
+
+private:
+    struct Answer {
+        Reply reply;
+        std::string server; ///< The Server header.
+    };
+
+    template <std::invocable Call>
+    [[nodiscard]] Result<Reply> guarded(Call call) const {
+        try {
+            return call();
         } catch (const std::exception& error) { // out of descriptors, threads or memory
             return fault(where(device_.replication_port), Error::connect_failed, error.what());
         }
     }
 
-private:
+    [[nodiscard]] static Result<Reply> reply_of(Result<Answer> answer) {
+        if (answer.has_error()) {
+            return answer.error();
+        }
+        return std::move(answer->reply);
+    }
+
+    [[nodiscard]] bool is_ours(const Answer& answer) const {
+        return http::is_server(answer.server, shared_->options.server_type,
+                               device_.replication_port);
+    }
+
+    /// What is remembered, or what OPTIONS says. A server of ours answers that beside all its work,
+    /// so conn_timeout is enough for the answer as well.
+    [[nodiscard]] bool has_ours(Instant deadline, const std::stop_token& stop) {
+        if (const auto known = shared_->ports.has_ours(device_)) {
+            return *known;
+        }
+        const auto now = [] { return SystemClock().monotonic(); };
+        const std::uint16_t port = shared_->options.replica_port;
+        const Instant until = now() + 2 * to_duration(shared_->options.conn_timeout);
+        const auto answer = exchange_with(port, http::bare_head("OPTIONS", "/", where(port)), {},
+                                          true, std::min(deadline, until), stop);
+        const bool ours = answer && is_ours(*answer);
+        if (now() < deadline && !stop.stop_requested()) {
+            shared_->ports.note(device_, ours);
+        }
+        return ours;
+    }
+
     [[nodiscard]] std::string where(std::uint16_t port) const {
         return http::authority_of(device_.replication_ip, port);
     }
@@ -84,18 +147,23 @@ private:
         return {error, why.empty() ? text : text + ": " + why};
     }
 
-    Result<Reply> send_to(std::uint16_t port, const Request& request, Instant deadline,
-                          const std::stop_token& stop) {
+    Result<Answer> send_to(std::uint16_t port, const Request& request, Instant deadline,
+                           const std::stop_token& stop) {
+        return exchange_with(port, http::request_head(request, where(port)), request.body,
+                             request.repeatable, deadline, stop);
+    }
+
+    Result<Answer> exchange_with(std::uint16_t port, const std::string& head, std::string_view body,
+                                 bool repeatable, Instant deadline, const std::stop_token& stop) {
         const BeastOptions& options = shared_->options;
         const std::string there = where(port);
-        const std::string head = http::request_head(request, there);
         const auto exchange = [&](http::Connection& connection) {
-            return connection.exchange(head, request.body, options.max_header, options.max_body,
-                                       deadline, stop);
+            return connection.exchange(head, body, options.max_header, options.max_body, deadline,
+                                       stop);
         };
         // What must not be repeated never goes over a connection that may have died unnoticed; it
         // follows the transfer of a whole file, beside which a new connection costs nothing.
-        if (auto idle = request.repeatable ? shared_->pool.take(there) : nullptr) {
+        if (auto idle = repeatable ? shared_->pool.take(there) : nullptr) {
             auto reply = exchange(*idle);
             const bool stale = reply.has_error() && reply.error().unanswered &&
                                reply.error().error == Error::connection_lost;
@@ -149,15 +217,16 @@ private:
                    : fault(where(port), Error::connect_failed, "no answer within conn_timeout");
     }
 
-    Result<Reply> finish(const std::string& there, std::unique_ptr<http::Connection> connection,
-                         boost::system::result<Reply, http::Broken> reply) {
+    Result<Answer> finish(const std::string& there, std::unique_ptr<http::Connection> connection,
+                          boost::system::result<Reply, http::Broken> reply) {
         if (reply.has_error()) {
             return fault(there, reply.error().error, reply.error().why);
         }
+        Answer answer{std::move(*reply), connection->server()};
         if (connection->reusable()) {
             shared_->pool.put(there, std::move(connection));
         }
-        return std::move(*reply);
+        return answer;
     }
 
     std::shared_ptr<http::Shared> shared_;

@@ -64,11 +64,6 @@ namespace detail {
     return partitions;
 }
 
-[[nodiscard]] inline std::string version_text() {
-    return std::to_string(version_major) + "." + std::to_string(version_minor) + "." +
-           std::to_string(version_patch);
-}
-
 } // namespace detail
 
 /// Parses a command line. `server_type` is "container" or "account". The bare words `once` and
@@ -81,7 +76,7 @@ parse_arguments(int argc, const char* const* argv, std::string_view server_type)
     std::vector<std::string> words;
     CLI::App app{"Keeps the replicas of " + std::string{server_type} + " databases identical."};
     app.footer("\n" + options_help());
-    app.set_version_flag("--version", detail::version_text());
+    app.set_version_flag("--version", version_text());
     app.add_option("CONFIG", words, "Configuration file, or a directory of *.conf files");
     app.add_flag("-o,--once", arguments.once, "Run one pass and exit");
     app.add_flag("-v,--verbose", arguments.verbose, "Log to the console as well");

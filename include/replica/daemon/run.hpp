@@ -95,6 +95,8 @@ private:
         ServerOptions options;
         options.ip = settings.bind_ip;
         options.port = static_cast<std::uint16_t>(settings.replica_port);
+        options.name =
+            http::server_name(B::server_type::name, static_cast<std::uint16_t>(settings.bind_port));
         options.workers = static_cast<unsigned>(std::min(3 * settings.receiver_limit + 1, 64));
         return options;
     }
@@ -114,7 +116,7 @@ template <LocalBroker B>
     constexpr std::string_view server = B::server_type::name;
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings);
-    BeastTransport transport{BeastOptions(settings)};
+    BeastTransport transport{BeastOptions(settings, server)};
     if (!arguments.explain.empty()) {
         std::cout << explain(arguments.explain, settings, broker, ring.version(), transport,
                              detail::is_local_by(settings), context.stop)
