@@ -32,7 +32,7 @@ public:
     [[nodiscard]] C& clock() { return clock_; }
 
     /// Throws missing, not_a_database, corrupt, missing_table, unknown_schema (also for files of
-    /// Swift before 2.0), locked, wal (a WAL database that others have open).
+    /// Swift before 2.0), locked (also with a write-ahead log that others have open), wal.
     [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
         auto connection = connect(path, deadline);
         prepare(*connection);
