@@ -31,13 +31,13 @@ namespace detail {
     return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
 }
 
-/// Expired by its own state, reported to whoever sums it up, and not waiting for the sharder.
+/// Expired by its own state, and not waiting for the sharder.
 template <class P>
 [[nodiscard]] bool expired(P& pass, const typename P::info_type& info) {
     return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
                                info.delete_timestamp, pass.clock.now(),
                                pass.settings.reclaim_age) &&
-           P::server_type::reported(info) && P::server_type::may_remove(info);
+           P::server_type::may_remove(info);
 }
 
 /// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.
@@ -182,12 +182,18 @@ template <class P>
         return false;
     }
     if (expired(pass, info)) {
+        // It stays until whoever sums it up knows, but no peer is told of it: one that has removed
+        // its own copy would get it back, and would have to report it again.
+        if (!P::server_type::reported(info)) {
+            return true;
+        }
         if (!may_leave(pass, found, local)) {
             return false;
         }
         database.reset();
         remove_database(pass, found, local, info, "expired", [&](const auto& now) {
-            return expired(pass, now) ? std::string() : "no longer expired";
+            return expired(pass, now) && P::server_type::reported(now) ? std::string()
+                                                                       : "no longer expired";
         });
         return true;
     }
