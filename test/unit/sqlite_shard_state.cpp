@@ -131,6 +131,9 @@ BOOST_AUTO_TEST_CASE(a_sharded_root_has_the_sums_of_its_shards) {
     BOOST_TEST(info.count == 15);
     BOOST_TEST(info.bytes_used == 150);
     BOOST_TEST(info.max_row == 1); // of this file's own rows
+    auto database = container.place.broker.open(container.path, container.place.soon());
+    BOOST_TEST((database.inspect().info == info));
+    BOOST_TEST(database.inspect().rows == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_root_whose_shards_are_gone_has_collapsed) {

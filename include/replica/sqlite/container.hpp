@@ -63,6 +63,14 @@ public:
         transaction.commit();
     }
 
+    /// As the base's, with the state of sharding as in info().
+    [[nodiscard]] Inspection<ContainerInfo> inspect() {
+        const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
+        Inspection<ContainerInfo> result = Base::inspect();
+        result.info = info();
+        return result;
+    }
+
     /// An object of a client, put (or found deleted) at `time`.
     void put_object(const std::string& name, Timestamp time, std::int64_t size,
                     const std::string& content_type, const std::string& etag,
