@@ -227,10 +227,10 @@ BOOST_AUTO_TEST_CASE(a_child_stays_in_our_process_group) {
     BOOST_TEST(std::stoi(ended.output) == ::getpgrp());
 }
 
-BOOST_AUTO_TEST_CASE(a_child_does_not_outlive_us) {
+BOOST_AUTO_TEST_CASE(a_child_that_will_not_hear_of_it_does_not_outlive_us) {
     const ::pid_t daemon = ::fork();
     if (daemon == 0) {
-        static_cast<void>(shell("echo $$ >" + fifo() + "; exec sleep 1000"));
+        static_cast<void>(shell("trap '' TERM; echo $$ >" + fifo() + "; exec sleep 1000"));
         ::_exit(0);
     }
     const ::pid_t process = std::stoi(line());

@@ -11,9 +11,11 @@
 //
 // A child stays in our process group, so that a signal for the group (swift-init, a terminal) ends
 // it together with us, as Swift does (defect 66). A stop of ours ends it through the stop token,
-// and if we die without another word the kernel signals it (PR_SET_PDEATHSIG). That signal comes
-// when the *thread* ends that made the child; run_program blocks that thread for as long as the
-// child lives.
+// and if we die without another word the kernel kills it (PR_SET_PDEATHSIG). That happens when the
+// *thread* ends that made the child; run_program blocks that thread for as long as the child lives.
+//
+// Asking is not enough: an rsync that is told to end says so to its peer first, and over a dead
+// wire that takes until its own timeout, or a minute.
 
 #include <replica/clock.hpp>
 #include <replica/disk/descriptor.hpp>
@@ -77,7 +79,7 @@ inline void close_on_exec_one_by_one(int first) noexcept {
 
 /// Runs in the child between fork and exec, where only async-signal-safe calls are allowed.
 inline void prepare_child(::pid_t parent) noexcept {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) {
         ::_exit(127); // the parent was gone before the kernel knew our wish
     }
