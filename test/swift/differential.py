@@ -21,6 +21,8 @@ import threading
 import time
 import zlib
 
+import deviations
+import old_schemas
 import stock
 from stock import TICKS, Place, clock
 
@@ -575,26 +577,45 @@ class Run:
         self.pair.remove(place)
 
 
-def compare(directory, program, seed, operations, every=40):
+def convert_old_databases(pair, places):
+    """Databases of former Swifts, each converted by Swift's code: as soon as it is written to, or
+    for accounts without containers by policy as the auditor does."""
+    for at, place in enumerate(places):
+        for root in pair.roots.values():
+            server = stock.Stock(root, amended=False)
+            old_schemas.make(place, root, with_policies=at % 2 == 0)
+            row = (dict(name='new', created_at=clock.text(), size=1, content_type='a/b',
+                        etag='e', deleted=0) if place.kind == 'container' else
+                   dict(name='new', put_timestamp=clock.text(), delete_timestamp='0',
+                        object_count=1, bytes_used=2, deleted=0))
+            server.perform(place, 'merge_items', {'rows': [row], 'source': ''})
+            if place.kind == 'account':
+                server.broker(place).get_policy_stats(do_migrations=True)
+        pair.note_id(place)
+
+
+def compare(directory, program, options, operations, old=False):
     """Performs calls until there are enough, and looks at all tables after each `every` steps.
     Returns how many of each there were."""
     clock.__init__()
     pair = Pair(directory, program)
-    run = Run(pair, seed)
+    run = Run(pair, options.seed)
     steps = 0
     try:
+        if old:
+            convert_old_databases(pair, run.places)
         while pair.calls < operations:
             run.step()
             steps += 1
-            if steps % every == 0:
+            if steps % options.every == 0:
                 run.compare()
         run.compare()
         pair.compare_tmp()
     except Difference as difference:
-        raise Difference('%s\nThe last calls were:\n  %s\nAgain: differential.py --program %s'
-                         ' --seed %d --operations %d --every 1'
-                         % (difference, '\n  '.join(list(pair.said)[-12:]), program, seed,
-                            pair.calls)) from None
+        raise Difference('%s\nThe last calls were:\n  %s\nAgain, with a look after each:'
+                         ' differential.py --program %s --seed %d --operations %d --every 1%s'
+                         % (difference, '\n  '.join(list(pair.said)[-12:]), program, options.seed,
+                            pair.calls, ' --old' if old else '')) from None
     finally:
         pair.close()
     return run.counts
@@ -606,21 +627,32 @@ def main():
     parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument('--operations', type=int, default=10000)
     parser.add_argument('--every', type=int, default=40, help='steps between looks at all rows')
+    parser.add_argument('--old', action='store_true', help='only databases of former Swifts')
     options = parser.parse_args()
     print('seed %d' % options.seed, flush=True)
     # Both sides sync their files after each call, which costs nothing in memory.
     memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix='replica-differential-', dir=memory) as directory:
-        counts = compare(os.path.join(directory, 'random'), options.program, options.seed,
-                         options.operations, options.every)
-    print('%d operations in %.1f s: %s' % (sum(counts.values()), time.monotonic() - began,
-                                           ', '.join('%s %d' % each for each in
-                                                     sorted(counts.items()))))
+        if not options.old:
+            cases = deviations.check(lambda path: Pair(path, options.program),
+                                     os.path.join(directory, 'deviations'))
+            print('%d deviations' % cases, flush=True)
+            report(compare, os.path.join(directory, 'new'), options.program, options,
+                   options.operations)
+        report(compare, os.path.join(directory, 'old'), options.program, options,
+               options.operations if options.old else options.operations // 10, True)
+
+
+def report(compared, *arguments):
+    began = time.monotonic()
+    counts = compared(*arguments)
+    print('%d calls in %.1f s: %s' % (sum(counts.values()), time.monotonic() - began,
+                                      ', '.join('%s %d' % each for each in
+                                                sorted(counts.items()))), flush=True)
 
 
 if __name__ == '__main__':
     try:
         main()
-    except Difference as found:
+    except (Difference, AssertionError) as found:
         sys.exit(str(found))

@@ -1,0 +1,486 @@
+"""Where ours differ from Swift on purpose: what both do, in one situation for each line of
+test/deviations.md that speaks of databases or requests.
+
+A case's decorator names the line. What a sender decides is tested with the flow; every other line
+has a case here or is one of ELSEWHERE.
+"""
+import copy
+import json
+import os
+import shutil
+import sqlite3
+
+import old_schemas
+import stock
+from stock import TICKS, Place, clock
+
+ELSEWHERE = {
+    'An own shard range without epoch meets one with',  # unit/container_shards
+    '`reported` of a shard range arrives with older sums',
+}
+
+HERE = Place('sda', 'container', 'AUTH_a', 'c')
+PEER = HERE._replace(device='sdb')
+ACCOUNT = Place('sda', 'account', 'AUTH_a', '')
+CASES = []
+
+
+def case(*lines):
+    def add(function):
+        CASES.append((function, lines))
+        return function
+    return add
+
+
+def at(seconds, offset=0):
+    return clock.text((1700000000 + seconds) * TICKS, offset)
+
+
+def row(name, seconds=0, **values):
+    return {'ROWID': 1, 'name': name, 'created_at': at(seconds), 'size': 1, 'etag': 'etag',
+            'content_type': 'text/plain', 'deleted': 0, 'storage_policy_index': 0, **values}
+
+
+def container(name, put, gone=None, count=1):
+    return {'ROWID': 1, 'name': name, 'put_timestamp': at(put),
+            'delete_timestamp': '0' if gone is None else at(gone), 'object_count': count,
+            'bytes_used': 10 * count, 'deleted': 0, 'storage_policy_index': 0}
+
+
+class Sides:
+    """Swift as it is, and ours, each with databases of its own. Made of a Pair."""
+
+    def __init__(self, pair):
+        self.pair = pair
+        pair.stock = stock.Stock(pair.roots['stock'], amended=False)
+        pair.guest = stock.Stock(pair.roots['ours'], amended=False)
+        self.roots = pair.roots
+
+    def swift(self, place, call, **arguments):
+        # Swift writes into the rows that it is given.
+        return self.pair.by_swift('stock', place, call, copy.deepcopy(arguments))
+
+    def ours(self, place, call, **arguments):
+        answers = []
+        self.pair.by_ours(place, call, arguments, answers.append)
+        self.pair.catch_up()
+        return answers[0]
+
+    def both(self, place, call, **arguments):
+        return self.swift(place, call, **arguments), self.ours(place, call, **arguments)
+
+    def rpc(self, place, *body):
+        """Both statuses."""
+        return tuple(answer.get('error', '') and 500 if isinstance(answer, dict) else answer[0]
+                     for answer in self.both(place, 'rpc', body=list(body)))
+
+    def create(self, *places):
+        for place in places:
+            self.both(place, 'create', account=place.account, container=place.container,
+                      put_timestamp=at(0), policy=0)
+            self.pair.note_id(place)
+
+    def merge(self, place, *rows, source=''):
+        self.both(place, 'merge_items', rows=list(rows), source=source)
+
+    def sql(self, place, statement):
+        for root in self.roots.values():
+            with sqlite3.connect(place.path(root)) as connection:
+                connection.execute(statement)
+            connection.close()
+
+    def column(self, place, name):
+        """One column of all rows in the order of their ROWIDs, on both sides."""
+        found = []
+        for root in self.roots.values():
+            rows = stock.dump(place.path(root))
+            table = 'object' if place.kind == 'container' else 'container'
+            found.append([values[name] for (each, _), values in sorted(rows.items(), key=repr)
+                          if each == table])
+        return tuple(found)
+
+    def upload(self, place, device='sda'):
+        return self.pair.copy_to_tmp(place, device, by_rows=False)
+
+    def points(self, place, remote_id):
+        return self.both(place, 'sync_point', remote_id=remote_id, incoming=True)
+
+
+def same(found, swift, ours):
+    """Both must do what is said of them; where both do the same there is no deviation."""
+    if found != (swift, ours):
+        raise AssertionError('expected %r with Swift and %r with ours, found %r and %r'
+                             % (swift, ours, *found))
+
+
+def sync_body(info, **changes):
+    return ['sync', *({**info, **changes}[key] for key in (
+        'max_row', 'hash', 'id', 'created_at', 'put_timestamp', 'delete_timestamp', 'metadata',
+        'status_changed_at', 'count', 'storage_policy_index'))]
+
+
+@case('Equal hashes, other counts or bytes')
+def equal_hashes_with_other_counts_are_not_in_sync(s):
+    s.create(HERE)
+    s.merge(HERE, row('a'))
+    info, _ = s.both(HERE, 'info')
+    s.rpc(HERE, *sync_body(info, id='peer', count=2, max_row=7))
+    same(s.points(HERE, 'peer'), 7, -1)
+
+
+@case('Hashes that are no 32 hexadecimal digits')
+def two_equal_hashes_that_are_none_are_not_in_sync(s):
+    s.create(HERE)
+    s.sql(HERE, "UPDATE container_info SET hash = 'none'")
+    info, _ = s.both(HERE, 'info')
+    s.rpc(HERE, *sync_body(info, id='peer', max_row=7))
+    same(s.points(HERE, 'peer'), 7, -1)
+
+
+@case('The info of a database')
+def an_info_is_of_one_moment_while_rows_are_written(s):
+    s.create(HERE)
+    s.merge(HERE, row('row-0'))
+    broker = s.pair.stock.broker(HERE)
+    read_metadata = broker.get_raw_metadata
+
+    def write_before_it_is_read():
+        s.swift(HERE, 'merge_items', rows=[row('between')], source='')
+        return read_metadata()
+
+    broker.get_raw_metadata = write_before_it_is_read
+    info = broker.get_replication_info()
+    assert (info['count'], info['max_row']) == (1, 2), info
+    infos = []
+    for i in range(1, 100):
+        s.pair.by_ours(HERE, 'info', {}, infos.append)
+        s.pair.program.flush()
+        until_done(lambda: s.pair.guest.perform(
+            HERE, 'merge_items', {'rows': [row('row-%d' % i)], 'source': ''}))
+    s.pair.catch_up()
+    assert all(info['count'] == info['max_row'] for info in infos), infos
+
+
+def until_done(call):
+    """A Swift server beside ours waits for SQLite's locks."""
+    while True:
+        try:
+            return call()
+        except sqlite3.OperationalError as failure:
+            if 'locked' not in str(failure):
+                raise
+
+
+@case('Two versions of a row at the same time')
+def the_same_one_of_two_versions_wins_in_whatever_order_they_come(s):
+    s.create(HERE, PEER)
+    one, other = row('a', etag='one'), row('a', etag='other')
+    for place, rows in ((HERE, (one, other)), (PEER, (other, one))):
+        for each in rows:
+            s.merge(place, each)
+    same(s.column(HERE, 'etag'), ['one'], ['other'])
+    same(s.column(PEER, 'etag'), ['other'], ['other'])
+
+
+@case('Two versions of a row at the same time')
+def a_tombstone_of_the_same_time_wins(s):
+    s.create(HERE)
+    s.merge(HERE, row('a'))
+    s.merge(HERE, row('a', deleted=1))
+    same(s.column(HERE, 'deleted'), [0], [1])
+
+
+@case('Two versions of a row at the same time')
+def the_offset_of_a_time_does_not_decide_on_the_content_type(s):
+    s.create(HERE)
+    s.merge(HERE, row('a', content_type='text/z'))
+    s.merge(HERE, row('a', content_type='text/a', created_at=at(0) + '_1'))
+    same(s.column(HERE, 'content_type'), ['text/a'], ['text/z'])
+
+
+@case('Two values of metadata at the same time')
+def the_same_one_of_two_values_wins_in_whatever_order_they_come(s):
+    s.create(HERE)
+    for value in ('one', ''):
+        s.both(HERE, 'merge_metadata', metadata=json.dumps({'X-A': [value, at(0)]}))
+    infos = s.both(HERE, 'info')
+    same(tuple(json.loads(info['metadata'])['X-A'][0] for info in infos), 'one', '')
+
+
+@case('A received file')
+def a_file_with_a_strange_trigger_is_not_installed(s):
+    s.create(PEER)
+    upload = s.upload(PEER)
+    for side, root in s.roots.items():
+        path = os.path.join(root, 'sda', 'tmp', s.pair.ids[side][upload])
+        with sqlite3.connect(path) as connection:
+            connection.execute('CREATE TRIGGER strange AFTER INSERT ON object BEGIN'
+                               ' DELETE FROM object; END')
+        connection.close()
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
+    same(tuple(os.path.exists(HERE.path(root)) for root in s.roots.values()), True, False)
+
+
+@case('A received file')
+def a_file_whose_hash_is_not_that_of_its_rows_is_not_installed(s):
+    s.create(PEER)
+    s.merge(PEER, row('a'))
+    s.sql(PEER, "UPDATE container_info SET hash = '%032x'" % 5)
+    upload = s.upload(PEER)
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
+
+
+@case('A received file')
+def the_file_of_another_container_is_not_installed(s):
+    other = PEER._replace(container='other')
+    s.create(other)
+    upload = s.upload(other)
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
+
+
+def with_rows_in_both(s, count):
+    """HERE and PEER with `count` rows each, and PEER's file uploaded to HERE's device."""
+    s.create(HERE, PEER)
+    for place in (HERE, PEER):
+        s.merge(place, *(row('%s-%05d' % (place.device, i)) for i in range(count)))
+    return s.upload(PEER)
+
+
+@case('A retry replaces an upload under a merge')
+def a_late_retry_does_not_take_the_place_of_a_merged_upload(s):
+    upload = with_rows_in_both(s, 3000)
+    path = os.path.join(s.roots['stock'], 'sda', 'tmp', s.pair.ids['stock'][upload])
+    server = s.pair.stock.servers['container'](
+        s.roots['stock'], 'containers', s.pair.stock.brokers['container'], mount_check=False,
+        logger=stock.logger)
+
+    aborts = server._abort_rsync_then_merge
+    looks = []
+
+    def retry_before_the_last_look(db_file, upload):
+        looks.append(upload)
+        if len(looks) == 2:
+            shutil.copy(PEER.path(s.roots['stock']), path + '.new')
+            os.rename(path + '.new', path)
+        return aborts(db_file, upload)
+
+    server._abort_rsync_then_merge = retry_before_the_last_look
+    body = ['rsync_then_merge', s.pair.ids['stock'][upload], HERE.hash + '.db']
+    assert server.dispatch(['sda', stock.PARTITION, HERE.hash], body).status_int == 204
+    path = os.path.join(s.roots['ours'], 'sda', 'tmp', s.pair.ids['ours'][upload])
+    answers = []
+    s.pair.by_ours(HERE, 'rpc', {'body': ['rsync_then_merge', upload, HERE.hash + '.db']},
+                   answers.append)
+    s.pair.program.flush()
+    while s.pair.program.answers.empty():
+        shutil.copy(PEER.path(s.roots['ours']), path + '.new')
+        os.rename(path + '.new', path)
+    s.pair.catch_up()
+    assert answers == [[204, None]], answers
+    same(tuple(len(names) for names in s.column(HERE, 'name')), 3000, 6000)
+
+
+@case('Rows written while a file is merged')
+def a_row_that_is_written_during_a_merge_is_not_lost(s):
+    upload = with_rows_in_both(s, 3000)
+    server = s.pair.stock.servers['container'](
+        s.roots['stock'], 'containers', s.pair.stock.brokers['container'], mount_check=False,
+        logger=stock.logger)
+    server._post_rsync_then_merge_hook = lambda existing, new: existing.merge_items(
+        [row('meanwhile')])
+    body = ['rsync_then_merge', s.pair.ids['stock'][upload], HERE.hash + '.db']
+    assert server.dispatch(['sda', stock.PARTITION, HERE.hash], body).status_int == 204
+    assert 'meanwhile' not in s.column(HERE, 'name')[0]
+    answers = []
+    s.pair.by_ours(HERE, 'rpc', {'body': ['rsync_then_merge', upload, HERE.hash + '.db']},
+                   answers.append)
+    s.pair.program.flush()
+    written = 0
+    while s.pair.program.answers.empty():
+        s.pair.guest.perform(HERE, 'leave_pending', {'rows': [row('meanwhile-%d' % written)]})
+        written += 1
+    s.pair.catch_up()
+    assert answers == [[204, None]], answers
+    s.ours(HERE, 'commit_pending')
+    found = set(s.column(HERE, 'name')[1])
+    assert len(found) == 6000 + written, (len(found), written)
+
+
+@case('`complete_rsync` races with a PUT or another sender')
+def a_database_that_was_made_meanwhile_is_merged_and_not_replaced(s):
+    s.create(PEER)
+    s.merge(PEER, row('theirs'))
+    upload = s.upload(PEER)
+    newid = stock.ContainerBroker.newid
+
+    def put_meanwhile(broker, remote_id):
+        s.create(HERE)
+        s.merge(HERE, row('put'))
+        newid(broker, remote_id)
+
+    stock.ContainerBroker.newid = put_meanwhile
+    try:
+        assert s.swift(HERE, 'rpc', body=['complete_rsync', upload, HERE.hash + '.db'])[0] == 204
+    finally:
+        stock.ContainerBroker.newid = newid
+    assert s.ours(HERE, 'rpc', body=['complete_rsync', upload, HERE.hash + '.db'])[0] == 204
+    names = s.column(HERE, 'name')
+    same((sorted(names[0]), sorted(names[1])), ['theirs'], ['put', 'theirs'])
+
+
+@case('The point a merged file notes for its sender')
+def the_point_of_a_merged_file_is_not_beyond_its_sender(s):
+    upload = with_rows_in_both(s, 5)
+    same(s.rpc(HERE, 'rsync_then_merge', upload, HERE.hash + '.db'), 204, 204)
+    same(s.points(HERE, upload), 10, 5)
+
+
+@case('The point of an installed file whose last rows were reclaimed')
+def the_point_of_an_installed_file_is_the_highest_row_ever(s):
+    s.create(HERE)
+    s.merge(HERE, row('a'), row('b', deleted=1))
+    s.both(HERE, 'reclaim', age=at(100), sync_age=at(0))
+    s.both(HERE, 'adopt', source='peer')
+    same(s.points(HERE, 'peer'), 1, 2)
+
+
+@case('Times and policy of a database that a merged file replaces')
+def a_merged_file_keeps_the_times_of_the_database_it_replaces(s):
+    upload = with_rows_in_both(s, 1)
+    s.both(HERE, 'merge_timestamps', created_at=at(0), put_timestamp=at(50),
+           delete_timestamp=at(40))
+    same(s.rpc(HERE, 'rsync_then_merge', upload, HERE.hash + '.db'), 204, 204)
+    infos = s.both(HERE, 'info')
+    same(tuple(info['put_timestamp'] for info in infos), at(0), at(50))
+
+
+@case('A peer below its space reserve (507)')
+def a_device_below_its_reserve_takes_nothing(s):
+    s.create(HERE)
+    body = ['merge_items', [row('a')], 'peer']
+    theirs = s.swift(HERE, 'rpc', body=body)
+    s.pair.by_ours(HERE, 'rpc_when_full', {
+        'device': HERE.device, 'partition': stock.PARTITION, 'hash': HERE.hash,
+        'body': json.dumps(body)}, lambda answer: same((theirs[0], answer[0]), 202, 507))
+    s.pair.catch_up()
+    same(s.column(HERE, 'name'), ['a'], [])
+
+
+@case('An unknown operation, wrong types, unsafe names')
+def a_request_that_is_none_is_answered_with_400(s):
+    s.create(HERE)
+    for body in (['no_such_operation', 1], ['merge_items', 5, 'peer'], ['merge_syncs', [5]]):
+        same(s.rpc(HERE, *body), 500, 400)
+
+
+@case('An unknown operation, wrong types, unsafe names')
+def an_upload_outside_of_tmp_is_not_taken(s):
+    s.create(PEER)
+    paths = [os.path.join(root, 'elsewhere') for root in s.roots.values()]
+    for root, path in zip(s.roots.values(), paths):
+        shutil.copy(PEER.path(root), path)
+    same(s.rpc(HERE, 'complete_rsync', '../../elsewhere', HERE.hash + '.db'), 204, 400)
+    same(tuple(map(os.path.exists, paths)), False, True)
+
+
+@case('Rows of one batch')
+def rows_of_a_batch_are_numbered_in_the_order_of_their_names(s):
+    s.create(HERE)
+    s.merge(HERE, row('b'), row('a'))
+    same(s.column(HERE, 'name'), ['b', 'a'], ['a', 'b'])
+
+
+@case('A batch whose last row is not its highest')
+def the_point_of_a_batch_is_its_highest_row(s):
+    s.create(HERE)
+    s.merge(HERE, row('a', ROWID=9), row('b', ROWID=3), source='peer')
+    same(s.points(HERE, 'peer'), 3, 9)
+
+
+@case('An older report about a container')
+def an_older_report_does_not_replace_newer_counts(s):
+    s.create(ACCOUNT)
+    s.merge(ACCOUNT, container('a', 9, count=5))
+    s.merge(ACCOUNT, container('a', 1, count=2))
+    same(s.column(ACCOUNT, 'object_count'), [2], [5])
+
+
+@case('A row that an account has already')
+def a_row_that_is_no_news_stays_where_it_is(s):
+    s.create(ACCOUNT)
+    for _ in range(3):
+        s.merge(ACCOUNT, container('a', 1))
+    same(s.column(ACCOUNT, 'ROWID'), [3], [1])
+
+
+@case('`deleted` of an account\'s row contradicts its times')
+def a_container_is_deleted_when_its_times_say_so(s):
+    s.create(ACCOUNT)
+    s.merge(ACCOUNT, container('a', 1, gone=2, count=0))
+    same(s.column(ACCOUNT, 'deleted'), [0], [1])
+
+
+@case('Blanks between the parameters of a content type')
+def a_content_type_stays_as_it_was_written(s):
+    s.create(HERE)
+    s.merge(HERE, row('a', 1))
+    s.merge(HERE, row('a', 2, content_type='text/plain; charset=UTF-8'))
+    same(s.column(HERE, 'content_type'), ['text/plain;charset=UTF-8'],
+         ['text/plain; charset=UTF-8'])
+
+
+@case('A PUT of a deleted account')
+def a_deleted_account_can_be_put_again(s):
+    s.create(ACCOUNT)
+    s.both(ACCOUNT, 'mark_deleted', time=at(5))
+    s.pair.stock.broker(ACCOUNT).update_put_timestamp(at(9))
+    s.ours(ACCOUNT, 'mark_put', time=at(9))
+    same(tuple(answer[0] for answer in s.both(ACCOUNT, 'state')), True, False)
+
+
+@case('A database of Swift before 2.3 that has not been converted')
+def an_old_database_is_refused_until_swift_has_converted_it(s):
+    for place, with_policies in ((HERE, False), (ACCOUNT, False),
+                                 (ACCOUNT._replace(device='sdb'), True)):
+        for root in s.roots.values():
+            old_schemas.make(place, root, with_policies)
+        rows = [row('new', 5)] if place.kind == 'container' else [container('new', 5)]
+        same(s.rpc(place, 'merge_items', rows, 'peer'), 202, 500)
+        s.pair.guest.perform(place, 'merge_items', {'rows': rows, 'source': ''})
+        if place.kind == 'account':
+            s.pair.guest.broker(place).get_policy_stats(do_migrations=True)
+        assert s.ours(place, 'rpc', body=['merge_items', rows, 'peer'])[0] == 202
+        names = s.column(place, 'name')
+        assert names[0] == names[1] == ['kept', 'a', 'a/b', 'new'], names
+
+
+def table():
+    """{situation: side} of deviations.md."""
+    path = os.path.join(os.path.dirname(__file__), '..', 'deviations.md')
+    with open(path, encoding='utf8') as file:
+        rows = [line.strip('| \n').split(' | ') for line in file if line.startswith('| ')]
+    return {row[0]: row[-1] for row in rows[1:] if row[0] != '---'}
+
+
+def check(make_pair, directory):
+    """Runs all cases; returns how many."""
+    sides = table()
+    named = {line for _, lines in CASES for line in lines}
+    for line in named - set(sides):
+        raise AssertionError('deviations.md has no line "%s"' % line)
+    for line in sorted(set(sides) - named - ELSEWHERE):
+        if sides[line] != 'sender':
+            raise AssertionError('"%s" of deviations.md has no case in deviations.py' % line)
+    failed = []
+    for function, _ in CASES:
+        clock.__init__()
+        pair = make_pair(os.path.join(directory, function.__name__))
+        try:
+            function(Sides(pair))
+        except AssertionError as failure:
+            failed.append('%s: %s' % (function.__name__, failure))
+        finally:
+            pair.close()
+    if failed:
+        raise AssertionError('\n'.join(failed))
+    return len(CASES)
