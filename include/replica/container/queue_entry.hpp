@@ -60,7 +60,8 @@ inline constexpr std::string_view account = ".misplaced_objects";
         return info.account + '/' + info.container;
     }
     const std::size_t slash = root->find('/');
-    if (slash == 0 || slash + 1 >= root->size() || root->find('/', slash + 1) != root->npos) {
+    if (slash == 0 || slash == root->npos || slash + 1 == root->size() ||
+        root->find('/', slash + 1) != root->npos) {
         return std::nullopt;
     }
     return root;
