@@ -122,7 +122,8 @@ watch() {
 # waited for only when the figures are taken.
 run_pass() {
     local case="$1" began ended cpu peer_cpu status=0
-    rm -f "$root/$here/cache/container.recon" "$root/peak"
+    rm -f "$root/$here/cache/container.recon"
+    echo 0 >"$root/peak"
     peer_cpu="$(cpu_of_peers)"
     cpu_of_children
     cpu=$reply
@@ -152,14 +153,15 @@ counters=(attempted success failure no_change hashmatch rsync remote_merge diff 
 
 # expect CASE COUNTER=NUMBER...: these, and 0 for all others.
 expect() {
-    local case="$1" key value wrong=""
+    local case="$1" key value wrong="" recon="$root/$here/cache/container.recon"
     shift
+    [ -s "$recon" ] || die "the pass '$case' has left no figures"
     local -A wanted=()
     for value in "$@"; do
         wanted[${value%=*}]="${value#*=}"
     done
     for key in "${counters[@]}"; do
-        value="$(count "$root/$here/cache/container.recon" "$key")"
+        value="$(count "$recon" "$key")"
         if [ "$value" != "${wanted[$key]:-0}" ]; then
             wrong+="  $key is ${value:-missing}, not ${wanted[$key]:-0}"$'\n'
         fi
@@ -239,7 +241,7 @@ make_nodes
 for node in "${peers[@]}"; do
     start_node "$node"
 done
-echo "$databases databases of $rows rows, medians of $runs runs, $(nproc) processors," \
+echo "$databases databases of $rows rows; medians, runs: $runs, $(nproc) processors," \
     "files in $root ($(stat -f -c %T "$root"))"
 for ((run = 1; run <= runs; run++)); do
     run_all_cases
