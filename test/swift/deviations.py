@@ -354,6 +354,15 @@ def a_merged_file_keeps_the_times_of_the_database_it_replaces(s):
     same(tuple(info['put_timestamp'] for info in infos), at(0), at(50))
 
 
+@case('The policy of a container changes')
+def misplaced_rows_are_looked_for_again_after_a_change_of_policy(s):
+    s.create(HERE)
+    s.sql(HERE, 'UPDATE container_info SET reconciler_sync_point = 5')
+    s.both(HERE, 'set_storage_policy_index', policy=1, time=at(1))
+    same(tuple(stock.dump(HERE.path(root))['container_info', 1]['reconciler_sync_point']
+               for root in s.roots.values()), 5, -1)
+
+
 @case('A peer below its space reserve (507)')
 def a_device_below_its_reserve_takes_nothing(s):
     s.create(HERE)

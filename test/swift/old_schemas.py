@@ -28,8 +28,8 @@ def without(sql, *columns):
 def former_container(schema):
     """The sums stood in container_stat, a table."""
     stat = without(schema['container_info'], 'storage_policy_index', 'reconciler_sync_point')
-    stat = stat.replace('container_info', 'container_stat', 1)
-    stat = re.sub(r'\)\s*$', ', object_count INTEGER DEFAULT 0, bytes_used INTEGER DEFAULT 0)', stat)
+    stat = stat.replace('container_info', 'container_stat', 1).rstrip(' \n)')
+    stat += ', object_count INTEGER DEFAULT 0, bytes_used INTEGER DEFAULT 0)'
     return [without(schema['object'], 'storage_policy_index'), stat,
             schema['ix_object_deleted_name'], schema['object_update'],
             *triggers('object', ('object_insert', 'object_delete'), SUMS)]

@@ -121,6 +121,13 @@ class AmendedContainer(AmendedBroker, ContainerBroker):
 
     merge_local = merge_items
 
+    def set_storage_policy_index(self, policy_index, timestamp=None):
+        """With another policy other rows are misplaced: the reconciler begins anew."""
+        changed = self.get_info()['storage_policy_index'] != policy_index
+        super().set_storage_policy_index(policy_index, timestamp)
+        if changed:
+            self.update_reconciler_sync(-1)
+
 
 def newest(row):
     return max(Timestamp(row['put_timestamp']), Timestamp(row['delete_timestamp']))
