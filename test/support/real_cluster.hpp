@@ -181,7 +181,7 @@ public:
         const std::string path = Base::path(at, name);
         constexpr std::size_t page = 4096;
         if (error == Error::missing_table) {
-            StockConnection(path).execute("DROP TABLE object");
+            StockConnection(path).execute("DROP TABLE outgoing_sync");
         } else if (error == Error::not_a_database) {
             write_file(path, std::string(page, 'x'));
         } else {
