@@ -24,6 +24,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace replica {
@@ -48,6 +49,13 @@ public:
                                      std::stop_token stop) {
         return around_(device(), request, deadline, stop,
                        [&] { return peer_.send(request, deadline, stop); });
+    }
+
+    /// As it is: a page is no part of a conversation about a database.
+    [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop)
+        requires PagePeer<P>
+    {
+        return peer_.get(path, deadline, stop);
     }
 
 private:

@@ -9,6 +9,7 @@
 #include <replica/decide.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/message.hpp>
+#include <replica/refusal.hpp>
 #include <replica/ring.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage.hpp>
@@ -109,10 +110,10 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
         return "  has no copy\n  -> send the whole file\n";
     }
     if (!reply->success()) {
-        const bool full = reply->reason.find("is full") != std::string::npos;
+        const bool stood_in_for =
+            reply->status == 507 && refusal_of(peer, *reply, deadline, stop) == Error::not_mounted;
         return "  answered " + std::to_string(reply->status) + ' ' + reply->reason + "\n  -> " +
-               (reply->status == 507 && !full ? "one handoff is asked in its place\n"
-                                              : "nothing is sent\n");
+               (stood_in_for ? "one handoff is asked in its place\n" : "nothing is sent\n");
     }
     message::SyncReply<info_type_of<B>> remote;
     try {

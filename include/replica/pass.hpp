@@ -14,6 +14,7 @@
 #include <replica/file_sync.hpp>
 #include <replica/observer.hpp>
 #include <replica/random.hpp>
+#include <replica/refusal.hpp>
 #include <replica/ring.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>
@@ -21,6 +22,7 @@
 #include <replica/walk.hpp>
 #include <replica/workers.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -108,6 +110,7 @@ struct Pass {
     Memory& memory;
     std::stop_token stop;
     Brakes brakes;
+    Refusals refusals;
     [[no_unique_address]] typename server_type::pass_state state{}; ///< Of the server type's hooks.
 
     Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
@@ -187,10 +190,8 @@ public:
         }
         request_.body = std::move(body);
         request_.repeatable = repeatable;
-        const Instant deadline = pass_.after(timeout);
-        pulse_.expect(deadline + to_duration(pass_.settings.watchdog));
-        auto reply = peer_.send(request_, deadline, pass_.stop);
-        pulse_.expect(pass_.after(pass_.settings.watchdog));
+        auto reply = within(
+            timeout, [&](Instant deadline) { return peer_.send(request_, deadline, pass_.stop); });
         if (reply) {
             pass_.memory.peers.succeeded(address());
         } else if (reply.error().code != Error::stopped) {
@@ -210,23 +211,38 @@ public:
     }
 
     /// What a status other than 2xx means.
-    [[nodiscard]] Fault fault_of(const Reply& reply) const {
+    [[nodiscard]] Fault fault_of(const Reply& reply) {
+        const std::string who = address() + '/' + device_.device;
         const auto error = [&] {
             switch (reply.status) {
             case 404:
                 return Error::missing;
             case 507:
-                return reply.reason.find("is full") != std::string::npos ? Error::no_space
-                                                                         : Error::not_mounted;
+                return pass_.refusals.find(who + ' ' + reply.reason, [&] {
+                    return within(pass_.settings.node_timeout, [&](Instant deadline) {
+                        return refusal_of(peer_, reply, deadline, pass_.stop);
+                    });
+                });
             default:
                 return reply.status >= 500 ? Error::peer_failed : Error::peer_refused;
             }
-        };
-        return {error(), address() + '/' + device_.device + " answered " +
-                             std::to_string(reply.status) + ' ' + reply.reason};
+        }();
+        const bool told = error != Error::no_space || !reply.reason.empty();
+        return {error, who + " answered " + std::to_string(reply.status) + ' ' +
+                           (told ? reply.reason : "and is mounted, so it is full")};
     }
 
 private:
+    /// Tells the watchdog to be patient for as long as `call(deadline)` may wait.
+    template <std::invocable<Instant> Call>
+    auto within(Seconds timeout, Call call) {
+        const Instant deadline = pass_.after(timeout);
+        pulse_.expect(deadline + to_duration(pass_.settings.watchdog));
+        auto result = call(deadline);
+        pulse_.expect(pass_.after(pass_.settings.watchdog));
+        return result;
+    }
+
     P& pass_;
     Pulse& pulse_;
     typename P::peer_type peer_;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace replica {
 
@@ -52,6 +53,15 @@ concept Peer = std::movable<P> &&
                    { peer.device() } -> std::convertible_to<const Device&>;
                    { peer.send(request, deadline, stop) } -> std::same_as<Result<Reply>>;
                };
+
+/// A peer that can also ask its node's server for a page, such as "/recon/diskusage". A
+/// sub-concept: what needs a page does without where there is none. Laws as for send; the port is
+/// the ring's.
+template <class P>
+concept PagePeer =
+    Peer<P> && requires(P peer, std::string_view path, Instant deadline, std::stop_token stop) {
+        { peer.get(path, deadline, stop) } -> std::same_as<Result<Reply>>;
+    };
 
 /// Hands out peers. Which server of a node a request reaches is the transport's affair:
 /// BeastTransport prefers one of ours to a stock one. What a receiver of ours does better

@@ -102,6 +102,10 @@ static_assert(FileSync<Traced<Counting, Ignore>>);
 static_assert(Transport<Traced<Empty, Ignore>> && FileSync<Traced<Empty, Ignore>>);
 static_assert(Transport<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>);
 
+// Pages are for those who have them.
+static_assert(PagePeer<peer_type_of<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>>);
+static_assert(!PagePeer<peer_type_of<Traced<Empty, Ignore>>>);
+
 // A callback must be able to take what passes.
 static_assert(TraceOf<IgnoreReplies, SimTransport>);
 static_assert(!TraceOf<IgnoreReplies, Counting>);
@@ -341,4 +345,17 @@ BOOST_AUTO_TEST_CASE(decorators_nest_in_the_order_in_which_they_are_written) {
     BOOST_TEST(server.elapsed().count() == 0); // the failed one took no turn
     BOOST_TEST(seen == 2);
     BOOST_TEST(traced.inner().calls() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_page_goes_through_as_it_is) {
+    Server server;
+    server.network.answer({"", "", "/recon/time"}, {200, "", "1.5", ""}, 0);
+    int seen = 0;
+    Traced transport(Faulty(server.transport(), {.at = 1}),
+                     [&](const Device&, const Request&, const Result<Reply>&) { ++seen; });
+    auto peer = transport.peer(device());
+    const Instant deadline = server.clock.monotonic() + to_duration(Seconds(10));
+    BOOST_TEST(peer.get("/recon/time", deadline, {})->body == "1.5");
+    BOOST_TEST(seen == 0);
+    BOOST_TEST(peer.send(request, deadline, {}).has_error()); // the first one that counts
 }

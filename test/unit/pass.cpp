@@ -5,6 +5,7 @@
 
 #include <support/duo.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -132,6 +133,37 @@ BOOST_AUTO_TEST_CASE(each_status_has_its_meaning) {
     Containers duo;
     duo.nodes.network().answer({}, Reply{202, "", "", ""}, 1);
     BOOST_TEST(ask(duo, harmless, true)->status == 202);
+}
+
+BOOST_AUTO_TEST_CASE(a_507_without_words_is_cleared_up_once_in_a_pass) {
+    Containers duo;
+    const std::string page = "/recon/diskusage";
+    duo.nodes.network().answer(duo.verb(page),
+                               Reply{200, "", R"([{"device": "sda", "mounted": true}])", ""}, 0);
+    duo.nodes.network().answer({}, Reply{507, "", "", ""}, 0);
+    for (int i = 0; i < 3; ++i) {
+        const auto strict = ask(duo, harmless, true);
+        BOOST_REQUIRE(!strict);
+        BOOST_TEST((strict.error().code == Error::no_space));
+        BOOST_TEST((strict.error().code != Condition::hand_off));
+        BOOST_TEST(strict.error().what ==
+                   "10.0.0.2:6201/sda answered 507 and is mounted, so it is full");
+    }
+    const auto said = duo.said();
+    BOOST_TEST(std::ranges::count(said, page + " 200") == 1);
+    BOOST_TEST(said.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(
+    recon_that_does_not_answer_costs_one_wait_and_does_not_count_against_the_peer) {
+    Containers duo;
+    duo.nodes.network().fail(duo.verb("/recon/diskusage"), SimFault::silent, 0);
+    duo.nodes.network().answer({}, Reply{507, "", "", ""}, 0);
+    const Instant began = duo.clock.monotonic();
+    for (int i = 0; i < 5; ++i) {
+        BOOST_TEST((ask(duo, harmless, true).error().code == Error::not_mounted));
+    }
+    BOOST_TEST((duo.clock.monotonic() == began + 10s));
 }
 
 BOOST_AUTO_TEST_CASE(a_peer_that_does_not_answer_is_left_alone_for_a_while) {

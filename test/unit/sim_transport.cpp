@@ -200,6 +200,20 @@ BOOST_AUTO_TEST_CASE(an_injected_reply_does_not_reach_the_receiver) {
     BOOST_TEST(pair.send()->status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_page_is_what_the_network_was_told_and_never_a_request) {
+    Pair pair;
+    pair.network.answer({"", "", "/recon/time"}, {200, "", "1.5", ""});
+    const auto get = [&] {
+        auto peer = SimTransport(pair.network, pair.clock, "one").peer(device_at("10.0.0.2"));
+        return peer.get("/recon/time", pair.clock.monotonic() + to_duration(Seconds(10)), {});
+    };
+    BOOST_TEST(get()->body == "1.5");
+    BOOST_TEST(get()->status == 404);
+    BOOST_TEST(pair.bodies.empty());
+    pair.network.fail({"", "", "/recon/time"}, SimFault::refuse);
+    BOOST_TEST((get().error().code == Error::connect_failed));
+}
+
 BOOST_AUTO_TEST_CASE(hooks_run_around_each_call_and_may_send_themselves) {
     Pair pair;
     std::vector<std::string> seen;

@@ -249,7 +249,7 @@ private:
     std::shared_ptr<http::Shared> shared_;
 };
 
-static_assert(Peer<BeastPeer>);
+static_assert(PagePeer<BeastPeer>);
 static_assert(Transport<BeastTransport>);
 
 } // namespace replica

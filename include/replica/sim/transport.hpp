@@ -15,6 +15,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace replica {
@@ -31,10 +32,23 @@ public:
     /// A receiver that throws Failure counts as one whose connection broke.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
+        return exchange(SimNetwork::verb_of(request.body), request, deadline, stop);
+    }
+
+    /// Pages are what SimNetwork::answer says; the path stands for the verb. All others are a 404.
+    [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop) {
+        return exchange(std::string(path), {}, deadline, stop);
+    }
+
+private:
+    static constexpr Seconds conn_timeout{0.5}; // Swift's default
+
+    [[nodiscard]] Result<Reply> exchange(std::string verb, const Request& request, Instant deadline,
+                                         const std::stop_token& stop) {
         SimExchange exchange{from_,
                              SimNetwork::address(device_.replication_ip, device_.replication_port),
                              request.device,
-                             SimNetwork::verb_of(request.body),
+                             std::move(verb),
                              0,
                              Error{}};
         const Request copy = request;
@@ -48,9 +62,6 @@ public:
         return reply;
     }
 
-private:
-    static constexpr Seconds conn_timeout{0.5}; // Swift's default
-
     [[nodiscard]] Result<Reply> deliver(const SimExchange& exchange, const Request& request,
                                         Instant deadline, const std::stop_token& stop) {
         if (stop.stop_requested()) {
@@ -59,7 +70,10 @@ private:
         if (clock_.monotonic() >= deadline) {
             return fault(Error::timed_out);
         }
-        const SimNetwork::Plan plan = network_.plan(exchange);
+        SimNetwork::Plan plan = network_.plan(exchange);
+        if (plan.handler && exchange.verb.starts_with('/')) {
+            plan.handler = [](const Request&) { return Reply{404, "text/plain", {}, {}}; };
+        }
         if (plan.down) {
             const Instant until = clock_.monotonic() + to_duration(conn_timeout);
             return wait(std::min(until, deadline), Error::connect_failed, stop);
@@ -133,7 +147,7 @@ private:
     Device device_;
 };
 
-static_assert(Peer<SimPeer>);
+static_assert(PagePeer<SimPeer>);
 
 /// A model of Transport: what one node sends with. `from` names the node in the network's rules.
 class SimTransport {
