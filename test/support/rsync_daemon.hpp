@@ -57,7 +57,7 @@ public:
             const std::scoped_lock guard(mutex_);
             ended_ = true;
             if (process_ > 0) {
-                ::kill(process_, SIGTERM);
+                ::kill(process_, SIGKILL);
             }
         }
         server_.join();
@@ -92,7 +92,7 @@ private:
         const char* const arguments[] = {"rsync", "--daemon", option.c_str(), nullptr};
         process_ = ::fork();
         if (process_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::dup2(connection.get(), 0);
             ::dup2(connection.get(), 1);
             ::close_range(3, ~0U, 0);
