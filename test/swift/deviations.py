@@ -414,7 +414,7 @@ def an_older_report_does_not_replace_newer_counts(s):
     same(s.column(ACCOUNT, 'object_count'), [2], [5])
 
 
-@case('A row that an account has already')
+@case('A row of an account that says nothing new')
 def a_row_that_is_no_news_stays_where_it_is(s):
     s.create(ACCOUNT)
     for _ in range(3):
