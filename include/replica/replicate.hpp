@@ -46,7 +46,7 @@ void remove_database(P& pass, const Found& found, const Device& local,
                      const typename P::info_type& info, std::string_view why, Keep keep) {
     std::string reason = "its device has databases with wrong hashes";
     if (!pass.brakes.frozen(local.device)) {
-        if (!P::server_type::before_removal(pass, Place{found, local}, info)) {
+        if (!P::server_type::before_removal(pass, LocalDatabase{found, local}, info)) {
             return;
         }
         reason = storage::remove(pass.broker, found.path,

@@ -161,8 +161,9 @@ private:
                          [shared, work](Pulse& pulse) { return step(*shared, *work, pulse); });
         }
         run(*core, pass, *workers);
-        Server::end_of_pass(
-            pass, [&](const std::vector<Place>& places) { run_again(core, shared, places); });
+        Server::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
+            run_again(core, shared, places);
+        });
 
         const auto [stats, failure_nodes] = pass.counted();
         core->observer(event::PassEnded{stats, failure_nodes, began, core->clock.now(),
@@ -180,13 +181,13 @@ private:
     /// Databases that are replicated once more at the end of a pass, by workers of their devices:
     /// this thread must not hang then either.
     static void run_again(const std::shared_ptr<Core>& core, const std::shared_ptr<Shared>& shared,
-                          const std::vector<Place>& places) {
+                          const std::vector<LocalDatabase>& places) {
         struct Queue {
             std::mutex mutex;
-            std::vector<Place> places;
+            std::vector<LocalDatabase> places;
         };
         std::map<std::string, std::shared_ptr<Queue>> queues;
-        for (const Place& place : places) {
+        for (const LocalDatabase& place : places) {
             auto& queue = queues[place.device.device];
             queue = queue ? queue : std::make_shared<Queue>();
             queue->places.push_back(place);
@@ -202,7 +203,7 @@ private:
                 if (queue->places.empty()) {
                     return false;
                 }
-                const Place place = std::move(queue->places.back());
+                const LocalDatabase place = std::move(queue->places.back());
                 queue->places.pop_back();
                 guard.unlock();
                 replicate_database(shared->pass, place.found, place.device, pulse);

@@ -100,7 +100,7 @@ struct AccountServer {
 
     /// A database is about to be removed. False: not now, but at the end of the pass.
     template <class P>
-    [[nodiscard]] static bool before_removal(P& /*pass*/, const Place& /*place*/,
+    [[nodiscard]] static bool before_removal(P& /*pass*/, const LocalDatabase& /*place*/,
                                              const AccountInfo& /*info*/) {
         return true;
     }
@@ -206,7 +206,7 @@ struct ContainerServer {
     /// A queue may still be fed in this pass. The link to a container goes first: nobody would
     /// find one that is left behind.
     template <class P>
-    [[nodiscard]] static bool before_removal(P& pass, const Place& place,
+    [[nodiscard]] static bool before_removal(P& pass, const LocalDatabase& place,
                                              const ContainerInfo& info) {
         if (info.account == reconciler::account) {
             return !pass.state.put_off(place);
@@ -252,7 +252,7 @@ private:
 
     /// Calls `change(device_path)`. What goes wrong with a link is told and fails nothing else.
     template <class P, class Change>
-    static void touch_sync_store(P& pass, const Place& place, Change change) {
+    static void touch_sync_store(P& pass, const LocalDatabase& place, Change change) {
         try {
             change(storage::device_path(pass.settings.devices, place.device.device));
         } catch (const Failure& failure) {

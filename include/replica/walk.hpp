@@ -33,7 +33,7 @@ struct Found {
 };
 
 /// A database and the local device that it lies on.
-struct Place {
+struct LocalDatabase {
     Found found;
     Device device;
 };

@@ -366,8 +366,8 @@ BOOST_FIXTURE_TEST_CASE(a_crash_at_any_point_loses_no_row, Fixture) {
 
 BOOST_AUTO_TEST_CASE(a_removal_is_put_off_until_the_pass_ends) {
     reconciler::PassState state;
-    const Place fed{{"/fed", "h", 1}, {}};
-    const Place idle{{"/idle", "h", 2}, {}};
+    const LocalDatabase fed{{"/fed", "h", 1}, {}};
+    const LocalDatabase idle{{"/idle", "h", 2}, {}};
     BOOST_TEST(state.put_off(fed));
     BOOST_TEST(state.put_off(idle));
     BOOST_TEST(state.put_off(idle));

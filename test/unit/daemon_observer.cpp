@@ -290,3 +290,29 @@ BOOST_AUTO_TEST_CASE(the_receiver_measures_requests_as_a_stock_server_does) {
     BOOST_TEST(watched.has("error: ERROR serving REPLICATE of " + path + ": no space"));
     BOOST_TEST(!watched.listener.next(0).has_value());
 }
+
+BOOST_AUTO_TEST_CASE(queues_of_the_reconciler_are_told_in_swifts_words) {
+    Watched watched;
+    const std::string what = "no space left";
+    const std::string queue = "1402462800";
+    watched.observer(event::SyncStoreFailed{path, what});
+    watched.observer(event::QueueOpened{path, true});
+    watched.observer(event::QueueOpened{path, false});
+    watched.observer(event::RowsQueued{path, 3});
+    watched.observer(event::QueueFailed{path, queue, 3, what});
+    watched.observer(event::NoWeight{906, peer()});
+    watched.observer(event::QueuesReplicating{2});
+    watched.observer(event::QueuesCleaning{1});
+    watched.observer(event::QueuesEnded{});
+    BOOST_TEST(watched.has("error: Failed to update sync_store " + path + ": no space left"));
+    BOOST_TEST(watched.has("debug: Adding 3 objects to the reconciler at " + path));
+    BOOST_TEST(watched.starts("error: Failed to get reconciler broker for container 1402462800"));
+    BOOST_TEST(watched.has("warning: Could not find a non-zero weight device for handoff partition "
+                           "906, falling back device sdb1"));
+    BOOST_TEST(watched.has("info: Replicating 2 reconciler containers"));
+    BOOST_TEST(watched.has("info: Cleaning up 1 reconciler containers"));
+    BOOST_TEST(watched.has("info: Finished reconciler replication"));
+    BOOST_TEST(watched.listener.next().value_or("") == "t.reconciler_db_created:1|c");
+    BOOST_TEST(watched.listener.next().value_or("") == "t.reconciler_db_exists:1|c");
+    BOOST_TEST(!watched.listener.next(0).has_value());
+}

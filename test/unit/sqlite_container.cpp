@@ -88,6 +88,71 @@ BOOST_AUTO_TEST_CASE(an_agreed_policy_is_set_once_and_brings_its_sums) {
     BOOST_TEST(home.database.info().count == 1);
 }
 
+BOOST_AUTO_TEST_CASE(rows_of_another_policy_are_found_between_two_rowids) {
+    Home home;
+    for (int i = 1; i <= 6; ++i) {
+        home.database.put_object("o" + std::to_string(i), at(i), 1, "text/plain", "e", i % 2);
+    }
+    home.database.delete_object("o1", at(9), 1); // replaced: ROWID 7
+    const auto names = [&](std::int64_t above, std::int64_t up_to, std::int64_t count) {
+        std::string found;
+        for (const ObjectRow& row : home.database.misplaced(above, up_to, count)) {
+            found += std::to_string(row.rowid) + row.name + (row.deleted != 0 ? "-" : "") + ' ';
+        }
+        return found;
+    };
+    BOOST_TEST(names(-1, 100, 100) == "3o3 5o5 7o1- ");
+    BOOST_TEST(names(3, 7, 100) == "5o5 7o1- ");
+    BOOST_TEST(names(3, 6, 100) == "5o5 ");
+    BOOST_TEST(names(-1, 100, 2) == "3o3 5o5 ");
+    BOOST_TEST(names(7, 100, 2) == "");
+    home.database.set_storage_policy_index(1, at(20));
+    BOOST_TEST(names(-1, 100, 100) == "2o2 4o4 6o6 ");
+}
+
+BOOST_AUTO_TEST_CASE(an_info_says_how_far_the_reconciler_is_and_whether_it_has_work) {
+    Home home;
+    BOOST_TEST(home.database.info().reconciler_sync_point == -1);
+    BOOST_TEST(!home.database.info().several_policies);
+    home.database.put_object("o", at(2), 42, "text/plain", "etag");
+    BOOST_TEST(home.database.set_reconciler_sync_point(1, 0));
+    BOOST_TEST(home.database.info().reconciler_sync_point == 1);
+    BOOST_TEST(!home.database.info().several_policies);
+    home.database.put_object("p", at(2), 8, "text/plain", "etag", 3);
+    BOOST_TEST(home.database.info().several_policies);
+    StockConnection stock(home.place.path());
+    BOOST_TEST(stock.rows("SELECT reconciler_sync_point FROM container_stat") == "1|");
+    stock.execute("UPDATE container_stat SET reconciler_sync_point = 7");
+    BOOST_TEST(home.database.info().reconciler_sync_point == 7);
+    stock.execute("UPDATE container_info SET reconciler_sync_point = NULL");
+    BOOST_TEST(home.database.info().reconciler_sync_point == -1);
+}
+
+BOOST_AUTO_TEST_CASE(the_reconcilers_point_belongs_to_a_policy) {
+    Home home;
+    home.database.put_object("o", at(2), 42, "text/plain", "etag");
+    BOOST_TEST(home.database.set_reconciler_sync_point(1, 0));
+    home.database.set_storage_policy_index(0, at(3)); // nothing is news
+    BOOST_TEST(home.database.info().reconciler_sync_point == 1);
+    home.database.set_storage_policy_index(1, at(4));
+    BOOST_TEST(home.database.info().reconciler_sync_point == -1);
+    BOOST_TEST(home.database.info().several_policies);
+    // Who has looked at the rows before that does not know which are misplaced now.
+    BOOST_TEST(!home.database.set_reconciler_sync_point(1, 0));
+    BOOST_TEST(home.database.info().reconciler_sync_point == -1);
+    BOOST_TEST(home.database.set_reconciler_sync_point(1, 1));
+    BOOST_TEST(home.database.info().reconciler_sync_point == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_reconcilers_point_is_neither_read_from_nor_written_to_a_moved_file) {
+    Home home;
+    home.database.put_object("o", at(2), 42, "text/plain", "etag", 1);
+    std::filesystem::rename(home.place.path(), home.place.path() + ".old");
+    BOOST_TEST((error_of([&] { return home.database.misplaced(-1, 9, 9); }) == Error::moved));
+    BOOST_TEST(
+        (error_of([&] { return home.database.set_reconciler_sync_point(1, 0); }) == Error::moved));
+}
+
 BOOST_AUTO_TEST_CASE(a_policy_is_not_set_while_others_write) {
     Home home;
     StockConnection other(home.place.path());

@@ -52,13 +52,13 @@ public:
     }
 
     /// Rows were put into a queue. True the first time in this pass.
-    bool fed(const Place& queue) {
+    bool fed(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
         return fed_.emplace(queue.found.path, queue).second;
     }
 
     /// A queue could be removed. False at the end of the pass: now it may be.
-    [[nodiscard]] bool put_off(const Place& queue) {
+    [[nodiscard]] bool put_off(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
         if (!ending_) {
             put_off_.emplace(queue.found.path, queue);
@@ -67,10 +67,10 @@ public:
     }
 
     /// The pass ends. What was fed, and what was put off without having been fed.
-    [[nodiscard]] std::pair<std::vector<Place>, std::vector<Place>> end() {
+    [[nodiscard]] std::pair<std::vector<LocalDatabase>, std::vector<LocalDatabase>> end() {
         const std::lock_guard guard(mutex_);
         ending_ = true;
-        std::pair<std::vector<Place>, std::vector<Place>> result;
+        std::pair<std::vector<LocalDatabase>, std::vector<LocalDatabase>> result;
         for (const auto& [path, queue] : fed_) {
             result.first.push_back(queue);
         }
@@ -85,9 +85,9 @@ public:
 private:
     mutable std::mutex mutex_;
     bool ending_ = false;
-    std::map<std::int64_t, Device> devices_; ///< By id.
-    std::map<std::string, Place> fed_;       ///< By path, as the next.
-    std::map<std::string, Place> put_off_;
+    std::map<std::int64_t, Device> devices_;   ///< By id.
+    std::map<std::string, LocalDatabase> fed_; ///< By path, as the next.
+    std::map<std::string, LocalDatabase> put_off_;
 };
 
 /// The local device for a queue: a primary of its partition if there is one. Else the device that
@@ -119,7 +119,8 @@ template <class Task>
 /// replace it or remove it at the same time: then once more from the start. Returns whether it was
 /// made.
 template <class P>
-bool put_into(P& pass, Place& queue, const ContainerInfo& info, std::span<const ObjectRow> rows) {
+bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
+              std::span<const ObjectRow> rows) {
     auto& disk = pass.broker.disk();
     const std::string device = storage::device_path(pass.settings.devices, queue.device.device);
     const std::string directory = storage::parent(queue.found.path);
@@ -175,7 +176,7 @@ template <class Task>
             storage::device_path(pass.settings.devices, device.device) + '/' +
             storage_directory(Server::datadir, std::to_string(partition), hash) + '/' + hash +
             ".db";
-        Place queue{{path, hash, partition}, device};
+        LocalDatabase queue{{path, hash, partition}, device};
         const bool made = put_into(pass, queue, info, rows);
         if (pass.state.fed(queue)) {
             pass.observer(event::QueueOpened{queue.found.path, made});

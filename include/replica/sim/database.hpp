@@ -1,0 +1,294 @@
+#ifndef REPLICA_SIM_DATABASE_HPP
+#define REPLICA_SIM_DATABASE_HPP
+
+// A handle on a simulated database: reads the value inside a file of the simulated disk, changes a
+// copy of it and commits that in one durable step. The broker in sim/broker.hpp gives it out.
+
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+#include <replica/info.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sim/disk.hpp>
+#include <replica/sim/payload.hpp>
+#include <replica/sim/state.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/sqlite/row_merge.hpp>
+#include <replica/timestamp.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+template <class Server>
+class SimBroker;
+
+/// A handle on a simulated database. Models Database; thread safety as there.
+template <class Server>
+class SimDatabase {
+public:
+    using info_type = typename Server::info_type;
+    using row_type = typename Server::row_type;
+    using lock_type = SimLock;
+    using State = sim::State<Server>;
+
+    [[nodiscard]] info_type info() { return read()->info(); }
+
+    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t limit) {
+        return read()->since(point, limit);
+    }
+
+    [[nodiscard]] std::int64_t sync_point(std::string_view remote_id, Direction direction) {
+        const auto state = read();
+        const auto found = state->marks(direction).find(remote_id);
+        return found == state->marks(direction).end() ? -1 : found->second.point;
+    }
+
+    [[nodiscard]] std::vector<SyncPoint> sync_points(Direction direction) {
+        std::vector<SyncPoint> points;
+        const auto state = read();
+        for (const auto& [remote_id, mark] : state->marks(direction)) {
+            points.push_back({mark.point, remote_id});
+        }
+        return points;
+    }
+
+    void merge_items(std::span<const row_type> rows, std::string_view source) {
+        if (rows.empty()) {
+            return;
+        }
+        change([&](State& state) {
+            state.merge(rows, RowOrigin::replica);
+            if (!source.empty()) {
+                const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
+                state.raise(Direction::incoming, source, last->rowid, broker_.clock().now());
+            }
+        });
+    }
+
+    void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {
+        change([&](State& state) {
+            for (const SyncPoint& point : points) {
+                state.raise(direction, point.remote_id, point.sync_point, broker_.clock().now());
+            }
+        });
+    }
+
+    /// Throws bad_request for a time that is none. Nothing is committed if nothing changes.
+    void merge_timestamps(const Timestamps& times) {
+        for (const std::string* time :
+             {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
+            if (!Timestamp::parse(*time)) {
+                throw Failure(Error::bad_request, file_.path() + ": '" + *time + "' is no time");
+            }
+        }
+        change([&](State& state) {
+            const Timestamps before = state.stat.timestamps();
+            if (state.merge(times)) {
+                state.change_status(broker_.clock().now());
+            }
+            return state.stat.timestamps() != before;
+        });
+    }
+
+    /// Throws bad_request for anything but {"key": ["value", "time"]} or an empty text. Nothing is
+    /// committed if nothing changes.
+    void merge_metadata(std::string_view text) {
+        const auto metadata = Metadata::parse(text);
+        change([&](State& state) { return state.merge(metadata); });
+    }
+
+    void renew_id() {
+        change([&](State& state) { state.stat.id = broker_.new_id(); });
+    }
+
+    void adopt(std::string_view source) {
+        change([&](State& state) {
+            state.stat.id = broker_.new_id();
+            state.incoming[std::string(source)] = {state.max_row, broker_.clock().now()};
+            state.forget_reports();
+        });
+    }
+
+    /// Commits only if there is something to drop.
+    void reclaim(Timestamp age, Timestamp sync_age) {
+        change([&](State& state) { return state.reclaim(age, sync_age); });
+    }
+
+    [[nodiscard]] SimLock exclusive(Instant deadline) {
+        return wait([this] { return file_.try_lock(); }, deadline);
+    }
+
+    /// Error::exists if something is at `path`, missing if its directory is not there. Leaves
+    /// nothing behind when it fails.
+    void copy_to(const std::string& path, Instant deadline) {
+        SimDisk& disk = broker_.disk();
+        const auto content = wait([this] { return file_.content(); }, deadline);
+        if (disk.stat(path)) {
+            throw Failure(Error::exists, path + ": there already");
+        }
+        const std::string directory = path.substr(0, path.rfind('/'));
+        if (!disk.stat(directory)) {
+            throw Failure(Error::missing, path + ": no such directory");
+        }
+        try {
+            disk.write(path, content);
+            disk.sync(path);
+            disk.sync(directory);
+        } catch (const Failure&) {
+            broker_.discard(path);
+            throw;
+        }
+    }
+
+    /// Throws std::logic_error if `lock` is not that of the database's directory.
+    bool commit_pending(const SimLock& lock) { return broker_.flush(*this, lock); }
+
+    [[nodiscard]] std::uint64_t version() { return read()->version; }
+
+    /// The container's policy, with the time at which it was settled (see ContainerServer::agree).
+    void set_storage_policy_index(std::int64_t index, Timestamp now)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        change([&](State& state) {
+            const bool news = state.change_policy(index);
+            if (news) {
+                state.change_status(now);
+            }
+            return news;
+        });
+    }
+
+    /// All shard ranges, by name.
+    [[nodiscard]] std::vector<ShardRange> shard_ranges()
+        requires requires(info_type info) { info.shard_max_row; }
+    {
+        std::vector<ShardRange> ranges;
+        const auto state = read();
+        for (const auto& [name, range] : state->shard_ranges) {
+            ranges.push_back(range);
+        }
+        return ranges;
+    }
+
+    /// Commits only if something is news: see shards::merged.
+    void merge_shard_ranges(std::span<const ShardRange> news)
+        requires requires(info_type info) { info.shard_max_row; }
+    {
+        change([&](State& state) { return state.merge_shard_ranges(news); });
+    }
+
+    /// See ContainerDatabase.
+    [[nodiscard]] std::vector<row_type> misplaced(std::int64_t above, std::int64_t up_to,
+                                                  std::int64_t count)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        const auto state = read();
+        std::vector<row_type> rows;
+        for (auto at = state->rows.upper_bound(above);
+             at != state->rows.end() && at->first <= up_to &&
+             static_cast<std::int64_t>(rows.size()) < count;
+             ++at) {
+            if (at->second.storage_policy_index != state->stat.storage_policy_index) {
+                rows.push_back(at->second);
+            }
+        }
+        return rows;
+    }
+
+    bool set_reconciler_sync_point(std::int64_t point, std::int64_t policy)
+        requires requires(info_type info) { info.storage_policy_index; }
+    {
+        bool same = false;
+        change([&](State& state) {
+            same = state.stat.storage_policy_index == policy;
+            if (same) {
+                state.stat.reconciler_sync_point = point;
+            }
+            return same;
+        });
+        return same;
+    }
+
+    // For tests: what a server does to its database.
+
+    /// Rows of a client: at equal times the later call counts.
+    void put(std::span<const row_type> rows) {
+        change([&](State& state) { state.merge(rows, RowOrigin::local); });
+    }
+
+    void put(const row_type& row) { put(std::span(&row, 1)); }
+
+    [[nodiscard]] std::vector<row_type> rows() {
+        return items_since(-1, std::numeric_limits<std::int64_t>::max());
+    }
+
+private:
+    friend class SimBroker<Server>;
+
+    using Snapshot = std::shared_ptr<const State>;
+
+    SimDatabase(SimBroker<Server> broker, SimFile file, Instant deadline)
+        : broker_(std::move(broker)), file_(std::move(file)), deadline_(deadline) {}
+
+    /// Calls `attempt` until it gives something; Error::locked at the deadline. Each 10 ms, so that
+    /// others who share the clock get their turn.
+    template <std::invocable Attempt>
+    auto wait(Attempt attempt, Instant deadline) {
+        const SimClock& clock = broker_.clock();
+        for (;;) {
+            if (auto result = attempt()) {
+                return std::move(*result);
+            }
+            if (clock.monotonic() >= deadline) {
+                throw Failure(Error::locked, file_.path() + ": database is locked");
+            }
+            clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(10)),
+                              std::stop_token());
+        }
+    }
+
+    /// Throws what is wrong with the file.
+    [[nodiscard]] Snapshot read() {
+        return sim::state_of<Server>(wait([this] { return file_.content(); }, deadline_),
+                                     file_.path());
+    }
+
+    /// Commits what `apply` made of the state, unless it gives false.
+    template <std::invocable<State&> Change>
+    void change(Change apply) {
+        State state = *read();
+        if constexpr (std::is_void_v<std::invoke_result_t<Change, State&>>) {
+            apply(state);
+        } else if (!apply(state)) {
+            return;
+        }
+        commit(std::move(state));
+    }
+
+    void commit(State state) {
+        ++state.version;
+        const SimContent content = sim::content_of(std::move(state));
+        wait([&] { return file_.commit(content) ? std::optional(true) : std::nullopt; }, deadline_);
+    }
+
+    SimBroker<Server> broker_;
+    SimFile file_;
+    Instant deadline_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SIM_DATABASE_HPP
