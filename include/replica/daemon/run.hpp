@@ -9,6 +9,7 @@
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/daemon.hpp>
 #include <replica/daemon/observer.hpp>
+#include <replica/daemon/pages.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/explain.hpp>
@@ -70,8 +71,8 @@ template <LocalBroker B>
 
 } // namespace detail
 
-/// REPLICATE on bind_ip:replica_port, for as long as it lives. Requests are logged and measured as
-/// those of the stock server.
+/// REPLICATE and the pages of monitoring on bind_ip:replica_port, for as long as it lives. Requests
+/// are logged and measured as those of the stock server.
 template <LocalBroker B>
 class Receiver {
 public:
@@ -79,8 +80,10 @@ public:
     Receiver(const Settings& settings, const Log& log)
         : statsd_(named(settings)),
           rpc_(settings, detail::make_broker<B>(settings), ServerObserver(log, statsd_)),
-          server_(options(settings),
-                  [this](const Request& request) { return rpc_.handle(request); }) {
+          pages_(settings),
+          server_(
+              options(settings), [this](const Request& request) { return rpc_.handle(request); },
+              [this](std::string_view path) { return pages_(path); }) {
         log(Level::info, "Serving REPLICATE on {}", server_.address());
     }
 
@@ -103,6 +106,7 @@ private:
 
     Statsd statsd_;
     RpcServer<B, ServerObserver> rpc_;
+    Pages<> pages_;
     BeastServer server_;
 };
 
