@@ -12,7 +12,7 @@ replica_packages_build="g++ cmake ninja-build ccache pkg-config python3
 replica_packages_run="rsync sqlite3"
 
 # Test: the second build, and Swift itself, to test compatibility with.
-replica_packages_test="meson swift-account swift-container"
+replica_packages_test="meson swift-account swift-container iproute2"
 
 # CI only: the second compiler and its tools.
 replica_packages_ci="clang-16 clang-tidy-16 clang-format-16"

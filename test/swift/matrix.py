@@ -25,6 +25,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -32,7 +33,7 @@ import cases
 import rig as rig_module
 from cases import (FULL, HANDOFF, MAX_DIFFS, NO_REPLICATE, OURS_TO_OURS, OURS_TO_STOCK, PARTITIONS,
                    PER_DIFF, STOCK_TO_OURS, UNMOUNTED)
-from rig import Node, Relay, Rig, RigError, ring_device, write_rings
+from rig import Node, Relay, Rig, RigError, ring_device, write_ring
 
 STOCK_TO_STOCK = "stock to stock"
 VARIANTS = {  # sender, receiver
@@ -41,7 +42,6 @@ VARIANTS = {  # sender, receiver
     STOCK_TO_OURS: ("stock", "ours"),
     OURS_TO_OURS: ("ours", "beside"),
 }
-SECONDS = 220
 SWIFT_CONF = "[swift-hash]\nswift_hash_path_suffix = rig\nswift_hash_path_prefix = of swift\n"
 POLICY = "[storage-policy:{0}]\nname = policy{0}\ndefault = {1}\n"
 ROUNDS = 2
@@ -53,8 +53,8 @@ DEVICES = ("sda", "sdb", "spare", "sdc", "sdd")
 class Cluster:
     """The nodes of one variant and one kind, with the databases of the cases."""
 
-    def __init__(self, rig, number, variant, kind, fixtures, programs):
-        self.rig, self.variant, self.kind = rig, variant, kind
+    def __init__(self, rig, number, variant, kind, live, programs):
+        self.rig, self.variant, self.kind, self.live = rig, variant, kind, live
         self.sender, self.receiver = VARIANTS[variant]
         self.root = rig.root / f"{variant.replace(' ', '-')}-{kind}"
         self.exchanges = []
@@ -63,14 +63,14 @@ class Cluster:
         self.ring_port, self.stock_port, self.our_port, self.our_door, rsync, front = ports
         rings = self.root / "rings"
         rings.mkdir(parents=True)
-        shutil.copy(rig.etc / "swift.conf", rings)  # Where ours reads it: in swift_dir.
-        self.write_ring(rings, ips)
+        shutil.copy(rig.etc / "swift.conf", rings)  # Ours reads it in swift_dir, with the rings.
+        self.place(rings, ips)
         held = (("sda",), ("sdb", "spare"), ("sdc",), ("sdd",))
         self.a, self.b, self.c, self.d = (
             Node(rig, self.root / name, ip, devices, rings, rsync, programs)
             for name, ip, devices in zip("abcd", ips, held))
         for device in DEVICES:
-            source = fixtures / device
+            source = rig.root / "fixtures" / kind / device
             if source.exists():
                 shutil.copytree(source, self.device(device), dirs_exist_ok=True)
         self.fronts = {self.a: front, self.b: front if self.receiver == "ours" else self.stock_port}
@@ -82,7 +82,7 @@ class Cluster:
     def device(self, name):
         return self.node_of(name).srv / name
 
-    def write_ring(self, rings, ips):
+    def place(self, rings, ips):
         a, b, c, d = ips
         port = self.ring_port
         # The spare is alone in its region: the first handoff of any partition that it is not in.
@@ -93,30 +93,37 @@ class Cluster:
                 HANDOFF: (1, 5)}
         rows = [[held[partition % 5][replica] for partition in range(PARTITIONS)]
                 for replica in range(2)]
-        write_rings(rings, self.kind, devices, rows)
+        write_ring(rings, self.kind, devices, rows)
 
     def start(self):
-        for node in (self.b, self.d):
+        for node in (self.a, self.b, self.d):
             yield node.start_rsync()
-        kind, note = self.kind, self.exchanges.append
+        kind, stock = self.kind, self.receiver != "ours"
         full = {"fallocate_reserve": "100%"}
-        yield self.c.start_stock(kind, self.stock_port, replication_server="false")
-        stock = self.receiver in ("stock", "beside")
-        for node, options in ((self.b, {}), (self.d, full)):
-            if stock:
-                yield node.start_stock(kind, self.stock_port, **options)
-            if self.receiver != "stock":
-                yield node.start_ours(kind, self.ring_port, self.our_port, **options)
-        for node in (self.b, self.c, self.d):
-            behind = self.stock_port if stock or node is self.c else self.our_port
-            address = (node.ip, self.ring_port)
-            self.rig.relays.append(Relay("ring", address, behind, note))
-            if self.receiver == "beside" and node is not self.c:
-                address = (node.ip, self.our_door)
-                self.rig.relays.append(Relay("ours", address, self.our_port, note))
+        behind = {self.a: self.fronts[self.a]}
+        if self.receiver == "stock":
+            behind[self.c] = self.stock_port
+            yield self.c.start_stock(kind, self.stock_port, replication_server="false")
+            behind[self.d] = self.stock_port
+            yield self.d.start_stock(kind, self.stock_port, **full)
+        else:
+            behind[self.d] = self.our_port
+            yield self.d.start_ours(kind, self.ring_port, self.our_port, **full)
+            yield self.b.start_ours(kind, self.ring_port, self.our_port)
+        behind[self.b] = self.stock_port if stock else self.our_port
+        if stock:
+            yield self.b.start_stock(kind, self.stock_port)
+        for node, port in behind.items():
+            self.relay("ring", (node.ip, self.ring_port), port)
+        if self.receiver == "beside":
+            for node in (self.b, self.d):
+                self.relay("ours", (node.ip, self.our_door), self.our_port)
         for node, port in self.fronts.items():
-            if port != self.stock_port:
+            if self.live and port != self.stock_port:
                 yield node.start_stock(kind, port)
+
+    def relay(self, door, address, port):
+        self.rig.relays.append(Relay(door, address, port, self.exchanges.append))
 
     def run_pass(self, node=None, **options):
         ours = {"replica_port": self.our_door} if self.receiver == "beside" else {}
@@ -137,8 +144,7 @@ class Cluster:
 
 # ---- What is compared
 
-# How far the reconciler has been fed from this copy; says nothing of what peers have.
-NOT_COMPARED = ("ROWID", "reconciler_sync_point")
+NOT_COMPARED = ("ROWID",)
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-.*)?", re.DOTALL)
 TIME = re.compile(r"\d{10}\.\d{5}")
 
@@ -168,6 +174,14 @@ class Meaning:
         return value
 
 
+def by_name(rows):
+    """Rows as text, without their ROWIDs: each database gives out its own, in whatever order a
+    batch is merged."""
+    return {f"{row['name']!r} {row['storage_policy_index']}":
+            " ".join(f"{key}={value!r}" for key, value in row.items() if key != "ROWID")
+            for row in rows}
+
+
 def read_database(path, meaning):
     """All that a database says."""
     uri = "file:" + path.replace("?", "%3f") + "?mode=ro"
@@ -177,7 +191,8 @@ def read_database(path, meaning):
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
         out = {"pending": os.path.exists(path + ".pending") and os.path.getsize(path + ".pending")}
         for table in sorted(tables):
-            rows = [dict(row) for row in connection.execute(f"SELECT rowid AS ROWID, * FROM {table}")]
+            rows = [dict(row)
+                    for row in connection.execute(f"SELECT rowid AS ROWID, * FROM {table}")]
             if table.endswith("_sync"):
                 out[table.removesuffix("_sync")] = {
                     meaning(row["remote_id"]): row["sync_point"] for row in rows}
@@ -186,7 +201,7 @@ def read_database(path, meaning):
                                for row in rows]
                 out["stat"] = out["stat"][0] if len(rows) == 1 else out["stat"]
             elif table in ("object", "container"):
-                out["rows"] = {f"{row['name']!r} {row['storage_policy_index']}": row for row in rows}
+                out["rows"] = by_name(rows)
                 out["row count"] = len(rows)
             else:
                 out[table] = sorted(
@@ -196,10 +211,13 @@ def read_database(path, meaning):
 
 
 def exchange_of(exchange, meaning):
-    """A request and its answer as values; the order of rows counts, that of points does not."""
+    """A request and its answer as values. The order in a batch does not count."""
     verb, *arguments = json.loads(exchange["body"])
     if verb == "merge_syncs":
         arguments = [{meaning(p["remote_id"]): p["sync_point"] for p in arguments[0]}]
+    if verb == "merge_items":
+        rows, *source = arguments
+        arguments = [by_name(rows), len(rows), max(row["ROWID"] for row in rows), *source]
     said = {"verb": f"{verb}:{exchange['status']}", "path": "/".join(
         exchange["path"].split("/")[1:3]), "arguments": meaning(arguments)}
     if verb == "sync" and exchange["status"] == 200:
@@ -258,19 +276,17 @@ def compare(want, got, deviates):
     """Paths at which two snapshots differ, without those that are meant to; and those that were
     meant to and do not."""
     want, got = flatten(want), flatten(got)
-    problems, used = [], set()
+    problems, unseen = [], {(path, one.why) for one in deviates for path in one.paths}
     for path in sorted(set(want) | set(got)):
         if want.get(path, MISSING) == got.get(path, MISSING):
             continue
-        meant = [pattern for pattern in deviates if fnmatch.fnmatchcase(path, pattern)]
-        used.update(meant)
+        meant = {(pattern, one.why) for one in deviates for pattern in one.paths
+                 if fnmatch.fnmatchcase(path, pattern)}
+        unseen -= meant
         if not meant:
             problems.append(f"{path}: stock {want.get(path, MISSING)!r}, "
                             f"here {got.get(path, MISSING)!r}")
-    for pattern in deviates:
-        if pattern not in used:
-            problems.append(f"{pattern} was meant to deviate ({deviates[pattern]}) and does not")
-    return problems
+    return problems + [f"{path} was meant to deviate and does not: {why}" for path, why in unseen]
 
 
 def judge_oracle(judge, fixture, rounds):
@@ -284,7 +300,9 @@ def judge_variant(judge, fixture, variant, want, got):
     doors = {r: s.pop("doors") for r, s in got.items()}
     for state in want.values():
         state.pop("doors", None)
-    problems = compare(want, got, fixture.case.deviates.get(variant, {}))
+    deviates = [one for one in fixture.case.deviates
+                if variant in one.variants and fixture.kind in one.kinds]
+    problems = compare(want, got, deviates)
     if variant == OURS_TO_OURS and fixture.case.group in (cases.PAIR, FULL, HANDOFF):
         problems += [f"round {r}: not only our server was asked: {door}"
                      for r, door in doors.items() if "ring" in door]
@@ -337,7 +355,7 @@ class Writer(threading.Thread):
             connection.close()
 
 
-LIVE_PASSES = 4
+LIVE_PASSES = 3
 QUIET_PASSES = 8
 
 
@@ -387,11 +405,6 @@ def judge_live(judge, cluster, fixture):
     judge.say(f"{fixture.case.name}, {fixture.kind}: {cluster.variant}", problems)
 
 
-def live_case(verbs, f):
-    """Both sides have the database, or only the sender."""
-    return cases.Case(f, verbs=verbs)
-
-
 def rows_arrive_during_passes(f):
     f.make("a").rows(0, 300)
     f.make("b").rows(0, 300)
@@ -423,15 +436,16 @@ def run_rounds(cluster, fixtures, started):
 
 def run_variant(rig, number, variant, kind, fixtures, programs, started):
     """Everything about one variant and kind; its processes are gone afterwards."""
-    cluster = Cluster(rig, number, variant, kind, rig.root / "fixtures" / kind, programs)
+    live = [fixture for fixture in fixtures if fixture.case.verbs == "live"]
+    cluster = Cluster(rig, number, variant, kind, live, programs)
     try:
         for process in cluster.starting:
             process.wait()
-        seen = run_rounds(cluster, [f for f in fixtures if f.case.verbs != "live"], started)
-        live = [f for f in fixtures if f.case.verbs == "live"]
+        # Ours cannot be told not to serve REPLICATE.
+        seen = run_rounds(cluster, [
+            f for f in fixtures if f not in live and
+            (cluster.receiver == "stock" or f.case.group != NO_REPLICATE)], started)
         yield seen, cluster, live
-        if left := cluster.left_in_tmp():
-            raise RigError(f"{variant}, {kind}: left in tmp: {left}")
     finally:
         for relay in rig.relays:
             relay.close()
@@ -445,6 +459,9 @@ def run_configuration(policies, kinds, names, programs, verbose):
     judge = Judge(verbose)
     wanted = [one for one in ALL_CASES if not names or one.name in names]
     with Rig(swift_conf) as rig:
+        print(f"{policies} storage {'policy' if policies == 1 else 'policies'}, "
+              + ("in namespaces of its own" if rig_module.is_private() else
+                 "on free ports, since namespaces are not allowed here"))
         fixtures = build_fixtures(rig.root / "fixtures", wanted, kinds, policies)
         started = time.time()
         for kind in kinds:
@@ -461,6 +478,7 @@ def run_configuration(policies, kinds, names, programs, verbose):
                             judge_variant(judge, fixture, variant, oracle[fixture], seen[fixture])
                     for fixture in live:
                         judge_live(judge, cluster, fixture)
+                    judge.say(f"no upload is left in tmp, {kind}: {variant}", cluster.left_in_tmp())
     print(f"{policies} storage {'policy' if policies == 1 else 'policies'}: "
           f"{judge.passed} as expected, {len(judge.failed)} not, {time.time() - started:.1f} s")
     return 1 if judge.failed or judge.passed == 0 else 0
@@ -475,6 +493,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path)
     parser.add_argument("--verbose", action="store_true", help="print all that differs")
+    parser.add_argument("--seconds", type=float, default=540, help="when to give up")
     parser.add_argument("--policies", type=int, choices=CONFIGURATIONS, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
@@ -487,27 +506,36 @@ def main():
                  + "\n  ".join(one.name for one in ALL_CASES))
     if arguments.policies:
         rig_module.enter_private()
-        return run_configuration(arguments.policies, CONFIGURATIONS[arguments.policies],
-                                 arguments.names, programs.resolve(), arguments.verbose)
+        try:
+            return run_configuration(arguments.policies, CONFIGURATIONS[arguments.policies],
+                                     arguments.names, programs.resolve(), arguments.verbose)
+        except RigError as error:
+            print(f"FAIL  the rig: {error}")
+            return 1
     return run_both(arguments)
 
 
 def run_both(arguments):
-    """Each configuration in a process of its own, since Swift reads swift.conf when it is loaded."""
-    started = [subprocess.Popen([sys.executable, __file__, "--policies", str(policies)]
-                                + sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                stdin=subprocess.DEVNULL, text=True) for policies in CONFIGURATIONS]
+    """Each configuration in a process of its own: Swift reads swift.conf when it is loaded."""
     code = 0
-    deadline = time.monotonic() + SECONDS
-    for process in started:
-        try:
-            out, _ = process.communicate(timeout=max(1.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            out, _ = process.communicate()
-            out += f"no end after {SECONDS} s\n"
-        print(out, end="")
-        code = code or process.returncode
+    deadline = time.monotonic() + arguments.seconds
+    with tempfile.TemporaryDirectory(prefix="replica-matrix-") as scratch:
+        started = [subprocess.Popen(
+            [sys.executable, __file__, "--policies", str(policies)] + sys.argv[1:],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+            env={**os.environ, "TMPDIR": scratch}) for policies in CONFIGURATIONS]
+        for process in started:
+            try:
+                out, _ = process.communicate(timeout=max(1.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+                process.kill()  # unshare minds no other signal; what it runs goes with it.
+                out, _ = process.communicate()
+                out += f"no end after {arguments.seconds} s\n"
+            print(out, end="")
+            code = code or process.returncode
     return 1 if code else 0
 
 

@@ -80,8 +80,8 @@ def run_with_swift_conf(swift_conf, program, *arguments):
 
 # ---- Rings
 
-def write_rings(directory, kind, devices, rows):
-    """The same placement for Swift ({kind}.ring.gz) and as our JSON ({kind}-ring.json).
+def write_ring(directory, kind, devices, rows=None):
+    """{kind}.ring.gz, as Swift writes it.
 
     `devices`: dictionaries as in Swift's rings, in the order of their ids. `rows`: for each replica
     the device id of each partition. Without rows Swift's RingBuilder places three replicas in 256
@@ -99,13 +99,6 @@ def write_rings(directory, kind, devices, rows):
         ring = RingData([array.array("H", row) for row in rows], [dict(d) for d in devices],
                         32 - power)
     ring.save(str(directory / f"{kind}.ring.gz"))
-    table = [list(row) for row in ring._replica2part2dev_id]
-    known = ("id", "region", "zone", "ip", "port", "replication_ip", "replication_port", "device",
-             "weight", "meta")
-    text = json.dumps({"part_power": len(table[0]).bit_length() - 1, "replicas": len(table),
-                       "devices": [{key: d[key] for key in known} for d in devices],
-                       "assignments": table})
-    (directory / f"{kind}-ring.json").write_text(text)
 
 
 def ring_device(number, ip, port, name, region=1):
@@ -321,13 +314,15 @@ class Node:
         conf.write_text("".join(lines))
         return self.rig.start(
             ["rsync", "--daemon", "--no-detach", f"--config={conf}", f"--address={self.ip}",
-             f"--port={self.rsync_port}"], self.root / "log" / "rsync", [(self.ip, self.rsync_port)])
+             f"--port={self.rsync_port}"], self.root / "log" / "rsync",
+            [(self.ip, self.rsync_port)])
 
     def start_stock(self, kind, port, **options):
         """Swift's own server, listening on `port`."""
         conf = self.write_conf(
             f"{kind}-server-{port}.conf", DEFAULT=self.defaults(port),
-            **{"pipeline:main": {"pipeline": f"{kind}-server"},
+            **{"pipeline:main": {"pipeline": f"recon {kind}-server"},
+               "filter:recon": {"use": "egg:swift#recon", "recon_cache_path": self.root / "cache"},
                f"app:{kind}-server": {"use": f"egg:swift#{kind}", **options}})
         return self.rig.start(self.rig.stock(f"swift-{kind}-server") + [str(conf), "-v"],
                               self.root / "log" / f"{kind}-server", [(self.ip, port)])
@@ -340,11 +335,10 @@ class Node:
                               self.root / "log" / f"our-{kind}-server", [(self.ip, replica_port)])
 
     def replicator_conf(self, kind, name, ring_port, **options):
-        """Swift's own format, for both; `ring` is ours."""
+        """The same file for Swift's replicator and for ours."""
         return self.write_conf(
             f"{kind}-{name}.conf", DEFAULT=self.defaults(ring_port),
             **{f"{kind}-replicator": {
-                "ring": self.rings / f"{kind}-ring.json",
                 "rsync_module": f"rsync://{{replication_ip}}:{self.rsync_port}/{kind}",
                 "recon_cache_path": self.root / "cache", "databases_per_second": 0,
                 "conn_timeout": 5, "node_timeout": 30, **options}})
