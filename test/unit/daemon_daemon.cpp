@@ -27,6 +27,7 @@ using TestBody = std::function<int(Context&)>;
 
 // Waits as a real body does: until it is told to stop.
 int run_until_stopped(Context& context) {
+    context.ready();
     const SystemClock clock;
     while (clock.sleep_until(clock.monotonic() + std::chrono::hours{1}, context.stop)) {
     }
@@ -237,9 +238,41 @@ BOOST_FIXTURE_TEST_CASE(it_leads_a_session_of_its_own_in_the_root_directory, Nod
 BOOST_FIXTURE_TEST_CASE(an_exception_is_logged_and_exits_with_1, Node) {
     Running daemon{{config, "once"},
                    [](Context&) -> int { throw std::runtime_error("ring is broken"); }};
+    BOOST_TEST(daemon.output() == "ring is broken\n");
     BOOST_TEST(daemon.code() == 1);
     BOOST_TEST(logs("<130>container-replicator: UNCAUGHT EXCEPTION: ring is broken"));
     BOOST_TEST(logs("Exited"));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_started_it_hears_what_went_wrong_until_it_is_up, Node) {
+    const auto fail = [](Context&) -> int { throw Failure(Error::bad_config, "port in use"); };
+    Running before{{config}, fail};
+    BOOST_TEST(before.output() == "port in use\n");
+    BOOST_TEST(before.code() == 1);
+    BOOST_TEST(logs("<130>container-replicator: port in use"));
+    Running console{{config, "verbose"}, fail};
+    const auto output = console.output();
+    BOOST_TEST(output.find("port in use") == output.rfind("port in use"), output); // once
+    BOOST_TEST(console.code() == 1);
+    Running after{{config}, [&](Context& context) {
+                      context.ready();
+                      return fail(context);
+                  }};
+    BOOST_TEST(after.output() == "");
+    BOOST_TEST(after.code() == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(systemd_hears_that_it_is_up_when_it_is, Node) {
+    const support::Listener systemd{directory.path("systemd")};
+    ::setenv("NOTIFY_SOCKET", directory.path("systemd").c_str(), 1);
+    Running refused{{config}, [](Context&) -> int { throw Failure(Error::bad_config, "no"); }};
+    BOOST_TEST(refused.code() == 1);
+    BOOST_TEST(!systemd.next(0).has_value());
+    Running daemon{{config}, &run_until_stopped};
+    ::unsetenv("NOTIFY_SOCKET");
+    BOOST_TEST(systemd.next().value_or("") == "READY=1");
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.code() == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(daemonize_no_means_one_pass, Node) {

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
@@ -44,6 +45,10 @@ struct Context {
     Log log;
     Statsd& statsd;
     std::stop_token stop;
+
+    /// To be called once nothing can keep the daemon from running any more. Until then what goes
+    /// wrong is told on stderr; after it swift-init and systemd hear that the daemon is up.
+    std::function<void()> ready;
 };
 
 /// The part of a program that is its own: runs passes until told to stop, gives the exit code.
@@ -95,16 +100,17 @@ exclude_others(const Program& program, const Settings& settings, const Log& log)
 template <Body B>
 [[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop,
                                       const Signals& signals, B& body) {
-    notify_systemd();
     int code = 1;
     std::thread worker{[&] {
         try {
             code = body(context);
-        } catch (const Failure& failure) {
-            context.log(Level::critical, "{}", failure.what());
-            std::cerr << failure.what() << std::endl;
         } catch (const std::exception& error) {
-            context.log(Level::critical, "UNCAUGHT EXCEPTION: {}", error.what());
+            const bool expected = dynamic_cast<const Failure*>(&error) != nullptr;
+            context.log(Level::critical, "{}{}",
+                        expected ? "" : "UNCAUGHT EXCEPTION: ", error.what());
+            if (!context.arguments.verbose) { // else the log has just told
+                std::cerr << error.what() << std::endl;
+            }
         }
         Signals::finish();
     }};
@@ -148,7 +154,10 @@ template <Body B>
     }
     std::stop_source stop;
     Statsd statsd{settings};
-    Context context{arguments, settings, log, statsd, stop.get_token()};
+    Context context{arguments, settings, log, statsd, stop.get_token(), [&arguments] {
+                        release_streams(arguments.verbose || arguments.once);
+                        notify_systemd();
+                    }};
     if (!arguments.explain.empty()) {
         drop_privileges(settings.user);
         return body(context);
@@ -161,7 +170,6 @@ template <Body B>
         lock = exclude_others(program, settings, log);
     }
     const Signals signals; // before whoever started us hears that we are up, and may stop us
-    release_streams(arguments.verbose || arguments.once);
     const int code = run_until_signalled(context, stop, signals, body);
     log(Level::notice, "Exited {}", ::getpid());
     return code;

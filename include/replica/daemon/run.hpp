@@ -133,6 +133,7 @@ template <LocalBroker B>
                           DaemonObserver(settings, server, context.log, context.statsd,
                                          detail::progress_for(arguments)));
     if (arguments.once) {
+        context.ready();
         static_cast<void>(replicator.run_once(
             context.stop, {{arguments.devices.begin(), arguments.devices.end()},
                            {arguments.partitions.begin(), arguments.partitions.end()}}));
@@ -142,6 +143,7 @@ template <LocalBroker B>
     if (settings.replica_port > 0) {
         receiver = std::make_unique<Receiver<B>>(settings, context.log);
     }
+    context.ready();
     replicator.run_forever(context.stop);
     return 0;
 }
