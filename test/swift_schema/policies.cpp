@@ -78,9 +78,9 @@ void forget_rowids(std::vector<ObjectRow>& rows) {
     std::ranges::for_each(rows, [](ObjectRow& each) { each.rowid = -1; });
 }
 
-} // namespace
+using Entries = std::map<std::string, std::vector<ObjectRow>>; // by queue
 
-BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swift) {
+void compare_names(const boost::json::object& said) {
     // No server writes these. Python reads them by accident, and we leave them unqueued; of six
     // decimals Swift cuts off the last where it names a queue, and rounds everywhere else.
     const std::set<std::string> accidents{" 1402464677.04188",
@@ -93,7 +93,7 @@ BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swi
                                           ".5",
                                           "1402466399.999996"};
     std::set<std::string> met;
-    for (const auto& pair : said["names"].as_array()) {
+    for (const auto& pair : said.at("names").as_array()) {
         const std::string created_at = text(pair.at(0));
         const std::string theirs = pair.at(1).is_null() ? "none" : text(pair.at(1));
         if (reconciler::queue_name(created_at).value_or("none") != theirs) {
@@ -102,10 +102,12 @@ BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swi
         }
     }
     BOOST_TEST((met == accidents));
+}
 
-    ContainerBroker broker;
-    std::map<std::string, std::vector<ObjectRow>> entries;
-    for (const auto& container : said["containers"].as_array()) {
+/// Returns what has to be queued.
+[[nodiscard]] Entries compare_containers(ContainerBroker& broker, const boost::json::object& said) {
+    Entries entries;
+    for (const auto& container : said.at("containers").as_array()) {
         auto database = broker.open(text(container.at("path")), Instant::max());
         const auto info = database.info();
         BOOST_TEST(info.several_policies);
@@ -122,17 +124,21 @@ BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swi
         BOOST_TEST((found == rows(container.at("misplaced"))));
         BOOST_TEST((queued == rows(container.at("queue_rows"))));
     }
+    return entries;
+}
 
-    // The queues that Swift has made of them, and ours of the same entries.
-    BOOST_TEST(said["queues"].as_array().size() == entries.size());
-    for (const auto& queue : said["queues"].as_array()) {
+/// The queues that Swift has made, and ours of the same entries.
+void compare_queues(ContainerBroker& broker, const boost::json::object& said,
+                    const Entries& entries, const std::string& root) {
+    BOOST_TEST(said.at("queues").as_array().size() == entries.size());
+    for (const auto& queue : said.at("queues").as_array()) {
         const std::string name = text(queue.at("name"));
         ContainerInfo info;
         info.account = ".misplaced_objects";
         info.container = name;
         info.put_timestamp = name;
-        auto database = broker.create(root.string() + "/ours/" + name + ".db", info);
-        database.merge_items(entries[name], {});
+        auto database = broker.create(root + "/ours/" + name + ".db", info);
+        database.merge_items(entries.at(name), {});
         const auto made = database.info();
         BOOST_TEST(made.account == text(queue.at("account")));
         BOOST_TEST(made.put_timestamp == text(queue.at("put_timestamp")));
@@ -144,12 +150,25 @@ BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swi
         std::ranges::sort(theirs, {}, &ObjectRow::name);
         BOOST_TEST((ours == theirs), "queue " << name);
     }
+}
 
-    // Swift forgets the rows below its point when another policy makes them wrong; we do not.
-    BOOST_TEST(said["left_behind"].to_number<int>() == 0);
-    const std::string place = root.string() + "/changed/changed.db";
+/// Swift forgets the rows below its point when another policy makes them wrong; we do not.
+void compare_change_of_policy(ContainerBroker& broker, const boost::json::object& said,
+                              const std::string& root) {
+    BOOST_TEST(said.at("left_behind").to_number<int>() == 0);
+    const std::string place = root + "/changed/changed.db";
     auto database = broker.open(place, Instant::max());
     database.set_storage_policy_index(1, SystemClock().now());
     const auto info = database.info();
     BOOST_TEST(database.misplaced(info.reconciler_sync_point, info.max_row, 10'000).size() > 100U);
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(misplaced_rows_and_their_entries_are_those_of_swift, Swift) {
+    ContainerBroker broker;
+    compare_names(said);
+    const auto entries = compare_containers(broker, said);
+    compare_queues(broker, said, entries, root.string());
+    compare_change_of_policy(broker, said, root.string());
 }

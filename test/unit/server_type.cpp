@@ -1,6 +1,9 @@
 #include <replica/server_type.hpp>
 
 #define BOOST_TEST_MODULE server_type
+#include <replica/settings.hpp>
+#include <replica/sim/disk.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <cstdint>
@@ -12,7 +15,7 @@ using namespace replica;
 namespace {
 
 /// Remembers what it was told to become.
-struct Database {
+struct Recorder {
     std::optional<std::pair<std::int64_t, Timestamp>> policy;
     void set_storage_policy_index(std::int64_t index, Timestamp now) { policy = {index, now}; }
 };
@@ -50,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_container_takes_over_the_policy_that_was_there_first) {
     older.storage_policy_index = 1;
     older.status_changed_at = "1402464600.00000";
     const Timestamp now = *Timestamp::parse("1500000000.00000");
-    Database database;
+    Recorder database;
     BOOST_TEST(!ContainerServer::agree(database, older, container(), now));
     BOOST_TEST(!database.policy.has_value());
     BOOST_TEST(ContainerServer::agree(database, container(), older, now));
@@ -97,6 +100,42 @@ BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
     BOOST_TEST(AccountServer::sends_rows(AccountInfo{}));
     BOOST_TEST(AccountServer::may_remove(AccountInfo{}));
     BOOST_TEST(!AccountServer::is_sharded(AccountInfo{}));
+}
+
+BOOST_AUTO_TEST_CASE(only_a_queue_of_the_reconciler_waits_with_its_removal) {
+    struct Memory {
+        int asked = 0;
+        bool put_off(const LocalDatabase& /*place*/) {
+            ++asked;
+            return true;
+        }
+    };
+    struct Broker {
+        SimDisk disk_{};
+        SimDisk& disk() { return disk_; }
+    };
+    struct Pass {
+        Settings settings{};
+        Broker broker{};
+        Memory state{};
+        Stats stats{};
+        Silent observer{};
+        void count(std::int64_t Stats::*counter) { ++(stats.*counter); }
+    } pass;
+    LocalDatabase place;
+    place.device.device = "sda";
+    place.found.path = "/srv/node/sda/containers/1/abc/h/h.db";
+    BOOST_TEST(AccountServer::before_removal(pass, place, AccountInfo{}));
+    BOOST_TEST(ContainerServer::before_removal(pass, place, container()));
+    BOOST_TEST(pass.state.asked == 0);
+    ContainerInfo queue = container();
+    queue.account = ".misplaced_objects";
+    BOOST_TEST(!ContainerServer::before_removal(pass, place, queue));
+    BOOST_TEST(pass.state.asked == 1);
+    // A link that cannot be removed is told and keeps nothing.
+    pass.broker.disk().fail_next(SimCall::remove, "sync_containers", Error::io);
+    BOOST_TEST(ContainerServer::before_removal(pass, place, container()));
+    BOOST_TEST(pass.stats.errors == 1);
 }
 
 BOOST_AUTO_TEST_CASE(rows_of_another_policy_are_rows_all_the_same) {
