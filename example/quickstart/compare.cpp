@@ -123,7 +123,8 @@ struct Report {
 };
 
 /// Reads a replica. What each has of its own is left out: the id and the ROWIDs are its history,
-/// and status_changed_at is when this replica heard of a deletion.
+/// status_changed_at is when this replica heard of a deletion, and reconciler_sync_point one of its
+/// ROWIDs.
 template <class Tables>
 [[nodiscard]] Replica read_replica(const std::string& path) {
     const File file(path);
@@ -136,6 +137,7 @@ template <class Tables>
     replica.info = file.rows(Tables::info).at(0);
     replica.info.erase("id");
     replica.info.erase("status_changed_at");
+    replica.info.erase("reconciler_sync_point");
     replica.rows = file.rows(Tables::rows);
     for (Record& row : replica.rows) {
         row.erase("ROWID");

@@ -1,10 +1,11 @@
 # Nodes on loopback addresses, each with its own disks, rings, configuration, rsync daemon and
-# replicators. Sourced by quickstart.sh and bench/pass.sh, in the root of the tree. They say in
+# replicators. Sourced by quickstart.sh and bench/measure.sh, in the root of the tree. They say in
 #
 #   nodes      the addresses; the tools for the data read ring and swift.conf of 127.0.0.1
 #   devices    of each node, by its address
 #   kinds      whose replicators are started: container, account or both
 #   settings   lines for the configuration of every replicator
+#   rings      how the names of ring files end after the kind: -ring.json unless set
 #   options    arguments of every daemon
 #   ports      the number before the three ports that daemons listen on
 #   keep       the directory of the nodes; empty: a temporary one, removed unless something fails
@@ -13,7 +14,7 @@
 
 nodes=() kinds=() options=() passes=() # passes: ids of those that run now
 declare -A devices=() processes=()     # processes: ids of rsync and the daemons of each node
-settings="" root="" finished=""
+settings="" rings=-ring.json root="" finished=""
 bin=build/release/example
 
 die() {
@@ -103,7 +104,7 @@ user = $(id -un)
 log_address = $root/$1/no-syslog
 
 [$2-replicator]
-ring = $root/$1/etc/$2-ring.json
+ring = $root/$1/etc/$2$rings
 # In a cluster without Swift's servers ours answers at the ring's own port.
 replica_port = $port
 rsync_module = rsync://{replication_ip}:$(port_of rsync)/$2
@@ -149,7 +150,7 @@ start() {
     shift 2
     "$@" </dev/null >>"$log" 2>&1 &
     processes[$node]+=" $!"
-    for ((tries = 0; tries < 200; tries++)); do
+    for ((tries = 0; tries < 600; tries++)); do
         if ! kill -0 "$!" 2>/dev/null; then
             break
         fi
@@ -162,10 +163,14 @@ start() {
     die "$1 does not listen on $node:$port"
 }
 
-start_node() {
-    local kind
+start_rsync() {
     start "$1" rsync rsync --daemon --no-detach --config="$root/$1/etc/rsyncd.conf" \
         --address="$1" --port="$(port_of rsync)"
+}
+
+start_node() {
+    local kind
+    start_rsync "$1"
     for kind in "${kinds[@]}"; do
         start "$1" "$kind" "$bin/${kind}_replicator" "$root/$1/etc/$kind.conf" "${options[@]}"
     done

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# Times stock Swift's container replicator and ours in one run, on copies of the same databases: what
+# an operator gains by switching one node, and what by switching all.
+set -euo pipefail
+arguments=("$@")
+cd "$(dirname "$0")/.."
+export LC_ALL=C
+# shellcheck source=bench/measure.sh
+. bench/measure.sh
+
+usage() {
+    cat <<'EOF'
+Usage: bench/versus_swift.sh [option...]
+
+Runs three nodes on loopback. The first has all databases, each with two replicas to care for; the
+others answer. Passes (--once) of the first node's container replicator are timed for three pairs:
+
+  stock to stock  Swift as Debian packages it (python3-swift, swift-container) on all nodes
+  ours to stock   our replicator on the first node, Swift's container servers on the others: what an
+                  operator gets who has switched one node
+  ours to ours    our replicator, and our daemons on the others
+
+Each pair starts with a copy of the same databases on the first node and with empty peers:
+
+  empty     no databases at all: the start of a process, which is in every other figure too
+  missing   the peers have nothing: every database goes over as a whole file, by rsync
+  in sync   nothing to do: every database is opened, and both peers say that they have all
+  behind    every database has got ten rows more: they are sent to both peers
+
+  --databases N  how many (default 500)
+  --rows N       rows of each database at the start (default 100)
+  --runs N       repeat everything, the pairs in turns, and print medians (default 3)
+  --ports BASE   listen on BASE+1 to BASE+3 of each address (default: the first that are free
+                 from 6300 up)
+  --small        20 databases, 20 rows, one run: for the tests
+  --help         this text
+
+Columns:
+
+  wall s       from the start of the process to its end, databases in the kernel's cache
+  replicator   CPU seconds of the replicator, user and system time
+  servers      the same of both peers' container servers with their workers, or of our daemons
+  rsync        the same of all rsync programs: those that the replicator starts, and the daemons
+  all CPU      the sum of these three
+  peak MB      the most memory that the replicator itself had at once
+  databases/s  databases by wall time
+
+Below each pair of ours stands how many times its figure stock to stock took. Both sides read one
+configuration file: databases_per_second is off (Swift's default is 50), everything else that bears
+on speed is the default of each, so Swift's servers have one worker for each processor. All nodes
+share this machine's processors. Every pass must have done exactly what its name says, by the
+counters in the recon file, and in the end of each pair all replicas must be identical; else the
+exit status is 1.
+
+Where the system allows it everything runs in a network and mount namespace of its own, in which
+swift.conf lies where Swift reads it; else Swift's programs are started through test/swift/rig.py,
+which adds a little to their start. With REPLICA_BUILD_DIR in the environment its programs are
+measured and nothing is built. What was started is ended by process id, also when interrupted.
+EOF
+}
+
+databases=500
+parse_options "$@"
+for program in swift-container-replicator swift-container-server; do
+    [ -x "/usr/bin/$program" ] || die "/usr/bin/$program is missing: install swift-container"
+done
+
+# --- a place where swift.conf is ours ---------------------------------------------------------------
+
+# Runs this script again in namespaces of its own where that is allowed; else returns.
+enter_namespaces() {
+    local enter=(unshare --net --mount)
+    if [ -n "${REPLICA_VERSUS_PRIVATE:-}" ]; then
+        ip link set lo up
+    elif "${enter[@]}" sh -c 'ip link set lo up && mount --bind /etc/swift /etc/swift' \
+        >/dev/null 2>&1; then
+        REPLICA_BUILD_DIR="${bin%/example}" REPLICA_VERSUS_PRIVATE=yes \
+            exec "${enter[@]}" bench/versus_swift.sh "${arguments[@]}"
+    fi
+}
+
+# Sets `stock`: what a program of Swift's is started by.
+use_swift_conf() {
+    stock=(/usr/bin/python3 test/swift/rig.py "$root/$here/etc/swift.conf")
+    if [ -n "${REPLICA_VERSUS_PRIVATE:-}" ]; then
+        mount --bind "$root/$here/etc" /etc/swift
+        stock=()
+    fi
+}
+
+# --- nodes ------------------------------------------------------------------------------------------
+
+# The ring by Swift's own builder, which both sides read. The tools for the data read the other one:
+# three devices hold all partitions, so that both place every database alike.
+write_stock_rings() {
+    local node
+    PYTHONPATH=test/swift /usr/bin/python3 - "$root" "$(port_of container)" "${nodes[@]}" <<'EOF'
+import pathlib
+import sys
+import rig
+root, port, *ips = sys.argv[1:]
+rig.write_ring(pathlib.Path(root), "container",
+               [rig.ring_device(i, ip, int(port), "sda") for i, ip in enumerate(ips)])
+EOF
+    for node in "${nodes[@]}"; do
+        cp "$root/container.ring.gz" "$root/$node/etc/"
+    done
+}
+
+# Swift's sections beside the replicator's, the pipeline as Debian ships it. One more file without
+# the port that ours answers on: for a sender whose peers are all stock.
+write_stock_confs() {
+    local conf
+    for node in "${nodes[@]}"; do
+        conf="$root/$node/etc/container.conf"
+        cat >>"$conf" <<'EOF'
+
+[pipeline:main]
+pipeline = healthcheck recon container-server
+
+[app:container-server]
+use = egg:swift#container
+
+[filter:healthcheck]
+use = egg:swift#healthcheck
+
+[filter:recon]
+use = egg:swift#recon
+EOF
+        grep -v '^replica_port' "$conf" >"$root/$node/etc/alone.conf"
+    done
+}
+
+start_stock_node() {
+    start_rsync "$1"
+    # Its parent ends its whole process group.
+    start "$1" container setsid "${stock[@]}" /usr/bin/swift-container-server \
+        "$root/$1/etc/container.conf" -v
+}
+
+# --- passes -----------------------------------------------------------------------------------------
+
+# The databases that every pair begins with.
+make_seed() {
+    "$bin/quickstart.load" "$root" alike --databases "$databases" --rows "$rows"
+    mv "$root/$here/srv/sda" "$root/seed"
+}
+
+# run_pair PAIR COUNTERS COMMAND...: all cases of a pair, whose peers are running.
+run_pair() {
+    local pair="$1" counters="$2" both=$((2 * databases))
+    shift 2
+    empty_devices
+    run_pass "empty $pair" "$@"
+    expect "empty $pair" "$counters"
+    rm -rf "$root/$here/srv/sda"
+    cp -a "$root/seed" "$root/$here/srv/sda"
+    run_pass "missing $pair" "$@"
+    expect "missing $pair" "$counters" attempted="$databases" success="$both" rsync="$both" \
+        bytes=$((2 * $(bytes_of_files)))
+    run_pass "in sync $pair" "$@"
+    expect "in sync $pair" "$counters" attempted="$databases" success="$both" no_change="$both"
+    "$bin/quickstart.load" "$root" alike --databases "$databases" --from "$rows" --rows "$added"
+    run_pass "behind $pair" "$@"
+    expect "behind $pair" "$counters" attempted="$databases" success="$both" diff="$both" \
+        rows=$((both * added))
+    compare
+}
+
+# All pairs in turns, so that what else the machine does hits them alike.
+run_all_pairs() {
+    local node ours="$bin/container_replicator" etc="$root/$here/etc"
+    for node in "${peers[@]}"; do
+        start_node "$node"
+    done
+    run_pair "ours to ours" our_counters "$ours" "$etc/container.conf" --once
+    for node in "${peers[@]}"; do
+        end_node TERM "$node"
+        start_stock_node "$node"
+    done
+    run_pair "stock to stock" stock_counters "${stock[@]}" /usr/bin/swift-container-replicator \
+        "$etc/container.conf" --once -v
+    run_pair "ours to stock" our_counters "$ours" "$etc/alone.conf" --once
+    for node in "${peers[@]}"; do
+        end_node TERM "$node"
+    done
+}
+
+table() {
+    local case pair count
+    table_head
+    for case in empty missing "in sync" behind; do
+        count="$databases"
+        [ "$case" != empty ] || count=0
+        table_row "$case, stock to stock" "$case stock to stock" "$count"
+        for pair in "ours to stock" "ours to ours"; do
+            table_row "$case, $pair" "$case $pair" "$count"
+            ratio_row "  stock takes, times" "$case stock to stock" "$case $pair"
+        done
+    done
+}
+
+# --- all of it --------------------------------------------------------------------------------------
+
+find_programs
+enter_namespaces
+stop_all_at_the_end
+find_ports
+make_root
+# shellcheck disable=SC2034 # for nodes.sh
+rings=.ring.gz
+make_nodes
+write_stock_rings
+write_stock_confs
+use_swift_conf
+make_seed
+describe_run
+for ((run = 1; run <= runs; run++)); do
+    run_all_pairs
+done
+table
+echo "Each pair in the end: $verdict"
+# shellcheck disable=SC2034 # for nodes.sh
+finished=yes
