@@ -450,6 +450,55 @@ def policies_differ_and_the_older_has_rows(f):
     f.make("b", policy=0, put=20)
 
 
+# ---- Shard ranges: sent after every answer to sync; once sharding has begun, rows stay here
+
+def shard_range(f, low, high, tick, **more):
+    from swift.common.utils import ShardRange
+    name = ShardRange.make_path(f".shards_{f.account}", f.container, "0" * 32, stamp(tick), tick)
+    return ShardRange(name, stamp(tick), low, high, **more)
+
+
+def shard_case(verbs):
+    return case(verbs, kinds=("container",), policies=(2,))
+
+
+@shard_case("sync:200 merge_shard_ranges:202 merge_items:202 merge_syncs:202")
+def shard_ranges_that_the_peer_lacks(f):
+    from swift.common.utils import ShardRange
+    a = f.make("a").rows(0, 20)
+    a.broker.merge_shard_ranges([
+        shard_range(f, "", "row 00010", 100, object_count=10, bytes_used=45,
+                    state=ShardRange.FOUND, state_timestamp=stamp(120)),
+        shard_range(f, "row 00010", "s\u00e4ge \U0001f600", 101, deleted=1)])
+    f.make("b").rows(0, 5)
+
+
+@shard_case("sync:200 get_shard_ranges:200 merge_shard_ranges:202 merge_items:202 merge_syncs:202")
+def shard_ranges_that_only_the_peer_has(f):
+    from swift.common.utils import ShardRange
+    f.make("a").rows(0, 20)
+    f.make("b").rows(0, 5).broker.merge_shard_ranges([
+        shard_range(f, "", "m", 100, state=ShardRange.FOUND),
+        shard_range(f, "m", "", 101, state=ShardRange.CREATED, state_timestamp=stamp(130))])
+
+
+@shard_case("sync:200 get_shard_ranges:200 merge_shard_ranges:202")
+def shard_ranges_newer_on_either_side_and_sharding_begun(f):
+    from swift.common.utils import ShardRange
+    for copy, newer in ((f.make("a").rows(0, 20), 0), (f.make("b").rows(0, 5), 1)):
+        ranges = [shard_range(f, "", "m", 100), shard_range(f, "m", "", 101)]
+        ranges[newer].update_state(ShardRange.CLEAVED, state_timestamp=stamp(200))
+        ranges[newer].update_meta(7, 70, meta_timestamp=stamp(210))
+        own = ShardRange(f"{f.account}/{f.container}", stamp(90), "", "",
+                         state=ShardRange.SHARDING, state_timestamp=stamp(150), epoch=stamp(150))
+        copy.broker.merge_shard_ranges(ranges + [own])
+
+
+@shard_case("sync:404 complete_rsync:204")
+def shard_ranges_and_nothing_there(f):
+    f.make("a").rows(0, 20).broker.merge_shard_ranges([shard_range(f, "", "m", 100)])
+
+
 # ---- Devices and servers in a bad state
 
 @case("sync:507 sync:404 complete_rsync:204", group=UNMOUNTED)

@@ -319,7 +319,7 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.cluster, self.node, self.fixture, self.device = cluster, node, fixture, device
         self.label, self.done, self.acknowledged, self.trouble = label, threading.Event(), [], []
-        self.most = 1500
+        self.most = 400
 
     def headers(self, number):
         stamp = cases.stamp(1000 + number, 1 if self.label == "a" else 2)
@@ -339,7 +339,7 @@ class Writer(threading.Thread):
                                                 timeout=40)
         try:
             for number in range(self.most):
-                if self.done.is_set():
+                if self.done.wait(0.005):  # Slow enough to go on for some passes.
                     break
                 name = f"live {self.label} {number}"
                 connection.request("PUT", f"{base}/{quote(name)}", b"", self.headers(number))
@@ -355,7 +355,7 @@ class Writer(threading.Thread):
             connection.close()
 
 
-LIVE_PASSES = 3
+LIVE_PASSES = 2
 QUIET_PASSES = 8
 
 
@@ -416,7 +416,9 @@ def build_fixtures(root, wanted, kinds, policies):
     fixtures = []
     for one in wanted:
         for kind in kinds:
-            if kind in one.kinds and policies in one.policies:
+            # Rows that arrive during passes take long; once for each kind is enough.
+            skip = one.verbs == "live" and (kind, policies) == ("container", 1)
+            if kind in one.kinds and policies in one.policies and not skip:
                 fixture = cases.Fixture(one, kind, root / kind)
                 one.make(fixture)
                 fixtures.append(fixture)
