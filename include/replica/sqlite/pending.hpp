@@ -79,10 +79,12 @@ namespace detail {
             bits = 0;
         }
     }
-    if (bytes.substr(bytes.size() - padding).find_first_not_of('\0') != std::string::npos) {
-        refuse_entry("base64 has bits left over");
+    for (std::size_t i = 0; i < padding; ++i) {
+        if (bytes.back() != '\0') {
+            refuse_entry("base64 has bits left over");
+        }
+        bytes.pop_back();
     }
-    bytes.resize(bytes.size() - padding);
     return bytes;
 }
 
