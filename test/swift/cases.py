@@ -499,6 +499,34 @@ def shard_ranges_and_nothing_there(f):
     f.make("a").rows(0, 20).broker.merge_shard_ranges([shard_range(f, "", "m", 100)])
 
 
+# ---- What else a pass does for containers: what it leaves beside them is compared as well
+
+def hour_of_a_pair():
+    """A time whose reconciler container belongs to the sender and the receiver."""
+    from swift.common.utils import hash_path
+    for tick in range(0, 86400, 3600):
+        hour = (BASE + tick) // 3600 * 3600
+        if int(hash_path(".misplaced_objects", str(hour))[:2], 16) % 5 == PAIR:
+            return tick
+    raise RuntimeError("no such hour in a day")
+
+
+@case("sync:200 merge_items:202 merge_syncs:202", kinds=("container",), policies=(2,))
+def rows_of_another_policy_wait_for_the_reconciler(f):
+    tick = hour_of_a_pair()
+    a = f.make("a").rows(0, 10)
+    a.broker.merge_items([a.row("misplaced caf\u00e9", tick, False, 7, 1),
+                          a.row("misplaced and gone", tick, True, 0, 1)])
+    f.make("b").rows(0, 5)
+
+
+@case("sync:200", kinds=("container",), policies=(2,))
+def a_container_begins_to_be_synced_and_another_ends(f):
+    keys = ("X-Container-Sync-To", "X-Container-Sync-Key")
+    f.make("a").broker.update_metadata({key: ("value", stamp(10)) for key in keys})
+    f.make("b").broker.update_metadata({key: ("", stamp(5)) for key in keys})
+
+
 # ---- Devices and servers in a bad state
 
 @case("sync:507 sync:404 complete_rsync:204", group=UNMOUNTED)
