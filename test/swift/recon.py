@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import unittest
 
 import rig as rig_module
@@ -23,7 +22,7 @@ STAMP = "1700000000.00000"
 
 
 class Recon(unittest.TestCase):
-    """Three nodes, one device each. Of partition 0 the first two are primaries, and the third is the
+    """Three nodes, one device each. Of partition 0 the first two are primaries, the third is the
     handoff."""
 
     @classmethod
@@ -73,9 +72,8 @@ class Recon(unittest.TestCase):
         return node.run_pass("ours", "container", self.port)
 
     def swift_recon(self, *options):
-        command = [sys.executable, "/usr/bin/swift-recon", "container", "--swiftdir",
-                   str(self.rings), *options]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        command = self.rig.stock("swift-recon") + ["container", "--swiftdir", str(self.rings)]
+        result = subprocess.run([*command, *options], capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotIn("HTTP Error", result.stdout)
         return result.stdout
@@ -105,7 +103,9 @@ class Recon(unittest.TestCase):
     def test_swift_recon_finds_nothing_wrong_with_a_node_before_its_first_pass(self):
         self.serve(self.a, self.b, self.c)
         self.assertIn("[replication_time] - No hosts returned valid data.", self.swift_recon("-r"))
-        self.assertIn("3/3 hosts matched, 0 error", self.swift_recon("--md5"))
+        if rig_module.is_private():  # else swift-recon would look for another swift.conf
+            matched = self.swift_recon("--md5")
+            self.assertEqual(matched.count("3/3 hosts matched, 0 error"), 2, matched)  # rings, conf
         self.assertRegex(self.swift_recon("--validate-servers"), r"3/3 hosts ok, 0 error")
         self.assertIn("Versions matched", self.swift_recon("--swift-versions"))
         self.assertIn("3/3 hosts matched, 0 error", self.swift_recon("-T", "--jitter", "20"))

@@ -131,6 +131,23 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_is_down_is_named, Server, Servers) {
                     "Peer 10.0.0.2:6201/sda\n  no answer: 10.0.0.2:6201/sda"));
 }
 
+BOOST_AUTO_TEST_CASE(a_refusing_peer_is_stood_in_for_unless_it_is_full) {
+    Cluster<ContainerServer> cluster(2, 2);
+    const auto name = cluster.name("AUTH_507");
+    cluster.create(0, name);
+    const std::string handoff = "-> one handoff is asked in its place";
+    const auto told = [&](const std::string& reason) {
+        cluster.network().answer({{}, {}, "sync"}, {507, "text/html", "", reason});
+        return explained(cluster, 0, cluster.path(name));
+    };
+    BOOST_TEST(says(told("sda is not mounted"), handoff));
+    BOOST_TEST(says(told("sda is full"), "-> nothing is sent"));
+    BOOST_TEST(says(told(""), handoff)); // a stock one without recon
+    cluster.network().answer({{}, {}, "/recon/diskusage"},
+                             {200, "", R"([{"device": "sda", "mounted": true}])", ""});
+    BOOST_TEST(says(told(""), "-> nothing is sent"));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_and_a_misplaced_file_are_told_apart, Server, Servers) {
     Cluster<Server> cluster(4, 3);
     const auto name = cluster.name("AUTH_elsewhere");
