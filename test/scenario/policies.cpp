@@ -200,8 +200,8 @@ BOOST_AUTO_TEST_CASE(a_queue_that_does_not_belong_here_goes_only_at_the_end_of_t
     bool other_done = false;
     bool gone_before = false;
     nodes.network().before([&](const SimExchange& exchange, const Request& request) {
-        other_done = other_done || request.hash == name.hash;
         gone_before = gone_before || (!other_done && !nodes.has(at, queue));
+        other_done = other_done || request.hash == name.hash;
         BOOST_TEST_MESSAGE("  " << exchange.verb << ' ' << request.hash);
     });
     // Both orders of the two databases occur.

@@ -14,6 +14,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <set>
 #include <string>
 
 namespace {
@@ -411,6 +412,30 @@ BOOST_AUTO_TEST_CASE(replicas_made_with_different_policies_settle_on_the_older) 
     BOOST_REQUIRE(cluster.settle() > 0);
     cluster.require_identical(name);
     BOOST_TEST(cluster.info(1, name).storage_policy_index == 0);
+}
+
+BOOST_AUTO_TEST_CASE(objects_of_the_policy_that_gave_way_are_queued_for_the_reconciler) {
+    Stage<ContainerServer> cluster(5, 3);
+    const auto name = cluster.name("AUTH_policies");
+    const auto at = cluster.primaries(name);
+    cluster.create(at[0], name);
+    cluster.put(at[0], name, "right");
+    cluster.clock().advance(Seconds(1));
+    auto late = name; // while the first could not be seen
+    late.info.storage_policy_index = 1;
+    cluster.create(at[1], late);
+    auto row = cluster.next_row("wrong", 1, false);
+    row.storage_policy_index = 1;
+    cluster.open(at[1], late).put(row);
+
+    BOOST_TEST(cluster.settle() > 0);
+    cluster.round(); // a queue that took over an older created_at goes a pass later
+    cluster.require_identical(name);
+    const auto queue =
+        cluster.name(".misplaced_objects", reconciler::queue_name(row.created_at).value());
+    cluster.require_identical(queue);
+    BOOST_TEST((cluster.names(cluster.primaries(queue)[0], queue) ==
+                std::set<std::string>{"1:/AUTH_policies/c/wrong"}));
 }
 
 } // namespace
