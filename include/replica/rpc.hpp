@@ -6,6 +6,7 @@
 // before they reach a database, files before they get a name. What is refused has touched nothing.
 
 #include <replica/admission.hpp>
+#include <replica/answer.hpp>
 #include <replica/broker.hpp>
 #include <replica/container/shards.hpp>
 #include <replica/error.hpp>
@@ -54,11 +55,10 @@ public:
     /// Answers one request. Never throws.
     ///
     /// 200 with the info: sync; with a list: get_shard_ranges. 202: merge_items, merge_syncs,
-    /// merge_shard_ranges. 204: complete_rsync,
-    /// rsync_then_merge. 400: not a request of ours; nothing was touched. 404: no such database or
-    /// upload. 503: come again (a merge of this database is under way, the device is busy or a
-    /// lock did not come free). 507: the device cannot take data. 500: anything else, with the
-    /// reason as text.
+    /// merge_shard_ranges. 204: complete_rsync, rsync_then_merge. 400: not a request of ours;
+    /// nothing was touched. 404: no such database or upload. 503: come again (a merge of this
+    /// database is under way, the device is busy or a lock did not come free). 507: the device
+    /// cannot take data. 500: anything else, with the reason as text.
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = core_->broker.clock().monotonic();
         std::string verb;
@@ -73,7 +73,7 @@ public:
         } catch (const std::exception& failure) {
             const std::string what = failure.what();
             core_->observer(event::ServeFailed{request.hash, what});
-            reply = text(500, what);
+            reply = answer::text(500, what);
         }
         core_->observer(event::Served{request.device, verb, reply.status,
                                       core_->broker.clock().monotonic() - began});
@@ -141,7 +141,7 @@ private:
         // A disk that hangs must not take every thread of the server.
         const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit);
         if (!at_work) {
-            return text(503, place.name + " is busy");
+            return answer::text(503, place.name + " is busy");
         }
         if (auto refusal = unusable(place)) {
             return *std::move(refusal);
@@ -184,8 +184,9 @@ private:
         if (reason.empty()) {
             return std::nullopt;
         }
-        Reply reply = html(507, "Insufficient Storage",
-                           "There was not enough space to save the resource. Drive: " + place.name);
+        Reply reply =
+            answer::html(507, "Insufficient Storage",
+                         "There was not enough space to save the resource. Drive: " + place.name);
         reply.reason = reason;
         return reply;
     }
@@ -238,7 +239,7 @@ private:
         broker.disk().make_directories(place.device + "/tmp"); // Somebody may rsync to us next.
         auto opened = open(place);
         if (!opened) {
-            return not_found();
+            return answer::not_found();
         }
         auto& [path, database] = *opened;
         Info info = database.info();
@@ -269,8 +270,8 @@ private:
             database.merge_sync_points(reached, Direction::incoming);
             point = remote.max_row;
         }
-        Reply reply = text(200, message::encode_reply(info, point));
-        reply.content_type = html_type;
+        Reply reply = answer::text(200, message::encode_reply(info, point));
+        reply.content_type = answer::html_type;
         return reply;
     }
 
@@ -292,7 +293,7 @@ private:
         const auto items = message::decode_merge_items<Row>(call);
         auto opened = open(place);
         if (!opened) {
-            return not_found();
+            return answer::not_found();
         }
         auto& [path, database] = *opened;
         for (const std::string& what : items.set_aside) {
@@ -305,19 +306,19 @@ private:
             const std::vector<SyncPoint> reached{{items.last_rowid, items.source}};
             database.merge_sync_points(reached, Direction::incoming);
         }
-        return accepted();
+        return answer::accepted();
     }
 
     Reply merge_syncs(const Place& place, const message::Call& call) {
         const auto syncs = message::decode_merge_syncs(call);
         auto opened = open(place);
         if (!opened) {
-            return not_found();
+            return answer::not_found();
         }
         if (!syncs.points.empty()) {
             opened->second.merge_sync_points(syncs.points, Direction::incoming);
         }
-        return accepted();
+        return answer::accepted();
     }
 
     Reply merge_shard_ranges(const Place& place, const message::Call& call) {
@@ -325,17 +326,17 @@ private:
         const auto ranges = shards::decode(call.arguments[0]);
         auto opened = open(place);
         if (!opened) {
-            return not_found();
+            return answer::not_found();
         }
         opened->second.merge_shard_ranges(ranges);
-        return accepted();
+        return answer::accepted();
     }
 
     Reply get_shard_ranges(const Place& place, const message::Call& call) {
         message::require_count(call, 0, 0);
         auto opened = open(place);
         if (!opened) {
-            return not_found();
+            return answer::not_found();
         }
         std::string body;
         json::append(body, opened->second.shard_ranges());
@@ -348,18 +349,18 @@ private:
         const auto verb = message::decode_finish<Verb>(call, place.hash);
         const auto merging = core_->merges.enter(place.directory, 1); // (defect 6)
         if (!merging) {
-            return text(503, "a merge of this database is under way");
+            return answer::text(503, "a merge of this database is under way");
         }
         const UploadPlace upload{place.device, place.directory, place.hash, verb.upload, verb.file};
         const HashPath hash_path{core_->settings.hash_path_prefix,
                                  core_->settings.hash_path_suffix};
         const bool merge = Verb::verb == message::RsyncThenMerge::verb;
         if (!finish_upload(core_->broker, upload, hash_path, core_->random, merge)) {
-            return not_found();
+            return answer::not_found();
         }
         Reply reply;
         reply.status = 204;
-        reply.content_type = html_type;
+        reply.content_type = answer::html_type;
         return reply;
     }
 
@@ -369,41 +370,23 @@ private:
         switch (failure.error()) {
         case Error::bad_request:
         case Error::bad_name:
-            return text(400, what);
+            return answer::text(400, what);
         case Error::missing:
-            return not_found();
+            return answer::not_found();
         case Error::locked:
         case Error::moved:
         case Error::timed_out:
-            return text(503, what);
+            return answer::text(503, what);
         case Error::no_space: {
-            Reply reply = html(507, "Insufficient Storage", what);
+            Reply reply = answer::html(507, "Insufficient Storage", what);
             reply.reason = request.device + " is full";
             return reply;
         }
         default:
             core_->observer(event::ServeFailed{request.hash, what});
-            return text(500, what);
+            return answer::text(500, what);
         }
     }
-
-    [[nodiscard]] static Reply text(int status, std::string body) {
-        return {status, "text/plain", std::move(body), {}};
-    }
-
-    [[nodiscard]] static Reply html(int status, const std::string& title, const std::string& body) {
-        return {status, html_type, "<html><h1>" + title + "</h1><p>" + body + "</p></html>", {}};
-    }
-
-    [[nodiscard]] static Reply not_found() {
-        return html(404, "Not Found", "The resource could not be found.");
-    }
-
-    [[nodiscard]] static Reply accepted() {
-        return html(202, "Accepted", "The request is accepted for processing.");
-    }
-
-    static constexpr const char* html_type = "text/html; charset=UTF-8";
 
     std::shared_ptr<Core> core_;
 };
