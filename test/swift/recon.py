@@ -73,7 +73,8 @@ class Recon(unittest.TestCase):
 
     def swift_recon(self, *options):
         command = self.rig.stock("swift-recon") + ["container", "--swiftdir", str(self.rings)]
-        result = subprocess.run([*command, *options], capture_output=True, text=True, timeout=30, check=False)
+        result = subprocess.run([*command, *options], capture_output=True, text=True, timeout=30,
+                                check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotIn("HTTP Error", result.stdout)
         return result.stdout

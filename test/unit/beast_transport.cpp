@@ -362,8 +362,10 @@ BOOST_AUTO_TEST_CASE(nodes_may_have_ipv6_addresses) {
 
 namespace {
 
-BeastTransport looking_for(std::uint16_t replica_port, Seconds memory = Seconds{300}) {
+BeastTransport looking_for(std::uint16_t replica_port, Seconds memory = Seconds{300},
+                           Seconds conn_timeout = Seconds{20}) {
     BeastOptions options;
+    options.conn_timeout = conn_timeout;
     options.server_type = "container";
     options.replica_port = replica_port;
     options.replica_port_memory = memory;
@@ -462,7 +464,7 @@ BOOST_AUTO_TEST_CASE(what_never_answers_on_our_port_costs_conn_timeout_and_not_t
     boost::asio::io_context io;
     Tcp::acceptor silent(io, endpoint());
     for (const std::uint16_t port : {dropping.port(), silent.local_endpoint().port()}) {
-        auto transport = looking_for(port);
+        auto transport = looking_for(port, Seconds{300}, Seconds{0.1});
         const auto begin = SystemClock().monotonic();
         BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
         BOOST_TEST((SystemClock().monotonic() - begin < std::chrono::seconds(20)));
@@ -533,7 +535,7 @@ BOOST_AUTO_TEST_CASE(after_a_request_that_timed_out_our_server_is_asked_anew) {
                                 receive_all(socket);
                             }});
     auto transport = looking_for(hanging.port());
-    check_fault(send(transport, stock.port(), request, 0.2), Error::timed_out,
+    check_fault(send(transport, stock.port(), request, 1), Error::timed_out,
                 where(hanging.port()) + "timed out");
     BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
     BOOST_TEST(hanging.accepted() == 2U);
@@ -553,6 +555,11 @@ BOOST_AUTO_TEST_CASE(a_page_comes_from_the_port_in_the_ring) {
     const ClosedPort nobody;
     check_fault(transport.peer(device_at(nobody.port())).get("/recon/time", in(30), {}),
                 Error::connect_failed, where(nobody.port()) + "cannot connect: Connection refused");
+    boost::asio::io_context io;
+    Tcp::acceptor silent(io, endpoint());
+    const std::uint16_t port = silent.local_endpoint().port();
+    check_fault(transport.peer(device_at(port)).get("/recon/time", in(1), {}), Error::timed_out,
+                where(port) + "timed out");
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_share_a_transport) {
@@ -580,6 +587,27 @@ BOOST_AUTO_TEST_CASE(many_threads_share_a_transport) {
     BOOST_TEST(right == 400);
     BOOST_TEST(transport.idle_count() <= 3U);
     BOOST_TEST(transport.idle_count() >= 1U);
+}
+
+BOOST_AUTO_TEST_CASE(many_threads_share_what_is_known_of_a_node) {
+    Named stock("stock");
+    Named own("own", beside(stock));
+    auto transport = looking_for(own.port());
+    std::atomic<int> right = 0;
+    {
+        std::vector<std::jthread> threads;
+        for (int thread = 0; thread < 8; ++thread) {
+            threads.emplace_back([&] {
+                auto peer = transport.peer(device_at(stock.port()));
+                for (int count = 0; count < 50; ++count) {
+                    const auto reply = peer.send(count % 10 == 0 ? once : request, in(30), {});
+                    right += body_of(reply) == "own";
+                }
+            });
+        }
+    }
+    BOOST_TEST(right == 400);
+    BOOST_TEST(stock.requests == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_reaches_every_waiting_thread) {

@@ -121,14 +121,15 @@ private:
     }
 
     /// What is remembered, or what OPTIONS says. A server of ours answers that beside all its work,
-    /// so conn_timeout is enough for the answer as well.
+    /// and only a busy machine needs more than conn_timeout for it; ten times that is patience
+    /// enough for a program that accepts connections and says nothing.
     [[nodiscard]] bool has_ours(Instant deadline, const std::stop_token& stop) {
         if (const auto known = shared_->ports.has_ours(device_)) {
             return *known;
         }
         const auto now = [] { return SystemClock().monotonic(); };
         const std::uint16_t port = shared_->options.replica_port;
-        const Instant until = now() + 2 * to_duration(shared_->options.conn_timeout);
+        const Instant until = now() + 10 * to_duration(shared_->options.conn_timeout);
         const auto answer = exchange_with(port, http::bare_head("OPTIONS", "/", where(port)), {},
                                           true, std::min(deadline, until), stop);
         const bool ours = answer && is_ours(*answer);
