@@ -214,13 +214,34 @@ class Rig:
             return [path]
         return [sys.executable, __file__, str(self.etc / "swift.conf"), path]
 
-    def start(self, command, log, listens):
-        """Starts a process; returns when it accepts connections on each address of `listens`."""
+    def start(self, command, log, listens=()):
+        """Starts a process, which is to listen on each address of `listens`."""
         with open(log, "ab") as out:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
                                        stderr=subprocess.STDOUT, start_new_session=True)
         self.processes.append(process)
         return Starting(process, command, log, listens)
+
+    def run(self, *command_and_log):
+        """Starts a process and waits until it has ended well."""
+        self.finish([self.start(*command_and_log)])
+
+    def finish(self, started):
+        """Waits until all these have ended well."""
+        deadline = time.monotonic() + PASS_SECONDS
+        for each in started:
+            try:
+                code = each.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                code = f"no end after {PASS_SECONDS} s"
+            self.end([each.process])
+            if code != 0:
+                raise RigError(f"{' '.join(each.command)}: {code}\n{tail(each.log)}")
+
+    def end(self, processes):
+        """Ends some of the processes before all others; empties the list."""
+        self.processes[:] = [each for each in self.processes if each not in processes]
+        end(processes)
 
     def free_port(self, *ips):
         """A port that is free on all these addresses."""
@@ -299,7 +320,7 @@ class Node:
                 "log_address": self.root / "no-syslog", "log_level": "DEBUG"}
 
     def write_conf(self, name, **sections):
-        """A file of ini sections; returns its path. A name of a section may end in _KIND."""
+        """A file of ini sections; returns its path."""
         path = self.root / "etc" / name
         path.write_text("".join(
             f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
@@ -351,19 +372,9 @@ class Node:
         log = self.root / "log" / f"{whose}-{kind}-once"
         recon = self.root / "cache" / f"{kind}.recon"
         recon.unlink(missing_ok=True)
-        with open(log, "ab") as out:
-            process = subprocess.Popen(command + [str(conf), "--once", "-v"],
-                                       stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
-        self.rig.processes.append(process)
-        try:
-            code = process.wait(PASS_SECONDS)
-        except subprocess.TimeoutExpired:
-            end([process])
-            code = f"no end after {PASS_SECONDS} s"
-        self.rig.processes.remove(process)
-        if code != 0 or not recon.exists():
-            raise RigError(f"{whose} {kind} pass on {self.ip}: {code}\n{tail(log)}")
+        self.rig.run(command + [str(conf), "--once", "-v"], log)
+        if not recon.exists():
+            raise RigError(f"{whose} {kind} pass on {self.ip} counted nothing\n{tail(log)}")
         return json.loads(recon.read_text())["replication_stats"]
 
 
