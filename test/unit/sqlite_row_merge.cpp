@@ -34,14 +34,15 @@ ObjectRow merge(const std::vector<ObjectRow>& rows) {
     return merged<ObjectState>(rows);
 }
 
-/// Few values, so that ties of every kind come up: equal times, offsets, parts older than others.
+/// Few values, so that ties of every kind come up: equal times, offsets, metadata older than the
+/// type. A type is never older than its data.
 ObjectRow random_object(std::mt19937& random) {
     const auto one_of = [&](std::vector<std::string> choices) {
         return choices[random() % choices.size()];
     };
     return object(one_of({"0000000001.00000", "0000000001.00001", "0000000001.00002",
                           "0000000001.00001_1", "0000000001.00001_2"}) +
-                      one_of({"", "", "+1", "+0+1", "+1+1", "-1", "-1+1", "+1-1", "+0-1", "+2"}),
+                      one_of({"", "", "+1", "+0+1", "+1+1", "+1-1", "+0-1", "+2"}),
                   random() % 3,
                   one_of({"text/plain", "image/png", "text/plain;swift_bytes=5",
                           "text/plain; swift_bytes=6;charset=x", "application/deleted"}),
@@ -138,6 +139,14 @@ BOOST_AUTO_TEST_CASE(an_object_never_ends_with_the_content_type_of_a_tombstone) 
     const ObjectRow gone = object("0000000001.00000", 0, "application/deleted", "noetag", 1);
     BOOST_TEST((merge({put, gone}) == put));
     BOOST_TEST((merge({gone, put}) == put));
+}
+
+/// As Swift's reconciler deletes what it has moved: other nodes are to end with the same row.
+BOOST_AUTO_TEST_CASE(a_tombstone_that_is_newer_by_its_offset_has_its_own_content_type) {
+    const ObjectRow put = object("0000000001.00000", 7, "app/x", "x");
+    const ObjectRow gone = object("0000000001.00000_1", 0, "application/deleted", "noetag", 1);
+    BOOST_TEST((merge({put, gone}) == gone));
+    BOOST_TEST((merge({gone, put}) == gone));
 }
 
 BOOST_AUTO_TEST_CASE(a_rewrite_with_an_offset_beats_the_row_without) {

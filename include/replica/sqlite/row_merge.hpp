@@ -171,18 +171,19 @@ struct ObjectState {
         return {name, storage_policy_index};
     }
 
-    /// At equal times a tombstone wins, then the greater values. The later two times count without
-    /// their offsets: created_at has room for the first one's only, so an offset that decided once
-    /// could be gone the next time.
+    /// At equal times a tombstone wins, then the greater values. created_at has room for the offset
+    /// of the data only. That of the type is the same while their times are; a type that is newer
+    /// comes from a POST, which has none. So an offset that decided once is never gone the next
+    /// time, unless a type is older than its own data, which no server of Swift's ever says.
     Joined join(const ObjectState& other, RowOrigin /*origin*/ = RowOrigin::replica) {
         Joined joined;
         detail::join_register(times.data, std::tie(deleted, size, etag, bytes), other.times.data,
                               std::tie(other.deleted, other.size, other.etag, other.bytes), joined);
         bool typed = has_type();
         const bool other_typed = other.has_type();
-        detail::join_register(times.content_type.ticks, std::tie(typed, content_type),
-                              other.times.content_type.ticks,
-                              std::tie(other_typed, other.content_type), joined);
+        detail::join_register(times.content_type, std::tie(typed, content_type),
+                              other.times.content_type, std::tie(other_typed, other.content_type),
+                              joined);
         if (times.metadata.ticks < other.times.metadata.ticks) {
             times.metadata = other.times.metadata;
             joined.changed = true;
