@@ -82,6 +82,36 @@ template <class P>
     return outcome;
 }
 
+/// The whole file to a peer that merges it. A stock receiver then takes its own last ROWID for our
+/// point, beyond our last row, and would skip what comes next here: so we step over these ROWIDs,
+/// unless rows have come meanwhile. Then, or if the question fails, the next pass sees the point
+/// and takes a new id, after which all rows go over again.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_and_step_over(Task<P>& task, Conversation<P>& peer,
+                                                         std::int64_t remote_rows) {
+    P& pass = task.pass;
+    auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote_rows);
+    if (!outcome) {
+        return outcome;
+    }
+    const auto reply = peer.send(message::encode(sync_of(task)), pass.settings.node_timeout);
+    if (!reply || reply->status != 200) {
+        return outcome;
+    }
+    try {
+        const auto remote = message::decode_reply<typename P::info_type>(reply->body);
+        if (remote.point > task.info.max_row &&
+            task.database.skip_rows(task.info.max_row, remote.point)) {
+            task.info = task.database.info();
+        }
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::bad_request && failure.error() != Error::locked) {
+            throw;
+        }
+    }
+    return outcome;
+}
+
 /// Acts on the choice after a 2xx.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> act(Task<P>& task, Conversation<P>& peer,
@@ -102,7 +132,7 @@ template <class P>
     }
     case decide::Way::whole_then_merge:
         pass.count(&Stats::remote_merge);
-        return push_file<message::RsyncThenMerge>(task, peer, remote.count);
+        return push_and_step_over(task, peer, remote.count);
     default: {
         std::int64_t point = choice.point;
         return push_rows(task, peer, remote.id, point);

@@ -81,10 +81,38 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_merges_its_own
     duo.settings.per_diff = 10;
     fill(duo, 50, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
-    BOOST_TEST(duo.said() == (Said{"sync 200", "rsync_then_merge 204"}),
+    BOOST_TEST(duo.said() == (Said{"sync 200", "rsync_then_merge 204", "sync 200"}),
                boost::test_tools::per_element());
     BOOST_TEST(duo.nodes.names(1, duo.name).size() == 53U);
     BOOST_TEST(duo.stats().remote_merge == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stock_peer_that_notes_a_point_beyond_our_last_row_is_stepped_over) {
+    for (const bool written_meanwhile : {false, true}) {
+        Containers duo;
+        duo.settings.per_diff = 10;
+        fill(duo, 50, 3);
+        const std::string id = duo.open(0).info().id;
+        duo.nodes.after("rsync_then_merge", [&] {
+            // As Swift does: the new file's last ROWID, its own rows included.
+            note(duo, 1, id, duo.open(1).info().max_row, Direction::incoming);
+            if (written_meanwhile) {
+                duo.nodes.put(0, duo.name, "meanwhile");
+            }
+        });
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        duo.nodes.network().after({});
+        BOOST_TEST((duo.open(0).info().max_row == 53) == !written_meanwhile);
+        duo.nodes.put(0, duo.name, "later");
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        // In the first case by one batch of one row; in the second under a new id.
+        BOOST_TEST((duo.open(0).info().id == id) == !written_meanwhile);
+        BOOST_TEST((duo.stats().rows == 1) == !written_meanwhile);
+        const auto theirs = duo.nodes.names(1, duo.name);
+        for (const std::string& name : duo.nodes.names(0, duo.name)) {
+            BOOST_TEST(theirs.contains(name), name);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(equal_content_by_the_hash_is_noted_and_nothing_is_sent) {
