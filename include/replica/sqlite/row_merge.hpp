@@ -179,10 +179,10 @@ struct ObjectState {
         Joined joined;
         detail::join_register(times.data, std::tie(deleted, size, etag, bytes), other.times.data,
                               std::tie(other.deleted, other.size, other.etag, other.bytes), joined);
-        bool typed = has_type();
-        const bool other_typed = other.has_type();
-        detail::join_register(times.content_type, std::tie(typed, content_type),
-                              other.times.content_type, std::tie(other_typed, other.content_type),
+        bool gone = is_of_tombstone(content_type);
+        const bool other_gone = is_of_tombstone(other.content_type);
+        detail::join_register(times.content_type, std::tie(gone, content_type),
+                              other.times.content_type, std::tie(other_gone, other.content_type),
                               joined);
         if (times.metadata.ticks < other.times.metadata.ticks) {
             times.metadata = other.times.metadata;
@@ -201,8 +201,10 @@ private:
         return from.ticks == to.ticks ? from.offset : 0;
     }
 
-    /// What Swift gives to a tombstone is no content type that a live object should end with.
-    [[nodiscard]] bool has_type() const { return content_type != "application/deleted"; }
+    /// What Swift gives to a tombstone. It wins where the tombstone does: at equal times.
+    [[nodiscard]] static bool is_of_tombstone(std::string_view type) {
+        return type == "application/deleted";
+    }
 };
 
 /// A row of an account, taken apart: when the container was put, when it was deleted, and what it
