@@ -11,8 +11,12 @@ replica_packages_build="g++ cmake ninja-build ccache pkg-config python3
 # Run: what the daemons call and what a person looks at databases with.
 replica_packages_run="rsync sqlite3"
 
-# Test: the second build, and Swift itself, to test compatibility with.
-replica_packages_test="meson swift-account swift-container iproute2"
+# Swift: a whole cluster and its client, to test compatibility with and for the quickstart beside it.
+replica_packages_swift="swift-account swift-container swift-object swift-proxy memcached
+    python3-swiftclient iproute2"
+
+# Test: the second build, and Swift.
+replica_packages_test="meson $replica_packages_swift"
 
 # CI only: the second compiler and its tools.
 replica_packages_ci="clang-16 clang-tidy-16 clang-format-16"
