@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -187,6 +188,41 @@ BOOST_AUTO_TEST_CASE(a_removed_file_is_noticed) {
     Connection connection = file.open();
     std::filesystem::remove(file.path);
     BOOST_TEST(connection.moved());
+}
+
+BOOST_AUTO_TEST_CASE(a_column_that_is_not_there_is_named) {
+    File file;
+    StockConnection(file.path).execute("CREATE VIEW v AS SELECT a FROM t");
+    Connection connection = file.open();
+    BOOST_CHECK_NO_THROW(connection.require_column("t", "a"));
+    BOOST_CHECK_NO_THROW(connection.require_column("T", "A")); // as SQL has it
+    for (const auto& [table, column] : {std::pair{"t", "b"}, {"u", "a"}, {"v", "a"}, {"", ""}}) {
+        require_refused(Error::unknown_schema, file.path, file.directory, [&] {
+            connection.require_column(table, column);
+            return 0;
+        });
+    }
+    require_refused(Error::unknown_schema, "t.b", file.directory, [&] {
+        connection.require_column("t", "b");
+        return 0;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_program_may_have_sqlite_count_no_memory) {
+    const auto used = [] {
+        File file;
+        Connection connection = file.open();
+        static_cast<void>(connection.integer("SELECT a FROM t"));
+        return sqlite3_memory_used();
+    };
+    BOOST_TEST(used() > 0);
+    count_no_memory(); // Too late, and without harm.
+    BOOST_TEST(used() > 0);
+    BOOST_TEST(sqlite3_shutdown() == SQLITE_OK);
+    count_no_memory();
+    BOOST_TEST(used() == 0);
+    BOOST_TEST(sqlite3_shutdown() == SQLITE_OK);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_that_a_file_brings_along_is_run) {

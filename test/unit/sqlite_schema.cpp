@@ -6,6 +6,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -156,6 +158,61 @@ BOOST_AUTO_TEST_CASE(rows_of_a_stock_server_are_replaced_and_never_updated) {
     stock.execute("DELETE FROM object");
     BOOST_TEST(stock.rows("SELECT object_count, bytes_used, hash FROM container_stat") ==
                "0|0|00000000000000000000000000000000|");
+}
+
+BOOST_AUTO_TEST_CASE(nobody_commits_while_an_info_is_read_in_three_statements) {
+    struct Writer {
+        StockConnection stock;
+        int refused = 0;
+        int committed = 0;
+    };
+    const auto write = [](unsigned, void* self, void* /*statement*/, void* /*sql*/) {
+        auto& writer = *static_cast<Writer*>(self);
+        const int code = sqlite3_exec(writer.stock.get(),
+                                      "BEGIN IMMEDIATE;"
+                                      "UPDATE container_info SET hash = 'other', account = 'b';"
+                                      "UPDATE policy_stat SET object_count = 9; COMMIT",
+                                      nullptr, nullptr, nullptr);
+        ++(code == SQLITE_OK ? writer.committed : writer.refused);
+        sqlite3_exec(writer.stock.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        return 0;
+    };
+    OldContainer fresh("SELECT 1");
+    sqlite::Connection connection(fresh.path, sqlite::Connection::Mode::existing,
+                                  sqlite::wait_by(fresh.clock), Instant::max());
+    static_cast<void>(sqlite::ContainerSchema::read_info(connection)); // compiles the statements
+    Writer writer{StockConnection(fresh.path)};
+    // Called as each statement begins: before the first one a writer may still commit.
+    sqlite3_trace_v2(connection.get(), SQLITE_TRACE_STMT, +write, &writer);
+    const ContainerInfo info = sqlite::ContainerSchema::read_info(connection);
+    BOOST_TEST(writer.committed == 1);
+    BOOST_TEST(writer.refused == 2);
+    BOOST_TEST(info.account == "b");
+    BOOST_TEST(info.count == 9);
+    sqlite3_trace_v2(connection.get(), 0, nullptr, nullptr);
+    BOOST_TEST(writer.stock.rows("SELECT account FROM container_info") == "b|");
+}
+
+BOOST_AUTO_TEST_CASE(the_sums_are_those_of_the_own_policy_and_the_live_rows_those_of_all) {
+    OldContainer old("UPDATE container_info SET storage_policy_index = 1;"
+                     "UPDATE policy_stat SET object_count = 3, bytes_used = 30;"
+                     "INSERT INTO policy_stat VALUES (1, 4, 40)");
+    const ContainerInfo info = old.broker.open(old.path, Instant::max()).info();
+    BOOST_TEST(info.count == 4);
+    BOOST_TEST(info.bytes_used == 40);
+    BOOST_TEST(info.live_rows == 7);
+    BOOST_TEST(info.several_policies);
+    OldContainer bare("UPDATE container_info SET storage_policy_index = 1");
+    const ContainerInfo unknown = bare.broker.open(bare.path, Instant::max()).info();
+    BOOST_TEST(unknown.count == 0); // no row of its own policy
+    BOOST_TEST(!unknown.several_policies);
+}
+
+BOOST_AUTO_TEST_CASE(counts_that_no_number_holds_are_never_those_of_an_empty_container) {
+    OldContainer old("UPDATE policy_stat SET object_count = 9223372036854775807;"
+                     "INSERT INTO policy_stat VALUES (1, 9223372036854775807, 0), (2, 2, 0)");
+    const ContainerInfo info = old.broker.open(old.path, Instant::max()).info();
+    BOOST_TEST(info.live_rows == std::numeric_limits<std::int64_t>::max());
 }
 
 // ---- Files of older Swifts. None of them may go to quarantine: their rows are good.

@@ -118,6 +118,7 @@ template <LocalBroker B>
     const Settings& settings = context.settings;
     const Arguments& arguments = context.arguments;
     constexpr std::string_view server = B::server_type::name;
+    sqlite::count_no_memory();
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings);
     BeastTransport transport{BeastOptions(settings, server)};

@@ -21,6 +21,9 @@ struct AccountSchema {
 
     static constexpr std::string_view rows = "container";
     static constexpr std::string_view stat = "account_stat";
+    static constexpr std::array<const char*, 7> columns{
+        "name",       "put_timestamp", "delete_timestamp",    "object_count",
+        "bytes_used", "deleted",       "storage_policy_index"};
 
     static constexpr std::string_view script = R"sql(
 CREATE TABLE container (
@@ -182,10 +185,12 @@ CREATE TABLE account_stat (
     }
 
     static void forget_reported(Connection& /*connection*/) {}
-    [[nodiscard]] static bool has_more(Connection& /*connection*/, std::string_view /*before*/) {
+    [[nodiscard]] static bool has_more(Connection& /*connection*/, const AccountInfo& /*info*/,
+                                       std::string_view /*before*/) {
         return false;
     }
-    static void reclaim_more(Connection& /*connection*/, std::string_view /*before*/) {}
+    static void reclaim_more(Connection& /*connection*/, const AccountInfo& /*info*/,
+                             std::string_view /*before*/) {}
 };
 
 static_assert(Schema<AccountSchema>);

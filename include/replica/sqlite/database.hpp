@@ -205,19 +205,17 @@ public:
         connection_->require_in_place();
         reclaim_tombstones(age.normal());
         const std::string before = sync_age.normal();
-        Metadata seen = metadata();
-        if (!sync_table(Direction::incoming).has_older(before) &&
-            !sync_table(Direction::outgoing).has_older(before) && !seen.reclaim(age) &&
-            !S::has_more(*connection_, before)) {
+        if (!has_old(age, before)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
         sync_table(Direction::outgoing).drop_older(before);
-        if (Metadata kept = metadata(); kept.reclaim(age)) {
+        const info_type info = S::read_info(*connection_);
+        if (auto kept = Metadata::parse_stored(info.metadata); kept.reclaim(age)) {
             update("SET metadata = ?", kept.text());
         }
-        S::reclaim_more(*connection_, before);
+        S::reclaim_more(*connection_, info, before);
         transaction.commit();
     }
 
@@ -339,6 +337,16 @@ private:
 
     [[nodiscard]] static Timestamps merged(const Timestamps& a, const info_type& b) {
         return merged(a, b.timestamps());
+    }
+
+    /// Whether reclaim() finds anything but tombstones.
+    [[nodiscard]] bool has_old(Timestamp age, std::string_view before) {
+        const sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
+        const info_type info = S::read_info(*connection_);
+        return Metadata::parse_stored(info.metadata).reclaim(age) ||
+               sync_table(Direction::incoming).has_older(before) ||
+               sync_table(Direction::outgoing).has_older(before) ||
+               S::has_more(*connection_, info, before);
     }
 
     /// Looks at the tombstones page by page, in the order of their names.

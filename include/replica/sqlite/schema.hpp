@@ -42,6 +42,7 @@ struct NewDatabase {
 ///
 /// - `script`: makes tables, index, triggers and views. `begin(connection, new_database)` then puts
 ///   in the one row of the stat table.
+/// - `rows`: the table of rows; `columns`: those of it that the statements name.
 /// - `stat`, `select_hash`, `insert`, `remove`, `select_*`: SQL; the select_* give the columns that
 ///   `read`, `read_rowid` and `read_hashed` expect.
 /// - `read_info`: everything of an info that is in the file, in one statement and thus one snapshot
@@ -57,6 +58,7 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::script } -> std::convertible_to<std::string_view>;
                      { S::stat } -> std::convertible_to<std::string_view>;
                      { S::rows } -> std::convertible_to<std::string_view>;
+                     { *S::columns.begin() } -> std::convertible_to<const char*>;
                      { S::select_hash } -> std::convertible_to<std::string_view>;
                      { S::select_since } -> std::convertible_to<std::string_view>;
                      { S::select_key } -> std::convertible_to<std::string_view>;
@@ -79,8 +81,8 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::write_totals(connection, totals) };
                      { S::is_deleted(connection, info) } -> std::same_as<bool>;
                      { S::forget_reported(connection) };
-                     { S::has_more(connection, std::string_view()) } -> std::same_as<bool>;
-                     { S::reclaim_more(connection, std::string_view()) };
+                     { S::has_more(connection, info, std::string_view()) } -> std::same_as<bool>;
+                     { S::reclaim_more(connection, info, std::string_view()) };
                  };
 
 /// Part of both scripts: whom we have heard from and who has heard from us. updated_at lets points

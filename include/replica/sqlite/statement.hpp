@@ -163,13 +163,15 @@ private:
     const std::string* path_;
 };
 
-/// A prepared statement. It is kept for as long as its connection, hence PERSISTENT.
+/// A prepared statement. Not SQLITE_PREPARE_PERSISTENT, although it is kept for as long as its
+/// connection: that would compile it outside the connection's own small pool of memory, and most
+/// connections live for a few milliseconds.
 class Statement {
 public:
     Statement(sqlite3* file, std::string_view sql, const std::string& path) : path_(&path) {
         sqlite3_stmt* statement = nullptr;
-        const int code = sqlite3_prepare_v3(file, sql.data(), static_cast<int>(sql.size()),
-                                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        const int code =
+            sqlite3_prepare_v2(file, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
         statement_.reset(statement);
         check(file, code, path, sql);
     }

@@ -114,8 +114,11 @@ private:
             sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
         }
         try {
+            const sqlite::Transaction snapshot(connection, sqlite::Transaction::Kind::read);
             static_cast<void>(S::read_info(connection));
-            static_cast<void>(connection.query(S::select_since));
+            for (const char* const column : S::columns) {
+                connection.require_column(S::rows, column);
+            }
             for (const Direction direction : {Direction::incoming, Direction::outgoing}) {
                 static_cast<void>(sqlite::SyncTable(connection, direction).point({}));
             }
