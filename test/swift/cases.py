@@ -314,7 +314,10 @@ def nothing_there_and_reported_to_the_account(f):
 @case("sync:200 rsync_then_merge:204", deviates=[
     Meant("the point of a merged file is the sender's highest ROWID", RECEIVER,
           "?.sdb.incoming.(id of a)", "2.wire.0.reply.point"),
-    Meant("a peer that knows rows beyond our last is compared afresh", (OURS_TO_STOCK,), "2.*"),
+    Meant("a sender asks for its point after the merge", SENDER, "1.wire.2.*"),
+    Meant("a sender steps over a point beyond its last row", (OURS_TO_STOCK,), "2.*"),
+    Meant("and so does the reconciler's point", (OURS_TO_STOCK,), "?.sda.stat.*",
+          kinds=("container",)),
     Meant("an older row does not bring a newer one's counts back", RECEIVER, "?.sdb.rows.*",
           "?.sdb.stat.*", "?.sdb.policy_stat.*", "2.wire.0.reply.*", kinds=("account",))])
 def far_behind_with_rows_of_its_own(f):
