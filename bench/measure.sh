@@ -90,16 +90,15 @@ tick=$((1000000 / $(getconf CLK_TCK)))
 # CPU time of the peers, in microseconds: `servers` of daemons with their workers, `rsyncs` of rsync
 # daemons.
 cpu_of_peers() {
-    local node pid name own ended_children workers
+    local node pid each name own ended_children workers
     servers=0 rsyncs=0
     for node in "${peers[@]}"; do
-        # shellcheck disable=SC2013,SC2086 # lists of numbers
         for pid in ${processes[$node]}; do
             read -r name <"/proc/$pid/comm"
             workers=""
             read -r workers <"/proc/$pid/task/$pid/children" || true
-            for pid in $pid $workers; do
-                ticks_of "$pid" || continue # it has just ended, and counts with its parent
+            for each in $pid $workers; do
+                ticks_of "$each" || continue # it has just ended, and counts with its parent
                 if [ "$name" = rsync ]; then
                     rsyncs=$((rsyncs + (own + ended_children) * tick))
                 else
@@ -161,6 +160,19 @@ run_pass() {
     server_cpus[$name]+=" $((servers - servers_before))"
     rsync_cpus[$name]+=" $((rsyncs - rsyncs_before + clients))"
     peaks[$name]+=" $peak"
+}
+
+# settle COMMAND...: one pass of each peer, so that the first node knows that nobody has anything for
+# it. Without it ours would not look for what can be reclaimed, which Swift always does.
+settle() {
+    local node log
+    for node in "${peers[@]}"; do
+        log="$root/$node/log/once.log"
+        setsid "${@//"$root/$here"/"$root/$node"}" </dev/null >>"$log" 2>&1 &
+        passes=("$!")
+        wait "${passes[0]}" || { cat "$log" >&2; die "the pass of $node failed"; }
+        passes=()
+    done
 }
 
 # --- what a pass has done ---------------------------------------------------------------------------

@@ -16,7 +16,8 @@ each with two replicas to care for; the others answer. Each run starts with empt
 three passes (--once) of the first node's replicator:
 
   missing   the peers have nothing: every database goes over as a whole file, by rsync
-  in sync   nothing to do: every database is opened, and both peers say that they have all
+  in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
+            is old enough to be reclaimed; each peer has done a pass of its own before
   behind    every database has got ten rows more: they are sent to both peers
 
   --databases N  how many (default 1000)
@@ -46,21 +47,18 @@ started is ended by process id, also when interrupted.
 EOF
 }
 
-replicate() {
-    run_pass "$1" "$bin/container_replicator" "$root/$here/etc/container.conf" --once
-}
-
 run_all_cases() {
     local both=$((2 * databases))
     empty_devices
     "$bin/quickstart.load" "$root" alike --databases "$databases" --rows "$rows"
-    replicate missing
+    run_pass missing "${replicate[@]}"
     expect missing our_counters attempted="$databases" success="$both" rsync="$both" \
         bytes=$((2 * $(bytes_of_files)))
-    replicate "in sync"
+    settle "${replicate[@]}"
+    run_pass "in sync" "${replicate[@]}"
     expect "in sync" our_counters attempted="$databases" success="$both" no_change="$both"
     "$bin/quickstart.load" "$root" alike --databases "$databases" --from "$rows" --rows "$added"
-    replicate behind
+    run_pass behind "${replicate[@]}"
     expect behind our_counters attempted="$databases" success="$both" diff="$both" \
         rows=$((both * added))
 }
@@ -71,9 +69,10 @@ stop_all_at_the_end
 find_ports
 make_root
 make_nodes
-for node in "${peers[@]}"; do
+for node in "${nodes[@]}"; do
     start_node "$node"
 done
+replicate=("$bin/container_replicator" "$root/$here/etc/container.conf" --once)
 describe_run
 for ((run = 1; run <= runs; run++)); do
     run_all_cases

@@ -24,7 +24,8 @@ Each pair starts with a copy of the same databases on the first node and with em
 
   empty     no databases at all: the start of a process, which is in every other figure too
   missing   the peers have nothing: every database goes over as a whole file, by rsync
-  in sync   nothing to do: every database is opened, and both peers say that they have all
+  in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
+            is old enough to be reclaimed; each peer has done a pass of its own before
   behind    every database has got ten rows more: they are sent to both peers
 
   --databases N  how many (default 500)
@@ -158,6 +159,7 @@ run_pair() {
     run_pass "missing $pair" "$@"
     expect "missing $pair" "$counters" attempted="$databases" success="$both" rsync="$both" \
         bytes=$((2 * $(bytes_of_files)))
+    settle "$@"
     run_pass "in sync $pair" "$@"
     expect "in sync $pair" "$counters" attempted="$databases" success="$both" no_change="$both"
     "$bin/quickstart.load" "$root" alike --databases "$databases" --from "$rows" --rows "$added"
@@ -170,18 +172,18 @@ run_pair() {
 # All pairs in turns, so that what else the machine does hits them alike.
 run_all_pairs() {
     local node ours="$bin/container_replicator" etc="$root/$here/etc"
-    for node in "${peers[@]}"; do
+    for node in "${nodes[@]}"; do
         start_node "$node"
     done
     run_pair "ours to ours" our_counters "$ours" "$etc/container.conf" --once
-    for node in "${peers[@]}"; do
+    for node in "${nodes[@]}"; do
         end_node TERM "$node"
         start_stock_node "$node"
     done
     run_pair "stock to stock" stock_counters "${stock[@]}" /usr/bin/swift-container-replicator \
         "$etc/container.conf" --once -v
     run_pair "ours to stock" our_counters "$ours" "$etc/alone.conf" --once
-    for node in "${peers[@]}"; do
+    for node in "${nodes[@]}"; do
         end_node TERM "$node"
     done
 }
