@@ -23,6 +23,7 @@
 #include <replica/storage.hpp>
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,18 +76,16 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
     B::server_type::merge_more(existing, upload);
 }
 
-/// Merges the rows of `from` above `point` into `into` until there are none; returns the last
-/// point.
+/// Merges the next rows of `from` above `point` into `into`, and moves the point. False if they
+/// were the last.
 template <Database D>
-std::int64_t merge_rows(D& from, D& into, std::int64_t point) {
-    for (;;) {
-        const auto rows = from.items_since(point, merge_batch);
-        if (rows.empty()) {
-            return point;
-        }
+bool merge_next(D& from, D& into, std::int64_t& point) {
+    const auto rows = from.items_since(point, merge_batch);
+    if (!rows.empty()) {
         into.merge_items(rows, std::string_view());
         point = rows.back().rowid;
     }
+    return std::ssize(rows) == merge_batch;
 }
 
 } // namespace detail
@@ -112,7 +111,11 @@ template <Broker B>
         return false;
     }
     try {
-        std::optional<typename B::database_type> upload(broker.open_upload(*claimed, patience()));
+        // All of it is read: with 1 MiB/s at least, as in its transfer (rsync.hpp).
+        const auto status = disk.stat(*claimed);
+        const Seconds reading(static_cast<double>(status ? status->size : 0) / (1 << 20));
+        std::optional<typename B::database_type> upload(
+            broker.open_upload(*claimed, patience() + to_duration(reading)));
         const auto info = upload->info();
         if (hash_path(info.name()) != place.hash) {
             throw Failure(Error::wrong_place, *claimed + ": holds " + info.name() +
@@ -137,18 +140,23 @@ template <Broker B>
         }
         std::int64_t point = -1;
         std::string id;
-        {
+        for (bool more = true; more;) {
+            // Opened for each batch: a handle waits for locks up to one deadline, and a merge of
+            // millions of rows takes longer.
             auto existing = broker.open(*target, patience());
-            id = existing.info().id;
-            point = detail::merge_rows(existing, *upload, point);
+            const std::string now = existing.info().id;
+            point = now == id ? point : -1; // another file than before: its ROWIDs are others
+            id = now;
+            more = detail::merge_next(existing, *upload, point);
         }
         storage::replace(broker, *claimed, *target, patience(), [&](auto& existing) {
             const auto last = existing.info();
             if (!B::server_type::sends_rows(last)) {
                 throw Failure(Error::moved, *target + ": sharding has begun");
             }
-            // Another file than before: its ROWIDs are not those that `point` speaks of.
-            detail::merge_rows(existing, *upload, last.id == id ? point : -1);
+            point = last.id == id ? point : -1;
+            while (detail::merge_next(existing, *upload, point)) {
+            }
             detail::merge_rest(broker, existing, last, *upload);
             upload.reset();
         });

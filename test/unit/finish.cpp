@@ -106,6 +106,48 @@ BOOST_AUTO_TEST_CASE(rows_that_wait_without_their_database_are_taken_up_by_the_n
     BOOST_TEST((node->names() == Names{"theirs", "acknowledged"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_large_upload_is_given_the_time_to_be_read) {
+    struct Asked : Containers::Broker {
+        using Containers::Broker::Broker;
+        auto open_upload(const std::string& path, Instant deadline) {
+            until = deadline;
+            return Containers::Broker::open_upload(path, deadline);
+        }
+        Instant until;
+    };
+    auto node = with_upload<Containers>();
+    auto content = *node->disk.content(upload_path(*node));
+    content.size = std::int64_t{10} << 30;
+    node->disk.write(upload_path(*node), content);
+    Asked broker(node->disk, node->clock, "n1");
+    const Instant began = node->clock.monotonic();
+    BOOST_TEST(finish_upload(broker, place(*node), node->hash_path, node->random, false));
+    BOOST_TEST((broker.until - began > to_duration(Seconds(10 * 1024)))); // 1 MiB/s
+}
+
+BOOST_AUTO_TEST_CASE(each_batch_of_a_long_merge_has_patience_of_its_own) {
+    struct Slow : Containers::Broker {
+        using Containers::Broker::Broker;
+        auto open(const std::string& path, Instant deadline) {
+            patience.insert(deadline - clock().monotonic());
+            clock().advance(Seconds(20));
+            ++opened;
+            return Containers::Broker::open(path, deadline);
+        }
+        std::set<Instant::duration> patience;
+        int opened = 0;
+    };
+    auto node = with_both<Containers>();
+    for (int i = 0; i < 3000; ++i) {
+        node->put("ours-" + std::to_string(i));
+    }
+    Slow broker(node->disk, node->clock, "n1");
+    BOOST_TEST(finish_upload(broker, place(*node), node->hash_path, node->random, true));
+    BOOST_TEST(node->names()->size() == 3002U);
+    BOOST_TEST(broker.opened == 5); // four batches and the replacement
+    BOOST_TEST((broker.patience == std::set<Instant::duration>{std::chrono::seconds(25)}));
+}
+
 BOOST_AUTO_TEST_CASE(there_is_nothing_to_finish_without_an_upload_or_without_a_database_to_merge) {
     Containers node;
     BOOST_TEST(!finish(node));
