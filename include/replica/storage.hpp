@@ -212,8 +212,9 @@ template <Disk D>
 /// the file where it is, when one has come meanwhile (defect 8). The file must be private: nobody
 /// else knows its name, so that fsync may open and close it.
 ///
-/// Order: fsync file; make the directory durable; lock it; look once more; rename without
-/// replacing; fsync directory.
+/// Order: fsync file; make the directory durable; lock it; look once more; remove a journal that
+/// was left of an earlier file, or SQLite would play it back into this one (defect 7); rename
+/// without replacing; fsync directory.
 template <Broker B>
 [[nodiscard]] bool install(B& broker, const std::string& file, const std::string& path,
                            const std::string& device, Instant deadline) {
@@ -221,7 +222,13 @@ template <Broker B>
     disk.sync(file);
     make_durable_directories(disk, device, parent(path));
     const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
-    if (find_database(disk, parent(path)) || !disk.rename_new(file, path)) {
+    if (find_database(disk, parent(path))) {
+        return false;
+    }
+    if (disk.remove(path + "-journal")) {
+        disk.sync(parent(path));
+    }
+    if (!disk.rename_new(file, path)) {
         return false;
     }
     disk.sync(parent(path));

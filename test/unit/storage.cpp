@@ -381,6 +381,26 @@ BOOST_AUTO_TEST_CASE(a_file_is_installed_where_nothing_is) {
     BOOST_TEST(!node.disk.stat(file));
 }
 
+BOOST_AUTO_TEST_CASE(a_journal_that_was_left_of_an_earlier_file_is_not_played_back_into_a_new_one) {
+    Node node;
+    const std::string journal = node.path + "-journal";
+    node.disk.make_directories(node.directory);
+    node.disk.write(journal, std::string("pages of a database that is gone"));
+    const std::string file = upload(node);
+    BOOST_TEST(storage::install(node.broker, file, node.path, node.device, node.soon()));
+    BOOST_TEST((node.names() == Names{"new"}));
+    BOOST_TEST(!node.disk.stat(journal));
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_beside_a_database_is_left_alone_by_an_install) {
+    auto node = node_with_database();
+    const std::string journal = node->path + "-journal";
+    node->disk.write(journal, std::string("its own"));
+    BOOST_TEST(
+        !storage::install(node->broker, upload(*node), node->path, node->device, node->soon()));
+    BOOST_TEST(node->disk.stat(journal).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_file_never_replaces_a_database_by_being_installed) {
     auto node = node_with_database();
     const std::string file = upload(*node);
