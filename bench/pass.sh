@@ -35,7 +35,7 @@ Columns:
   servers      the same of both peers' daemons
   rsync        the same of all rsync programs: those that the replicator starts, and the daemons
   all CPU      the sum of these three
-  peak MB      the most memory that the replicator itself had at once
+  peak MB      the most memory that the replicator itself had at once, looked at each 20 ms
   databases/s  databases by wall time
 
 databases_per_second is off (Swift's default is 50) and concurrency is the default. All nodes share

@@ -45,8 +45,8 @@ struct NewDatabase {
 /// - `rows`: the table of rows; `columns`: those of it that the statements name.
 /// - `stat`, `select_hash`, `insert`, `remove`, `select_*`: SQL; the select_* give the columns that
 ///   `read`, `read_rowid` and `read_hashed` expect.
-/// - `read_info`: everything of an info that is in the file, in one statement and thus one snapshot
-///   (defect 9). Throws missing_table if the stat table has no row.
+/// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
+///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
 template <class S>
 concept Schema = std::derived_from<typename S::info_type, Info> &&
