@@ -30,7 +30,7 @@ namespace http {
 
 /// What all peers of one transport share.
 struct Shared {
-    explicit Shared(const BeastOptions& given) : options(given) {}
+    explicit Shared(BeastOptions given) : options(std::move(given)) {}
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
 

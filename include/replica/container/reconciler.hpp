@@ -25,6 +25,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -44,11 +45,8 @@ public:
 
     [[nodiscard]] std::vector<Device> devices() const {
         const std::lock_guard guard(mutex_);
-        std::vector<Device> result;
-        for (const auto& [id, device] : devices_) {
-            result.push_back(device);
-        }
-        return result;
+        const auto values = devices_ | std::views::values;
+        return {values.begin(), values.end()};
     }
 
     /// Rows were put into a queue. True the first time in this pass.

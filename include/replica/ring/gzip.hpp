@@ -53,7 +53,8 @@ namespace replica::detail {
         refuse_ring("", "ends in the middle of its gzip data");
     }
     if (code != Z_STREAM_END) {
-        refuse_ring("", std::string("no good gzip data: ") + (stream.msg ? stream.msg : "?"));
+        refuse_ring("", std::string("no good gzip data: ") +
+                            (stream.msg != nullptr ? stream.msg : "?"));
     }
     if (stream.avail_in > 0) {
         refuse_ring("", std::to_string(stream.avail_in) + " bytes follow the end of the gzip data");

@@ -62,7 +62,8 @@ public:
         }
         std::vector<Entry> entries;
         for (const auto& [name, _] : node->entries) {
-            const SimNode::Pointer named = state_->tree.follow(path + '/' + name);
+            std::string at = path + '/';
+            const SimNode::Pointer named = state_->tree.follow(at += name);
             entries.push_back({name, named && named->directory});
         }
         std::ranges::reverse(entries);

@@ -44,7 +44,8 @@ public:
                 refuse("operation " + std::to_string(operation) + " is not allowed");
             }
         }
-        auto* const record = stack_.size() == 1 ? std::get_if<PickleRecord>(&stack_[0]) : nullptr;
+        auto* const record =
+            stack_.size() == 1 ? std::get_if<PickleRecord>(stack_.data()) : nullptr;
         if (record == nullptr || at_ != text_.size()) {
             refuse("is not one tuple");
         }
