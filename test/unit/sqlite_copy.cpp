@@ -188,6 +188,21 @@ BOOST_AUTO_TEST_CASE(a_small_file_is_copied_under_one_lock) {
     BOOST_TEST((copied.info() == database.info()));
 }
 
+BOOST_AUTO_TEST_CASE(
+    a_copy_in_pieces_waits_for_writers_even_if_the_handle_is_older_than_its_patience) {
+    ContainerPlace place({.copy_at_once = 0, .page_rows = 3});
+    auto database = place.create();
+    database.merge_items(some_rows(0, 20), "peer");
+    place.clock.advance(Seconds(60)); // a transfer of the live file, in vain
+    StockConnection other(place.path());
+    other.execute("BEGIN EXCLUSIVE");
+    place.clock.at(place.clock.monotonic() + std::chrono::seconds(1),
+                   [&] { other.execute("COMMIT"); });
+    const std::string target = place.directory.path() + "/copy.db";
+    database.copy_to(target, place.soon());
+    BOOST_TEST((place.broker.open(target, place.soon()).info() == database.info()));
+}
+
 BOOST_AUTO_TEST_CASE(a_writer_that_does_not_end_is_waited_for_until_the_deadline) {
     ContainerPlace place;
     auto database = place.create();

@@ -310,8 +310,8 @@ private:
     void copy(const std::string& target, Instant deadline, bool at_once) {
         sqlite::Connection file(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
                                 deadline);
+        const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's may have passed
         if (at_once) {
-            const sqlite::DeadlineScope scope(*connection_, deadline);
             sqlite::copy_pages(*connection_, file);
             return;
         }
