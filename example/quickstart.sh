@@ -20,6 +20,9 @@ container is deleted. In the end every replica is compared with every other.
   --max-objects N  load N files at most (default 200000)
   --ports BASE     listen on BASE+1, BASE+2 and BASE+3 of each address (default 6200)
   --keep DIR       make the nodes in DIR, which is new or empty, and leave them there
+  --with-swift     instead of all this: a stock Swift cluster under load, each of whose nodes gets our
+                   replicators for a while; in the end nothing that was acknowledged may be missing.
+                   Needs Swift's Debian packages; none of their services is started
   --no-install     do not look for missing packages
   --help           this text
 
@@ -28,11 +31,12 @@ five minutes. What it started is stopped at the end, also when it is interrupted
 EOF
 }
 
-max_objects=200000 ports=6200 keep="" install=yes
+max_objects=200000 ports=6200 keep="" install=yes with_swift=""
 while [ $# -gt 0 ]; do
     case "$1" in
     --help | -h) usage; exit 0 ;;
     --no-install) install=no ;;
+    --with-swift) with_swift=yes ;;
     --max-objects | --ports | --keep)
         [ $# -ge 2 ] || { usage >&2; exit 2; }
         case "$1" in
@@ -70,9 +74,11 @@ prepare() {
     . .ci/packages.sh
     if [ "$install" = yes ]; then
         # shellcheck disable=SC2086 # lists of words
-        replica_install $replica_packages_build $replica_packages_run || exit 1
+        replica_install $replica_packages_build $replica_packages_run \
+            ${with_swift:+$replica_packages_swift} || exit 1
     fi
-    build_release quickstart.load quickstart.compare
+    # shellcheck disable=SC2046 # nothing or two words
+    build_release $([ -n "$with_swift" ] || echo quickstart.load quickstart.compare)
 }
 
 # --- passes -----------------------------------------------------------------------------------------
@@ -161,6 +167,7 @@ compare() { "$bin/quickstart.compare" "$root" || die "the replicas differ"; }
 # --- the show ---------------------------------------------------------------------------------------
 
 prepare
+[ -z "$with_swift" ] || exec example/quickstart/with_swift.py --bin "$bin"
 stop_all_at_the_end
 check_ports
 make_root

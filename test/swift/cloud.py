@@ -53,7 +53,8 @@ class Node(rig_module.Node):
         internal = {"internal_client_conf_path": self.cloud.internal_client}
         per_kind = {
             "object": {"object-updater": {**PATIENT, **recon}},
-            "account": {"account-replicator": {**PASSES, **recon, **module, **self.door("account")}},
+            "account": {
+                "account-replicator": {**PASSES, **recon, **module, **self.door("account")}},
             "container": {
                 "container-replicator": {**PASSES, **recon, **module, **self.door("container")},
                 "container-updater": {**PATIENT, **recon, "account_suppression_time": 0},
@@ -276,17 +277,23 @@ class Cloud:
         from swift.common.utils import hash_path
         return hash_path(account, container)
 
+    def partition(self, kind, digest):
+        return int(digest[:8], 16) >> self.rings[kind]._part_shift
+
     def primaries(self, kind, digest):
-        ring = self.rings[kind]
-        part = int(digest[:8], 16) >> ring._part_shift
-        return {(self.by_ip[each["ip"]], each["device"]) for each in ring.get_part_nodes(part)}
+        """{(node, device)}"""
+        return {(self.by_ip[each["ip"]], each["device"]) for each in
+                self.rings[kind].get_part_nodes(self.partition(kind, digest))}
 
     def copies(self, kind, account, container=None):
-        """Paths of the newest database file of each primary that has one."""
+        """The newest database file of each primary that has one."""
         digest = self.hash(account, container)
-        held = self.databases(kind).get(digest, {})
-        return [held[place][-1] for place in sorted(self.primaries(kind, digest), key=str)
-                if place in held]
+        found = []
+        for node, device in sorted(self.primaries(kind, digest), key=lambda place: place[0].name):
+            files = sorted((node.srv / device / f"{kind}s" / str(self.partition(kind, digest))
+                            / digest[-3:] / digest).glob("*.db"))
+            found += files[-1:]
+        return found
 
     def differences(self, kinds=KINDS):
         """Of the copies of each database, and what is not where it belongs."""
@@ -471,9 +478,9 @@ class Ledger:
     def problems(self, sharded=()):
         return [text for _, text in self.wrong(sharded)]
 
-    def found(self):
-        """How many of the acknowledged writes are on every replica."""
-        return self.acknowledged - sum(self.writes[key] for key in {key for key, _ in self.wrong()})
+    def lost(self, wrong):
+        """How many of the acknowledged writes are among what wrong() gave."""
+        return sum(self.writes[key] for key in {key for key, _ in wrong})
 
     def unlisted(self):
         """As a client sees it: what the listings of the proxy lack or have beyond."""

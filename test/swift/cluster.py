@@ -21,9 +21,8 @@ import time
 
 from swiftclient.exceptions import ClientException
 
-import cloud as cloud_module
 import rig as rig_module
-from cloud import Cloud, Ledger, read
+from cloud import OURS, POLICIES, SWIFT_CONF, Cloud, Ledger, compared, read
 from rig import KINDS, Rig, RigError
 
 ONE, TWO = "AUTH_one", "AUTH_two"
@@ -100,7 +99,7 @@ def make_two_policies(cloud, ledger):
         with cloud.without(*away):
             cloud.forget()
             ledger.put_container(*SPLIT, policy)
-            for name in [f"{cloud_module.POLICIES[policy]} {each}" for each in range(6)] + ["both"]:
+            for name in [f"{POLICIES[policy]} {each}" for each in range(6)] + ["both"]:
                 ledger.put_object(*SPLIT, name, f"{name} in {policy}")
     cloud.forget()
 
@@ -124,12 +123,12 @@ def queues(cloud):
 def reconcile(cloud, ledger, report):
     """The first policy wins; what was written with the other is moved by Swift's reconciler."""
     report.check("the two policies have become one everywhere", cloud.settle()
-                 + cloud_module.compared("the container", {SILVER}, policies(cloud, SPLIT)))
+                 + compared("the container", {SILVER}, policies(cloud, SPLIT)))
     wanted = {f"{GOLD}:/{'/'.join(SPLIT)}/{name}" for name in ledger.containers[SPLIT].objects
-              if name == "both" or name.startswith(cloud_module.POLICIES[GOLD])}
+              if name == "both" or name.startswith(POLICIES[GOLD])}
     found = queues(cloud)
     report.check("what lies in the other policy is queued on each replica", [
-        problem for each in found for problem in cloud_module.compared("a queue", wanted, each)]
+        problem for each in found for problem in compared("a queue", wanted, each)]
         + ([] if found else ["there is no queue"]))
     for _ in range(4):
         cloud.rig.run(cloud.rig.stock("swift-container-reconciler")
@@ -144,7 +143,7 @@ def reconcile(cloud, ledger, report):
     problems = []
     for name, (etag, *_) in ledger.containers[SPLIT].objects.items():
         found, _ = ledger.swift(SPLIT[0]).get_object(SPLIT[1], name)
-        problems += cloud_module.compared(name, {etag}, {found["etag"]})
+        problems += compared(name, {etag}, {found["etag"]})
     report.check("all its objects are found, each in its last version", problems)
 
 
@@ -178,11 +177,14 @@ def is_sharded(paths):
 
 # ---- What Swift's tools say
 
+def told(cloud, program, *arguments):
+    return subprocess.run(cloud.rig.stock(program) + [*map(str, arguments)], capture_output=True,
+                          text=True, timeout=60, check=False).stdout
+
+
 def recon_problems(cloud, kind):
     """swift-recon has figures of all nodes, without a failure."""
-    text = subprocess.run(cloud.rig.stock("swift-recon") + [kind, "-r", "--swiftdir",
-                                                            str(cloud.rig.etc)],
-                          capture_output=True, text=True, timeout=60, check=False).stdout
+    text = told(cloud, "swift-recon", kind, "-r", "--swiftdir", cloud.rig.etc)
     found = dict(re.findall(r"^\[replication_(\w+)\] .* total: (\d+), Failed: 0.0%, "
                             r"no_result: 0, reported: 4$", text, re.M))
     attempted = sum(len(held) for held in cloud.databases(kind).values())
@@ -192,25 +194,22 @@ def recon_problems(cloud, kind):
     return [f"swift-recon {kind} does not say {wanted}:", text]
 
 
-def info_problems(cloud, container):
+def info_problems(cloud, ledger, container):
     """swift-container-info says the same of each replica, and what the client knows."""
-    seen = []
-    for path in cloud.copies("container", *container):
-        text = subprocess.run(cloud.rig.stock("swift-container-info") + [
-            "-d", str(cloud.rig.etc), str(path)], capture_output=True, text=True, timeout=60,
-            check=False).stdout
-        seen.append({line.strip() for line in text.splitlines() if re.match(
-            r"\s+(Account|Container|Deleted|Created|Put Tim|Delete|Object C|Bytes|Storage|Chexor|"
-            r"User Meta)", line)})
-    if len(seen) != 3 or len(seen[0]) < 10:
-        return [f"swift-container-info said: {seen}"]
-    return [problem for other in seen[1:]
-            for problem in cloud_module.compared("swift-container-info", seen[0], other)]
+    wanted = f"Object Count: {len(ledger.containers[container].objects)}"
+    seen = [{line.strip() for line in
+             told(cloud, "swift-container-info", "-d", cloud.rig.etc, path).splitlines()
+             if re.match(r"\s+(Account|Container|Deleted|Created|Put Tim|Delete|Object C|Bytes|"
+                         r"Storage|Chexor|User Meta)", line)}
+            for path in cloud.copies("container", *container)]
+    if len(seen) != 3 or wanted not in seen[0]:
+        return [f"not {wanted}: {seen}"]
+    return [problem for other in seen[1:] for problem in compared("one replica", seen[0], other)]
 
 
 def further_pass_problems(cloud):
     """A pass over what is settled moves nothing."""
-    quiet = ("diff", "rsync", "remote_merge", "failure", "remove", "empty", "ts_repl", "diff_capped")
+    quiet = ("diff", "diff_capped", "rsync", "remote_merge", "ts_repl", "remove", "failure")
     return [f"{kind} on {node}: {key} {stats[key]}"
             for (node, kind), stats in cloud.replicate().items()
             for key in quiet if stats.get(key)] + cloud.differences()
@@ -225,7 +224,8 @@ def run(cloud, report):
     all_nodes_are_up(ledger)
     for number in (1, 3, 4, 2):
         node = cloud.nodes[number - 1]
-        report.now(f"{node.name} with {node.whose} replicators is away")
+        whose = "our" if node.whose == OURS else "stock"
+        report.now(f"{node.name}, with {whose} replicators, is away")
         with cloud.without(number):
             a_node_is_away(ledger, number)
             if number == 3:
@@ -253,7 +253,7 @@ def run(cloud, report):
     report.check("the proxy lists each acknowledged write", ledger.unlisted())
     for kind in KINDS:
         report.check(f"swift-recon {kind} -r", recon_problems(cloud, kind))
-    report.check("swift-container-info", info_problems(cloud, (ONE, "c1")))
+    report.check("swift-container-info", info_problems(cloud, ledger, (ONE, "c1")))
 
 
 def main():
@@ -268,7 +268,7 @@ def main():
     rig_module.enter_private()
     report = Report()
     try:
-        with Rig(cloud_module.SWIFT_CONF) as rig:
+        with Rig(SWIFT_CONF) as rig:
             run(Cloud(rig, programs.resolve(), ours=(1, 2)), report)
     except (RigError, ClientException) as error:
         report.check("the cluster works", [str(error)])

@@ -39,7 +39,8 @@ class RigError(Exception):
 # ---- Namespaces
 
 def enter_private():
-    """Runs this program again in namespaces of its own, where that is allowed; else returns."""
+    """Runs this program again in namespaces of its own, where that is allowed, and exits with its
+    code; else returns. What runs there ends with this process, however that ends."""
     if PRIVATE in os.environ:
         return
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -51,7 +52,19 @@ def enter_private():
         works = False
     if works:
         sys.stdout.flush()
-        os.execvpe("unshare", command + [sys.executable] + sys.argv, {**os.environ, PRIVATE: "yes"})
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL"] + command + [sys.executable] + sys.argv,
+            env={**os.environ, PRIVATE: "yes"})
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # It goes to all in the foreground.
+        signal.signal(signal.SIGTERM, lambda *_: hand_on(process.pid, signal.SIGTERM))
+        code = process.wait()
+        sys.exit(code if code >= 0 else 128 - code)
+
+
+def hand_on(pid, number):
+    """A signal to the children of unshare, which ignores it itself."""
+    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(child), number)
 
 
 def is_private():
