@@ -190,14 +190,6 @@ def a_tombstone_of_the_same_time_wins(s):
     same(s.column(HERE, 'deleted'), [0], [1])
 
 
-@case('Two versions of a row at the same time')
-def the_offset_of_a_time_does_not_decide_on_the_content_type(s):
-    s.create(HERE)
-    s.merge(HERE, row('a', content_type='text/z'))
-    s.merge(HERE, row('a', content_type='text/a', created_at=at(0) + '_1'))
-    same(s.column(HERE, 'content_type'), ['text/a'], ['text/z'])
-
-
 @case('Two values of metadata at the same time')
 def the_same_one_of_two_values_wins_in_whatever_order_they_come(s):
     s.create(HERE)
@@ -447,20 +439,26 @@ def a_deleted_account_can_be_put_again(s):
     same(tuple(answer[0] for answer in s.both(ACCOUNT, 'state')), True, False)
 
 
-@case('A database of Swift before 2.3 that has not been converted')
-def an_old_database_is_refused_until_swift_has_converted_it(s):
-    for place, with_policies in ((HERE, False), (ACCOUNT, False),
-                                 (ACCOUNT._replace(device='sdb'), True)):
-        for root in s.roots.values():
-            old_schemas.make(place, root, with_policies)
-        rows = [row('new', 5)] if place.kind == 'container' else [container('new', 5)]
-        same(s.rpc(place, 'merge_items', rows, 'peer'), 202, 500)
-        s.pair.guest.perform(place, 'merge_items', {'rows': rows, 'source': ''})
-        if place.kind == 'account':
-            s.pair.guest.broker(place).get_policy_stats(do_migrations=True)
-        assert s.ours(place, 'rpc', body=['merge_items', rows, 'peer'])[0] == 202
-        names = s.column(place, 'name')
-        assert names[0] == names[1] == ['kept', 'a', 'a/b', 'new'], names
+@case("A container of Swift before 2.0 gets today's tables")
+def a_reported_deletion_stays_reported(s):
+    for root in s.roots.values():
+        old_schemas.make(HERE, root, ('policies',))
+    s.sql(HERE, "UPDATE container_stat SET reported_delete_timestamp = '%s'" % at(-9))
+    s.merge(HERE, row('new', 5))
+    found = (dict(stock.dump(HERE.path(root)))['container_info', 1]['reported_delete_timestamp']
+             for root in s.roots.values())
+    same(tuple(found), '0', at(-9))
+
+
+@case('A database of the first Swifts, whose names are unique in it')
+def names_are_not_unique_once_there_are_policies(s):
+    for root in s.roots.values():
+        old_schemas.make(HERE, root, ('policies',))
+    s.sql(HERE, 'DROP INDEX ix_object_deleted_name')
+    s.sql(HERE, 'CREATE UNIQUE INDEX names ON object (name)')
+    s.sql(HERE, 'CREATE INDEX ix_object_deleted ON object (deleted)')
+    same(s.rpc(HERE, 'merge_items', [row('new', 5)], 'peer'), 202, 500)
+    same(s.column(HERE, 'name'), ['kept', 'gone', 'a', 'a/b', 'new'], ['kept', 'gone', 'a', 'a/b'])
 
 
 def table():

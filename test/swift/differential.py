@@ -584,21 +584,37 @@ class Run:
         self.pair.remove(place)
 
 
-def convert_old_databases(pair, places):
-    """Databases of former Swifts, each converted by Swift's code: as soon as it is written to, or
-    for accounts without containers by policy as the auditor does."""
-    for at, place in enumerate(places):
+def begin_with_old_databases(pair, places):
+    """Databases of former Swifts in all forms: brought up to date by Swift's code on its side, and
+    by ours on the other. Some lie there, some are sent, some are sent to be merged."""
+    seen = collections.Counter()
+    for place in places:
+        forms = old_schemas.FORMS[place.kind]
+        form = forms[seen[place.kind] % len(forms)]
+        verb = (None, 'complete_rsync', 'rsync_then_merge')[seen[place.kind] // 2 % 3]
+        seen[place.kind] += 1
         for root in pair.roots.values():
-            server = stock.Stock(root, amended=False)
-            old_schemas.make(place, root, with_policies=at % 2 == 0)
-            row = (dict(name='new', created_at=clock.text(), size=1, content_type='a/b',
-                        etag='e', deleted=0) if place.kind == 'container' else
-                   dict(name='new', put_timestamp=clock.text(), delete_timestamp='0',
-                        object_count=1, bytes_used=2, deleted=0))
-            server.perform(place, 'merge_items', {'rows': [row], 'source': ''})
-            if place.kind == 'account':
-                server.broker(place).get_policy_stats(do_migrations=True)
+            name = old_schemas.make(place, root, form)
+            if verb:
+                upload = os.path.join(root, place.device, 'tmp', name)
+                shutil.copy(place.path(root), upload)
+            if verb == 'complete_rsync':
+                shutil.rmtree(os.path.dirname(place.path(root)))
+        if verb:
+            pair.both(place, 'rpc', body=[verb, name, place.hash + '.db'])
+        old_schemas.bring_up_to_date(pair.stock, place)
+        for call, arguments in (
+                ('merge_items', {'rows': [old_schemas.row(place)], 'source': ''}),
+                ('merge_metadata', {'metadata': json.dumps(old_schemas.metadata(place))})):
+            pair.by_ours(place, call, arguments, pair.check_done)
+        pair.catch_up()
         pair.note_id(place)
+        theirs, ours = (old_schemas.structure(place.path(root)) for root in pair.roots.values())
+        if theirs != ours:
+            raise Difference('%s without %s has another form:\n  stock %s\n  ours  %s' % (
+                place, ' '.join(form), *(sorted(set(map(repr, a.items())) - set(map(repr, b.items())))
+                                         for a, b in ((theirs, ours), (ours, theirs)))))
+        pair.compare(place)
 
 
 def compare(directory, program, options, operations, old=False):
@@ -610,7 +626,7 @@ def compare(directory, program, options, operations, old=False):
     steps = 0
     try:
         if old:
-            convert_old_databases(pair, run.places)
+            begin_with_old_databases(pair, run.places)
         while pair.calls < operations:
             run.step()
             steps += 1

@@ -1,11 +1,19 @@
 """Databases as Swift made them before storage policies (2.0, in 2014), and accounts before they
 counted containers by policy (2.3). Each is what Swift makes today without what came later. Swift
-converts such a file when it writes to it."""
+converts such a file piece by piece: bring_up_to_date() makes it do all of it."""
 import os
 import re
 import sqlite3
 
 import stock
+from stock import clock
+
+# What they are without.
+FORMS = {
+    'container': (('policies',), ('policies', 'metadata'), ('policies', 'points'),
+                  ('policies', 'metadata', 'points')),
+    'account': (('policies',), ('counts',), ('policies', 'metadata'), ('metadata',),
+                ('counts', 'metadata'), ('policies', 'counted since'))}
 
 SUMS = '''UPDATE container_stat SET object_count = object_count {sign} (1 - {row}.deleted),
     bytes_used = bytes_used {sign} {row}.size, hash = chexor(hash, {row}.name, {row}.created_at)'''
@@ -22,36 +30,43 @@ def triggers(table, names, sums, before_insert=''):
 
 
 def without(sql, *columns):
-    return re.sub(r',\s*(%s) \w+( DEFAULT \S+?)?(?=[,)\s])' % '|'.join(columns), '', sql)
+    for column in columns:
+        sql = re.sub(r',\s*%s \w+( DEFAULT \S+?)?(?=[,)\s])' % column, '', sql)
+    return sql
 
 
-def former_container(schema):
+def former_container(schema, lacks):
     """The sums stood in container_stat, a table."""
-    stat = without(schema['container_info'], 'storage_policy_index', 'reconciler_sync_point')
+    stat = without(schema['container_info'], 'storage_policy_index', 'reconciler_sync_point',
+                   *('metadata',) * ('metadata' in lacks),
+                   *('x_container_sync_point1', 'x_container_sync_point2') * ('points' in lacks))
     stat = stat.replace('container_info', 'container_stat', 1).rstrip(' \n)')
-    stat += ', object_count INTEGER DEFAULT 0, bytes_used INTEGER DEFAULT 0)'
+    stat += ', object_count INTEGER, bytes_used INTEGER)'
     return [without(schema['object'], 'storage_policy_index'), stat,
             schema['ix_object_deleted_name'], schema['object_update'],
             *triggers('object', ('object_insert', 'object_delete'), SUMS)]
 
 
-def former_account(schema, with_policies):
-    table = schema['container']
-    kept = [schema[name] for name in ('account_stat', 'ix_container_deleted_name',
-                                      'container_update', 'container_insert', 'container_delete')]
-    if not with_policies:
-        return [without(table, 'storage_policy_index'), *kept]
-    return [table, *kept, without(schema['policy_stat'], 'container_count'),
-            *triggers('container', ('container_insert_ps', 'container_delete_ps'), POLICY_SUMS,
-                      'INSERT OR IGNORE INTO policy_stat (storage_policy_index)'
-                      ' VALUES (new.storage_policy_index);')]
+def former_account(schema, lacks):
+    kept = [schema[name] for name in ('ix_container_deleted_name', 'container_update',
+                                      'container_insert', 'container_delete')]
+    kept.append(without(schema['account_stat'], *('metadata',) * ('metadata' in lacks)))
+    if 'policies' in lacks:
+        return [without(schema['container'], 'storage_policy_index'), *kept]
+    by_policy = ('policy_stat', 'container_insert_ps', 'container_delete_ps')
+    if 'counts' not in lacks:
+        return [schema['container'], *kept, *(schema[name] for name in by_policy)]
+    return [schema['container'], *kept, without(schema['policy_stat'], 'container_count'),
+            *triggers('container', by_policy[1:], POLICY_SUMS,
+                      'INSERT OR IGNORE INTO policy_stat (storage_policy_index, object_count,'
+                      ' bytes_used) VALUES (new.storage_policy_index, 0, 0);')]
 
 
-def make(place, root, with_policies=False):
-    """A database with three rows, made at the time of the clock. `with_policies`: an account of
-    Swift 2.0 to 2.2."""
+def make(place, root, lacks):
+    """A database with a few rows, one of them deleted, made at the time of the clock, that is
+    without what FORMS says. Returns its id."""
     path = place.path(root)
-    now = stock.clock.text()
+    now = clock.text()
     stock.Stock(root, amended=False).broker(place).initialize(now, 0)
     with sqlite3.connect(path) as connection:
         schema = dict(connection.execute('SELECT name, sql FROM sqlite_master'))
@@ -61,23 +76,66 @@ def make(place, root, with_policies=False):
     connection.create_function('chexor', 3, stock.swift.common.db.chexor)
     statements = [sql for name, sql in schema.items()
                   if name.startswith(('outgoing_sync', 'incoming_sync'))]
-    statements += (former_container(schema) if place.kind == 'container' else
-                   former_account(schema, with_policies))
-    for statement in statements:
+    former = former_container if place.kind == 'container' else former_account
+    for statement in statements + former(schema, lacks):
         connection.execute(statement)
-    names = ['account', 'created_at', 'id', 'put_timestamp', 'status_changed_at']
-    values = [place.account, now, place.hash + place.device, now, now]
+    stat = {'account': place.account, 'created_at': now, 'id': place.hash + place.device,
+            'put_timestamp': now, 'status_changed_at': now}
     if place.kind == 'container':
-        names, values = ['container', *names], [place.container, *values]
-        row = 'INSERT INTO object (name, created_at, size, content_type, etag, deleted)' \
-            " VALUES (?, ?, 7, 'text/plain', 'etag', 0)"
+        stat.update(container=place.container, object_count=0, bytes_used=0,
+                    reported_put_timestamp=now, reported_object_count=1, reported_bytes_used=2)
+        insert = 'INSERT INTO object (name, created_at, deleted, size, content_type, etag)' \
+            " VALUES (?, ?, ?, 7, 'text/plain', 'etag')"
     else:
-        names, values = ['container_count', *names], [0, *values]
-        row = 'INSERT INTO container (name, put_timestamp, delete_timestamp, object_count,' \
-            " bytes_used, deleted) VALUES (?, ?, '0', 2, 9, 0)"
+        stat.update(container_count=0)
+        insert = 'INSERT INTO container (name, put_timestamp, deleted, delete_timestamp,' \
+            " object_count, bytes_used) VALUES (?, ?, ?, iif(?3, '1800000000.00000', '0')," \
+            ' 2 * (1 - ?3), 9 * (1 - ?3))'
     connection.execute('INSERT INTO %s_stat (%s) VALUES (%s)' % (
-        place.kind, ', '.join(names), ', '.join('?' * len(values))), values)
-    for name in ('kept', 'a', 'a/b'):
-        connection.execute(row, (name, now))
+        place.kind, ', '.join(stat), ', '.join('?' * len(stat))), list(stat.values()))
+    for name, deleted in (('kept', 0), ('gone', 1), ('a', 0), ('a/b', 0)):
+        connection.execute(insert, (name, now, deleted))
+    if 'counts' in lacks:
+        connection.execute('INSERT INTO container (name, put_timestamp, delete_timestamp,'
+                           ' object_count, bytes_used, storage_policy_index)'
+                           " VALUES ('other', ?, '0', 3, 4, 1)", (now,))
     connection.commit()
     connection.close()
+    if 'counted since' in lacks:
+        stock.Stock(root, amended=False).broker(place).get_policy_stats(do_migrations=True)
+    return stat['id']
+
+
+def row(place):
+    """One that any of them can take."""
+    return dict(name='new', created_at=clock.text(), size=1, content_type='a/b', etag='e',
+                deleted=0, ROWID=7) if place.kind == 'container' else dict(
+                    name='new', put_timestamp=clock.text(), delete_timestamp='0', object_count=1,
+                    bytes_used=2, deleted=0, ROWID=7)
+
+
+def metadata(place):
+    return {'X-%s-Meta-A' % place.kind.title(): ('b', clock.text())}
+
+
+def bring_up_to_date(server, place):
+    """By Swift's code: rows and metadata bring what they need when they are written, an auditor
+    what is counted."""
+    broker = server.broker(place)
+    broker.merge_items([row(place)])
+    broker.update_metadata(metadata(place))
+    if place.kind == 'account':
+        broker.get_policy_stats(do_migrations=True)
+
+
+def structure(path):
+    """The columns of each table in no order, and what else there is by name."""
+    connection = sqlite3.connect(path)
+    found = {}
+    for kind, name in connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'").fetchall():
+        found[kind, name] = kind != 'table' or sorted(
+            (column, form, str(default).strip("'"), key) for _, column, form, _, default, key in
+            connection.execute('PRAGMA table_info(%s)' % name))
+    connection.close()
+    return found

@@ -172,10 +172,10 @@ class AmendedAccount(AmendedBroker, AccountBroker):
 
     def held(self, name):
         with self.get() as connection:
-            row = connection.execute(
-                'SELECT name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,'
-                ' storage_policy_index FROM container WHERE name = ?', (name,)).fetchone()
-            return dict(row) if row else None
+            row = connection.execute('SELECT * FROM container WHERE name = ?', (name,)).fetchone()
+        # A former Swift's has no policy.
+        return {'storage_policy_index': 0, **{key: row[key] for key in row.keys()
+                                              if key != 'ROWID'}} if row else None
 
     def joined(self, held, row):
         """Times are the newest of both, counts are those of the newer row."""

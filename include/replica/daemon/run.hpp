@@ -39,9 +39,11 @@ concept LocalBroker =
 
 namespace detail {
 
+/// `looks_on`: it must change nothing.
 template <LocalBroker B>
-[[nodiscard]] B make_broker(const Settings& settings) {
+[[nodiscard]] B make_broker(const Settings& settings, bool looks_on = false) {
     SqliteOptions options;
+    options.migrate = !looks_on;
     options.chunk_bytes = settings.db_preallocation ? 1 << 20 : 0;
     return B(PosixDisk(), SystemClock(), options);
 }
@@ -120,7 +122,7 @@ template <LocalBroker B>
     constexpr std::string_view server = B::server_type::name;
     sqlite::count_no_memory();
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
-    B broker = detail::make_broker<B>(settings);
+    B broker = detail::make_broker<B>(settings, !arguments.explain.empty());
     BeastTransport transport{BeastOptions(settings, server)};
     if (!arguments.explain.empty()) {
         std::cout << explain(arguments.explain, settings, broker, ring.version(), transport,

@@ -7,6 +7,7 @@
 #include <replica/sqlite/schema.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct AccountSchema {
     static constexpr std::array<const char*, 7> columns{
         "name",       "put_timestamp", "delete_timestamp",    "object_count",
         "bytes_used", "deleted",       "storage_policy_index"};
+    static constexpr const char* policy_count = "container_count";
 
     static constexpr std::string_view script = R"sql(
 CREATE TABLE container (
@@ -96,6 +98,35 @@ CREATE TABLE account_stat (
     static constexpr std::string_view remove = "DELETE FROM container WHERE ROWID = ?";
 
     static constexpr std::array<std::string_view, 0> kept_metadata{};
+
+    static constexpr std::array<FormerTrigger, 2> former_triggers{
+        {{"container_insert_ps", "f15544ca279f7c3311bc47ddcdb006f1"},
+         {"container_delete_ps", "417d49bec19b783d4000d5b906ba453f"}}};
+
+    /// Before 2.0 a container had no policy; before 2.3 nobody counted those of each. What was
+    /// counted in all is policy 0's, or that of the one there is.
+    static void convert(Connection& connection, std::size_t dropped) {
+        add_column(connection, "account_stat", "metadata", "TEXT DEFAULT ''");
+        const bool without_policies =
+            add_column(connection, "container", "storage_policy_index", "INTEGER DEFAULT 0");
+        constexpr std::size_t table = script.find("CREATE TABLE policy_stat");
+        constexpr std::size_t triggers = script.find("CREATE TRIGGER container_insert_ps");
+        constexpr std::size_t end = script.find("CREATE TABLE account_stat");
+        if (!has_table(connection, "policy_stat")) {
+            connection.execute(std::string(script.substr(table, triggers - table)).c_str());
+            connection.execute("INSERT INTO policy_stat SELECT 0, container_count, object_count,"
+                               " bytes_used FROM account_stat WHERE container_count > 0");
+        } else if (add_column(connection, "policy_stat", "container_count", "INTEGER DEFAULT 0")) {
+            connection.execute(
+                "UPDATE policy_stat SET container_count = CASE (SELECT count(*) FROM policy_stat)"
+                " WHEN 1 THEN (SELECT container_count FROM account_stat) ELSE (SELECT count(*)"
+                " FROM container c WHERE c.deleted = 0 AND"
+                " c.storage_policy_index = policy_stat.storage_policy_index) END");
+        }
+        if (without_policies || dropped == former_triggers.size()) {
+            connection.execute(std::string(script.substr(triggers, end - triggers)).c_str());
+        }
+    }
 
     static void begin(Connection& connection, const NewDatabase& made) {
         connection

@@ -235,6 +235,30 @@ private:
     Kind kind_;
 };
 
+[[nodiscard]] inline bool has_table(Connection& connection, std::string_view name) {
+    Query found = connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+    return found.bind(name).step();
+}
+
+[[nodiscard]] inline bool has_column(Connection& connection, std::string_view table,
+                                     std::string_view name) {
+    Query found = connection.query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+    return found.bind(table, name).step();
+}
+
+/// Adds `name`, which is of this type and has this default, to a table that is without it. Returns
+/// whether it was.
+inline bool add_column(Connection& connection, std::string_view table, std::string_view name,
+                       std::string_view type) {
+    if (has_column(connection, table, name)) {
+        return false;
+    }
+    std::string sql("ALTER TABLE ");
+    sql.append(table).append(" ADD COLUMN ").append(name).append(" ").append(type);
+    connection.execute(sql.c_str());
+    return true;
+}
+
 } // namespace replica::sqlite
 
 #endif // REPLICA_SQLITE_CONNECTION_HPP

@@ -3,8 +3,7 @@
 
 // A container database: its rows are objects. Tables, columns and the effect of the triggers are
 // those of Swift 2.30, so that stock servers on the same disk work with the same files
-// (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them and are
-// refused as unknown_schema until a container server has brought them up to date.
+// (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them.
 
 #include <replica/container/policies.hpp>
 #include <replica/server_type.hpp>
@@ -12,6 +11,7 @@
 #include <replica/sqlite/shard_state.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -29,6 +29,7 @@ struct ContainerSchema {
     static constexpr std::string_view stat = "container_info";
     static constexpr std::array<const char*, 7> columns{
         "name", "created_at", "size", "content_type", "etag", "deleted", "storage_policy_index"};
+    static constexpr const char* policy_count = "object_count";
 
     static constexpr std::string_view script = R"sql(
 CREATE TABLE object (
@@ -128,6 +129,44 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         "INSERT INTO object (name, created_at, size, content_type, etag, deleted,"
         " storage_policy_index) VALUES (?, ?, ?, ?, ?, ?, ?)";
     static constexpr std::string_view remove = "DELETE FROM object WHERE ROWID = ?";
+
+    static constexpr std::array<FormerTrigger, 2> former_triggers{
+        {{"object_insert", "fecab47921d7ea178c7afbea8a390482"},
+         {"object_delete", "5baa33454e7611552fec0638d031c937"}}};
+
+    /// Before 2.0 container_stat was a table, with the sums of what is policy 0 since. Its times of
+    /// what was reported are all kept: Swift 2.30 forgets that of a deletion.
+    static void convert(Connection& connection, std::size_t dropped) {
+        if (!has_table(connection, "container_stat")) {
+            return;
+        }
+        if (dropped != former_triggers.size()) {
+            throw Failure(Error::unknown_schema,
+                          connection.path() + ": has not Swift's triggers object_insert and"
+                                              " object_delete beside a table container_stat");
+        }
+        add_column(connection, "container_stat", "metadata", "TEXT DEFAULT ''");
+        add_column(connection, "container_stat", "x_container_sync_point1", "INTEGER DEFAULT -1");
+        add_column(connection, "container_stat", "x_container_sync_point2", "INTEGER DEFAULT -1");
+        if (connection.integer("SELECT count(*) FROM pragma_table_xinfo('container_stat')") != 18 ||
+            connection.integer("SELECT count(*) FROM container_stat") > 1) {
+            throw Failure(Error::unknown_schema,
+                          connection.path() + ": has another table container_stat");
+        }
+        constexpr std::size_t first = script.find("CREATE TABLE policy_stat");
+        constexpr std::size_t end = script.find("CREATE TABLE shard_range");
+        connection.execute("ALTER TABLE container_stat RENAME TO former_stat");
+        connection.execute("ALTER TABLE object ADD COLUMN storage_policy_index INTEGER DEFAULT 0");
+        connection.execute(std::string(script.substr(first, end - first)).c_str());
+        connection.execute(R"sql(
+INSERT INTO policy_stat SELECT 0, object_count, bytes_used FROM former_stat;
+INSERT INTO container_info SELECT account, container, created_at, put_timestamp, delete_timestamp,
+    reported_put_timestamp, reported_delete_timestamp, reported_object_count, reported_bytes_used,
+    hash, id, status, status_changed_at, metadata, x_container_sync_point1,
+    x_container_sync_point2, 0, -1 FROM former_stat;
+DROP TABLE former_stat;
+)sql");
+    }
 
     // Swift keeps where a shard's root is even in a deleted container.
     static constexpr std::array<std::string_view, 2> kept_metadata{

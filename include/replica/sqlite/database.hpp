@@ -37,6 +37,7 @@ struct SqliteOptions {
     int chunk_bytes = 0;                  ///< Files grow in steps of this; 0: as SQLite likes.
     std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied in pieces. Bytes.
     std::int64_t page_rows = 2000;        ///< Rows per short transaction of copy_to and reclaim.
+    bool migrate = true;                  ///< Bring files of former Swifts up to date.
 };
 
 /// An open database. Belongs to one task; its destructor closes it.

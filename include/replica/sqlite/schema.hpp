@@ -11,6 +11,7 @@
 #include <replica/sqlite/metadata.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,16 +39,26 @@ struct NewDatabase {
     }
 };
 
+/// A trigger that no Swift makes any more, known by the digest_of its text (known_schema.hpp).
+struct FormerTrigger {
+    std::string_view name;
+    std::string_view digest;
+};
+
 /// The statements and readers of one kind of database. All members are static.
 ///
 /// - `script`: makes tables, index, triggers and views. `begin(connection, new_database)` then puts
 ///   in the one row of the stat table.
-/// - `rows`: the table of rows; `columns`: those of it that the statements name.
+/// - `rows`: the table of rows; `columns`: those of it that the statements name; `policy_count`:
+/// the
+///   column of policy_stat that counts them.
 /// - `stat`, `select_hash`, `insert`, `remove`, `select_*`: SQL; the select_* give the columns that
 ///   `read`, `read_rowid` and `read_hashed` expect.
 /// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
 ///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
+/// - `former_triggers`: of former Swifts. `convert(connection, dropped)` brings what such a Swift
+///   made to the form of `script`, after `dropped` of them have been dropped: migrate.hpp.
 template <class S>
 concept Schema = std::derived_from<typename S::info_type, Info> &&
                  requires(Connection& connection, const Query& found, Query& query,
@@ -59,6 +70,7 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::stat } -> std::convertible_to<std::string_view>;
                      { S::rows } -> std::convertible_to<std::string_view>;
                      { *S::columns.begin() } -> std::convertible_to<const char*>;
+                     { S::policy_count } -> std::convertible_to<const char*>;
                      { S::select_hash } -> std::convertible_to<std::string_view>;
                      { S::select_since } -> std::convertible_to<std::string_view>;
                      { S::select_key } -> std::convertible_to<std::string_view>;
@@ -80,6 +92,8 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::count(counts, row, 1) };
                      { S::write_totals(connection, totals) };
                      { S::is_deleted(connection, info) } -> std::same_as<bool>;
+                     { S::former_triggers[0] } -> std::convertible_to<FormerTrigger>;
+                     { S::convert(connection, std::size_t{0}) };
                      { S::forget_reported(connection) };
                      { S::has_more(connection, info, std::string_view()) } -> std::same_as<bool>;
                      { S::reclaim_more(connection, info, std::string_view()) };

@@ -21,8 +21,7 @@ namespace replica::sqlite {
 
 /// Whether the file has the table: those of Swift before 2.18 have not.
 [[nodiscard]] inline bool has_shard_ranges(Connection& connection) {
-    return connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
-                              " name = 'shard_range'") > 0;
+    return has_table(connection, "shard_range");
 }
 
 namespace detail {

@@ -32,8 +32,8 @@ public:
         }
         std::string sql = "SELECT name, timestamp, lower, upper, object_count, bytes_used,"
                           " meta_timestamp, deleted, state, state_timestamp, epoch, ";
-        sql += has_column("reported") ? "reported, " : "0, ";
-        sql += has_column("tombstones") ? "tombstones" : "-1";
+        sql += has_column(connection_, "shard_range", "reported") ? "reported, " : "0, ";
+        sql += has_column(connection_, "shard_range", "tombstones") ? "tombstones" : "-1";
         Query found = connection_.query(sql += " FROM shard_range");
         while (found.step()) {
             ShardRange range;
@@ -63,13 +63,8 @@ public:
         if (!has_shard_ranges(connection_)) {
             connection_.execute(std::string(create_).c_str());
         }
-        for (const auto& [column, standard] : {std::pair("reported", "0"), {"tombstones", "-1"}}) {
-            if (!has_column(column)) {
-                connection_.execute((std::string("ALTER TABLE shard_range ADD COLUMN ") + column +
-                                     " INTEGER DEFAULT " + standard)
-                                        .c_str());
-            }
-        }
+        add_column(connection_, "shard_range", "reported", "INTEGER DEFAULT 0");
+        add_column(connection_, "shard_range", "tombstones", "INTEGER DEFAULT -1");
         for (const auto& [name, range] : ranges) {
             connection_.query("DELETE FROM shard_range WHERE name = ?").bind(name).run();
             connection_
@@ -84,12 +79,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool has_column(std::string_view name) {
-        Query found =
-            connection_.query("SELECT 1 FROM pragma_table_info('shard_range') WHERE name = ?");
-        return found.bind(name).step();
-    }
-
     Connection& connection_;
     std::string_view create_;
 };

@@ -7,7 +7,7 @@
 
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
-#include <replica/sqlite/sync_table.hpp>
+#include <replica/sqlite/migrate.hpp>
 
 #include <memory>
 #include <string>
@@ -31,11 +31,15 @@ public:
     [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
 
-    /// Throws missing, not_a_database, corrupt, missing_table, unknown_schema (also for files of
-    /// Swift before 2.0), locked (also with a write-ahead log that others have open), wal.
+    /// Brings a file of a former Swift up to date, unless the options say otherwise. Throws
+    /// missing, not_a_database, corrupt, missing_table, unknown_schema, locked (also with a
+    /// write-ahead log that others have open), wal, io (also for a former Swift's file that cannot
+    /// be written to).
     [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
         auto connection = connect(path, deadline);
-        prepare(*connection);
+        if (!prepare(*connection)) {
+            sqlite::migrate<S>(*connection, [] {});
+        }
         return database_type(std::move(connection), disk_, clock_, options_);
     }
 
@@ -46,10 +50,14 @@ public:
             sqlite::check_header(disk_, path);
         }
         auto connection = connect(path, deadline);
-        prepare(*connection);
         const sqlite::Watch watch(*connection, clock_, deadline);
-        sqlite::check_schema<S>(*connection);
-        sqlite::check_content<S>(*connection);
+        const auto check = [&] { sqlite::check_content<S>(*connection); };
+        if (!prepare(*connection)) {
+            sqlite::migrate<S>(*connection, check);
+        } else {
+            sqlite::check_schema<S>(*connection);
+            check();
+        }
         return database_type(std::move(connection), disk_, clock_, options_);
     }
 
@@ -100,8 +108,9 @@ private:
                                                     sqlite::wait_by(clock_), deadline);
     }
 
-    /// Swift's pragmas, and a look at what every use of the file reads.
-    void prepare(sqlite::Connection& connection) {
+    /// Swift's pragmas, and a look at what every use of the file reads. False for a file that has
+    /// it in another form.
+    [[nodiscard]] bool prepare(sqlite::Connection& connection) {
         connection.execute("PRAGMA synchronous = NORMAL");
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute("PRAGMA mmap_size = 0");
@@ -113,45 +122,30 @@ private:
             int bytes = options_.chunk_bytes;
             sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
         }
-        try {
-            const sqlite::Transaction snapshot(connection, sqlite::Transaction::Kind::read);
-            static_cast<void>(S::read_info(connection));
-            for (const char* const column : S::columns) {
-                connection.require_column(S::rows, column);
-            }
-            for (const Direction direction : {Direction::incoming, Direction::outgoing}) {
-                static_cast<void>(sqlite::SyncTable(connection, direction).point({}));
-            }
-        } catch (const Failure& failure) {
-            if (failure.error() == Error::unknown_schema) {
-                require_tables(connection);
-            }
-            throw;
+        if (sqlite::is_current<S>(connection)) {
+            return true;
         }
+        require_tables(connection);
+        if (!options_.migrate) {
+            throw Failure(Error::unknown_schema,
+                          connection.path() + ": is not of today's form, and only looked at; a pass"
+                                              " brings what a former Swift made up to date");
+        }
+        return false;
     }
 
     /// What SQLite says of a missing table it says of a missing column as well. A table that an
     /// older Swift had in another form is not missing: such a file must not go to quarantine.
     static void require_tables(sqlite::Connection& connection) {
         const std::string former = std::string(S::server_type::name) + "_stat";
-        if (former != S::stat && has_table(connection, former)) {
-            throw Failure(Error::unknown_schema,
-                          connection.path() + ": is of Swift before 2.0, with a table " + former +
-                              "; a container server converts it when it writes to it");
-        }
+        const bool is_former = sqlite::has_table(connection, former);
         for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
                                              std::string_view("outgoing_sync")}) {
-            if (!has_table(connection, table)) {
+            if (!sqlite::has_table(connection, table) && !(table == S::stat && is_former)) {
                 throw Failure(Error::missing_table,
                               connection.path() + ": has no table " + std::string(table));
             }
         }
-    }
-
-    [[nodiscard]] static bool has_table(sqlite::Connection& connection, std::string_view name) {
-        sqlite::Query found =
-            connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
-        return found.bind(name).step();
     }
 
     [[no_unique_address]] D disk_;
