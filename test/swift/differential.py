@@ -298,7 +298,7 @@ class Draw(random.Random):
         if self.chance(0.3):
             kind = self.ticks() + 1 if self.chance(0.2) else data + 10 * TICKS * self.randrange(
                 5) + 1
-        # Nor any PUT with an offset, which ours count for the data alone.
+        # Nor any PUT with an offset, which ours do not count for metadata.
         meta = kind if self.chance(0.7) else kind + self.randrange(-2, 9) * 5 * TICKS + 2
         deleted = int(drawn(name, data) % 4 == 0)
         row = {'ROWID': self.randrange(1, 1000), 'name': name, 'size': 0, 'etag': 'noetag',
