@@ -283,6 +283,18 @@ class Ends(unittest.TestCase):
         self.assertIn(f"127.0.0.1:{self.there}", result.stdout)
         self.assertEqual(tree(self.root), before)
 
+    def test_explain_does_not_bring_an_old_database_up_to_date(self):
+        database = self.database()
+        with sqlite3.connect(database) as connection:
+            connection.execute("ALTER TABLE object DROP COLUMN storage_policy_index")
+        connection.close()
+        before = tree(self.root)
+        result = self.run_program(self.config, "--explain", database)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"{database}: is not of today's form, and only looked at",
+                      result.stdout + result.stderr)
+        self.assertEqual(tree(self.root), before)
+
     def test_explain_of_what_is_no_database_names_it(self):
         database = self.database()
         database.write_text("no database")

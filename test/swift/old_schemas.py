@@ -129,13 +129,13 @@ def bring_up_to_date(server, place):
 
 
 def structure(path):
-    """The columns of each table in no order, and what else there is by name."""
+    """All that is in the schema by name, and each column of a table or view."""
     connection = sqlite3.connect(path)
-    found = {}
-    for kind, name in connection.execute(
-            "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'").fetchall():
-        found[kind, name] = kind != 'table' or sorted(
-            (column, form, str(default).strip("'"), key) for _, column, form, _, default, key in
-            connection.execute('PRAGMA table_info(%s)' % name))
+    found = {(kind, name) for kind, name in connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'")}
+    for kind, name in list(found):
+        found.update((kind, name, column, form, str(default).strip("'"), key)
+                     for _, column, form, _, default, key in
+                     connection.execute('PRAGMA table_info(%s)' % name))
     connection.close()
     return found

@@ -225,6 +225,23 @@ BOOST_AUTO_TEST_CASE(a_program_may_have_sqlite_count_no_memory) {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_column_is_added_to_a_table_that_is_without_it) {
+    File file;
+    Connection connection = file.open();
+    connection.execute("INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT 1 AS b");
+    BOOST_TEST(sqlite::has_table(connection, "t"));
+    BOOST_TEST(!sqlite::has_table(connection, "v"));
+    BOOST_TEST(!sqlite::has_table(connection, "none"));
+    BOOST_TEST(sqlite::has_column(connection, "t", "a"));
+    BOOST_TEST(!sqlite::has_column(connection, "t", "b"));
+    BOOST_TEST(sqlite::add_column(connection, "t", "b", "TEXT DEFAULT 'x'"));
+    BOOST_TEST(!sqlite::add_column(connection, "t", "b", "INTEGER"));
+    BOOST_TEST(connection.text("SELECT group_concat(DISTINCT b) FROM t") == "x");
+    BOOST_TEST((test::error_of([&] {
+                    return sqlite::add_column(connection, "none", "b", "INTEGER");
+                }) == Error::unknown_schema));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_that_a_file_brings_along_is_run) {
     File file;
     StockConnection(file.path).execute(
