@@ -23,6 +23,7 @@ namespace replica {
 /// was changed and the database must be opened again.
 ///
 /// Laws (test/laws/broker.hpp):
+/// - set_deadline(t): every wait for a lock through this handle ends at t from now on.
 /// - info() is one consistent snapshot: hash, count and max_row belong together (defect 9).
 /// - commit_pending(lock) commits the rows that a server has left in `<file>.pending`; the caller
 ///   holds the lock of the directory and hands it over as proof, since a second flock in the same
@@ -45,6 +46,7 @@ namespace replica {
 ///   handle still can. No journal is left behind by it.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
 ///   holds no lock that keeps writers out for more than a second.
+/// - require_sound throws corrupt if a page anywhere is broken. It reads the whole file.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
 concept Database = std::movable<D> && std::derived_from<typename D::info_type, Info> &&
@@ -52,6 +54,7 @@ concept Database = std::movable<D> && std::derived_from<typename D::info_type, I
                             Instant deadline, const std::string& path, Timestamp time,
                             const Timestamps& times, std::span<const typename D::row_type> rows,
                             std::span<const SyncPoint> points, const typename D::lock_type& lock) {
+                       { db.set_deadline(deadline) };
                        { db.info() } -> std::same_as<typename D::info_type>;
                        {
                            db.items_since(point, point)
@@ -68,6 +71,7 @@ concept Database = std::movable<D> && std::derived_from<typename D::info_type, I
                        { db.reclaim(time, time) };
                        { db.exclusive(deadline) } -> std::movable;
                        { db.copy_to(path, deadline) };
+                       { db.require_sound(deadline) };
                        { db.commit_pending(lock) } -> std::same_as<bool>;
                        { db.version() } -> std::same_as<std::uint64_t>;
                    };

@@ -154,13 +154,23 @@ struct Task {
     const Found& found;
     const Device& local;
     Pulse& pulse;
-    typename P::database_type& database;
+    typename P::database_type& opened;
     typename P::info_type info; ///< The snapshot that peers are compared with.
     bool settled = true;        ///< So far no peer lacked a row or had one that is not here.
 
     /// It does not belong here and goes once its peers have it. Whether they do must be known from
     /// themselves: our own note of it may be older than the copy a peer was restored from.
     bool leaves = false;
+
+    /// Its ROWIDs or its id have changed since the first peer was asked: what those that came
+    /// before have is not known any more, and the copy stays for another pass.
+    bool renumbered = false;
+
+    /// The database, for one use: a lock is waited for from now on, however long peers have taken.
+    [[nodiscard]] typename P::database_type& database() {
+        opened.set_deadline(pass.after(storage::broker_patience));
+        return opened;
+    }
 
     [[nodiscard]] std::string device_path() const {
         return storage::device_path(pass.settings.devices, local.device);

@@ -36,7 +36,7 @@ template <class P>
 void apply_reply(Task<P>& task, const typename P::info_type& remote) {
     if (!remote.metadata.empty() && remote.metadata != task.info.metadata) {
         try {
-            task.database.merge_metadata(remote.metadata);
+            task.database().merge_metadata(remote.metadata);
         } catch (const Failure& failure) {
             if (failure.error() != Error::bad_request) {
                 throw;
@@ -46,9 +46,9 @@ void apply_reply(Task<P>& task, const typename P::info_type& remote) {
         }
     }
     if (remote.timestamps() != task.info.timestamps()) {
-        task.database.merge_timestamps(remote.timestamps());
+        task.database().merge_timestamps(remote.timestamps());
     }
-    P::server_type::agree(task.database, task.info, remote, task.pass.clock.now());
+    P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now());
 }
 
 /// In sync by points. If not by content as well, and that again and again, all rows are sent again.
@@ -101,8 +101,9 @@ template <class P>
     try {
         const auto remote = message::decode_reply<typename P::info_type>(reply->body);
         if (remote.point > task.info.max_row &&
-            task.database.skip_rows(task.info.max_row, remote.point)) {
-            task.info = task.database.info();
+            task.database().skip_rows(task.info.max_row, remote.point)) {
+            task.info = task.database().info();
+            task.renumbered = true;
         }
     } catch (const Failure& failure) {
         if (failure.error() != Error::bad_request && failure.error() != Error::locked) {
@@ -127,7 +128,7 @@ template <class P>
         pass.count(&Stats::hashmatch);
         pass.observer(event::InSync{task.found.path, peer.device(), true});
         const std::vector<SyncPoint> reached{{choice.point, remote.id}};
-        task.database.merge_sync_points(reached, Direction::outgoing);
+        task.database().merge_sync_points(reached, Direction::outgoing);
         return decide::Outcome::done;
     }
     case decide::Way::whole_then_merge:
@@ -145,7 +146,7 @@ template <class P>
 template <class P>
 [[nodiscard]] decide::Outcome defer(Task<P>& task, const Device& device) {
     task.pass.count(&Stats::deferred);
-    if (P::server_type::is_sharded(task.info) && task.database.items_since(-1, 1).empty()) {
+    if (P::server_type::is_sharded(task.info) && task.database().items_since(-1, 1).empty()) {
         return decide::Outcome::done;
     }
     task.pass.observer(event::Deferred{task.found.path, device});
@@ -188,8 +189,8 @@ template <class P>
             return fault ? Result<decide::Outcome>(*fault) : outcome;
         }
         decide::Points points{remote.point,
-                              task.database.sync_point(remote.info.id, Direction::outgoing),
-                              task.database.sync_point(remote.info.id, Direction::incoming)};
+                              task.database().sync_point(remote.info.id, Direction::outgoing),
+                              task.database().sync_point(remote.info.id, Direction::incoming)};
         if (task.leaves && points.outgoing <= task.info.max_row) {
             points.outgoing = -1;
         }
@@ -204,8 +205,9 @@ template <class P>
             return Fault{Error::bad_reply, peer.address() + '/' + device.device +
                                                ": knows rows of an id that was just made"};
         }
-        task.database.renew_id();
-        task.info = task.database.info();
+        task.database().renew_id();
+        task.info = task.database().info();
+        task.renumbered = true;
         pass.count(&Stats::reidentified);
         pass.observer(
             event::Reidentified{task.found.path, "a peer knows rows that this file never had"});

@@ -143,14 +143,16 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         // pushed anything.
         if (task.settled && static_cast<std::size_t>(done) == outcomes.size()) {
             const Timestamp now = pass.clock.now();
-            database->reclaim(now.plus(-pass.settings.reclaim_age),
-                              now.plus(-2 * pass.settings.reclaim_age));
+            task.database().reclaim(now.plus(-pass.settings.reclaim_age),
+                                    now.plus(-2 * pass.settings.reclaim_age));
         }
         return;
     }
     std::string reason;
     if (!P::server_type::may_remove(task.info)) {
         reason = "requires sharding";
+    } else if (task.renumbered) {
+        reason = "its rows were numbered anew meanwhile";
     } else if (!decide::may_remove(outcomes, replicas, pass.settings)) {
         reason = std::to_string(done) + '/' + std::to_string(outcomes.size()) + " success";
     }

@@ -65,7 +65,7 @@ template <class P>
     if (!status || disk.stat(task.found.path + "-journal")) {
         return std::nullopt;
     }
-    return std::pair(*status, task.database.version());
+    return std::pair(*status, task.database().version());
 }
 
 } // namespace detail
@@ -95,7 +95,7 @@ template <class Finish, class P>
     const Seconds patience = pass.settings.node_timeout + Seconds(bytes / (1 << 20));
     const Upload upload{peer.device(), task.info.id, peer.device().region != task.local.region,
                         true};
-    detail::DatabaseSource<typename P::database_type> source{&task.database, task.found.path};
+    detail::DatabaseSource<typename P::database_type> source{&task.opened, task.found.path};
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
         task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
@@ -117,7 +117,7 @@ template <class Finish, class P>
         disk.make_directories(storage::parent(copy.path()));
         const Instant deadline = pass.after(patience);
         task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
-        task.database.copy_to(copy.path(), deadline);
+        task.database().copy_to(copy.path(), deadline);
         source.file = copy.path();
         Upload again = upload;
         again.whole_file = !before.has_value();

@@ -159,7 +159,7 @@ struct ContainerServer {
         if (task.info.shard_max_row < 0) {
             return fault;
         }
-        const auto ranges = task.database.shard_ranges();
+        const auto ranges = task.database().shard_ranges();
         const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, task.info.id),
                                               task.pass.settings.node_timeout);
         return sent ? fault : std::optional(sent.error());
@@ -236,8 +236,8 @@ private:
         } catch (const Failure& failure) {
             return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
         }
-        task.database.merge_shard_ranges(ranges);
-        const ContainerInfo now = task.database.info();
+        task.database().merge_shard_ranges(ranges);
+        const ContainerInfo now = task.database().info();
         task.info.sharding_initiated = now.sharding_initiated;
         task.info.shard_max_row = now.shard_max_row;
         return std::nullopt;

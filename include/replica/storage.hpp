@@ -119,9 +119,9 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
 }
 
 /// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (seed: quarantine_db), or to
-/// that name with a random part if something is there. Under the directory lock, and only if the
-/// database still cannot be opened: a swap of the file may have looked like damage (defect 47).
-/// Returns the new place, or nothing if it turned out well.
+/// that name with a random part if something is there. Under the directory lock, and only if it
+/// still cannot be opened or a page of it is broken: a swap of the file may have looked like damage
+/// (defect 47). Returns the new place, or nothing if it turned out well.
 template <Broker B>
 [[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
                                                     const std::string& device, Random& random,
@@ -133,6 +133,7 @@ template <Broker B>
     try {
         auto database = broker.open(path, deadline);
         (void)database.info();
+        database.require_sound(deadline);
         return std::nullopt;
     } catch (const Failure& failure) {
         if (failure.code() != Condition::quarantine) {
@@ -148,6 +149,14 @@ template <Broker B>
     disk.sync(shelf);
     disk.sync(parent(directory));
     return target;
+}
+
+/// Whether somebody has yet to look at pending entries that could not be read.
+template <Disk D>
+[[nodiscard]] bool has_set_aside(D& disk, const std::string& directory) {
+    return std::ranges::any_of(disk.list(directory), [](const Entry& entry) {
+        return entry.name.find(".pending.unreadable") != std::string::npos;
+    });
 }
 
 /// Removes a database and its directory if `keep(info)` finds no reason against it. Returns the
@@ -179,6 +188,9 @@ template <Broker B, class Keep>
         }
         if (has_pending(disk, path)) {
             return "rows wait in its .pending file";
+        }
+        if (has_set_aside(disk, directory)) {
+            return "rows that could not be read lie beside it";
         }
         make_durable_directories(disk, device, parent(grave));
         disk.rename(directory, grave);

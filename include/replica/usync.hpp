@@ -30,10 +30,10 @@ template <class P>
     pass.count(&Stats::diff);
     pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
     const Instant began = pass.clock.monotonic();
-    const message::MergeSyncs known{task.database.sync_points(Direction::incoming)};
+    const message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
 
     std::int64_t sent = 0;
-    auto rows = task.database.items_since(point, pass.settings.per_diff);
+    auto rows = task.database().items_since(point, pass.settings.per_diff);
     for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
         auto reply = peer.expect_success(message::encode_rows(rows, task.info.id), timeout);
         if (!reply) {
@@ -42,7 +42,7 @@ template <class P>
         point = rows.back().rowid;
         sent += static_cast<std::int64_t>(rows.size());
         pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
-        rows = task.database.items_since(point, pass.settings.per_diff);
+        rows = task.database().items_since(point, pass.settings.per_diff);
     }
     const bool capped = !rows.empty();
     pass.observer(event::UsyncEnded{task.found.path, peer.device(), point, sent, capped,
@@ -56,7 +56,7 @@ template <class P>
         return reply.error();
     }
     const std::vector<SyncPoint> reached{{point, remote_id}};
-    task.database.merge_sync_points(reached, Direction::outgoing);
+    task.database().merge_sync_points(reached, Direction::outgoing);
     return decide::Outcome::done;
 }
 

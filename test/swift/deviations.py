@@ -17,6 +17,7 @@ from stock import TICKS, Place, clock
 ELSEWHERE = {
     'An own shard range without epoch meets one with',  # unit/container_shards
     '`reported` of a shard range arrives with older sums',
+    'The end of a commit that a peer was told of',  # would take a power cut
 }
 
 HERE = Place('sda', 'container', 'AUTH_a', 'c')
@@ -188,6 +189,20 @@ def a_tombstone_of_the_same_time_wins(s):
     s.merge(HERE, row('a'))
     s.merge(HERE, row('a', deleted=1))
     same(s.column(HERE, 'deleted'), [0], [1])
+
+
+@case('An account with the mark of a deletion learns of a later put')
+def the_mark_of_a_deletion_goes_when_a_replica_knows_of_a_later_put(s):
+    s.create(ACCOUNT)
+    s.both(ACCOUNT, 'mark_deleted', time=at(5))
+    s.both(ACCOUNT, 'merge_timestamps', created_at=at(0), put_timestamp=at(9),
+           delete_timestamp=at(5))
+    marks = []
+    for side in ('stock', 'ours'):
+        with sqlite3.connect(ACCOUNT.path(s.roots[side])) as connection:
+            marks.append(connection.execute('SELECT status FROM account_stat').fetchone()[0])
+        connection.close()
+    same(tuple(marks), 'DELETED', '')
 
 
 @case('Two values of metadata at the same time')

@@ -98,6 +98,21 @@ class AmendedBroker:
         super().newid(remote_id)
         set_point(self, remote_id, reached)
 
+    def merge_timestamps(self, created_at, put_timestamp, delete_timestamp):
+        """The mark of a deletion goes with a later put."""
+        before = self.get_info()
+        super().merge_timestamps(created_at, put_timestamp, delete_timestamp)
+        after = self.get_info()
+        if any(before[key] != after[key]
+               for key in ('created_at', 'put_timestamp', 'delete_timestamp')):
+            was_deleted = self.is_deleted()
+            with self.get() as connection:
+                connection.execute("UPDATE %s_stat SET status = '' WHERE delete_timestamp <"
+                                   " put_timestamp" % self.db_type)
+                connection.commit()
+            if was_deleted and not self.is_deleted():
+                self.update_status_changed_at(Timestamp.now().internal)
+
     def mark_put(self, time):
         """As the servers' PUT. The status is cleared, so that a deleted account lives again."""
         was_deleted = self.is_deleted()

@@ -18,6 +18,8 @@ struct Blank {
     using row_type = ContainerRow;
     using lock_type = Guard;
 
+    void set_deadline(Instant) {}
+    void require_sound(Instant) {}
     info_type info() { return {}; }
     std::vector<row_type> items_since(std::int64_t, std::int64_t) { return {}; }
     std::int64_t sync_point(std::string_view, Direction) { return -1; }

@@ -242,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(a_queue_lies_on_a_local_primary_or_beside_its_rows, Fixt
     const auto chosen = [&](Device local, std::uint32_t partition) {
         return with_task([&](auto& task, const Device&) {
             Task<PassType> other{task.pass,     task.found, local, task.pulse,
-                                 task.database, task.info,  true,  false};
+                                 task.opened, task.info,  true,  false};
             return reconciler::queue_device(other, partition).id;
         });
     };

@@ -87,6 +87,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_merges_its_own
     BOOST_TEST(duo.stats().remote_merge == 1);
 }
 
+// A lock is waited for from the call on, not from when the database was opened.
+BOOST_AUTO_TEST_CASE(a_peer_that_took_longer_than_a_lock_is_waited_for_costs_only_time) {
+    Containers duo;
+    fill(duo, 5, 3);
+    duo.nodes.after("merge_items", [&] { duo.clock.advance(Seconds(9)); });
+    const auto outcome = duo.with_task([&](auto& task, const Device& to) {
+        duo.clock.advance(Seconds(60)); // other peers had their turn
+        return replicate_to_peer(task, to);
+    });
+    BOOST_TEST((*outcome == Outcome::done));
+    duo.nodes.network().after({});
+    const auto waited = duo.with_task([&](auto& task, const Device&) {
+        auto other = duo.open(0);
+        const auto guard = other.exclusive(duo.soon());
+        duo.clock.advance(Seconds(60));
+        const Instant before = duo.clock.monotonic();
+        try {
+            (void)task.database().version();
+        } catch (const Failure& failure) {
+            BOOST_TEST((failure.error() == Error::locked));
+        }
+        return duo.clock.monotonic() - before;
+    });
+    BOOST_TEST((waited >= std::chrono::seconds(25)));
+}
+
 BOOST_AUTO_TEST_CASE(a_stock_peer_that_notes_a_point_beyond_our_last_row_is_stepped_over) {
     for (const bool written_meanwhile : {false, true}) {
         Containers duo;

@@ -145,3 +145,19 @@ BOOST_AUTO_TEST_CASE(a_name_without_a_directory_is_one_of_the_current_directory)
     BOOST_TEST(files_below(directory.path()).size() == 2U);
     std::filesystem::current_path(before);
 }
+
+// Swift's reaper empties an account that is marked, whatever its times are.
+BOOST_AUTO_TEST_CASE(the_mark_of_a_deleted_account_goes_when_a_replica_knows_of_a_later_put) {
+    Home home;
+    home.database.put_container("c", at(2));
+    home.database.mark_deleted(at(3));
+    const auto is_marked = [&] {
+        return StockConnection(home.path).rows("SELECT status FROM account_stat") == "DELETED|";
+    };
+    home.database.merge_timestamps({at(1).internal(), at(2).internal(), at(4).internal()});
+    BOOST_TEST(is_marked());
+    home.database.merge_timestamps({at(1).internal(), at(5).internal(), at(3).internal()});
+    BOOST_TEST(!is_marked());
+    BOOST_TEST(!home.database.is_deleted());
+    BOOST_TEST(home.database.info().status_changed_at != "0");
+}

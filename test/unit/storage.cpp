@@ -280,6 +280,15 @@ BOOST_AUTO_TEST_CASE(rows_that_wait_beside_the_plain_name_keep_a_database_with_a
     BOOST_TEST(node.names().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(entries_that_nobody_could_read_keep_the_database_they_came_with) {
+    auto node = node_with_database();
+    node->disk.write(node->path + ".pending.unreadable.1", "who knows");
+    BOOST_TEST(remove(*node) == "rows that could not be read lie beside it");
+    BOOST_TEST(complete(*node));
+    node->disk.remove(node->path + ".pending.unreadable.1");
+    BOOST_TEST(remove(*node).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_newer_database_beside_it_keeps_both) {
     auto node = node_with_database();
     node->create(node->directory + '/' + node->hash + "_1402464677.04188.db");

@@ -44,6 +44,8 @@ public:
     using lock_type = SimLock;
     using State = sim::State<Server>;
 
+    void set_deadline(Instant deadline) { deadline_ = deadline; }
+
     [[nodiscard]] info_type info() { return read()->info(); }
 
     [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t limit) {
@@ -165,6 +167,8 @@ public:
 
     /// Throws std::logic_error if `lock` is not that of the database's directory.
     bool commit_pending(const SimLock& lock) { return broker_.flush(*this, lock); }
+
+    void require_sound(Instant /*deadline*/) { static_cast<void>(read()); }
 
     [[nodiscard]] std::uint64_t version() { return read()->version; }
 

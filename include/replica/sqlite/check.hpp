@@ -61,13 +61,18 @@ private:
     Instant deadline_;
 };
 
+/// Throws corrupt if a page is broken.
+inline void check_pages(Connection& connection) {
+    if (const std::string verdict = connection.text("PRAGMA quick_check(1)"); verdict != "ok") {
+        throw Failure(Error::corrupt, connection.path() + ": " + verdict);
+    }
+}
+
 /// Every page is sound, there is one row in the stat table, and the hash in it is that of the rows.
 /// Throws corrupt.
 template <Schema S>
 void check_content(Connection& connection) {
-    if (const std::string verdict = connection.text("PRAGMA quick_check(1)"); verdict != "ok") {
-        throw Failure(Error::corrupt, connection.path() + ": " + verdict);
-    }
+    check_pages(connection);
     if (connection.integer("SELECT count(*) FROM " + std::string(S::stat)) != 1) {
         throw Failure(Error::corrupt,
                       connection.path() + ": several rows in " + std::string(S::stat));

@@ -9,6 +9,7 @@
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/hash_path.hpp>
+#include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/copy.hpp>
 #include <replica/sqlite/id.hpp>
@@ -17,14 +18,13 @@
 #include <replica/sqlite/pending.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/sync_table.hpp>
+#include <replica/sqlite/tombstones.hpp>
 #include <replica/sqlite/wait.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,7 +78,6 @@ public:
 
     [[nodiscard]] const std::string& path() const { return connection_->path(); }
 
-    /// Waits for locks end at `deadline` from now on: for a handle that is kept open.
     void set_deadline(Instant deadline) { connection_->set_deadline(deadline); }
 
     // ---- What the concept asks for, see broker.hpp.
@@ -127,7 +126,9 @@ public:
     }
 
     /// Throws bad_request for a time that is none. Nothing is written if nothing changes; if the
-    /// database becomes deleted, or undeleted, status_changed_at becomes now (Swift 2.0).
+    /// database becomes deleted, or undeleted, status_changed_at becomes now (Swift 2.0). The mark
+    /// of a deletion goes with a later put: Swift leaves it, and its account reaper, which goes by
+    /// the mark, empties an account that was made again while one replica was away.
     void merge_timestamps(const Timestamps& times) {
         for (const std::string* time :
              {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
@@ -146,6 +147,7 @@ public:
         const Timestamps now = merged(times, info);
         update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
                now.put_timestamp, now.delete_timestamp);
+        update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put
         if (S::is_deleted(*connection_, S::read_info(*connection_)) != was_deleted) {
             const std::string moment = clock_.now().internal();
             update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
@@ -204,7 +206,7 @@ public:
     /// nothing old enough (defect 37). Keys of the metadata deleted before `age` go as well.
     void reclaim(Timestamp age, Timestamp sync_age) {
         connection_->require_in_place();
-        reclaim_tombstones(age.normal());
+        sqlite::reclaim_tombstones<S>(*connection_, clock_, age.normal(), options_.page_rows);
         const std::string before = sync_age.normal();
         if (!has_old(age, before)) {
             return;
@@ -230,6 +232,11 @@ public:
         Exclusive guard(*connection_);
         connection_->require_in_place();
         return guard;
+    }
+
+    void require_sound(Instant deadline) {
+        const sqlite::Watch watch(*connection_, clock_, deadline);
+        sqlite::check_pages(*connection_);
     }
 
     [[nodiscard]] std::uint64_t version() {
@@ -348,43 +355,6 @@ private:
                sync_table(Direction::incoming).has_older(before) ||
                sync_table(Direction::outgoing).has_older(before) ||
                S::has_more(*connection_, info, before);
-    }
-
-    /// Looks at the tombstones page by page, in the order of their names.
-    void reclaim_tombstones(std::string_view age) {
-        constexpr auto pause = std::chrono::milliseconds(60); // Swift polls every 50 ms
-        std::string name;
-        std::int64_t rowid = -1;
-        for (bool more = true; more;) {
-            std::vector<std::int64_t> old;
-            std::int64_t seen = 0;
-            {
-                sqlite::Query page = connection_->query(S::select_tombstones);
-                page.bind(name, rowid, options_.page_rows);
-                while (page.step()) {
-                    ++seen;
-                    rowid = page.integer(0);
-                    name = page.text(1);
-                    if (page.view(2) < age) {
-                        old.push_back(rowid);
-                    }
-                }
-            }
-            more = seen == options_.page_rows;
-            if (old.empty()) {
-                continue;
-            }
-            sqlite::Transaction transaction = begin_write();
-            sqlite::RowChanges<S> changes(*connection_);
-            for (const std::int64_t each : old) {
-                changes.remove(each);
-            }
-            changes.finish();
-            transaction.commit();
-            if (more && !connection_->in_transaction()) {
-                clock_.sleep_until(clock_.monotonic() + pause, std::stop_token());
-            }
-        }
     }
 
     std::unique_ptr<sqlite::Connection> connection_;

@@ -111,7 +111,9 @@ private:
     /// Swift's pragmas, and a look at what every use of the file reads. False for a file that has
     /// it in another form.
     [[nodiscard]] bool prepare(sqlite::Connection& connection) {
-        connection.execute("PRAGMA synchronous = NORMAL");
+        // A peer removes its copy on our word: the end of a journal must be durable too. NORMAL, as
+        // in Swift, does not sync the directory, and a power cut rolls an answered commit back.
+        connection.execute("PRAGMA synchronous = EXTRA");
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute("PRAGMA mmap_size = 0");
         connection.execute("PRAGMA cache_size = -8000");
