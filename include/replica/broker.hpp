@@ -38,7 +38,8 @@ namespace replica {
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value.
 /// - after renew_id() the id is one that no replica has ever had; rows and points stay.
 /// - skip_rows(from, to), if max_row is still `from`: the next row gets a ROWID above `to`, and
-///   max_row is at least `to`. Else nothing happens. Returns whether it did.
+///   max_row is at least `to`. Else nothing happens. Returns whether it did;
+///   a store that cannot does nothing, and a new id is taken in its place.
 /// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
 ///   there), and whatever was reported to others counts as not reported (Swift: newid).
 /// - reclaim drops tombstones older than `age` and sync points not touched since `sync_age`.
