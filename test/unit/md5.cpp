@@ -15,7 +15,11 @@ BOOST_AUTO_TEST_CASE(the_digests_of_rfc_1321) {
     BOOST_TEST(to_hex(md5(std::string_view())) == "d41d8cd98f00b204e9800998ecf8427e");
     BOOST_TEST(to_hex(md5("abc")) == "900150983cd24fb0d6963f7d28e17f72");
     BOOST_TEST(to_hex(md5("message digest")) == "f96b697d7cb7938d525a2f31aaf161d0");
-    BOOST_TEST(to_hex(md5(std::string(8, '1') + "23456789012345678901234567890")).size() == 32U);
+    std::string digits;
+    for (int i = 0; i < 8; ++i) {
+        digits += "1234567890";
+    }
+    BOOST_TEST(to_hex(md5(digits)) == "57edf4a22be3c955ac49da2e2107b67a");
 }
 
 BOOST_AUTO_TEST_CASE(pieces_are_hashed_as_one_text) {
