@@ -27,8 +27,9 @@ class Budget(unittest.TestCase):
             self.problems({"a.hpp": 9}, {}), ["a.hpp: in the table, but not in include/"])
 
     def test_lines_are_counted_after_the_preprocessor(self):
-        self.assertGreaterEqual(budget.lines_of("replica/version.hpp"), 3)
-        self.assertLess(budget.lines_of("replica/version.hpp"), 20)
+        lines = budget.lines_of("replica/version.hpp")
+        self.assertGreater(lines, 1000)  # <string> alone
+        self.assertGreater(budget.lines_of("replica/replica.hpp"), lines)
 
 
 if __name__ == "__main__":
