@@ -86,12 +86,6 @@ struct FilePlace {
     return "send the whole file: it has no copy";
 }
 
-/// A `sync` from which a receiver takes nothing over: no rows, no hash, no metadata, a creation
-/// later and deletions earlier than any. The id is ours, since it is asked what it knows of us.
-[[nodiscard]] inline message::Sync harmless_sync(const std::string& id) {
-    return {-1, {}, id, {"9999999999.99999", "0", "0"}, {}, std::nullopt};
-}
-
 /// One peer's side: its answer, or what its status means.
 template <Broker B, Transport T>
 [[nodiscard]] std::string
@@ -99,7 +93,7 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
              const info_type_of<B>& info, T& transport, const Device& device, Request request,
              const std::stop_token& stop) {
     request.device = device.device;
-    request.body = message::encode(harmless_sync(info.id));
+    request.body = message::encode(message::Sync::question(info.id));
     auto peer = transport.peer(device);
     const Instant deadline = broker.clock().monotonic() + to_duration(settings.node_timeout);
     const Result<Reply> reply = peer.send(request, deadline, stop);

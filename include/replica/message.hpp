@@ -40,6 +40,12 @@ struct Sync {
     std::string metadata;                  ///< JSON as text, or empty.
     std::optional<PolicyArguments> policy; ///< All three or none.
 
+    /// Asks for the point of `id` and gives nothing to take over: no rows, no hash, no metadata, a
+    /// creation later and deletions earlier than any.
+    [[nodiscard]] static Sync question(std::string id) {
+        return {-1, {}, std::move(id), {"9999999999.99999", "0", "0"}, {}, std::nullopt};
+    }
+
     friend bool operator==(const Sync&, const Sync&) = default;
 };
 

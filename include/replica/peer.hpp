@@ -94,7 +94,8 @@ template <class P>
     if (!outcome) {
         return outcome;
     }
-    const auto reply = peer.send(message::encode(sync_of(task)), pass.settings.node_timeout);
+    const auto reply = peer.send(message::encode(message::Sync::question(task.info.id)),
+                                 pass.settings.node_timeout);
     if (!reply || reply->status != 200) {
         return outcome;
     }

@@ -142,8 +142,9 @@ BOOST_AUTO_TEST_CASE(a_limit_of_nothing_or_less_lists_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_prefix_is_kept_to_whatever_the_markers_are) {
-    Objects objects({"a", "ab", "ab/c", "ac", "b", "\xff", "\xff\xff",
-                     "\xff"
+    Objects objects({"a", "ab", "ab/c", "ac", "b", "\xf4\x8f\xbf\xbf",
+                     "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf",
+                     "\xf4\x8f\xbf\xbf"
                      "a"});
     BOOST_TEST((objects.list({.prefix = "ab"}) == Names{"ab", "ab/c"}));
     BOOST_TEST((objects.list({.prefix = "a", .marker = "ab"}) == Names{"ab/c", "ac"}));
@@ -152,12 +153,15 @@ BOOST_AUTO_TEST_CASE(a_prefix_is_kept_to_whatever_the_markers_are) {
     BOOST_TEST(objects.list({.prefix = "ab", .marker = "b"}).empty());
     BOOST_TEST(objects.list({.prefix = "ab", .end_marker = "a"}).empty());
     BOOST_TEST((objects.list({.prefix = "ab", .end_marker = "z"}) == Names{"ab", "ab/c"}));
-    BOOST_TEST((objects.list({.prefix = "\xff"}) == Names{"\xff",
-                                                          "\xff"
-                                                          "a",
-                                                          "\xff\xff"}));
-    BOOST_TEST((objects.list({.prefix = "\xff", .end_marker = "\xff\xff"}) == Names{"\xff", "\xff"
-                                                                                            "a"}));
+    BOOST_TEST((objects.list({.prefix = "\xf4\x8f\xbf\xbf"}) ==
+                Names{"\xf4\x8f\xbf\xbf",
+                      "\xf4\x8f\xbf\xbf"
+                      "a",
+                      "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"}));
+    BOOST_TEST((objects.list({.prefix = "\xf4\x8f\xbf\xbf",
+                              .end_marker = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"}) ==
+                Names{"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"
+                                          "a"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_delimiter_folds_what_lies_behind_it) {
@@ -178,14 +182,14 @@ BOOST_AUTO_TEST_CASE(a_delimiter_may_be_long_and_may_hold_anything) {
     const std::string nul(1, '\0');
     BOOST_TEST((objects.list({.prefix = "a", .delimiter = "::"}) == Names{">a::", "a:b"}));
     BOOST_TEST((objects.list({.prefix = "n", .delimiter = nul}) == Names{">n" + nul}));
-    Objects high({"a\xff",
-                  "a\xff"
+    Objects high({"a\xf4\x8f\xbf\xbf",
+                  "a\xf4\x8f\xbf\xbf"
                   "b",
                   "b"});
-    BOOST_TEST((high.list({.delimiter = "\xff"}) == Names{">a\xff", "b"}));
-    Objects only({"\xff", "\xff"
-                          "a"}); // nothing is greater than all that begin with it
-    BOOST_TEST((only.list({.delimiter = "\xff"}) == Names{">\xff"}));
+    BOOST_TEST((high.list({.delimiter = "\xf4\x8f\xbf\xbf"}) == Names{">a\xf4\x8f\xbf\xbf", "b"}));
+    Objects only({"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"
+                                      "a"}); // nothing is greater than all that begin with it
+    BOOST_TEST((only.list({.delimiter = "\xf4\x8f\xbf\xbf"}) == Names{">\xf4\x8f\xbf\xbf"}));
 }
 
 BOOST_AUTO_TEST_CASE(reserved_names_are_listed_like_others_and_can_be_left_out) {
@@ -232,7 +236,8 @@ BOOST_AUTO_TEST_CASE(every_listing_is_what_a_plain_search_gives) {
     const auto text = [&](std::size_t longest) {
         std::string letters;
         for (std::size_t i = random() % (longest + 1); i > 0; --i) {
-            letters += std::string_view("ab/\0\xff", 5)[random() % 5];
+            const auto letter = random() % 5;
+            letters += letter == 4 ? "\xf4\x8f\xbf\xbf" : std::string("ab/\0", 4).substr(letter, 1);
         }
         return letters;
     };
@@ -240,7 +245,7 @@ BOOST_AUTO_TEST_CASE(every_listing_is_what_a_plain_search_gives) {
         Names names;
         for (int i = 0; i < 40; ++i) {
             names.push_back('a' + text(4));
-            names.push_back("\xff" + text(3));
+            names.push_back("\xf4\x8f\xbf\xbf" + text(3));
         }
         std::ranges::sort(names);
         names.erase(std::ranges::unique(names).begin(), names.end());
