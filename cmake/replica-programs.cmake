@@ -74,9 +74,8 @@ function(replica_parse_line file line)
     set(is_test ${test} PARENT_SCOPE)
 endfunction()
 
-# Tests run in the root of the source tree and find both trees in the environment.
-# What must be built
-# for a test is kept for test-targets.txt: a script may run any program of example/.
+# Tests run in the root of the source tree and find both trees in the environment. What must be
+# built for a test is kept for test-targets.txt: a script may run any program of example/.
 function(replica_add_test name timeout)
     list(GET ARGN 0 target)
     if(NOT TARGET ${target})
