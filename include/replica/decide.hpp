@@ -128,18 +128,19 @@ enum class Outcome {
 };
 
 /// Whether a database that does not belong here may go, judging by its peers: all of them have it,
-/// or as many as handoff_delete asks for. Never without one confirmed copy elsewhere: "all of none"
-/// is true (defect 1). A handoff_delete that is not below the number of replicas means all (Swift
-/// 2.34), or handoffs would never go.
-[[nodiscard]] constexpr bool may_remove(std::span<const Outcome> outcomes, std::size_t replicas,
-                                        const Limits& limits) {
+/// or as many other machines as handoff_delete asks for (`elsewhere` have it; Swift counts a second
+/// device of this machine, and this device itself: defect 22). Never without one confirmed copy:
+/// "all of none" is true (defect 1). A handoff_delete that is not below the number of replicas
+/// means all (Swift 2.34), or handoffs would never go.
+[[nodiscard]] constexpr bool may_remove(std::span<const Outcome> outcomes, std::size_t elsewhere,
+                                        std::size_t replicas, const Limits& limits) {
     std::size_t done = 0;
     for (const Outcome outcome : outcomes) {
         done += outcome == Outcome::done ? 1 : 0;
     }
     const auto enough = static_cast<std::size_t>(limits.handoff_delete);
-    if (enough > 0 && enough < replicas) {
-        return done >= enough;
+    if (enough > 0 && enough < replicas && elsewhere >= enough) {
+        return true;
     }
     return done > 0 && done == outcomes.size() && done >= replicas;
 }

@@ -166,6 +166,8 @@ struct Task {
     /// before have is not known any more, and the copy stays for another pass.
     bool renumbered = false;
 
+    std::size_t elsewhere = 0; ///< Other machines' devices that have all of it.
+
     /// The database, for one use: a lock is waited for from now on, however long peers have taken.
     [[nodiscard]] typename P::database_type& database() {
         opened.set_deadline(pass.after(storage::broker_patience));

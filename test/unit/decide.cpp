@@ -147,10 +147,14 @@ static_assert(!may_reclaim(0, "9999999998.00000", "9999999999.00000", today, wee
 
 template <std::size_t N>
 constexpr bool goes(const std::array<Outcome, N>& outcomes, std::size_t replicas,
-                    int handoff_delete = 0) {
+                    int handoff_delete = 0, std::size_t here = 0) {
     Limits limits;
     limits.handoff_delete = handoff_delete;
-    return may_remove(outcomes, replicas, limits);
+    std::size_t done = 0;
+    for (const Outcome outcome : outcomes) {
+        done += outcome == Outcome::done ? 1 : 0;
+    }
+    return may_remove(outcomes, done - here, replicas, limits); // `here`: on this machine
 }
 constexpr auto done = Outcome::done;
 constexpr auto failed = Outcome::failed;
@@ -169,6 +173,10 @@ static_assert(goes(std::array{done, failed, failed}, 3, 1));
 static_assert(!goes(std::array{failed, failed, failed}, 3, 1));
 static_assert(!goes(std::array{done, failed, failed}, 3, 2));
 static_assert(goes(std::array{done, failed, done}, 3, 2));
+static_assert(!goes(std::array{done, failed, done}, 3, 2, 1)); // one is another device of ours
+static_assert(!goes(std::array{done, failed, failed}, 3, 1, 1));
+static_assert(goes(std::array{done, done, failed}, 3, 1, 1));
+static_assert(goes(std::array{done, done, done}, 3, 2, 2)); // all have it, wherever they are
 static_assert(!goes(std::array{done, done, failed}, 3, 3)); // at the number of replicas: all
 static_assert(goes(std::array{done, done, done}, 3, 3));
 static_assert(goes(std::array{done, done, done}, 3, 4)); // above: all as well (Swift 2.34)
