@@ -1,5 +1,5 @@
-// The smallest model of each policy, written by a user: a fast clock, a ring of two devices, a
-// transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
+// The smallest model of each policy, written by a user: a clock of its own, a ring of two devices,
+// a transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
 // replicas of a note book, each with a note that the other does not have, become one.
 
 #include <replica/replica.hpp>
@@ -20,18 +20,18 @@
 
 using namespace replica;
 
-/// Clock: a thousand seconds pass in one.
-struct FastClock {
-    [[nodiscard]] Timestamp now() const { return Timestamp{}.plus(elapsed()); }
-    [[nodiscard]] Instant monotonic() const { return start + to_duration(elapsed()); }
-    bool sleep_until(Instant until, const std::stop_token& stop) const {
-        return SystemClock().sleep_until(start + (until - start) / 1000, stop);
-    }
-
-    [[nodiscard]] Seconds elapsed() const { return 1000 * (SystemClock().monotonic() - start); }
+/// Clock: time begins with the program. It does not run faster: what waits for a real thread would
+/// take its pauses for a stall.
+struct OwnClock {
     Instant start = SystemClock().monotonic();
+
+    [[nodiscard]] Timestamp now() const { return Timestamp{}.plus(monotonic() - start); }
+    [[nodiscard]] Instant monotonic() const { return SystemClock().monotonic(); }
+    bool sleep_until(Instant until, const std::stop_token& stop) const {
+        return SystemClock().sleep_until(until, stop);
+    }
 };
-static_assert(Clock<FastClock>);
+static_assert(Clock<OwnClock>);
 
 /// Ring: one partition, on every device. It never changes, so it is its own version.
 struct EveryDevice {
@@ -150,8 +150,8 @@ struct NoteStore {
     using server_type = AccountServer;
     using database_type = NoteBook;
     using disk_type = SimDisk;
-    using clock_type = FastClock;
-    FastClock time;
+    using clock_type = OwnClock;
+    OwnClock time;
     SimDisk files;
     std::shared_ptr<std::map<std::string, NoteBook>> books =
         std::make_shared<std::map<std::string, NoteBook>>();
@@ -162,7 +162,7 @@ struct NoteStore {
     }
     NoteBook open_upload(const std::string& path, Instant deadline) { return open(path, deadline); }
     SimDisk& disk() { return files; }
-    FastClock& clock() { return time; }
+    OwnClock& clock() { return time; }
 
     NoteBook create(const std::string& path, const std::string& id, const std::string& note) {
         Notes notes;
