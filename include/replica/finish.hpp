@@ -57,20 +57,24 @@ void discard(D& disk, const std::string& path) noexcept {
 }
 
 /// What an upload takes over from the database it replaces, all but the rows: times, points, and
-/// what the two would settle in a sync. Metadata that cannot be read holds up nothing (defect 55).
+/// what the two would settle in a sync. Throws exists if the metadata of either cannot be read and
+/// they differ: nobody else may have what one of them would lose.
 template <Broker B>
 void merge_rest(B& broker, typename B::database_type& existing, const info_type_of<B>& last,
                 typename B::database_type& upload) {
     (void)B::server_type::agree(upload, upload.info(), last, broker.clock().now());
     upload.merge_timestamps(last.timestamps());
     try {
-        if (!last.metadata.empty()) {
+        if (!last.metadata.empty() && last.metadata != upload.info().metadata) {
             upload.merge_metadata(last.metadata);
         }
     } catch (const Failure& failure) {
         if (failure.error() != Error::bad_request) {
             throw;
         }
+        throw Failure(Error::exists,
+                      last.name() +
+                          ": its metadata and an upload's cannot be merged: " + failure.what());
     }
     upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
     B::server_type::merge_more(existing, upload);

@@ -291,13 +291,37 @@ BOOST_AUTO_TEST_CASE(a_merged_file_has_the_shard_ranges_of_both) {
     BOOST_TEST(node->open().shard_ranges().size() == 1);
 }
 
-BOOST_AUTO_TEST_CASE(metadata_that_nobody_can_read_holds_up_no_merge) {
-    auto node = with_upload<Containers>();
-    auto ours = node->info();
-    ours.metadata = "no JSON";
-    node->broker.create(node->path, ours).put(node->row("ours"));
-    BOOST_TEST(finish(*node, true));
-    BOOST_TEST((node->names() == Names{"ours", "theirs"}));
+BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_is_not_lost_in_a_merge) {
+    const std::string odd = R"({"K": ["\ud800", "1"]})";
+    const std::string sound = R"({"K": ["v", "2"]})";
+    for (const auto& [here, there] : {std::pair(odd, sound), std::pair(sound, odd)}) {
+        Containers node;
+        auto info = node.info();
+        info.id = sender;
+        info.metadata = there;
+        node.broker.create(upload_path(node), info).put(node.row("theirs"));
+        info = node.info();
+        info.metadata = here;
+        node.broker.create(node.path, info).put(node.row("ours"));
+        BOOST_CHECK_EXCEPTION((void)finish(node, true), Failure, [&](const Failure& failure) {
+            return failure.error() == Error::exists &&
+                   std::string(failure.what()).starts_with(info.name());
+        });
+        BOOST_TEST(node.open().info().metadata == here);
+        BOOST_TEST((node.names() == Names{"ours"}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_metadata_on_both_sides_holds_up_no_merge) {
+    Containers node;
+    auto info = node.info();
+    info.metadata = "no JSON";
+    node.broker.create(node.path, info).put(node.row("ours"));
+    info.id = sender;
+    node.broker.create(upload_path(node), info).put(node.row("theirs"));
+    BOOST_TEST(finish(node, true));
+    BOOST_TEST((node.names() == Names{"ours", "theirs"}));
+    BOOST_TEST(node.open().info().metadata == "no JSON");
 }
 
 BOOST_AUTO_TEST_CASE(a_late_retry_of_the_sender_cannot_replace_the_file_under_a_merge) {

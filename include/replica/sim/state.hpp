@@ -197,7 +197,7 @@ struct State {
 
     /// Returns whether there was anything new.
     bool merge(const Metadata& metadata) {
-        Metadata mine = Metadata::parse_stored(stat.metadata);
+        Metadata mine = Metadata::parse_to_change(stat.metadata);
         const bool news = mine.merge(metadata);
         if (news) {
             stat.metadata = mine.text();

@@ -155,19 +155,19 @@ public:
         transaction.commit();
     }
 
-    /// `text` is a JSON object as Metadata::parse takes it; else bad_request. Nothing is written if
-    /// nothing in it is news.
+    /// `text` is a JSON object as Metadata::parse takes it; else bad_request, as for a database
+    /// whose own metadata cannot be read. Nothing is written if nothing in it is news.
     void merge_metadata(std::string_view text) {
         merge_metadata(connection_->naming([&] { return Metadata::parse(text); }));
     }
 
     void merge_metadata(const Metadata& news) {
         connection_->require_in_place();
-        if (Metadata seen = metadata(); !seen.merge(news)) {
+        if (Metadata seen = metadata_to_change(); !seen.merge(news)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
-        Metadata merged = metadata();
+        Metadata merged = metadata_to_change();
         if (merged.merge(news)) {
             update("SET metadata = ?", connection_->naming([&] { return merged.text(); }));
             transaction.commit();
@@ -313,6 +313,11 @@ protected:
 private:
     [[nodiscard]] sqlite::SyncTable sync_table(Direction direction) {
         return sqlite::SyncTable(*connection_, direction);
+    }
+
+    [[nodiscard]] Metadata metadata_to_change() {
+        return connection_->naming(
+            [&] { return Metadata::parse_to_change(S::read_info(*connection_).metadata); });
     }
 
     void copy(const std::string& target, Instant deadline, bool at_once) {

@@ -64,13 +64,24 @@ public:
         return result;
     }
 
-    /// What a database has stored. Text that cannot be read counts as none: it could not be used by
-    /// anybody before, and must not stop newer values for ever.
+    /// What a database has stored, to look at. Text that cannot be read counts as none.
     [[nodiscard]] static Metadata parse_stored(std::string_view text) {
         try {
             return parse(text);
         } catch (const Failure&) {
             return {};
+        }
+    }
+
+    /// What a database has stored, to be written back with changes. Throws bad_request for text
+    /// that cannot be read: Python takes more than we do (half a surrogate pair), so a Swift server
+    /// may have values in it, and a person can mend it.
+    [[nodiscard]] static Metadata parse_to_change(std::string_view text) {
+        try {
+            return parse(text);
+        } catch (const Failure& failure) {
+            throw Failure(failure.error(),
+                          std::string("what is stored stays as it is: ") + failure.what());
         }
     }
 
