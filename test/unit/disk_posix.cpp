@@ -80,24 +80,6 @@ BOOST_AUTO_TEST_CASE(a_file_in_the_way_of_a_directory_is_named) {
     BOOST_TEST(disk.stat(root + "/with/slashes/at/the/end")->directory);
 }
 
-BOOST_AUTO_TEST_CASE(every_errno_has_its_meaning_and_its_text) {
-    BOOST_TEST((error_of_errno(ENOENT) == Error::missing));
-    BOOST_TEST((error_of_errno(ENOTDIR) == Error::missing));
-    BOOST_TEST((error_of_errno(EEXIST) == Error::exists));
-    BOOST_TEST((error_of_errno(ENOTEMPTY) == Error::exists));
-    BOOST_TEST((error_of_errno(ENOSPC) == Error::no_space));
-    BOOST_TEST((error_of_errno(EDQUOT) == Error::no_space));
-    BOOST_TEST((error_of_errno(EROFS) == Error::io));
-    BOOST_TEST((error_of_errno(EIO) == Error::io));
-    BOOST_TEST((error_of_errno(EACCES) == Error::io));
-    BOOST_CHECK_EXCEPTION(
-        throw_errno(ENOSPC, "write", "/srv/node/sdb1"), Failure, [](const Failure& failure) {
-            const std::string text = failure.what();
-            return text.find("cannot write /srv/node/sdb1: No space left on device") == 0 &&
-                   failure.error() == Error::no_space;
-        });
-}
-
 BOOST_AUTO_TEST_CASE(renaming_by_steps_never_replaces_either) {
     write(root + "/a", "a");
     write(root + "/b", "b");
