@@ -282,10 +282,10 @@ private:
         };
         return std::make_shared<DeviceWork>(
             device,
-            Walk<typename B::disk_type>(core.broker.disk(),
-                                        storage::device_path(core.settings.devices, device.device),
-                                        std::string(Server::datadir), pass.ring.partition_count(),
-                                        std::move(wanted), core.random));
+            Walk<typename B::disk_type>(
+                core.broker.disk(), storage::device_path(core.settings.devices, device.device),
+                std::string(Server::datadir), pass.ring.partition_count(), std::move(wanted),
+                core.random, core.clock.now().plus(-core.settings.reclaim_age)));
     }
 
     /// The next database of a device. Nothing at the end, and for a device that cannot be used.

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica::storage {
 
@@ -65,14 +66,14 @@ template <Disk D, Clock C>
     }
 }
 
-/// The database in a hash directory: the plain name, or of those with an epoch the newest (defect
-/// 31). Nothing if there is none.
-template <Disk D>
-[[nodiscard]] std::optional<std::string> find_database(D& disk, const std::string& directory) {
+/// The database in a hash directory with these entries: the plain name, or of those with an epoch
+/// the newest (defect 31). Nothing if there is none.
+[[nodiscard]] inline std::optional<std::string> find_database(const std::vector<Entry>& entries,
+                                                              const std::string& directory) {
     const std::string hash = base(directory);
     std::string newest;
     std::string epoch;
-    for (const Entry& entry : disk.list(directory)) {
+    for (const Entry& entry : entries) {
         const auto name = DatabaseName::parse(entry.name);
         if (name && name->hash == hash && !entry.directory &&
             (newest.empty() || name->epoch > epoch)) {
@@ -81,6 +82,11 @@ template <Disk D>
         }
     }
     return newest.empty() ? std::nullopt : std::optional(directory + '/' + newest);
+}
+
+template <Disk D>
+[[nodiscard]] std::optional<std::string> find_database(D& disk, const std::string& directory) {
+    return find_database(disk.list(directory), directory);
 }
 
 /// Whether rows wait for the database at `path`.
@@ -269,6 +275,49 @@ void replace(B& broker, const std::string& file, const std::string& path, Instan
     disk.sync(parent(path));
 }
 
+/// Whether this was last changed before `limit`.
+[[nodiscard]] inline bool is_older(const std::optional<FileStatus>& status, Timestamp limit) {
+    return status && status->modified_ns / 10'000 < limit.ticks;
+}
+
+/// Removes drafts in a hash directory that are older than `limit`: a process that was killed while
+/// it made a database has left them (sqlite/store.hpp: <hash>.db.<random>.new). Never throws: the
+/// database beside them has its turn all the same.
+template <Disk D>
+void sweep_drafts(D& disk, const std::string& directory, const std::vector<Entry>& entries,
+                  Timestamp limit) noexcept {
+    for (const Entry& entry : entries) {
+        const bool draft = entry.name.starts_with(base(directory)) && !entry.directory &&
+                           (entry.name.ends_with(".new") || entry.name.ends_with(".new-journal"));
+        try {
+            const std::string path = directory + '/' + entry.name;
+            if (draft && is_older(disk.stat(path), limit)) {
+                disk.remove(path);
+            }
+        } catch (const Failure&) {
+            continue; // The next pass tries again.
+        }
+    }
+}
+
+/// Removes a hash directory that holds nothing, or since before `limit` nothing but .lock: who
+/// waits for the lock of a directory while it is removed makes it again (defect 4). What it held is
+/// gone, or the lock was taken for a database that was never made. Younger ones stay, since a stock
+/// server that waits with the .lock open would not notice that it is another.
+template <Disk D>
+void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
+    if (disk.remove_empty(directory) || !is_older(disk.stat(directory), limit)) {
+        return;
+    }
+    if (const auto lock = disk.try_lock(directory)) {
+        const std::vector<Entry> entries = disk.list(directory);
+        if (entries.size() == 1 && entries.front().name == ".lock") {
+            disk.remove(directory + "/.lock");
+            disk.remove_empty(directory);
+        }
+    }
+}
+
 /// Clears `tmp` of what has not been touched for `age`: uploads of senders that went away, files of
 /// a process that was killed (seed: unlink_older_than). Never throws for a single entry. Returns
 /// how many went.
@@ -283,7 +332,7 @@ std::size_t sweep(D& disk, C& clock, const std::string& tmp, Seconds age) {
         const std::string path = tmp + '/' + entry.name;
         try {
             const auto status = disk.stat(path);
-            const bool old = status && status->modified_ns / 10'000 < limit.ticks;
+            const bool old = is_older(status, limit);
             const bool gone = old && (status->directory ? entry.name.ends_with(".removed") &&
                                                               disk.remove_tree(path)
                                                         : disk.remove(path));

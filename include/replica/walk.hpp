@@ -13,6 +13,7 @@
 #include <replica/random.hpp>
 #include <replica/ring.hpp>
 #include <replica/storage.hpp>
+#include <replica/timestamp.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -43,12 +44,13 @@ struct LocalDatabase {
 template <Disk D>
 class Walk {
 public:
-    /// `wanted` says whether a partition is of interest; it is asked once for each.
+    /// `wanted` says whether a partition is of interest; it is asked once for each. What was left
+    /// behind by others before `limit` is cleared away.
     Walk(D disk, std::string device, std::string datadir, std::uint32_t partition_count,
-         std::function<bool(std::uint32_t)> wanted, Random& random)
+         std::function<bool(std::uint32_t)> wanted, Random& random, Timestamp limit)
         : disk_(std::move(disk)), device_(std::move(device)),
           root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
-          wanted_(std::move(wanted)), random_(&random) {}
+          wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
 
     /// The next database, or nothing at the end. Tells `observer` what could not be read, and
     /// counts it in `errors`. Calls `beat` before each directory: thousands without a database may
@@ -136,7 +138,9 @@ private:
             return std::nullopt;
         }
         try {
-            if (auto path = storage::find_database(disk_, directory)) {
+            const std::vector<Entry> entries = disk_.list(directory);
+            storage::sweep_drafts(disk_, directory, entries, limit_);
+            if (auto path = storage::find_database(entries, directory)) {
                 return Found{*std::move(path), name,
                              *parse_partition(partition_, partition_count_)};
             }
@@ -145,7 +149,7 @@ private:
                 observer(event::OrphanPending{pending});
                 ++errors;
             } else {
-                disk_.remove_empty(directory);
+                storage::remove_unused(disk_, directory, limit_);
             }
         } catch (const Failure& failure) {
             report(failure, directory, observer, errors);
@@ -169,6 +173,7 @@ private:
     std::uint32_t partition_count_;
     std::function<bool(std::uint32_t)> wanted_;
     Random* random_;
+    Timestamp limit_;
     bool started_ = false;
     std::size_t partition_total_ = 0;
     std::vector<std::string> partitions_;

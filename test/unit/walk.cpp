@@ -59,9 +59,10 @@ struct Walked {
 
 Walked walk(
     const SimDisk& disk, std::uint64_t seed = 1,
-    std::function<bool(std::uint32_t)> wanted = [](std::uint32_t) { return true; }) {
+    std::function<bool(std::uint32_t)> wanted = [](std::uint32_t) { return true; },
+    Timestamp limit = {}) {
     Random random(seed);
-    Walk<SimDisk> walk(disk, device, "containers", 1024, std::move(wanted), random);
+    Walk<SimDisk> walk(disk, device, "containers", 1024, std::move(wanted), random, limit);
     Walked result;
     while (auto found = walk.next(result.heard, result.errors, [&] { ++result.beats; })) {
         result.found.push_back(*std::move(found));
@@ -268,4 +269,52 @@ BOOST_AUTO_TEST_CASE(a_sign_of_life_is_given_for_each_of_many_directories_withou
     const Walked result = walk(disk);
     BOOST_TEST(result.found.empty());
     BOOST_TEST(result.beats >= 300); // partition, suffix and hash of each
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_has_long_held_nothing_but_a_lock_is_removed) {
+    SimClock clock;
+    const SimDisk disk(clock);
+    const std::string name = hash('a', "abc");
+    add(disk, "1", name, ".lock");
+    add(disk, "2", hash('b', "abc"), ".lock");
+    add(disk, "2", hash('b', "abc"), "somebodys");
+    const auto before = [&](Timestamp limit) {
+        return walk(
+            disk, 1, [](std::uint32_t) { return true; }, limit);
+    };
+    BOOST_TEST(before(clock.now()).errors == 0);
+    BOOST_TEST(disk.stat(directory("1", name)).has_value()); // a database may be on its way
+    clock.advance(Seconds(1));
+    {
+        const auto lock = disk.try_lock(directory("1", name));
+        BOOST_TEST(before(clock.now()).errors == 0);
+        BOOST_TEST(disk.stat(directory("1", name)).has_value()); // or right now
+    }
+    BOOST_TEST(before(clock.now()).errors == 0);
+    BOOST_TEST(!disk.stat(directory("1", name)).has_value());
+    BOOST_TEST(disk.stat(directory("2", hash('b', "abc")) + "/somebodys").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(drafts_of_a_process_that_was_killed_are_swept_when_they_are_old) {
+    SimClock clock;
+    const SimDisk disk(clock);
+    const std::string alone = hash('a', "abc");
+    const std::string live = hash('b', "abc");
+    add(disk, "1", live);
+    for (const std::string& name : {alone, live}) {
+        add(disk, "1", name, name + ".db.0123.new");
+        add(disk, "1", name, name + ".db.0123.new-journal");
+        add(disk, "1", name, "my.new");
+    }
+    const auto before = [&](Timestamp limit) {
+        return walk(
+            disk, 1, [](std::uint32_t) { return true; }, limit);
+    };
+    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(disk.list(directory("1", alone)).size() == 3U);
+    clock.advance(Seconds(1));
+    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(disk.list(directory("1", live)).size() == 2U);
+    BOOST_TEST(disk.stat(directory("1", live) + "/my.new").has_value());
+    BOOST_TEST(disk.stat(directory("1", alone) + "/my.new").has_value());
 }
