@@ -250,6 +250,8 @@ BOOST_AUTO_TEST_CASE(what_is_used_is_the_sum_of_all_files_and_of_no_directory) {
     tree.a->entries["database"] = file("head");
     tree.a->entries["database"]->content.size = 8192; // its size, not that of its head
     BOOST_TEST(tree.root->used() == 3U + 4U + 8192U);
+    tree.a->entries["deep"]->device = 2; // mounted there
+    BOOST_TEST(tree.root->used() == 3U + 8192U);
     BOOST_TEST(tree.b->used() == 0U);
     BOOST_TEST(tree.a->entries["f"]->used() == 3U);
 }

@@ -92,11 +92,11 @@ struct SimNode {
         }
     }
 
-    /// Bytes of all files below.
+    /// Bytes of all files below that are on the same device.
     [[nodiscard]] std::uint64_t used() const {
         auto sum = static_cast<std::uint64_t>(directory ? 0 : content.size);
         for (const auto& [name, child] : entries) {
-            sum += child->used();
+            sum += child->device == device ? child->used() : 0;
         }
         return sum;
     }

@@ -120,6 +120,7 @@ public:
         if (old && old->directory != node->directory) {
             fail(Error::io, to, "a file or directory is in the way");
         }
+        refuse_mount(old, *target, to);
         if (old && !old->entries.empty()) {
             fail(Error::exists, to, "a directory with entries is in the way");
         }
@@ -131,11 +132,13 @@ public:
 
     /// False if it is not there. A directory goes with everything in it.
     bool erase(const std::string& path) {
-        if (!find(path)) {
+        const Pointer node = find(path);
+        if (!node) {
             return false;
         }
         const auto [parent, name] = split(path);
         const Pointer directory = existing(parent);
+        refuse_mount(node, *directory, path);
         directory->entries.erase(directory->entries.find(name));
         touch(*directory);
         return true;
@@ -192,10 +195,15 @@ public:
         place(*directory, name, make(*directory, true));
     }
 
+    /// What was mounted is mounted again, as a machine does when it starts.
     void crash() {
         SimNode::crash(root_);
         for (auto& [path, mount] : mounts_) {
             SimNode::crash(mount.root);
+            if (mount.mounted) {
+                const auto [parent, name] = split(path);
+                place(*directories(parent), name, mount.root);
+            }
         }
     }
 
@@ -222,6 +230,13 @@ private:
             fail(Error::io, path, "not an absolute path of a file");
         }
         return {path.substr(0, slash), std::string_view(path).substr(slash + 1)};
+    }
+
+    /// A mount point is busy: it is neither replaced nor erased.
+    static void refuse_mount(const Pointer& node, const SimNode& parent, const std::string& path) {
+        if (node && node->device != parent.device) {
+            fail(Error::io, path, "is a mount point");
+        }
     }
 
     /// Calls `step(name)` for each component; stops when it gives false.
