@@ -6,6 +6,9 @@
 // sound. So the steps that take something away are counted per device and held against what was
 // seen there.
 
+#include <replica/clock.hpp>
+
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -87,6 +90,30 @@ private:
     const double share_;
     std::mutex mutex_;
     std::map<std::string, Tally> devices_;
+};
+
+/// What keeps requests from emptying a disk: a receiver has no passes, so it counts by the hour.
+/// Thread safety: any thread.
+class HourlyBrake {
+public:
+    /// Whether one more database of a device may go to quarantine, as Brakes::may_quarantine.
+    [[nodiscard]] bool may_quarantine(const std::string& device, Instant now) {
+        const std::lock_guard guard(mutex_);
+        const auto at = hours_.try_emplace(device, Hour{now, 0}).first;
+        if (now - at->second.began >= std::chrono::hours(1)) {
+            at->second = {now, 0};
+        }
+        return ++at->second.quarantined <= Brakes::quarantine_max;
+    }
+
+private:
+    struct Hour {
+        Instant began;
+        std::int64_t quarantined = 0;
+    };
+
+    std::mutex mutex_;
+    std::map<std::string, Hour> hours_;
 };
 
 } // namespace replica

@@ -7,6 +7,7 @@
 
 #include <replica/admission.hpp>
 #include <replica/answer.hpp>
+#include <replica/brakes.hpp>
 #include <replica/broker.hpp>
 #include <replica/container/shards.hpp>
 #include <replica/error.hpp>
@@ -92,6 +93,7 @@ private:
         Random random;
         Admission devices; ///< Requests at work, by device.
         Admission merges;  ///< Merges under way, by directory.
+        HourlyBrake brake;
     };
 
     /// Where a request points. All three names have been checked.
@@ -196,7 +198,8 @@ private:
     }
 
     /// The database of a place with its pending rows committed, or nothing. One that is beyond use
-    /// goes to quarantine and counts as not there, so that the sender brings a new one.
+    /// goes to quarantine and counts as not there, so that the sender brings a new one. After many
+    /// in an hour it stays and is an error: the disk may be failing, not the databases.
     [[nodiscard]] std::optional<std::pair<std::string, Database>> open(const Place& place) {
         auto& broker = core_->broker;
         std::string path;
@@ -213,7 +216,8 @@ private:
             if (failure.error() == Error::missing) {
                 return std::nullopt;
             }
-            if (failure.code() != Condition::quarantine) {
+            if (failure.code() != Condition::quarantine ||
+                !core_->brake.may_quarantine(place.name, broker.clock().monotonic())) {
                 throw;
             }
             quarantine(place, path, failure);

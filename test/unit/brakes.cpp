@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE brakes
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <string>
 
 using namespace replica;
@@ -79,4 +80,15 @@ BOOST_AUTO_TEST_CASE(a_device_is_announced_once) {
     BOOST_TEST(brakes.announce("sda"));
     BOOST_TEST(!brakes.announce("sda"));
     BOOST_TEST(brakes.announce("sdb"));
+}
+
+BOOST_AUTO_TEST_CASE(requests_send_so_many_to_quarantine_an_hour) {
+    HourlyBrake brake;
+    const Instant began(std::chrono::hours(7));
+    for (int i = 0; i < Brakes::quarantine_max; ++i) {
+        BOOST_TEST(brake.may_quarantine("sda", began + std::chrono::minutes(i)));
+    }
+    BOOST_TEST(!brake.may_quarantine("sda", began + std::chrono::minutes(59)));
+    BOOST_TEST(brake.may_quarantine("sdb", began + std::chrono::minutes(59)));
+    BOOST_TEST(brake.may_quarantine("sda", began + std::chrono::minutes(60)));
 }

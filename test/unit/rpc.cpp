@@ -377,6 +377,31 @@ BOOST_AUTO_TEST_CASE(a_database_beyond_use_is_quarantined_and_asked_for_again) {
     BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(a_disk_on_which_all_looks_damaged_is_not_emptied_by_requests) {
+    Containers node;
+    int asked_again = 0;
+    const auto request = [&](int n) {
+        const std::string hash = std::string(27, 'a') + std::to_string(10'000 + n);
+        const std::string path = node.device + '/' +
+                                 storage_directory(ContainerServer::datadir, "1", hash) + '/' +
+                                 hash + ".db";
+        node.disk.write(path, "no database");
+        const Reply reply =
+            node.server.handle({"sda", "1", hash, message::encode(node.remote(3)), true});
+        asked_again += reply.status == 404 ? 1 : 0;
+        BOOST_TEST((reply.status == 404) == !node.disk.stat(path).has_value());
+        BOOST_TEST((reply.status == 404 || reply.status == 500));
+    };
+    for (int n = 0; n < 50; ++n) {
+        request(n);
+    }
+    BOOST_TEST(asked_again == 20);
+    BOOST_TEST(node.heard.notes->failed.size() == 30U); // each named
+    node.clock.advance(Seconds(3600));
+    request(50);
+    BOOST_TEST(asked_again == 21);
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_that_does_not_come_free_is_a_refusal_to_come_again) {
     Containers node;
     node.create();
