@@ -158,6 +158,22 @@ BOOST_AUTO_TEST_CASE(a_shard_that_is_sharded_again_keeps_its_own_sums) {
             .set_metadata(key, "a/c", Timestamp{2, 0});
         BOOST_TEST(container.info().count == 3); // it is its own root
     }
+    Container quoted;
+    quoted.range("a/c", sharded, 0);
+    quoted.range(".shards_a/c-1", active, 3);
+    quoted.set_metadata("X-Container-Sysmeta-Shard-Quoted-Root", "%61/c");
+    BOOST_TEST(quoted.info().count == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_in_the_working_directory_has_the_same_state_under_its_bare_name) {
+    Container container;
+    container.range("a/c", sharded, 0);
+    container.range(".shards_a/c-1", active, 3);
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(container.directory);
+    container.path = container.path.substr(container.directory.size() + 1);
+    BOOST_CHECK_NO_THROW(BOOST_TEST(container.state() == "sharded"));
+    std::filesystem::current_path(before);
 }
 
 BOOST_AUTO_TEST_CASE(a_shard_that_shrank_before_shards_knew_their_root_is_no_root) {

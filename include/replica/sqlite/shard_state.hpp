@@ -5,12 +5,14 @@
 // database (<hash>.db, <hash>_<epoch>.db) and the container's own shard range inside it. Rows of a
 // container that is being sharded are not ours to push, so its state must be told truly.
 
+#include <replica/container/queue_entry.hpp>
 #include <replica/container/shards.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/info.hpp>
 #include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/id.hpp>
 #include <replica/sqlite/metadata.hpp>
 
 #include <cstdint>
@@ -56,13 +58,9 @@ template <Disk D>
 /// its own shard range was deleted when it shrank.
 [[nodiscard]] inline bool is_root(const ContainerInfo& info, bool own_deleted) {
     const Metadata metadata = Metadata::parse_stored(info.metadata);
-    for (const std::string_view key :
-         {"X-Container-Sysmeta-Shard-Quoted-Root", "X-Container-Sysmeta-Shard-Root"}) {
-        if (const auto root = metadata.find(key)) {
-            return *root == info.account + '/' + info.container;
-        }
-    }
-    return !own_deleted;
+    auto root = metadata.find("X-Container-Sysmeta-Shard-Quoted-Root");
+    root = root ? reconciler::unquoted(*root) : metadata.find("X-Container-Sysmeta-Shard-Root");
+    return root ? *root == info.account + '/' + info.container : !own_deleted;
 }
 
 } // namespace detail
@@ -73,16 +71,14 @@ template <Disk D>
 template <Disk D>
 void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     const std::string& path = connection.path();
-    const std::size_t slash = path.rfind('/');
-    const std::string file = path.substr(slash + 1);
-    const auto name = DatabaseName::parse(file);
+    const auto name = DatabaseName::parse(std::string_view(path).substr(path.rfind('/') + 1));
     info.db_state = "unsharded";
     info.sharding_initiated =
         info.shard_max_row >= 0 && detail::sharding_initiated(connection, info);
     if (!name) {
         return;
     }
-    if (detail::count_databases(disk, path.substr(0, slash), name->hash) > 1) {
+    if (detail::count_databases(disk, directory_of(path), name->hash) > 1) {
         info.db_state = "sharding";
         return;
     }
