@@ -142,7 +142,7 @@ template <Broker B>
         if (!B::server_type::reported(info)) {
             return "It is expired, but stays until its last state has been reported upwards.\n";
         }
-        return B::server_type::may_remove(info)
+        return B::server_type::may_expire(info)
                    ? "It is expired: a pass removes it and asks nobody.\n"
                    : "It is expired, but the sharder's: it stays.\n";
     }

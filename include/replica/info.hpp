@@ -86,6 +86,7 @@ struct ContainerInfo : Info {
 
     // Not told to peers.
     bool sharding_initiated = false; ///< Its rows belong into shards: no peer gets them.
+    bool has_shards = false;         ///< A root with shard ranges that are not deleted.
     std::int64_t live_rows = 0;      ///< Of all policies, in this file; `count` is that of one.
 
     /// "/account/container": what is hashed for the database's place.

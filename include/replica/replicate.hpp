@@ -31,13 +31,13 @@ namespace detail {
     return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
 }
 
-/// Expired by its own state, and not waiting for the sharder.
+/// Expired by its own state, and no root or source of shards.
 template <class P>
 [[nodiscard]] bool expired(P& pass, const typename P::info_type& info) {
     return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
                                info.delete_timestamp, pass.clock.now(),
                                pass.settings.reclaim_age) &&
-           P::server_type::may_remove(info);
+           P::server_type::may_expire(info);
 }
 
 /// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.

@@ -84,8 +84,11 @@ struct AccountServer {
     /// Whether this is all that is left of a database whose rows have gone elsewhere.
     [[nodiscard]] static bool is_sharded(const AccountInfo& /*info*/) { return false; }
 
-    /// Whether a copy that has been handed off, or is expired, may go.
+    /// Whether a copy that has been handed off may go.
     [[nodiscard]] static bool may_remove(const AccountInfo& /*info*/) { return true; }
+
+    /// Whether a copy that is expired may go.
+    [[nodiscard]] static bool may_expire(const AccountInfo& /*info*/) { return true; }
 
     /// What the hooks below remember during a pass.
     struct pass_state {};
@@ -185,6 +188,12 @@ struct ContainerServer {
     [[nodiscard]] static bool may_remove(const ContainerInfo& info) {
         return info.db_state != "sharding" &&
                (info.db_state != "unsharded" || !info.sharding_initiated);
+    }
+
+    /// A root goes after its shards: nobody else knows where the rows are that they may still hold
+    /// (Swift: is_empty_enough_to_reclaim).
+    [[nodiscard]] static bool may_expire(const ContainerInfo& info) {
+        return may_remove(info) && !info.has_shards;
     }
 
     using pass_state = reconciler::PassState;

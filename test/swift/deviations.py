@@ -13,10 +13,9 @@ import sqlite3
 import old_schemas
 import stock
 from stock import TICKS, Place, clock
+from swift.common.utils import ShardRange
 
 ELSEWHERE = {
-    'An own shard range without epoch meets one with',  # unit/container_shards
-    '`reported` of a shard range arrives with older sums',
     'The end of a commit that a peer was told of',  # would take a power cut
 }
 
@@ -40,6 +39,18 @@ def at(seconds, offset=0):
 def row(name, seconds=0, **values):
     return {'ROWID': 1, 'name': name, 'created_at': at(seconds), 'size': 1, 'etag': 'etag',
             'content_type': 'text/plain', 'deleted': 0, 'storage_policy_index': 0, **values}
+
+
+def shard_range(name, made=0, counted=0, changed=0, **values):
+    """Its three times are in seconds."""
+    return {'name': name, 'timestamp': at(made), 'lower': '', 'upper': 'm', 'object_count': 1,
+            'bytes_used': 1, 'meta_timestamp': at(counted), 'deleted': 0, 'state': ShardRange.ACTIVE,
+            'state_timestamp': at(changed), 'epoch': None, 'reported': 0, 'tombstones': 0, **values}
+
+
+OWN = '%s/%s' % HERE[2:]
+SHARD = '.shards_AUTH_a/c'
+SHARDING = [shard_range(OWN, epoch=at(0), state=ShardRange.SHARDING), shard_range(SHARD)]
 
 
 def container(name, put, gone=None, count=1):
@@ -90,15 +101,22 @@ class Sides:
                 connection.execute(statement)
             connection.close()
 
-    def column(self, place, name):
+    def column(self, place, name, table=None):
         """One column of all rows in the order of their ROWIDs, on both sides."""
         found = []
+        table = table or ('object' if place.kind == 'container' else 'container')
         for root in self.roots.values():
-            table = 'object' if place.kind == 'container' else 'container'
             rows = {at: values for (each, at), values in stock.dump(place.path(root)).items()
                     if each == table}
             found.append([rows[at][name] for at in sorted(rows)])
         return tuple(found)
+
+    def ranges(self, place, *ranges):
+        self.both(place, 'merge_shard_ranges', ranges=list(ranges))
+
+    def range_column(self, place, name):
+        """As column, of shard ranges in the order of their names."""
+        return tuple([each[name] for each in ranges] for ranges in self.both(place, 'shard_ranges'))
 
     def upload(self, place, device='sda'):
         return self.pair.copy_to_tmp(place, device, by_rows=False)
@@ -404,6 +422,8 @@ def rows_of_a_batch_are_numbered_in_the_order_of_their_names(s):
     s.create(HERE)
     s.merge(HERE, row('b'), row('a'))
     same(s.column(HERE, 'name'), ['b', 'a'], ['a', 'b'])
+    s.ranges(HERE, shard_range('a/b'), shard_range('a/a'))
+    same(s.column(HERE, 'name', 'shard_range'), ['a/b', 'a/a'], ['a/a', 'a/b'])
 
 
 @case('A batch whose last row is not its highest')
@@ -474,6 +494,60 @@ def names_are_not_unique_once_there_are_policies(s):
     s.sql(HERE, 'CREATE INDEX ix_object_deleted ON object (deleted)')
     same(s.rpc(HERE, 'merge_items', [row('new', 5)], 'peer'), 202, 500)
     same(s.column(HERE, 'name'), ['kept', 'gone', 'a', 'a/b', 'new'], ['kept', 'gone', 'a', 'a/b'])
+
+
+@case('An own shard range without epoch meets one with')
+def an_epoch_is_not_lost_to_a_replica_that_has_none(s):
+    s.create(HERE)
+    for merge in (s.ranges, lambda place, each: s.rpc(place, 'merge_shard_ranges', [each], 'peer')):
+        merge(HERE, shard_range(OWN, epoch=at(0), state=ShardRange.SHARDED))
+        merge(HERE, shard_range(OWN, made=1, counted=1, changed=1))
+        same(s.range_column(HERE, 'epoch'), [None], [at(0)])
+        same(s.range_column(HERE, 'state'), [ShardRange.ACTIVE], [ShardRange.SHARDED])
+
+
+@case('`reported` of a shard range that two replicas know differently')
+def sums_that_were_never_reported_are_not_taken_for_reported(s):
+    s.create(HERE)
+    s.ranges(HERE, shard_range(SHARD, counted=5, object_count=7))
+    s.ranges(HERE, shard_range(SHARD, counted=1, object_count=2, reported=1))
+    same(s.range_column(HERE, 'reported'), [1], [0])
+    assert s.range_column(HERE, 'object_count') == ([7], [7])
+
+
+@case('`reported` of a shard range that two replicas know differently')
+def an_older_state_does_not_make_reported_sums_unreported(s):
+    s.create(HERE)
+    s.ranges(HERE, shard_range(SHARD, changed=5, reported=1))
+    s.ranges(HERE, shard_range(SHARD, counted=5, state=ShardRange.CREATED))
+    same(s.range_column(HERE, 'reported'), [0], [1])
+
+
+@case('Shard ranges of Swift before 2.28')
+def what_an_older_swift_does_not_know_of_a_shard_range_has_its_default(s):
+    s.create(HERE)
+    older = shard_range(SHARD)
+    del older['reported'], older['tombstones']
+    same(s.rpc(HERE, 'merge_shard_ranges', [older], 'peer'), 500, 202)
+    same(s.range_column(HERE, 'tombstones'), [], [-1])
+
+
+@case('A file is to be merged, and sharding has begun')
+def a_file_is_not_merged_into_a_database_that_is_being_sharded(s):
+    upload = with_rows_in_both(s, 5)
+    s.ranges(HERE, *SHARDING)
+    same(s.rpc(HERE, 'rsync_then_merge', upload, HERE.hash + '.db'), 404, 503)
+    assert [len(names) for names in s.column(HERE, 'name')] == [5, 5]
+
+
+@case('A file is to be merged, and sharding has begun')
+def a_file_that_is_being_sharded_is_not_merged(s):
+    s.create(HERE, PEER)
+    s.merge(HERE, row('here'))
+    s.merge(PEER, row('there'))
+    s.ranges(PEER, *SHARDING)
+    same(s.rpc(HERE, 'rsync_then_merge', s.upload(PEER), HERE.hash + '.db'), 204, 500)
+    same(tuple(map(sorted, s.column(HERE, 'name'))), ['here', 'there'], ['here'])
 
 
 def table():

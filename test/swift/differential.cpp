@@ -2,6 +2,7 @@
 // line of standard input, and one line of answer each. Without arguments of its own the program is
 // the test: it runs the script, which starts it again with "serve ROOT".
 
+#include <replica/container/shards.hpp>
 #include <replica/json.hpp>
 #include <replica/message.hpp>
 #include <replica/rpc.hpp>
@@ -25,7 +26,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -104,6 +104,7 @@ class Served {
     using Database = typename B::database_type;
     using Row = row_type_of<B>;
     using Info = info_type_of<B>;
+    static constexpr bool has_shard_ranges = requires(Database db) { db.shard_ranges(); };
 
 public:
     Served(const std::string& root, const SimClock& clock)
@@ -209,6 +210,11 @@ private:
             wanted.storage_policy_index = in.integer("policy");
             return json_of(database.list(wanted));
         }
+        if constexpr (has_shard_ranges) {
+            if (call == "shard_ranges") {
+                return json_of(database.shard_ranges());
+            }
+        }
         throw Failure(Error::bad_request, "unknown call " + call);
     }
 
@@ -250,7 +256,10 @@ private:
                 {"reclaim", [](Database& db, const Arguments& in) {
                      db.reclaim(in.time("age"), in.time("sync_age"));
                  }}};
-            if constexpr (std::is_same_v<Row, ObjectRow>) {
+            if constexpr (has_shard_ranges) {
+                all["merge_shard_ranges"] = [](Database& db, const Arguments& in) {
+                    db.merge_shard_ranges(shards::decode(in.value("ranges")));
+                };
                 all["set_storage_policy_index"] = [](Database& db, const Arguments& in) {
                     db.set_storage_policy_index(in.integer("policy"), in.time("time"));
                 };

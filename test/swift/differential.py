@@ -25,12 +25,15 @@ import deviations
 import old_schemas
 import stock
 from stock import TICKS, Place, clock
+from swift.common.utils import ShardRange
 
 DEVICES = ('sda', 'sdb', 'sdc')
 POLICIES = (0, 1, 2)
 NAMES = ('a', 'a/b', 'a/b/c', 'a/b/d', 'a/\u00e9', 'a0', 'b', 'b/a', 'b//a', '\u00e9',
          '\U0001f600/x', 'nul\0 and more', '\0reserved', ' ', '%', "it's", '"quoted"', 'Z',
          *('object-%02d' % i for i in range(24)))
+BOUNDS = sorted(('a', 'a/b', 'b//a', '\u00e9', '\U0001f600/x', 'object-11'))
+STATES = sorted(ShardRange.STATES)
 
 
 class Difference(Exception):
@@ -111,6 +114,10 @@ class Pair:
 
     def exists(self, place):
         return os.path.exists(place.path(self.roots['stock']))
+
+    def is_sharding(self, place):
+        """Whether its rows are the sharder's."""
+        return place.kind == 'container' and self.stock.perform(place, 'sharding_initiated', {})
 
     def id(self, place):
         """The symbol of a replica."""
@@ -262,6 +269,9 @@ def readable(call, answer, symbols):
     answer = swap(answer, symbols)
     if call == 'sync_points':
         answer.sort(key=lambda point: point['remote_id'])
+    ranges = answer[1] if call == 'rpc' else answer if call == 'shard_ranges' else None
+    if isinstance(ranges, list):
+        ranges.sort(key=lambda each: each['name'])
     return answer
 
 
@@ -352,6 +362,32 @@ class Draw(random.Random):
             items['X-Container-Sysmeta-Shard-Quoted-Root'][0] = '%s/%s' % place[2:]
         return json.dumps(items)
 
+    def shard_ranges(self, place):
+        """Of a handful of names. Their times often meet, and then say different things."""
+        own = '%s/%s' % place[2:]
+        names = self.sample(['.shards_%s-%d' % (own, i) for i in range(6)], self.randrange(5))
+        if self.chance(0.4):
+            names.append(own)
+        ranges = [self.shard_range(name) for name in names]
+        # What is twice in one list has not been reported: Swift forgets that of a new range.
+        ranges += [{**self.shard_range(name), 'reported': 0} for name in names if self.chance(0.05)]
+        self.shuffle(ranges)
+        return ranges
+
+    def shard_range(self, name):
+        def time(seconds, many):
+            grid = seconds * TICKS
+            return clock.text(clock.ticks // grid * grid - self.randrange(many) * grid,
+                              self.randrange(1, 3) if self.chance(0.1) else 0)
+        at = self.randrange(len(BOUNDS))
+        return {'name': name, 'timestamp': time(2000, 3), 'lower': self.choice(BOUNDS[:at] or ['']),
+                'upper': self.choice(BOUNDS[at:] + ['']), 'object_count': self.randrange(4),
+                'bytes_used': self.randrange(3), 'meta_timestamp': time(300, 8),
+                'deleted': int(self.chance(0.15)), 'state': self.choice(STATES),
+                'state_timestamp': time(300, 8),
+                'epoch': time(2000, 2) if self.chance(0.5) else None,
+                'reported': int(self.chance(0.4)), 'tombstones': self.randrange(-1, 2)}
+
 
 class Run:
     """A sequence of operations on a few databases, each of them on several devices."""
@@ -372,7 +408,8 @@ class Run:
             self.mark_put: 2, self.adopt: 2, self.reclaim: 4, self.set_policy: 2,
             self.servers_only: 3, self.read: 8, self.list: 5, self.rpc_sync: 14,
             self.rpc_merge_items: 14, self.rpc_merge_syncs: 4, self.rpc_finish: 4,
-            self.rpc_refused: 1, self.remove: 1}
+            self.rpc_refused: 1, self.remove: 1, self.merge_shard_ranges: 4,
+            self.rpc_merge_shard_ranges: 6, self.rpc_get_shard_ranges: 2}
         self.operations = [each for each, weight in operations.items() for _ in range(weight)]
         # Only what has no live row can be deleted.
         self.of_the_empty = [each for each in self.operations if each not in (
@@ -438,6 +475,10 @@ class Run:
     def merge_syncs(self, place):
         self.write(place, 'merge_syncs', points=self.points(),
                    incoming=self.draw.chance(0.5))
+
+    def merge_shard_ranges(self, place):
+        if place.kind == 'container':
+            self.write(place, 'merge_shard_ranges', ranges=self.draw.shard_ranges(place))
 
     def points(self):
         return [{'sync_point': self.draw.randrange(-1, 500), 'remote_id': self.source()}
@@ -555,11 +596,28 @@ class Run:
             points = self.pair.both(sibling, 'sync_points', incoming=True)
         self.rpc(place, 'merge_syncs', points)
 
+    def rpc_merge_shard_ranges(self, place):
+        """Those of a sibling, as the replicator sends them, or any."""
+        if place.kind != 'container':
+            return
+        sibling = self.sibling(place)
+        ranges = self.draw.shard_ranges(place)
+        if sibling and self.draw.chance(0.5):
+            ranges = self.pair.both(sibling, 'shard_ranges')
+        self.rpc(place, 'merge_shard_ranges', ranges, self.source())
+
+    def rpc_get_shard_ranges(self, place):
+        if place.kind == 'container':
+            self.rpc(place, 'get_shard_ranges')
+
     def rpc_finish(self, place):
         sibling = self.sibling(place)
         if not sibling:
             return
         verb = 'rsync_then_merge' if self.pair.exists(place) else 'complete_rsync'
+        if verb == 'rsync_then_merge' and (self.pair.is_sharding(place) or
+                                           self.pair.is_sharding(sibling)):
+            return  # ours take no part in it: see deviations.py
         upload = self.pair.copy_to_tmp(sibling, place.device, self.draw.chance(0.3))
         name = [place.hash + '.db'] if self.draw.chance(0.7) else []
         status, _ = self.rpc(place, verb, upload, *name)

@@ -143,6 +143,35 @@ class AmendedContainer(AmendedBroker, ContainerBroker):
         if changed:
             self.update_reconciler_sync(-1)
 
+    def merge_shard_ranges(self, shard_ranges):
+        """Ranges get their ROWIDs in the order of their names, too."""
+        if not isinstance(shard_ranges, list):
+            shard_ranges = [shard_ranges]
+        held = {each['name']: each for each in self.get_all_shard_range_data()}
+        joined = {}
+        for news in sorted(map(dict, shard_ranges), key=lambda each: each['name']):
+            name = news['name']
+            before = joined.get(name) or held.get(name)
+            after = self.joined(before, news) if before else news
+            if after != before:
+                joined[name] = after
+        super().merge_shard_ranges(list(joined.values()))
+
+    def joined(self, held, news):
+        """An own range without epoch does not replace one with. `reported` counts for the sums and
+        the state of which it was said."""
+        if news['name'] == self.path and held['epoch'] and not news['epoch']:
+            return held
+        result = dict(news)
+        if not swift.container.backend.merge_shards(result, held):
+            return held
+        if result['timestamp'] == held['timestamp']:
+            said = ('object_count', 'bytes_used', 'tombstones', 'state', 'epoch')
+            result['reported'] = int(any(
+                each['reported'] and all(each[key] == result[key] for key in said)
+                for each in (held, news)))
+        return result
+
 
 def newest(row):
     return max(Timestamp(row['put_timestamp']), Timestamp(row['delete_timestamp']))
@@ -296,6 +325,12 @@ class Stock:
     def merge_items(self, broker, rows, source):
         broker.merge_items(rows, source or None)
 
+    def merge_shard_ranges(self, broker, ranges):
+        broker.merge_shard_ranges(ranges)
+
+    def shard_ranges(self, broker):
+        return broker.get_all_shard_range_data()
+
     def merge_syncs(self, broker, points, incoming):
         broker.merge_syncs(points, incoming)
 
@@ -342,6 +377,9 @@ class Stock:
             limit, marker, end_marker, prefix or None, delimiter or None, allow_reserved=True)]
 
     # What only Swift's servers do.
+
+    def sharding_initiated(self, broker):
+        return broker.sharding_initiated()
 
     def report(self, broker, put_timestamp, delete_timestamp, object_count, bytes_used):
         broker.reported(put_timestamp, delete_timestamp, object_count, bytes_used)

@@ -102,6 +102,21 @@ BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
     BOOST_TEST(!AccountServer::is_sharded(AccountInfo{}));
 }
 
+BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
+    ContainerInfo info = container();
+    BOOST_TEST(ContainerServer::may_expire(info));
+    info.has_shards = true;
+    for (const char* state : {"unsharded", "sharded"}) {
+        info.db_state = state;
+        BOOST_TEST(!ContainerServer::may_expire(info), state);
+        BOOST_TEST(ContainerServer::may_remove(info), state); // from where it does not belong
+    }
+    info.has_shards = false;
+    info.db_state = "sharding";
+    BOOST_TEST(!ContainerServer::may_expire(info));
+    BOOST_TEST(AccountServer::may_expire(AccountInfo{}));
+}
+
 BOOST_AUTO_TEST_CASE(only_a_queue_of_the_reconciler_waits_with_its_removal) {
     struct Memory {
         int asked = 0;

@@ -136,6 +136,30 @@ BOOST_AUTO_TEST_CASE(sharding_has_begun_with_the_own_range_and_another) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_root_is_not_empty_while_its_shards_hold_rows) {
+    ContainerPlace place;
+    auto database = place.create(hash);
+    auto ranges = sharding_ranges(container_info(), shards::active);
+    ranges[1].object_count = 3;
+    database.merge_shard_ranges(ranges);
+    BOOST_TEST(database.info().has_shards);
+    BOOST_TEST(database.empty()); // none has been handed over yet
+    database.merge_shard_ranges(sharding_ranges(container_info(), shards::sharding));
+    BOOST_TEST(!database.empty());
+    BOOST_TEST(database.info().live_rows == 3);
+    BOOST_TEST(database.info().count == 0);
+
+    database.set_metadata("X-Container-Sysmeta-Shard-Root", "other/root", Timestamp{1, 0});
+    BOOST_TEST(!database.info().has_shards); // a shard is not told what its own shards hold
+    BOOST_TEST(database.empty());
+    database.set_metadata("X-Container-Sysmeta-Shard-Root", "", Timestamp{2, 0});
+    ranges[1].deleted = 1;
+    ranges[1].timestamp = at_second(9);
+    database.merge_shard_ranges(ranges);
+    BOOST_TEST(!database.info().has_shards);
+    BOOST_TEST(database.empty());
+}
+
 BOOST_AUTO_TEST_CASE(rows_of_every_policy_count_as_live) {
     ContainerPlace place;
     auto database = place.create();

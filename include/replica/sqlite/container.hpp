@@ -38,6 +38,9 @@ public:
         return info;
     }
 
+    /// No live row in any policy, nor in the shards of a root (Swift 2.18).
+    [[nodiscard]] bool empty() { return info().live_rows == 0; }
+
     /// All shard ranges, deleted ones and the container's own included, by name.
     [[nodiscard]] std::vector<ShardRange> shard_ranges() {
         this->connection().require_in_place();

@@ -15,7 +15,9 @@
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/metadata.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,19 +41,40 @@ template <Disk D>
     return count;
 }
 
-/// The container's own range gives its rows away, and there is another that takes them (Swift:
-/// sharding_initiated).
-[[nodiscard]] inline bool sharding_initiated(Connection& connection, const ContainerInfo& info) {
-    const std::string own = info.account + '/' + info.container;
-    {
-        Query found = connection.query("SELECT state FROM shard_range WHERE name = ?");
-        if (!found.bind(own).step() || !shards::gives_rows_away(found.integer(0))) {
-            return false;
-        }
+/// What the table of shard ranges says.
+struct Ranges {
+    std::optional<std::int64_t> state; ///< Of the container's own range, if it has one.
+    std::string epoch;                 ///< Empty: none.
+    bool own_deleted = false;
+    std::int64_t others = 0; ///< That are not deleted.
+    std::int64_t count = 0;  ///< Sums over those of them that hold what counts.
+    std::int64_t bytes_used = 0;
+
+    /// The own range gives its rows away, and there is another that takes them (Swift:
+    /// sharding_initiated).
+    [[nodiscard]] bool initiated() const {
+        return state && shards::gives_rows_away(*state) && others > 0;
     }
-    Query others = connection.query(
-        "SELECT EXISTS (SELECT 1 FROM shard_range WHERE deleted = 0 AND name <> ?)");
-    return others.bind(own).step() && others.integer(0) != 0;
+};
+
+[[nodiscard]] inline Ranges read_ranges(Connection& connection, const std::string& own) {
+    Ranges ranges;
+    Query found = connection.query("SELECT state, epoch, deleted FROM shard_range WHERE name = ?");
+    if (found.bind(own).step()) {
+        ranges.state = found.integer(0);
+        ranges.epoch = found.text_or(1, "");
+        ranges.own_deleted = found.integer(2) != 0;
+    }
+    // Active, shrinking and sharding ranges: those that hold what counts.
+    Query sums = connection.query(
+        "SELECT count(*), coalesce(sum(object_count) FILTER (WHERE state IN (40, 50, 60)), 0),"
+        " coalesce(sum(bytes_used) FILTER (WHERE state IN (40, 50, 60)), 0)"
+        " FROM shard_range WHERE deleted = 0 AND name <> ?");
+    sums.bind(own).step();
+    ranges.others = sums.integer(0);
+    ranges.count = sums.integer(1);
+    ranges.bytes_used = sums.integer(2);
+    return ranges;
 }
 
 /// A shard keeps the path of its root in its metadata; a container without one is a root, unless
@@ -65,45 +88,33 @@ template <Disk D>
 
 } // namespace detail
 
-/// Sets db_state, and for a sharded root the sums over its shards. A file under a name that is no
-/// database's (an upload) counts as unsharded. While a container is being sharded there are two
-/// files, each with sums of its own.
+/// Sets what the ranges and the files beside this one say: db_state, and of a root with shards what
+/// these hold. A file under a name that is no database's (an upload) counts as unsharded. While a
+/// container is being sharded there are two files, each with sums of its own.
 template <Disk D>
 void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     const std::string& path = connection.path();
     const auto name = DatabaseName::parse(std::string_view(path).substr(path.rfind('/') + 1));
+    const auto ranges = info.shard_max_row < 0
+                            ? detail::Ranges()
+                            : detail::read_ranges(connection, info.account + '/' + info.container);
+    info.sharding_initiated = ranges.initiated();
+    info.has_shards = ranges.others > 0 && detail::is_root(info, ranges.own_deleted);
+    if (info.has_shards && info.sharding_initiated) {
+        info.live_rows = std::max(info.live_rows, ranges.count);
+    }
     info.db_state = "unsharded";
-    info.sharding_initiated =
-        info.shard_max_row >= 0 && detail::sharding_initiated(connection, info);
     if (!name) {
         return;
     }
     if (detail::count_databases(disk, directory_of(path), name->hash) > 1) {
         info.db_state = "sharding";
-        return;
+    } else if (!name->epoch.empty() && name->epoch == ranges.epoch) {
+        info.db_state = ranges.others > 0 ? "sharded" : "collapsed";
     }
-    if (name->epoch.empty() || !has_shard_ranges(connection)) {
-        return;
-    }
-    const std::string own = info.account + '/' + info.container;
-    bool own_deleted = false;
-    {
-        Query found = connection.query("SELECT epoch, deleted FROM shard_range WHERE name = ?");
-        if (!found.bind(own).step() || found.view(0) != name->epoch) {
-            return;
-        }
-        own_deleted = found.integer(1) != 0;
-    }
-    // Active, shrinking and sharding ranges: those that hold what counts.
-    Query sums = connection.query(
-        "SELECT count(*), coalesce(sum(object_count) FILTER (WHERE state IN (40, 50, 60)), 0),"
-        " coalesce(sum(bytes_used) FILTER (WHERE state IN (40, 50, 60)), 0)"
-        " FROM shard_range WHERE deleted = 0 AND name <> ?");
-    sums.bind(own).step();
-    info.db_state = sums.integer(0) > 0 ? "sharded" : "collapsed";
-    if (info.db_state == "sharded" && detail::is_root(info, own_deleted)) {
-        info.count = sums.integer(1);
-        info.bytes_used = sums.integer(2);
+    if (info.has_shards && info.db_state == "sharded") {
+        info.count = ranges.count;
+        info.bytes_used = ranges.bytes_used;
     }
 }
 
