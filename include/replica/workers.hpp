@@ -15,12 +15,14 @@
 #include <concepts>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -153,8 +155,11 @@ public:
     using Step = std::function<bool(Pulse&)>;
     using OnStall = std::function<void(const std::string& device, Seconds silent)>;
 
-    Workers(C clock, const Limits& limits, Stalled& stalled)
-        : clock_(std::move(clock)), limits_(limits), stalled_(&stalled) {}
+    /// Begins a thread and does not wait for it. Throws std::system_error when there is none left.
+    using Start = std::function<void(std::function<void()> work)>;
+
+    Workers(C clock, const Limits& limits, Stalled& stalled, Start start = in_a_thread)
+        : clock_(std::move(clock)), limits_(limits), stalled_(&stalled), start_(std::move(start)) {}
 
     /// A device and its work. `keep` is whatever must outlive a thread that is left behind.
     void add(std::string device, Step step) {
@@ -162,7 +167,8 @@ public:
     }
 
     /// Returns when all queues are done, or when those that are not hang. Round robin: the next
-    /// free worker takes the next device that has a share left (defect 30).
+    /// free worker takes the next device that has a share left (defect 30). When the machine has
+    /// too few threads those that began do all of the work; then std::runtime_error says so.
     void run(const std::stop_token& stop, const OnStall& on_stall) {
         if (queues_.empty()) {
             return;
@@ -178,12 +184,23 @@ public:
             slots_.push_back(std::make_shared<Slot>());
         }
         running_ = count;
-        for (const auto& slot : slots_) {
-            std::thread([self = this->shared_from_this(), slot, stop] {
-                self->work(*slot, stop);
-            }).detach();
+        std::string fault;
+        for (std::size_t begun = 0; begun < count && fault.empty(); ++begun) {
+            try {
+                start_([self = this->shared_from_this(), slot = slots_[begun], stop] {
+                    self->work(*slot, stop);
+                });
+            } catch (const std::exception& failure) {
+                fault = "only " + std::to_string(begun) + " of " + std::to_string(count) +
+                        " workers could be started: " + failure.what();
+                const std::lock_guard guard(mutex_);
+                end(count - begun);
+            }
         }
         watch(on_stall);
+        if (!fault.empty()) {
+            throw std::runtime_error(fault);
+        }
     }
 
 private:
@@ -200,6 +217,16 @@ private:
         std::optional<std::size_t> queue; ///< At work on it. Guarded by mutex_.
         bool given_up = false;            ///< Likewise.
     };
+
+    static void in_a_thread(std::function<void()> work) { std::thread(std::move(work)).detach(); }
+
+    /// So many workers no longer count. Called with the lock held.
+    void end(std::size_t workers) {
+        running_ -= workers;
+        if (running_ == 0) {
+            done_.request_stop();
+        }
+    }
 
     void run_here(const std::stop_token& stop) {
         Pulse pulse;
@@ -276,9 +303,7 @@ private:
             }
             --busy_;
         }
-        if (--running_ == 0) {
-            done_.request_stop();
-        }
+        end(1);
         free_.notify_all();
     }
 
@@ -305,9 +330,7 @@ private:
                     }
                     stalled_->add(queue.device);
                     --busy_;
-                    if (--running_ == 0) {
-                        done_.request_stop();
-                    }
+                    end(1);
                 }
             }
             free_.notify_all();
@@ -320,6 +343,7 @@ private:
     C clock_;
     Limits limits_;
     Stalled* stalled_;
+    Start start_;
     std::vector<Queue> queues_;
     std::vector<std::shared_ptr<Slot>> slots_;
     std::mutex mutex_;

@@ -7,14 +7,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <latch>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -237,6 +241,42 @@ BOOST_AUTO_TEST_CASE(a_stop_before_the_start_does_nothing) {
     });
     workers->run(stop.get_token(), no_stall);
     BOOST_TEST(done == 0);
+}
+
+BOOST_AUTO_TEST_CASE(when_threads_run_out_those_that_began_do_the_work_and_it_is_said) {
+    for (const int most : {0, 1, 3}) {
+        Stalled stalled;
+        std::atomic<int> begun{0};
+        std::atomic<int> ended{0};
+        const auto start = [&](std::function<void()> work) {
+            if (begun == most) {
+                throw std::system_error(EAGAIN, std::system_category());
+            }
+            ++begun;
+            std::thread([&ended, work = std::move(work)] {
+                work();
+                ++ended;
+            }).detach();
+        };
+        const auto workers =
+            std::make_shared<Workers<SystemClock>>(SystemClock(), limits(8), stalled, start);
+        std::atomic<int> done{0};
+        for (const std::string device : {"sda", "sdb"}) {
+            workers->add(device, [&done, left = std::make_shared<std::atomic<int>>(50)](Pulse&) {
+                ++done;
+                return --*left > 0;
+            });
+        }
+        BOOST_CHECK_EXCEPTION(
+            workers->run({}, no_stall), std::runtime_error, [&](const std::exception& failure) {
+                return std::string(failure.what())
+                    .starts_with("only " + std::to_string(most) + " of 8 workers");
+            });
+        const int after = done;
+        BOOST_TEST((most == 0 ? after == 0 : after >= 100));
+        BOOST_TEST(eventually([&] { return ended == most; })); // none is left behind
+        BOOST_TEST(done == after);
+    }
 }
 
 // ---- In one thread, with simulated time.
