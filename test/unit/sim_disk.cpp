@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(an_open_file_notices_that_its_name_went_to_another) {
     const SimDisk disk;
     disk.write("/d/f", "1");
     disk.write("/d/new", "2");
-    const SimFile file(disk, "/d/f");
+    SimFile file(disk, "/d/f");
     BOOST_TEST(file.content()->bytes == "1");
     BOOST_TEST(file.commit(SimContent::of("3")));
     disk.rename("/d/new", "/d/f");
@@ -411,12 +411,27 @@ BOOST_AUTO_TEST_CASE(a_commit_is_durable_at_once_and_does_not_happen_if_there_is
     disk.mount("/m", 3);
     disk.write("/m/f", "1");
     disk.settle();
-    const SimFile file(disk, "/m/f");
+    SimFile file(disk, "/m/f");
     BOOST_TEST(file.commit(SimContent::of("12")));
     BOOST_TEST((error_of([&] { static_cast<void>(file.commit(SimContent::of("1234"))); }) ==
                 Error::no_space));
     disk.crash();
     BOOST_TEST(bytes(disk, "/m/f") == "12");
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_on_what_another_has_changed_meanwhile_does_not_happen) {
+    const SimDisk disk;
+    disk.write("/f", "1");
+    SimFile mine(disk, "/f");
+    SimFile other(disk, "/f");
+    BOOST_TEST(other.commit(SimContent::of("2")));
+    BOOST_TEST(!mine.commit(SimContent::of("3")));
+    BOOST_TEST(bytes(disk, "/f") == "2");
+    BOOST_TEST(mine.content()->bytes == "2");
+    BOOST_TEST(mine.commit(SimContent::of("3")));
+    BOOST_TEST(mine.commit(SimContent::of("4"))); // what it wrote itself it has seen
+    disk.write("/f", "4");                        // the same bytes, but another's
+    BOOST_TEST(!mine.commit(SimContent::of("5")));
 }
 
 BOOST_AUTO_TEST_CASE(who_has_locked_an_open_file_keeps_all_others_out) {

@@ -280,22 +280,28 @@ private:
                                      file_.path());
     }
 
-    /// Commits what `apply` made of the state, unless it gives false.
+    /// Commits what `apply` made of the state, unless it gives false. As a transaction of SQLite:
+    /// whatever others commit meanwhile is in the state or waits, none of it is lost.
     template <std::invocable<State&> Change>
     void change(Change apply) {
-        State state = *read();
-        if constexpr (std::is_void_v<std::invoke_result_t<Change, State&>>) {
-            apply(state);
-        } else if (!apply(state)) {
-            return;
-        }
-        commit(std::move(state));
+        wait([&] { return try_change(apply); }, deadline_);
     }
 
-    void commit(State state) {
+    /// Nothing while somebody else has the database locked, or was quicker.
+    template <std::invocable<State&> Change>
+    std::optional<bool> try_change(Change& apply) {
+        const auto content = file_.content();
+        if (!content) {
+            return std::nullopt;
+        }
+        State state = *sim::state_of<Server>(*content, file_.path());
+        if constexpr (std::is_void_v<std::invoke_result_t<Change&, State&>>) {
+            apply(state);
+        } else if (!apply(state)) {
+            return false;
+        }
         ++state.version;
-        const SimContent content = sim::content_of(std::move(state));
-        wait([&] { return file_.commit(content) ? std::optional(true) : std::nullopt; }, deadline_);
+        return file_.commit(sim::content_of(std::move(state))) ? std::optional(true) : std::nullopt;
     }
 
     SimBroker<Server> broker_;

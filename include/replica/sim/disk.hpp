@@ -334,24 +334,28 @@ public:
     SimFile(SimDisk disk, std::string path) : disk_(std::move(disk)), path_(std::move(path)) {
         const auto guard = disk_.enter(SimCall::open, path_);
         node_ = disk_.state_->tree.existing_file(path_);
+        seen_ns_ = node_->modified_ns;
     }
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
     /// The content; nothing while somebody else has it locked.
-    [[nodiscard]] std::optional<SimContent> content() const {
+    [[nodiscard]] std::optional<SimContent> content() {
         const auto guard = enter(SimCall::query);
+        seen_ns_ = node_->modified_ns;
         return blocked() ? std::nullopt : std::optional(node_->content);
     }
 
-    /// Replaces the content in one durable step; false while somebody else has it locked.
-    [[nodiscard]] bool commit(SimContent content) const {
+    /// Replaces the content in one durable step; false while somebody else has it locked, and if
+    /// somebody else has changed what content() gave last.
+    [[nodiscard]] bool commit(SimContent content) {
         const auto guard = enter(SimCall::commit);
-        if (blocked()) {
+        if (blocked() || node_->modified_ns != seen_ns_) {
             return false;
         }
         disk_.state_->tree.fill(*node_, path_, std::move(content));
         node_->durable_content = node_->content;
+        seen_ns_ = node_->modified_ns;
         return true;
     }
 
@@ -383,6 +387,7 @@ private:
     SimDisk disk_;
     std::string path_;
     SimNode::Pointer node_;
+    std::int64_t seen_ns_ = 0;
     std::weak_ptr<void> own_; // our lock, if we have it
 };
 
