@@ -161,3 +161,15 @@ BOOST_AUTO_TEST_CASE(the_mark_of_a_deleted_account_goes_when_a_replica_knows_of_
     BOOST_TEST(!home.database.is_deleted());
     BOOST_TEST(home.database.info().status_changed_at != "0");
 }
+
+BOOST_AUTO_TEST_CASE(a_row_without_a_time_or_a_count_does_not_make_a_file_unsound) {
+    Home home;
+    for (const std::string values : {"'a', NULL, '2', 3, 4", "'b', '1', '2', NULL, 4"}) {
+        StockConnection(home.path).execute(
+            "INSERT INTO container (name, put_timestamp, delete_timestamp, object_count,"
+            " bytes_used) VALUES (" +
+            values + ')');
+    }
+    BOOST_CHECK_NO_THROW(
+        (void)home.broker.open_upload(home.path, home.clock.monotonic() + std::chrono::seconds(1)));
+}

@@ -94,6 +94,13 @@ BOOST_AUTO_TEST_CASE(a_sound_file_passes_every_check) {
     BOOST_TEST((read_file(upload.path) == before));
 }
 
+BOOST_AUTO_TEST_CASE(a_row_without_a_time_does_not_make_a_file_unsound) {
+    Upload upload;
+    StockConnection(upload.path)
+        .execute("INSERT INTO object (name, created_at, size) VALUES ('null', NULL, 1)");
+    BOOST_CHECK_NO_THROW(upload.check_content());
+}
+
 BOOST_AUTO_TEST_CASE(a_database_without_rows_is_sound) {
     ContainerPlace place;
     place.create();

@@ -75,7 +75,8 @@ CREATE TABLE account_stat (
     static constexpr std::string_view select_hash = "SELECT hash FROM account_stat";
     static constexpr std::string_view select_since =
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
-        " storage_policy_index FROM container WHERE ROWID > ? ORDER BY ROWID LIMIT ?";
+        " storage_policy_index, put_timestamp || '-' || delete_timestamp || '-' || object_count"
+        " || '-' || bytes_used FROM container WHERE ROWID > ? ORDER BY ROWID LIMIT ?";
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index FROM container WHERE deleted IN (0, 1) AND name = ?";
