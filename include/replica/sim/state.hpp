@@ -64,6 +64,8 @@ struct State {
         result.bytes_used = 0;
         if constexpr (requires { result.object_count; }) {
             result.object_count = 0;
+        } else {
+            result.live_rows = 0;
         }
         for (const auto& [rowid, row] : rows) {
             add(row, result);
