@@ -64,7 +64,8 @@ public:
         : state_(std::make_shared<State>(std::move(path), std::move(clock), std::move(disk),
                                          std::move(report))) {}
 
-    /// The current version. The file is looked at when the last look was 15 s ago.
+    /// The current version. The file is looked at when the last look was 15 s ago, and read if it
+    /// has changed or could not be read then.
     [[nodiscard]] V version() {
         State& state = *state_;
         const Instant now = state.clock.monotonic();
@@ -74,8 +75,9 @@ public:
         }
         state.checking = true;
         const std::optional<FileStatus> known = state.known;
-        lock.unlock();
-        const Look look = state.look(known); // may take long on a bad disk: not under the mutex
+        const bool read_failed = state.error && state.error->error() != Error::bad_config;
+        lock.unlock(); // it may take long on a bad disk
+        const Look look = state.look(read_failed ? std::nullopt : known);
         lock.lock();
         state.checking = false;
         state.next_check = now + check_interval;
@@ -115,8 +117,8 @@ private:
               report(std::move(report_)), known(disk.stat(path)), version(read()),
               next_check(clock.monotonic() + check_interval) {}
 
-        /// The status is taken before the content, so that a file that changes in between is read
-        /// again at the next look.
+        /// Reads a file that is not as it was `before`. The status is taken before the content, so
+        /// that a file that changes in between is read again at the next look.
         [[nodiscard]] Look look(const std::optional<FileStatus>& before) {
             Look look;
             try {
