@@ -4,7 +4,8 @@
 // all of its replicas in their places, no other copy is left anywhere, and all are identical.
 
 #include "cluster.hpp"
-#include <replica/server_type.hpp>
+#include <replica/account/server.hpp>
+#include <replica/container/server.hpp>
 #include <replica/sqlite/chexor.hpp>
 
 #include <CLI/App.hpp>

@@ -146,25 +146,4 @@ struct ShardRange {
 
 BOOST_HANA_ADAPT_STRUCT(replica::SyncPoint, sync_point, remote_id);
 
-BOOST_HANA_ADAPT_STRUCT(replica::AccountInfo, account, created_at, put_timestamp, delete_timestamp,
-                        status_changed_at, object_count, bytes_used, hash, id, count, metadata,
-                        max_row);
-
-BOOST_HANA_ADAPT_STRUCT(replica::ContainerInfo, account, container, created_at, put_timestamp,
-                        delete_timestamp, status, status_changed_at, bytes_used,
-                        reported_put_timestamp, reported_delete_timestamp, reported_object_count,
-                        reported_bytes_used, hash, id, x_container_sync_point1,
-                        x_container_sync_point2, storage_policy_index, db_state, count, metadata,
-                        max_row, shard_max_row);
-
-BOOST_HANA_ADAPT_STRUCT(replica::ObjectRow, rowid, name, created_at, size, content_type, etag,
-                        deleted, storage_policy_index);
-
-BOOST_HANA_ADAPT_STRUCT(replica::ContainerRow, rowid, name, put_timestamp, delete_timestamp,
-                        object_count, bytes_used, deleted, storage_policy_index);
-
-BOOST_HANA_ADAPT_STRUCT(replica::ShardRange, name, timestamp, lower, upper, object_count,
-                        bytes_used, meta_timestamp, deleted, state, state_timestamp, epoch,
-                        reported, tombstones);
-
 #endif // REPLICA_INFO_HPP

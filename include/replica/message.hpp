@@ -11,11 +11,12 @@
 //   merge_syncs        incoming sync points of the sender                    -> 202
 //   complete_rsync     upload's name [, database's file name]                -> 204, 404
 //   rsync_then_merge   the same                                              -> 204, 404
+//   merge_shard_ranges ranges [, id of the sender]                           -> 202
+//   get_shard_ranges                                                         -> 200 + ranges
 
 #include <replica/hash_path.hpp>
 #include <replica/info.hpp>
 #include <replica/json.hpp>
-#include <replica/server_type.hpp>
 #include <replica/timestamp.hpp>
 
 #include <boost/json/array.hpp>
@@ -27,6 +28,20 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace replica {
+
+/// The three arguments that `sync` has beyond the seed's seven: sent for containers when the
+/// cluster has more than one storage policy (Swift 2.0).
+struct PolicyArguments {
+    std::string status_changed_at = "0";
+    std::int64_t count = 0;
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const PolicyArguments&, const PolicyArguments&) = default;
+};
+
+} // namespace replica
 
 namespace replica::message {
 
@@ -84,6 +99,16 @@ struct RsyncThenMerge {
     std::string file;
 };
 
+/// Ranges of the sender: the receiver merges them with its own -> 202.
+struct MergeShardRanges {
+    static constexpr std::string_view verb = "merge_shard_ranges";
+};
+
+/// Asks for all ranges, deleted ones and the container's own included -> 200 + list.
+struct GetShardRanges {
+    static constexpr std::string_view verb = "get_shard_ranges";
+};
+
 // ---- Going out.
 
 [[nodiscard]] inline std::string encode(const Sync& sync) {
@@ -137,6 +162,10 @@ template <class Finish>
     }
     out += ']';
     return out;
+}
+
+[[nodiscard]] inline std::string encode_get_shard_ranges() {
+    return "[\"" + std::string(GetShardRanges::verb) + "\"]";
 }
 
 /// The answer to sync.

@@ -9,7 +9,6 @@
 #include <replica/answer.hpp>
 #include <replica/brakes.hpp>
 #include <replica/broker.hpp>
-#include <replica/container/shards.hpp>
 #include <replica/error.hpp>
 #include <replica/finish.hpp>
 #include <replica/hash_path.hpp>
@@ -154,7 +153,7 @@ private:
     /// Containers have two more.
     [[nodiscard]] static constexpr auto shard_verbs() {
         namespace hana = boost::hana;
-        if constexpr (requires(Database database) { database.shard_ranges(); }) {
+        if constexpr (requires { &Server::decode_shard_ranges; }) {
             return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
                                                     &RpcServer::merge_shard_ranges),
                                     hana::make_pair(hana::type_c<message::GetShardRanges>,
@@ -327,7 +326,7 @@ private:
 
     Reply merge_shard_ranges(const Place& place, const message::Call& call) {
         message::require_count(call, 1, 2);
-        const auto ranges = shards::decode(call.arguments[0]);
+        const auto ranges = Server::decode_shard_ranges(call.arguments[0]);
         auto opened = open(place);
         if (!opened) {
             return answer::not_found();

@@ -46,8 +46,4 @@ using FailureNodes = std::map<std::string, std::map<std::string, std::int64_t>>;
 
 } // namespace replica
 
-BOOST_HANA_ADAPT_STRUCT(replica::Stats, attempted, success, failure, no_change, hashmatch, rsync,
-                        remote_merge, diff, diff_capped, remove, deferred, ts_repl, empty, rows,
-                        bytes, quarantined, kept, reidentified, diverged, errors);
-
 #endif // REPLICA_STATS_HPP

@@ -8,6 +8,7 @@
 #include <replica/clock.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/json.hpp>
+#include <replica/members.hpp>
 #include <replica/replicator.hpp>
 #include <replica/stats.hpp>
 

@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE json
 #include <replica/info.hpp>
+#include <replica/members.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,6 +1,8 @@
 #include <replica/message.hpp>
 
 #define BOOST_TEST_MODULE message
+#include <replica/members.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <string>

@@ -1,6 +1,8 @@
 #include <replica/stats.hpp>
 
 #define BOOST_TEST_MODULE stats
+#include <replica/members.hpp>
+
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/first.hpp>
 #include <boost/hana/for_each.hpp>

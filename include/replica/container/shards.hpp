@@ -8,6 +8,8 @@
 #include <replica/error.hpp>
 #include <replica/info.hpp>
 #include <replica/json.hpp>
+#include <replica/members.hpp>
+#include <replica/message.hpp>
 #include <replica/timestamp.hpp>
 
 #include <boost/json/value.hpp>
@@ -157,16 +159,6 @@ inline void require_usable(const ShardRange& range) {
 
 namespace message {
 
-/// Ranges of the sender: the receiver merges them with its own -> 202.
-struct MergeShardRanges {
-    static constexpr std::string_view verb = "merge_shard_ranges";
-};
-
-/// Asks for all ranges, deleted ones and the container's own included -> 200 + list.
-struct GetShardRanges {
-    static constexpr std::string_view verb = "get_shard_ranges";
-};
-
 [[nodiscard]] inline std::string encode_shard_ranges(const std::vector<ShardRange>& ranges,
                                                      std::string_view source) {
     std::string out = "[";
@@ -177,10 +169,6 @@ struct GetShardRanges {
     json::append(out, source);
     out += ']';
     return out;
-}
-
-[[nodiscard]] inline std::string encode_get_shard_ranges() {
-    return "[\"" + std::string(GetShardRanges::verb) + "\"]";
 }
 
 } // namespace message

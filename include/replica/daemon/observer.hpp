@@ -9,6 +9,7 @@
 #include <replica/daemon/recon.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/error.hpp>
+#include <replica/members.hpp>
 #include <replica/observer.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>

@@ -35,7 +35,7 @@ struct Mark {
     friend bool operator==(const Mark&, const Mark&) = default;
 };
 
-/// A database of accounts' containers or containers' objects (`Server`: see server_type.hpp).
+/// A database of accounts' containers or containers' objects (`Server`: see account/server.hpp).
 template <class Server>
 struct State {
     using info_type = typename Server::info_type;

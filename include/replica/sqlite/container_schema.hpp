@@ -6,7 +6,7 @@
 // (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them.
 
 #include <replica/container/policies.hpp>
-#include <replica/server_type.hpp>
+#include <replica/container/server.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/shard_state.hpp>
 

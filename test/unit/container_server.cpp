@@ -1,6 +1,6 @@
-#include <replica/server_type.hpp>
+#include <replica/container/server.hpp>
 
-#define BOOST_TEST_MODULE server_type
+#define BOOST_TEST_MODULE container_server
 #include <replica/settings.hpp>
 #include <replica/sim/disk.hpp>
 
@@ -35,13 +35,10 @@ ContainerInfo container() {
 
 } // namespace
 
-static_assert(AccountServer::name == "account" && AccountServer::datadir == "accounts" &&
-              AccountServer::default_port == 6202);
 static_assert(ContainerServer::name == "container" && ContainerServer::datadir == "containers" &&
               ContainerServer::default_port == 6201);
 
 BOOST_AUTO_TEST_CASE(sync_says_more_only_for_containers_of_a_cluster_with_policies) {
-    BOOST_TEST(!AccountServer::sync_arguments(AccountInfo{}, 2));
     BOOST_TEST(!ContainerServer::sync_arguments(container(), 0));
     BOOST_TEST(!ContainerServer::sync_arguments(container(), 1));
     BOOST_TEST((ContainerServer::sync_arguments(container(), 2) ==
@@ -60,7 +57,6 @@ BOOST_AUTO_TEST_CASE(a_container_takes_over_the_policy_that_was_there_first) {
     BOOST_REQUIRE(database.policy.has_value());
     BOOST_TEST(database.policy->first == 1);
     BOOST_TEST((database.policy->second == now));
-    BOOST_TEST(!AccountServer::agree(database, AccountInfo{}, AccountInfo{}, now));
 }
 
 BOOST_AUTO_TEST_CASE(a_container_is_reported_when_the_account_was_told_all_four_figures) {
@@ -77,7 +73,6 @@ BOOST_AUTO_TEST_CASE(a_container_is_reported_when_the_account_was_told_all_four_
     info = container();
     info.bytes_used = 29;
     BOOST_TEST(!ContainerServer::reported(info));
-    BOOST_TEST(AccountServer::reported(AccountInfo{}));
 }
 
 BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
@@ -97,9 +92,6 @@ BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
         BOOST_TEST(ContainerServer::may_remove(info), state);
         BOOST_TEST(ContainerServer::is_sharded(info) == (info.db_state == "sharded"));
     }
-    BOOST_TEST(AccountServer::sends_rows(AccountInfo{}));
-    BOOST_TEST(AccountServer::may_remove(AccountInfo{}));
-    BOOST_TEST(!AccountServer::is_sharded(AccountInfo{}));
 }
 
 BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
@@ -114,7 +106,6 @@ BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
     info.has_shards = false;
     info.db_state = "sharding";
     BOOST_TEST(!ContainerServer::may_expire(info));
-    BOOST_TEST(AccountServer::may_expire(AccountInfo{}));
 }
 
 BOOST_AUTO_TEST_CASE(only_a_queue_of_the_reconciler_waits_with_its_removal) {
@@ -140,7 +131,6 @@ BOOST_AUTO_TEST_CASE(only_a_queue_of_the_reconciler_waits_with_its_removal) {
     LocalDatabase place;
     place.device.device = "sda";
     place.found.path = "/srv/node/sda/containers/1/abc/h/h.db";
-    BOOST_TEST(AccountServer::before_removal(pass, place, AccountInfo{}));
     BOOST_TEST(ContainerServer::before_removal(pass, place, container()));
     BOOST_TEST(pass.state.asked == 0);
     ContainerInfo queue = container();
@@ -160,7 +150,4 @@ BOOST_AUTO_TEST_CASE(rows_of_another_policy_are_rows_all_the_same) {
     BOOST_TEST(ContainerServer::live_rows(info) == 2);
     info.count = 5; // the sums of a sharded root
     BOOST_TEST(ContainerServer::live_rows(info) == 5);
-    AccountInfo account;
-    account.count = 4;
-    BOOST_TEST(AccountServer::live_rows(account) == 4);
 }
