@@ -27,6 +27,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -166,7 +167,7 @@ struct Task {
     /// before have is not known any more, and the copy stays for another pass.
     bool renumbered = false;
 
-    std::size_t elsewhere = 0; ///< Other machines' devices that have all of it.
+    std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
 
     /// The database, for one use: a lock is waited for from now on, however long peers have taken.
     [[nodiscard]] typename P::database_type& database() {

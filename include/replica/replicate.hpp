@@ -86,7 +86,9 @@ template <class P>
     bool hand_off = false;
     if (outcome) {
         pass.count(&Stats::success, done ? 1 : 0);
-        task.elsewhere += done && peer.replication_ip != task.local.replication_ip ? 1 : 0;
+        if (done && peer.replication_ip != task.local.replication_ip) {
+            task.machines.insert(peer.replication_ip);
+        }
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
         pass.count_failure(peer);
         pass.observer(event::PeerNotMounted{task.found.path, peer});
@@ -154,7 +156,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         reason = "requires sharding";
     } else if (task.renumbered) {
         reason = "its rows were numbered anew meanwhile";
-    } else if (!decide::may_remove(outcomes, task.elsewhere, replicas, pass.settings)) {
+    } else if (!decide::may_remove(outcomes, task.machines.size(), replicas, pass.settings)) {
         reason = std::to_string(done) + '/' + std::to_string(outcomes.size()) + " success";
     }
     if (!reason.empty()) {

@@ -329,6 +329,26 @@ BOOST_AUTO_TEST_CASE(as_many_other_machines_as_are_asked_for_are_enough) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(two_devices_of_another_machine_are_one_machine) {
+    for (const int enough : {1, 2}) {
+        Container turn(Where::handoff);
+        auto devices = turn.nodes.ring().devices();
+        devices[4].replication_ip = devices[3].replication_ip;
+        devices[4].device = "sdb";
+        auto& machine = turn.nodes.node(3);
+        machine.disk.mount(std::string(turn.nodes.root) + "/sdb");
+        turn.nodes.files().attach(machine.ip, turn.nodes.port, "sdb", machine.disk);
+        turn.pass.ring = TableRing(devices, 3, 2);
+        turn.settings.handoff_delete = enough;
+        turn.nodes.down(0);
+        const Lines lines = turn.run();
+        BOOST_REQUIRE(lines.size() == 6U);
+        BOOST_TEST(lines[1] == "3 done");
+        BOOST_TEST(lines[2] == "4 done");
+        BOOST_TEST(lines[4] == (enough == 1 ? "removed: handed off" : "kept: 2/3 success"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(rows_that_wait_for_the_sharder_keep_their_copy) {
     Container turn(Where::handoff);
     turn.open().merge_shard_ranges(sharding_ranges(turn.name.info));
