@@ -31,6 +31,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -50,9 +51,9 @@ struct Memory {
     /// Counts how often the same difference was seen; the point to send rows from when it is time
     /// to send all again: the third time, then each time the count doubles, so that a peer whose
     /// rows can never be made equal does not cost a full resend in every pass. A resend that was
-    /// capped goes on where it stopped. `at_once`: do not wait.
+    /// capped goes on where it stopped.
     [[nodiscard]] std::optional<std::int64_t> diverged(const std::string& key,
-                                                       const std::string& signature, bool at_once) {
+                                                       const std::string& signature) {
         const std::lock_guard guard(mutex_);
         Suspicion& seen = suspicions_[key];
         if (seen.signature != signature) {
@@ -60,7 +61,7 @@ struct Memory {
         }
         ++seen.passes;
         const int due = seen.passes - 2;
-        if (seen.resume || at_once || (due > 0 && (due & (due - 1)) == 0)) {
+        if (seen.resume || (due > 0 && (due & (due - 1)) == 0)) {
             return seen.resume.value_or(-1);
         }
         return std::nullopt;
@@ -173,6 +174,15 @@ struct Task {
     [[nodiscard]] typename P::database_type& database() {
         opened.set_deadline(pass.after(storage::broker_patience));
         return opened;
+    }
+
+    /// Notes up to which row a peer has it. Not for a copy that leaves: its note counts for
+    /// nothing, and on a full disk the write would fail and keep it there.
+    void note_reached(const std::string& remote_id, std::int64_t point) {
+        if (!leaves) {
+            const std::vector<SyncPoint> reached{{point, remote_id}};
+            database().merge_sync_points(reached, Direction::outgoing);
+        }
     }
 
     [[nodiscard]] std::string device_path() const {

@@ -131,6 +131,47 @@ replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries, bool bel
     return outcomes;
 }
 
+/// A local database could not be dealt with: quarantine, or a report.
+template <class P>
+void local_failure(P& pass, const Found& found, const Device& local, const Failure& failure) {
+    std::string what = failure.what();
+    pass.count(&Stats::errors);
+    pass.count_failure(local);
+    if (failure.code() == Condition::quarantine && pass.brakes.may_quarantine(local.device)) {
+        try {
+            const auto target = storage::quarantine(
+                pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
+                pass.random, pass.after(storage::broker_patience));
+            if (target) {
+                pass.count(&Stats::quarantined);
+                pass.observer(event::Quarantined{found.path, *target, what});
+                return;
+            }
+        } catch (const std::exception& second) {
+            what += std::string("; not quarantined: ") + second.what();
+        }
+    }
+    pass.observer(event::DatabaseFailed{found.path, what});
+}
+
+/// What the server type does after the peers. False if it failed: that is told and keeps nothing
+/// from leaving, for on a full disk those that leave are what makes space (Swift goes on too).
+/// Throws if the database itself is broken, or is not there any more.
+template <class P>
+[[nodiscard]] bool after_peers(Task<P>& task, const std::vector<decide::Outcome>& outcomes) {
+    try {
+        P::server_type::after_database(task, outcomes);
+        return true;
+    } catch (const Failure& failure) {
+        if (failure.code() == Condition::quarantine || failure.error() == Error::missing ||
+            failure.error() == Error::moved) {
+            throw;
+        }
+        local_failure(task.pass, task.found, task.local, failure);
+        return false;
+    }
+}
+
 /// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
 /// not.
 template <class P>
@@ -217,33 +258,11 @@ template <class P>
 
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     const auto outcomes = replicate_to_peers(task, primaries, belongs);
-    P::server_type::after_database(task, outcomes);
+    const bool sound = after_peers(task, outcomes);
     clean_up(task, database, found, outcomes, belongs, primaries.size());
-    return std::ranges::all_of(
-        outcomes, [](decide::Outcome outcome) { return outcome == decide::Outcome::done; });
-}
-
-/// A local database could not be dealt with: quarantine, or a report.
-template <class P>
-void local_failure(P& pass, const Found& found, const Device& local, const Failure& failure) {
-    std::string what = failure.what();
-    pass.count(&Stats::errors);
-    pass.count_failure(local);
-    if (failure.code() == Condition::quarantine && pass.brakes.may_quarantine(local.device)) {
-        try {
-            const auto target = storage::quarantine(
-                pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
-                pass.random, pass.after(storage::broker_patience));
-            if (target) {
-                pass.count(&Stats::quarantined);
-                pass.observer(event::Quarantined{found.path, *target, what});
-                return;
-            }
-        } catch (const std::exception& second) {
-            what += std::string("; not quarantined: ") + second.what();
-        }
-    }
-    pass.observer(event::DatabaseFailed{found.path, what});
+    return sound && std::ranges::all_of(outcomes, [](decide::Outcome outcome) {
+               return outcome == decide::Outcome::done;
+           });
 }
 
 } // namespace detail

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace replica {
 
@@ -55,8 +54,7 @@ template <class P>
     if (!reply) {
         return reply.error();
     }
-    const std::vector<SyncPoint> reached{{point, remote_id}};
-    task.database().merge_sync_points(reached, Direction::outgoing);
+    task.note_reached(remote_id, point);
     return decide::Outcome::done;
 }
 

@@ -1,6 +1,7 @@
 #include <replica/replicate.hpp>
 
 #define BOOST_TEST_MODULE replicate
+#include <boost/algorithm/string/join.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <support/cluster.hpp>
@@ -374,6 +375,37 @@ BOOST_AUTO_TEST_CASE(a_copy_that_got_a_new_id_between_two_peers_stays_for_a_pass
     BOOST_TEST(turn.is_here());
     BOOST_TEST(turn.run().back() == "ended well");
     BOOST_TEST(!turn.is_here());
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_is_told_of_and_its_copies_that_are_elsewhere_go_all_the_same) {
+    Container turn(Where::handoff);
+    turn.nodes.down(4);
+    BOOST_TEST(turn.run()[4] == "kept: 2/3 success");
+    turn.nodes.up(4);
+    turn.nodes.put(turn.at, turn.name, "new"); // 3 is sent a row, 0 turns out to have it
+    turn.nodes.open(0, turn.name).merge_items(turn.open().rows(), {});
+    turn.here().disk.fail_next(SimCall::commit, turn.path(), Error::no_space, 0);
+    const Lines lines = turn.run();
+    BOOST_REQUIRE_MESSAGE(lines.size() == 7U, boost::algorithm::join(lines, "; "));
+    BOOST_TEST(lines[3] == "0 done");
+    BOOST_TEST(lines[4].starts_with("failed: " + turn.path()), lines[4]);
+    BOOST_TEST(lines[5] == "removed: handed off");
+    BOOST_TEST(lines[6] == "ended badly");
+    BOOST_TEST(turn.stats().diff == 1);
+    BOOST_TEST(turn.stats().no_change == 1);
+    BOOST_TEST(turn.stats().errors == 1);
+    BOOST_TEST(turn.pass.counted().second.at(turn.here().ip).at("sda") == 1); // the local device
+    BOOST_TEST(!turn.is_here());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_found_broken_after_its_peers_goes_to_quarantine) {
+    Container turn(Where::handoff);
+    turn.nodes.after("complete_rsync",
+                     [&] { turn.nodes.damage(turn.at, turn.name, Error::corrupt); });
+    const Lines lines = turn.run();
+    BOOST_REQUIRE(lines.size() >= 2U);
+    BOOST_TEST(lines[lines.size() - 2].starts_with("quarantined: "), lines[lines.size() - 2]);
+    BOOST_TEST(turn.stats().remove == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_comes_while_it_is_removed_keeps_it) {
