@@ -51,9 +51,9 @@ struct Memory {
     /// Counts how often the same difference was seen; the point to send rows from when it is time
     /// to send all again: the third time, then each time the count doubles, so that a peer whose
     /// rows can never be made equal does not cost a full resend in every pass. A resend that was
-    /// capped goes on where it stopped.
+    /// capped goes on where it stopped. `at_once`: do not wait.
     [[nodiscard]] std::optional<std::int64_t> diverged(const std::string& key,
-                                                       const std::string& signature) {
+                                                       const std::string& signature, bool at_once) {
         const std::lock_guard guard(mutex_);
         Suspicion& seen = suspicions_[key];
         if (seen.signature != signature) {
@@ -61,7 +61,7 @@ struct Memory {
         }
         ++seen.passes;
         const int due = seen.passes - 2;
-        if (seen.resume || (due > 0 && (due & (due - 1)) == 0)) {
+        if (seen.resume || at_once || (due > 0 && (due & (due - 1)) == 0)) {
             return seen.resume.value_or(-1);
         }
         return std::nullopt;
