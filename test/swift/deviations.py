@@ -44,8 +44,9 @@ def row(name, seconds=0, **values):
 def shard_range(name, made=0, counted=0, changed=0, **values):
     """Its three times are in seconds."""
     return {'name': name, 'timestamp': at(made), 'lower': '', 'upper': 'm', 'object_count': 1,
-            'bytes_used': 1, 'meta_timestamp': at(counted), 'deleted': 0, 'state': ShardRange.ACTIVE,
-            'state_timestamp': at(changed), 'epoch': None, 'reported': 0, 'tombstones': 0, **values}
+            'bytes_used': 1, 'meta_timestamp': at(counted), 'deleted': 0,
+            'state': ShardRange.ACTIVE, 'state_timestamp': at(changed), 'epoch': None,
+            'reported': 0, 'tombstones': 0, **values}
 
 
 OWN = '%s/%s' % HERE[2:]

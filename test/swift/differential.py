@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 import zlib
+from urllib.parse import quote
 
 import deviations
 import old_schemas
@@ -198,11 +199,20 @@ class Pair:
             if os.path.exists(place.path(self.roots['ours'])):
                 raise Difference('%s: is there, and not with Swift' % (place,))
             return
-        tables = {side: swap_rows(stock.dump(place.path(root)), self.symbols[side])
-                  for side, root in self.roots.items()}
+        files = {side: place.files(root) for side, root in self.roots.items()}
+        names = {side: list(map(os.path.basename, paths)) for side, paths in files.items()}
+        if names['stock'] != names['ours']:
+            raise Difference('%s: other files:\n  stock %s\n  ours  %s'
+                             % (place, names['stock'], names['ours']))
+        for pair in zip(*files.values()):
+            self.compare_files(place, dict(zip(files, pair)))
+
+    def compare_files(self, place, paths):
+        tables = {side: swap_rows(stock.dump(path), self.symbols[side])
+                  for side, path in paths.items()}
         if tables['stock'] == tables['ours']:
             return
-        lines = ['%s differs:' % (place,)]
+        lines = ['%s, %s differs:' % (place, os.path.basename(paths['stock']))]
         for key in sorted(set(tables['stock']) | set(tables['ours']), key=repr):
             theirs, ours = (tables[side].get(key) for side in ('stock', 'ours'))
             if theirs != ours:
@@ -358,8 +368,10 @@ class Draw(random.Random):
             when = clock.text(self.ticks())
             value = drawn(key, when)
             items[key] = ['' if value % 3 == 0 else 'value "%d" \u2713' % (value % 100), when]
-        if place.kind == 'container' and 'X-Container-Sysmeta-Shard-Quoted-Root' in items:
-            items['X-Container-Sysmeta-Shard-Quoted-Root'][0] = '%s/%s' % place[2:]
+        root = items.get('X-Container-Sysmeta-Shard-Quoted-Root')
+        if root:
+            root[0] = quote('%s/%s' % (place.account, place.container if drawn(root[1]) % 2 else
+                                       'root of another'))
         return json.dumps(items)
 
     def shard_ranges(self, place):
@@ -369,8 +381,10 @@ class Draw(random.Random):
         if self.chance(0.4):
             names.append(own)
         ranges = [self.shard_range(name) for name in names]
-        # What is twice in one list has not been reported: Swift forgets that of a new range.
-        ranges += [{**self.shard_range(name), 'reported': 0} for name in names if self.chance(0.05)]
+        if self.chance(0.1) and ranges:
+            # Twice in one list. Swift takes a new range for one that was not reported even so.
+            ranges[0]['reported'] = 0
+            ranges.append({**self.shard_range(names[0]), 'reported': 0})
         self.shuffle(ranges)
         return ranges
 
@@ -383,9 +397,9 @@ class Draw(random.Random):
         return {'name': name, 'timestamp': time(2000, 3), 'lower': self.choice(BOUNDS[:at] or ['']),
                 'upper': self.choice(BOUNDS[at:] + ['']), 'object_count': self.randrange(4),
                 'bytes_used': self.randrange(3), 'meta_timestamp': time(300, 8),
-                'deleted': int(self.chance(0.15)), 'state': self.choice(STATES),
+                'deleted': int(self.chance(0.3)), 'state': self.choice(STATES),
                 'state_timestamp': time(300, 8),
-                'epoch': time(2000, 2) if self.chance(0.5) else None,
+                'epoch': time(10000, 2) if self.chance(0.5) else None,
                 'reported': int(self.chance(0.4)), 'tombstones': self.randrange(-1, 2)}
 
 
@@ -409,7 +423,7 @@ class Run:
             self.servers_only: 3, self.read: 8, self.list: 5, self.rpc_sync: 14,
             self.rpc_merge_items: 14, self.rpc_merge_syncs: 4, self.rpc_finish: 4,
             self.rpc_refused: 1, self.remove: 1, self.merge_shard_ranges: 4,
-            self.rpc_merge_shard_ranges: 6, self.rpc_get_shard_ranges: 2}
+            self.rpc_merge_shard_ranges: 6, self.rpc_get_shard_ranges: 2, self.shard: 4}
         self.operations = [each for each, weight in operations.items() for _ in range(weight)]
         # Only what has no live row can be deleted.
         self.of_the_empty = [each for each in self.operations if each not in (
@@ -527,6 +541,13 @@ class Run:
             ('set_reconciler_point', dict(point=self.draw.randrange(100)))))
         self.pair.both(place, call, guest=True, **arguments)
 
+    def shard(self, place):
+        """The sharder begins or ends. What is in the first file need not have gone to shards."""
+        if place.kind == 'container':
+            call = self.draw.choice(('begin_sharding', 'end_sharding'))
+            if self.pair.both(place, call, guest=True) and call == 'begin_sharding':
+                self.pair.note_id(place)
+
     def read(self, place):
         call, arguments = self.draw.choice((
             ('info', {}), ('state', {}),
@@ -619,7 +640,9 @@ class Run:
                                            self.pair.is_sharding(sibling)):
             return  # ours take no part in it: see deviations.py
         upload = self.pair.copy_to_tmp(sibling, place.device, self.draw.chance(0.3))
-        name = [place.hash + '.db'] if self.draw.chance(0.7) else []
+        name = [os.path.basename(sibling.path(self.pair.roots['stock']))]
+        if name == [place.hash + '.db'] and self.draw.chance(0.3):
+            name = []
         status, _ = self.rpc(place, verb, upload, *name)
         if status == 204:
             self.pair.note_id(place)

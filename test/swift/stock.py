@@ -18,8 +18,8 @@ import swift.common.utils
 import swift.container.backend
 from swift.account.backend import AccountBroker
 from swift.common.db_replicator import ReplicatorRpc
-from swift.common.utils import Timestamp, hash_path, storage_directory
-from swift.container.backend import ContainerBroker
+from swift.common.utils import Timestamp, get_db_files, hash_path, storage_directory
+from swift.container.backend import SHARDING, ContainerBroker
 from swift.container.reconciler import incorrect_policy_index
 from swift.container.replicator import ContainerReplicatorRpc
 
@@ -74,7 +74,14 @@ class Place(collections.namedtuple('Place', 'device kind account container')):
     def hash(self):
         return hash_path(self.account, self.container or None)
 
+    def files(self, root):
+        """The database files: two while a container is being sharded, the fresh one last."""
+        return get_db_files(self.plain_path(root))
+
     def path(self, root):
+        return (self.files(root) or [self.plain_path(root)])[-1]
+
+    def plain_path(self, root):
         directory = storage_directory(self.kind + 's', PARTITION, self.hash)
         return os.path.join(root, self.device, directory, self.hash + '.db')
 
@@ -380,6 +387,16 @@ class Stock:
 
     def sharding_initiated(self, broker):
         return broker.sharding_initiated()
+
+    def begin_sharding(self, broker):
+        """The sharder's first step: a second file, of the epoch that the own range gives."""
+        epoch = broker.get_own_shard_range().epoch
+        return bool(epoch and epoch > Timestamp(broker.db_epoch or 0) and
+                    broker.set_sharding_state())
+
+    def end_sharding(self, broker):
+        """Its last step: the first file goes."""
+        return broker.get_db_state() == SHARDING and broker.set_sharded_state()
 
     def report(self, broker, put_timestamp, delete_timestamp, object_count, bytes_used):
         broker.reported(put_timestamp, delete_timestamp, object_count, bytes_used)

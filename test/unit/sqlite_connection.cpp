@@ -78,6 +78,24 @@ BOOST_AUTO_TEST_CASE(a_lock_of_others_is_waited_for_as_long_as_one_wants) {
     BOOST_TEST(connection.integer("SELECT a FROM t") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_beside_is_waited_for_as_long) {
+    File file;
+    const Connection connection = file.open();
+    const std::string path = file.directory.path() + "/y.db";
+    BOOST_TEST((test::error_of([&] {
+                    (void)connection.beside(path);
+                    return 0;
+                }) == Error::io));
+    StockConnection other(path);
+    other.execute("CREATE TABLE t (a); INSERT INTO t VALUES (2); BEGIN EXCLUSIVE");
+    Connection beside = connection.beside(path);
+    BOOST_TEST(
+        (test::error_of([&] { return beside.integer("SELECT a FROM t"); }) == Error::locked));
+    BOOST_TEST(file.asked == 3);
+    other.execute("COMMIT");
+    BOOST_TEST(beside.integer("SELECT a FROM t") == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_wait_that_throws_counts_as_giving_up) {
     File file;
     Connection connection(

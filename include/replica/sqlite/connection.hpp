@@ -60,6 +60,11 @@ public:
         distrust();
     }
 
+    /// Another file, with the same patience.
+    [[nodiscard]] Connection beside(std::string path) const {
+        return {std::move(path), Mode::existing, wait_, deadline_};
+    }
+
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 

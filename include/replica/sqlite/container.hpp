@@ -29,13 +29,12 @@ public:
     using Base::Base;
 
     /// As the base's, with the state of sharding, which shows in the files of the directory. Of a
-    /// sharded root the sums are those of its shards.
+    /// sharded root the sums are those of its shards; while it is being sharded those of the file
+    /// that will go.
     [[nodiscard]] ContainerInfo info() {
         this->connection().require_in_place();
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
-        ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
-        sqlite::add_shard_state(this->connection(), this->disk(), info);
-        return info;
+        return this->read_state();
     }
 
     /// No live row in any policy, nor in the shards of a root (Swift 2.18).

@@ -216,6 +216,14 @@ DROP TABLE former_stat;
         return info;
     }
 
+    /// With the state of sharding, which shows in the files of the directory.
+    template <Disk D>
+    [[nodiscard]] static ContainerInfo read_info(Connection& connection, D& disk) {
+        ContainerInfo info = read_info(connection);
+        add_shard_state(connection, disk, info);
+        return info;
+    }
+
     [[nodiscard]] static ObjectRow read(const Query& found) {
         return {found.integer(0), found.text(1), found.text_or(2, "0"), found.integer(3),
                 found.text(4),    found.text(5), found.integer(6),      found.integer(7)};

@@ -142,13 +142,13 @@ public:
             return;
         }
         sqlite::Transaction transaction = begin_write();
-        const info_type info = S::read_info(*connection_);
+        const info_type info = read_state();
         const bool was_deleted = S::is_deleted(*connection_, info);
         const Timestamps now = merged(times, info);
         update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
                now.put_timestamp, now.delete_timestamp);
         update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put
-        if (S::is_deleted(*connection_, S::read_info(*connection_)) != was_deleted) {
+        if (S::is_deleted(*connection_, read_state()) != was_deleted) {
             const std::string moment = clock_.now().internal();
             update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
         }
@@ -287,6 +287,15 @@ protected:
     }
 
     /// UPDATE <stat table> `rest`.
+    /// The info with what shows beside the file.
+    [[nodiscard]] info_type read_state() {
+        if constexpr (requires { S::read_info(*connection_, disk_); }) {
+            return S::read_info(*connection_, disk_);
+        } else {
+            return S::read_info(*connection_);
+        }
+    }
+
     template <class... Values>
     void update(std::string_view rest, const Values&... values) {
         std::string sql("UPDATE ");

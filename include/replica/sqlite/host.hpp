@@ -99,11 +99,10 @@ public:
     void mark_put(Timestamp time) {
         sqlite::Transaction transaction = this->begin_write();
         const std::string moment = time.internal();
-        const bool was_deleted =
-            S::is_deleted(this->connection(), S::read_info(this->connection()));
+        const bool was_deleted = S::is_deleted(this->connection(), this->read_state());
         this->update("SET put_timestamp = ? WHERE put_timestamp < ?", moment, moment);
         this->update("SET status = '' WHERE delete_timestamp < put_timestamp");
-        const bool is_deleted = S::is_deleted(this->connection(), S::read_info(this->connection()));
+        const bool is_deleted = S::is_deleted(this->connection(), this->read_state());
         if (was_deleted && !is_deleted) {
             this->update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
         }
@@ -112,7 +111,7 @@ public:
 
     [[nodiscard]] bool is_deleted() {
         this->connection().require_in_place();
-        return S::is_deleted(this->connection(), S::read_info(this->connection()));
+        return S::is_deleted(this->connection(), this->read_state());
     }
 
     /// No live row in any policy.

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace replica::sqlite {
 
@@ -30,15 +31,36 @@ namespace replica::sqlite {
 
 namespace detail {
 
-/// How many databases of this container lie in its directory.
+/// The names of a container's database files, the newest last.
 template <Disk D>
-[[nodiscard]] int count_databases(D& disk, const std::string& directory, std::string_view hash) {
-    int count = 0;
+[[nodiscard]] std::vector<std::string> databases(D& disk, const std::string& directory,
+                                                 std::string_view hash) {
+    std::vector<std::string> names;
     for (const Entry& entry : disk.list(directory)) {
         const auto name = DatabaseName::parse(entry.name);
-        count += !entry.directory && name && name->hash == hash ? 1 : 0;
+        if (!entry.directory && name && name->hash == hash) {
+            names.push_back(entry.name);
+        }
     }
-    return count;
+    std::ranges::sort(names); // "<hash>.db" comes before "<hash>_<epoch>.db"
+    return names;
+}
+
+/// Takes over the sums of the file that goes when sharding ends: until then that is where the rows
+/// are. It may still be in the form of a Swift before 2.0.
+inline void add_retiring(Connection& retiring, ContainerInfo& info) {
+    Query sums = retiring.query(
+        has_table(retiring, "container_info")
+            ? "SELECT coalesce(sum(object_count) FILTER (WHERE storage_policy_index = own), 0),"
+              " coalesce(sum(bytes_used) FILTER (WHERE storage_policy_index = own), 0),"
+              " max(object_count)"
+              " FROM policy_stat, (SELECT storage_policy_index AS own FROM container_info)"
+            : "SELECT object_count, bytes_used, object_count FROM container_stat");
+    if (sums.step()) {
+        info.count = sums.integer(0);
+        info.bytes_used = sums.integer(1);
+        info.live_rows = std::max(info.live_rows, sums.integer(2));
+    }
 }
 
 /// What the table of shard ranges says.
@@ -88,9 +110,9 @@ struct Ranges {
 
 } // namespace detail
 
-/// Sets what the ranges and the files beside this one say: db_state, and of a root with shards what
-/// these hold. A file under a name that is no database's (an upload) counts as unsharded. While a
-/// container is being sharded there are two files, each with sums of its own.
+/// Sets what the ranges and the files beside this one say: db_state, the sums of a sharded root,
+/// which are those of its shards, and of a container that is being sharded, which are those of the
+/// older file. A file under a name that is no database's (an upload) counts as unsharded.
 template <Disk D>
 void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     const std::string& path = connection.path();
@@ -107,8 +129,14 @@ void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     if (!name) {
         return;
     }
-    if (detail::count_databases(disk, directory_of(path), name->hash) > 1) {
+    const std::string directory = directory_of(path);
+    const auto files = detail::databases(disk, directory, name->hash);
+    if (files.size() > 1) {
         info.db_state = "sharding";
+        if (const std::string retiring = directory + '/' + files.end()[-2]; retiring != path) {
+            Connection beside = connection.beside(retiring);
+            detail::add_retiring(beside, info);
+        }
     } else if (!name->epoch.empty() && name->epoch == ranges.epoch) {
         info.db_state = ranges.others > 0 ? "sharded" : "collapsed";
     }
