@@ -10,6 +10,7 @@
 #include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/container.hpp>
+#include <replica/sqlite/schema.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -113,6 +114,18 @@ public:
 
 private:
     sqlite3* file_ = nullptr;
+};
+
+/// A file with a schema and nothing else.
+template <class S>
+struct Fresh {
+    explicit Fresh(const sqlite::NewDatabase& wanted) {
+        sqlite::make_schema<S>(connection, wanted);
+    }
+
+    TemporaryDirectory directory;
+    std::string path = directory.path() + "/h.db";
+    sqlite::Connection connection{path, sqlite::Connection::Mode::create, {}, Instant()};
 };
 
 template <class Call>

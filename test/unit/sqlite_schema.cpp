@@ -47,18 +47,6 @@ struct Old {
 using OldContainer = Old<SimTimedContainers>;
 using OldAccount = Old<SimTimedAccounts>;
 
-/// A file with a schema and nothing else.
-template <class S>
-struct Fresh {
-    TemporaryDirectory directory;
-    std::string path = directory.path() + "/h.db";
-    sqlite::Connection connection{path, sqlite::Connection::Mode::create, {}, Instant()};
-
-    explicit Fresh(const sqlite::NewDatabase& wanted) {
-        sqlite::make_schema<S>(connection, wanted);
-    }
-};
-
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_new_database_is_like_the_one_it_is_to_replicate) {
