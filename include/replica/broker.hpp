@@ -42,7 +42,9 @@ namespace replica {
 ///   a store that cannot does nothing, and a new id is taken in its place.
 /// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
 ///   there), and whatever was reported to others counts as not reported (Swift: newid).
-/// - reclaim drops tombstones older than `age` and sync points not touched since `sync_age`.
+/// - reclaim drops tombstones older than `age`, as many as it gets to in about 20 s, and sync
+/// points
+///   not touched since `sync_age`.
 /// - while the value returned by exclusive() lives, nobody else reads or writes the database; this
 ///   handle still can. No journal is left behind by it.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
