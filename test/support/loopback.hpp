@@ -187,11 +187,13 @@ private:
     std::list<Tcp::socket> fillers_;
 };
 
-/// A port that is bound and not listened on: every connection is refused.
+/// A port that is bound and not listened on: every connection is refused, and nobody gets it who
+/// does not ask for it by number.
 class ClosedPort {
 public:
     ClosedPort() {
         socket_.open(Tcp::v4());
+        socket_.set_option(Tcp::socket::reuse_address(true));
         socket_.bind(endpoint());
     }
 

@@ -4,13 +4,11 @@
 #include <boost/json/parse.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <spdlog/sinks/base_sink.h>
 #include <support/daemon.hpp>
+#include <support/kept_lines.hpp>
 
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,25 +17,11 @@ using namespace replica::daemon;
 
 namespace {
 
-/// Keeps lines as "level: text".
-class Kept final : public spdlog::sinks::base_sink<std::mutex> {
-public:
-    std::vector<std::string> lines{};
-
-protected:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        constexpr std::array names{"debug", "info", "notice", "warning", "error", "critical"};
-        lines.push_back(std::string(names[static_cast<std::size_t>(message.level)]) + ": " +
-                        std::string(message.payload.data(), message.payload.size()));
-    }
-    void flush_() override {}
-};
-
 /// An observer with a log, a statsd server and a recon directory of its own.
 struct Watched {
     support::Directory directory{};
     support::Listener listener{};
-    std::shared_ptr<Kept> kept = std::make_shared<Kept>();
+    std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
     Settings settings = make_settings();
     Statsd statsd{settings};

@@ -102,6 +102,9 @@ BOOST_AUTO_TEST_CASE(a_row_hashes_alike_in_memory_and_in_the_file) {
         Query find = account.connection.query(AccountSchema::select_rowid);
         BOOST_REQUIRE(find.bind(std::int64_t{1}).step());
         BOOST_TEST(AccountSchema::read_hashed(find) == AccountSchema::hashed(row));
+        Query next = account.connection.query(AccountSchema::select_since);
+        BOOST_REQUIRE(next.bind(std::int64_t{0}, std::int64_t{1}).step());
+        BOOST_TEST(AccountSchema::read_hashed(next) == AccountSchema::hashed(row));
     }
     Account account; // Python formats a NULL so, and the triggers give NULL
     account.stock.execute("INSERT INTO container (name, deleted) VALUES ('f', 0)");

@@ -122,6 +122,9 @@ BOOST_AUTO_TEST_CASE(a_row_hashes_alike_in_memory_and_in_the_file) {
         Query find = container.connection.query(ContainerSchema::select_rowid);
         BOOST_REQUIRE(find.bind(std::int64_t{1}).step());
         BOOST_TEST(ContainerSchema::read_hashed(find) == ContainerSchema::hashed(row));
+        Query next = container.connection.query(ContainerSchema::select_since);
+        BOOST_REQUIRE(next.bind(std::int64_t{0}, std::int64_t{1}).step());
+        BOOST_TEST(ContainerSchema::read_hashed(next) == ContainerSchema::hashed(row));
     }
     Container container;
     container.stock.execute("INSERT INTO object (name, size, deleted) VALUES ('f', 0, 0)");

@@ -1,0 +1,290 @@
+#include <replica/daemon/run.hpp>
+
+#define BOOST_TEST_MODULE daemon_run
+#include <replica/sqlite/container.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <fcntl.h>
+#include <support/daemon.hpp>
+#include <support/kept_lines.hpp>
+#include <support/loopback.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace replica;
+using namespace replica::daemon;
+using namespace std::chrono_literals;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// One device of this machine in a ring of two; on the other's port nobody answers.
+struct Node {
+    Node() {
+        fs::create_directories(directory.path("srv/sda"));
+        fs::create_directory(directory.path("recon"));
+        settings.devices = directory.path("srv");
+        settings.recon_cache_path = directory.path("recon");
+        settings.mount_check = false;
+        settings.bind_ip = "127.0.0.1";
+        settings.bind_port = here.port();
+        settings.hash_path_suffix = "changeme";
+        settings.seed = 1;
+        logger->set_level(spdlog::level::trace);
+        settings.ring =
+            directory.file("ring.json", R"({"part_power": 2, "replicas": 2, "devices": [)" +
+                                            device_text(0, here.port()) + ", " +
+                                            device_text(1, there.port()) + "]}");
+    }
+
+    [[nodiscard]] static std::string device_text(int id, int port) {
+        return R"({"id": )" + std::to_string(id) + R"(, "ip": "127.0.0.1", "device": "sda")" +
+               R"(, "port": )" + std::to_string(port) + "}";
+    }
+
+    /// A container in the partition of its name; its path.
+    std::string create() {
+        ContainerInfo info;
+        info.account = "a";
+        info.container = "c";
+        const std::string hash = HashPath{"", "changeme"}(info.name());
+        const std::string partition = std::to_string(partition_of(hash, 2));
+        std::string path = directory.path("srv/sda/") +
+                           storage_directory("containers", partition, hash) + '/' + hash + ".db";
+        auto broker = daemon::detail::make_broker<ContainerBroker>(settings);
+        (void)broker.create(path, info, Instant::max());
+        return path;
+    }
+
+    [[nodiscard]] int run() {
+        Context context{arguments, settings, Log(logger), statsd, stop.get_token(), ready};
+        return daemon::run<ContainerBroker>(context);
+    }
+
+    [[nodiscard]] bool logs(const std::string& text) const {
+        return std::ranges::any_of(kept->lines, [&](const std::string& line) {
+            return line.find(text) != std::string::npos;
+        });
+    }
+
+    support::Directory directory;
+    loopback::ClosedPort here;
+    loopback::ClosedPort there;
+    loopback::ClosedPort served; ///< Ours to listen on, if a test says so.
+    Settings settings;
+    Arguments arguments;
+    std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
+    std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
+    Statsd statsd{settings};
+    std::stop_source stop;
+    int ups = 0;
+    std::function<void()> ready = [this] { ++ups; };
+};
+
+/// What the server at a port answers to a GET; nothing if nobody listens there.
+std::optional<std::string> get(int port, const std::string& page) {
+    boost::asio::io_context io;
+    loopback::Tcp::socket socket(io);
+    boost::system::error_code code;
+    socket.connect(loopback::endpoint(static_cast<std::uint16_t>(port)), code);
+    if (code) {
+        return std::nullopt;
+    }
+    BOOST_TEST(loopback::send(socket, "GET " + page + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+    return loopback::receive_message(socket);
+}
+
+/// Every file below a directory with the time of its last change.
+std::map<std::string, fs::file_time_type> times_below(const std::string& root) {
+    std::map<std::string, fs::file_time_type> times;
+    for (const auto& each : fs::recursive_directory_iterator(root)) {
+        times[each.path()] = each.last_write_time();
+    }
+    return times;
+}
+
+} // namespace
+
+// ---- Its three ways.
+
+BOOST_FIXTURE_TEST_CASE(one_pass_gives_0_whatever_its_peers_did_and_serves_nothing, Node) {
+    (void)create();
+    arguments.once = true;
+    settings.replica_port = served.port();
+    ready = [&] {
+        ++ups;
+        BOOST_TEST(!get(settings.replica_port, "/recon/version").has_value());
+    };
+    BOOST_TEST(run() == 0);
+    BOOST_TEST(ups == 1);
+    BOOST_TEST(logs("info: Attempted to replicate 1 dbs"));
+    BOOST_TEST(logs(std::to_string(there.port()))); // it was asked
+    BOOST_TEST(!logs("Serving REPLICATE"));
+    BOOST_TEST(directory.text("recon/container.recon").find("replication_stats") !=
+               std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_pass_keeps_to_the_devices_and_partitions_of_the_command_line, Node) {
+    (void)create();
+    arguments.once = true;
+    arguments.devices = {"sdz"};
+    BOOST_TEST(run() == 0);
+    BOOST_TEST(!logs("Attempted to replicate 1 dbs"));
+    arguments.devices = {"sda"};
+    arguments.partitions = {0, 1, 2, 3};
+    BOOST_TEST(run() == 0);
+    BOOST_TEST(logs("Attempted to replicate 1 dbs"));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_explanation_is_printed_and_changes_nothing, Node) {
+    arguments.explain = create();
+    const auto before = times_below(directory.path(""));
+    std::ostringstream out;
+    std::streambuf* const was = std::cout.rdbuf(out.rdbuf());
+    const int code = run();
+    std::cout.rdbuf(was);
+    BOOST_TEST(code == 0);
+    BOOST_TEST(ups == 0);
+    BOOST_TEST(out.str().find(arguments.explain) != std::string::npos, out.str());
+    BOOST_TEST((times_below(directory.path("")) == before));
+    BOOST_TEST(kept->lines.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(it_serves_from_before_it_is_up_until_it_is_stopped, Node) {
+    settings.replica_port = served.port();
+    settings.interval = Seconds(1000);
+    std::promise<void> up;
+    ready = [&] { up.set_value(); };
+    auto code = std::async(std::launch::async, [&] { return run(); });
+    const bool came = up.get_future().wait_for(30s) == std::future_status::ready;
+    const auto reply = get(settings.replica_port, "/recon/version");
+    stop.request_stop();
+    BOOST_TEST(code.get() == 0);
+    BOOST_TEST(came);
+    BOOST_REQUIRE(reply.has_value());
+    BOOST_TEST(reply->starts_with("HTTP/1.1 200 OK\r\n"), *reply);
+    const std::string server =
+        http::server_name("container", static_cast<std::uint16_t>(settings.bind_port));
+    BOOST_TEST(reply->find("Server: " + server + "\r\n") != std::string::npos, *reply);
+    BOOST_TEST(
+        logs("info: Serving REPLICATE on 127.0.0.1:" + std::to_string(settings.replica_port)));
+    BOOST_TEST(!get(settings.replica_port, "/recon/version").has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_port_of_its_own_it_only_passes, Node) {
+    (void)create();
+    settings.interval = Seconds(0.01);
+    ready = [&] {
+        ++ups;
+        stop.request_stop();
+    };
+    BOOST_TEST(run() == 0);
+    BOOST_TEST(ups == 1);
+    BOOST_TEST(!logs("Serving REPLICATE"));
+}
+
+// ---- What keeps it from starting, told before it is up.
+
+BOOST_FIXTURE_TEST_CASE(a_port_in_use_is_named, Node) {
+    loopback::ScriptedServer taken({});
+    settings.replica_port = taken.port();
+    BOOST_CHECK_EXCEPTION((void)run(), Failure, [&](const Failure& failure) {
+        return failure.error() == Error::bad_config &&
+               std::string(failure.what())
+                   .starts_with("127.0.0.1:" + std::to_string(taken.port()) + ": ");
+    });
+    BOOST_TEST(ups == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_ring_that_cannot_be_used_is_named_in_each_way, Node) {
+    const std::string database = create();
+    const std::string good = settings.ring;
+    for (const std::string& ring : {directory.path("none.json"), directory.file("bad.json", "{}"),
+                                    directory.file("bad.gz", "no gzip")}) {
+        settings.ring = ring;
+        for (const bool once : {true, false}) {
+            for (const std::string& explain : {std::string(), database}) {
+                arguments.once = once;
+                arguments.explain = explain;
+                BOOST_CHECK_EXCEPTION((void)run(), Failure, [&](const Failure& failure) {
+                    return std::string(failure.what()).find(ring) != std::string::npos;
+                });
+            }
+        }
+    }
+    BOOST_TEST(ups == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(settings_that_would_make_a_pass_lie_are_refused, Node) {
+    settings.per_diff = 0;
+    BOOST_CHECK_EXCEPTION((void)run(), Failure, [](const Failure& failure) {
+        return failure.error() == Error::bad_config;
+    });
+    BOOST_TEST(ups == 0);
+}
+
+// ---- Its parts.
+
+BOOST_FIXTURE_TEST_CASE(a_device_is_ours_by_its_address_and_the_port_we_stand_for, Node) {
+    const auto is_local = daemon::detail::is_local_by(settings);
+    const auto at = [](const std::string& ip, std::uint16_t port) {
+        return loopback::device_at(port, ip);
+    };
+    const auto port = static_cast<std::uint16_t>(settings.bind_port);
+    BOOST_TEST(is_local(at("127.0.0.1", port)));
+    BOOST_TEST(!is_local(at("127.0.0.1", there.port())));
+    BOOST_TEST(!is_local(at("192.0.2.1", port)));
+    settings.bind_ip = "0.0.0.0";
+    BOOST_TEST(daemon::detail::is_local_by(settings)(at("127.0.0.1", port)));
+    settings.bind_ip = "192.0.2.1"; // not an address of this machine
+    BOOST_TEST(!daemon::detail::is_local_by(settings)(at("127.0.0.1", port)));
+}
+
+BOOST_FIXTURE_TEST_CASE(databases_grow_by_a_megabyte_at_a_time_if_that_is_wished, Node) {
+    const std::string path = create();
+    for (const bool wished : {false, true}) {
+        settings.db_preallocation = wished;
+        auto broker = daemon::detail::make_broker<ContainerBroker>(settings);
+        std::vector<ObjectRow> rows(100);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            rows[i].name = std::string(200, wished ? 'b' : 'a') + std::to_string(i);
+            rows[i].created_at = "1700000000.00000";
+        }
+        broker.open(path, Instant::max()).merge_items(rows, {});
+        BOOST_TEST((fs::file_size(path) >= 1U << 20) == wished);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(progress_is_shown_at_a_terminal_by_one_pass_that_says_nothing_else) {
+    const auto shown = [](const char* device, bool once, bool verbose) {
+        return support::in_child([&] {
+            const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+            ::grantpt(terminal);
+            ::unlockpt(terminal);
+            ::dup2(::open(device != nullptr ? device : ::ptsname(terminal), O_RDWR | O_NOCTTY),
+                   STDERR_FILENO);
+            Arguments arguments;
+            arguments.once = once;
+            arguments.verbose = verbose;
+            return daemon::detail::progress_for(arguments) ? 1 : 0;
+        });
+    };
+    BOOST_TEST(shown(nullptr, true, false) == 1);
+    BOOST_TEST(shown(nullptr, true, true) == 0);
+    BOOST_TEST(shown(nullptr, false, false) == 0);
+    BOOST_TEST(shown("/dev/null", true, false) == 0);
+}
