@@ -1,7 +1,8 @@
 #include <replica/sim/state.hpp>
 
 #define BOOST_TEST_MODULE sim_state
-#include <replica/server_type.hpp>
+#include <replica/account/server.hpp>
+#include <replica/container/server.hpp>
 
 #include <boost/test/unit_test.hpp>
 
