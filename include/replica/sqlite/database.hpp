@@ -286,7 +286,6 @@ protected:
         return sqlite::Transaction(*connection_, sqlite::Transaction::Kind::write);
     }
 
-    /// UPDATE <stat table> `rest`.
     /// The info with what shows beside the file.
     [[nodiscard]] info_type read_state() {
         if constexpr (requires { S::read_info(*connection_, disk_); }) {
@@ -296,6 +295,7 @@ protected:
         }
     }
 
+    /// UPDATE <stat table> `rest`.
     template <class... Values>
     void update(std::string_view rest, const Values&... values) {
         std::string sql("UPDATE ");
