@@ -292,6 +292,16 @@ BOOST_AUTO_TEST_CASE(an_expired_one_that_its_account_has_not_heard_of_waits) {
     BOOST_TEST(turn.nodes.network().log().empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
+    Expired turn;
+    turn.nodes.reported(turn.at, turn.name);
+    turn.open().merge_shard_ranges(std::vector{range_of(".shards_a/one", shards::active)});
+    const Lines lines = turn.run();
+    BOOST_TEST(std::ranges::count(lines, "removed: expired") == 0);
+    BOOST_TEST(turn.is_here());
+    BOOST_TEST(!turn.nodes.network().log().empty()); // its peers are asked as ever
+}
+
 BOOST_AUTO_TEST_CASE(an_expired_one_on_a_frozen_device_stays) {
     Expired turn;
     turn.nodes.reported(turn.at, turn.name);

@@ -72,6 +72,7 @@ struct State {
         }
         if constexpr (requires { result.shard_max_row; }) {
             result.shard_max_row = shard_max_row;
+            result.has_shards = has_shards();
             result.sharding_initiated = sharding_initiated();
         }
         if constexpr (requires { result.several_policies; }) {
@@ -84,12 +85,17 @@ struct State {
 
     [[nodiscard]] std::string own_range() const { return stat.account + '/' + stat.container; }
 
+    /// Every container here is a root.
+    [[nodiscard]] bool has_shards() const {
+        return std::ranges::any_of(shard_ranges, [&](const auto& each) {
+            return each.first != own_range() && each.second.deleted == 0;
+        });
+    }
+
     [[nodiscard]] bool sharding_initiated() const {
         const auto own = shard_ranges.find(own_range());
         return own != shard_ranges.end() && shards::gives_rows_away(own->second.state) &&
-               std::ranges::any_of(shard_ranges, [&](const auto& each) {
-                   return each.first != own->first && each.second.deleted == 0;
-               });
+               has_shards();
     }
 
     /// Returns whether anything is news. Each range written gets a new ROWID.
