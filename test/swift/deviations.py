@@ -17,6 +17,8 @@ from swift.common.utils import ShardRange
 
 ELSEWHERE = {
     'The end of a commit that a peer was told of',  # would take a power cut
+    'Many damaged databases on a device',  # unit.brakes, unit.rpc
+    'Stored metadata that cannot be read',  # unit.sqlite_metadata, unit.sqlite_database
 }
 
 HERE = Place('sda', 'container', 'AUTH_a', 'c')
