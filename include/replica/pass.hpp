@@ -51,9 +51,9 @@ struct Memory {
     /// Counts how often the same difference was seen; the point to send rows from when it is time
     /// to send all again: the third time, then each time the count doubles, so that a peer whose
     /// rows can never be made equal does not cost a full resend in every pass. A resend that was
-    /// capped goes on where it stopped. `at_once`: do not wait.
+    /// capped goes on where it stopped.
     [[nodiscard]] std::optional<std::int64_t> diverged(const std::string& key,
-                                                       const std::string& signature, bool at_once) {
+                                                       const std::string& signature) {
         const std::lock_guard guard(mutex_);
         Suspicion& seen = suspicions_[key];
         if (seen.signature != signature) {
@@ -61,18 +61,18 @@ struct Memory {
         }
         ++seen.passes;
         const int due = seen.passes - 2;
-        if (seen.resume || at_once || (due > 0 && (due & (due - 1)) == 0)) {
+        if (seen.resume || (due > 0 && (due & (due - 1)) == 0)) {
             return seen.resume.value_or(-1);
         }
         return std::nullopt;
     }
 
-    /// Whether a resend was begun and is not complete. What has gone over so far is new to the peer
-    /// and stands above our point of it, so that the two can no longer be compared.
-    [[nodiscard]] bool resending(const std::string& key) const {
+    /// Up to where a resend has come that is not complete. What has gone over so far is new to the
+    /// peer and stands above our point of it, so that the two can no longer be compared.
+    [[nodiscard]] std::optional<std::int64_t> resumes(const std::string& key) const {
         const std::lock_guard guard(mutex_);
         const auto seen = suspicions_.find(key);
-        return seen != suspicions_.end() && seen->second.resume;
+        return seen != suspicions_.end() ? seen->second.resume : std::nullopt;
     }
 
     /// How far a resend came; nothing when it is complete.

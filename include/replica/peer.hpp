@@ -10,10 +10,13 @@
 #include <replica/rsync.hpp>
 #include <replica/usync.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -50,15 +53,74 @@ void apply_reply(Task<P>& task, const typename P::info_type& remote) {
     P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now());
 }
 
-/// In sync by points. If not by content as well, and that again and again, all rows are sent again.
-/// A copy that is about to go sends them at once: it may be the only one that has them.
+/// Our memory of this file and a peer's.
+template <class P>
+[[nodiscard]] std::string memory_key(const Task<P>& task, const std::string& remote_id) {
+    return task.found.path + ' ' + task.info.id + ' ' + remote_id;
+}
+
+/// Under this name our file has, among its outgoing points, up to where it has sent its rows to a
+/// replica since it leaves, from the first one on. The ROWIDs are this file's, so there it belongs;
+/// and a restart must not begin again with millions of rows.
+[[nodiscard]] inline std::string given_to(const std::string& remote_id) {
+    return "given " + remote_id;
+}
+
+template <class P>
+[[nodiscard]] std::int64_t given(Task<P>& task, const std::string& remote_id) {
+    const auto noted = task.database().sync_point(given_to(remote_id), Direction::outgoing);
+    const auto known = task.pass.memory.resumes(memory_key(task, remote_id));
+    return std::max(noted, known.value_or(-1));
+}
+
+/// What cannot be noted on a full disk is remembered: those that leave are what makes space.
+template <class P>
+void note_given(Task<P>& task, const std::string& remote_id, std::int64_t point) {
+    const std::vector<SyncPoint> reached{{point, given_to(remote_id)}};
+    try {
+        task.database().merge_sync_points(reached, Direction::outgoing);
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::no_space) {
+            throw;
+        }
+        task.pass.memory.resent(memory_key(task, remote_id), point);
+    }
+}
+
+/// What the two know of each other's rows. A copy that is about to go may be the only one that has
+/// them, and is compared for the last time: while the contents differ, as they do whenever clients
+/// write to the primaries, neither the peer's word nor our note of it is proof, and only what this
+/// copy has sent itself counts. So all its rows go over once, to be merged as they are.
+template <class P>
+[[nodiscard]] decide::Points points_of(Task<P>& task,
+                                       const message::SyncReply<typename P::info_type>& remote) {
+    auto& database = task.database();
+    const std::string& id = remote.info.id;
+    decide::Points points{remote.point, database.sync_point(id, Direction::outgoing),
+                          database.sync_point(id, Direction::incoming)};
+    if (!task.leaves || std::max(points.theirs, points.outgoing) > task.info.max_row) {
+        return points;
+    }
+    points.outgoing = -1;
+    if (!decide::same_content(decide::Replica(task.info), decide::Replica(remote.info))) {
+        points.theirs = std::min(points.theirs, given(task, id));
+    }
+    return points;
+}
+
+/// In sync by points. If not by content as well, and that again and again, all rows are sent again;
+/// once begun, also when new rows come between, after those. A copy that leaves has no need of it:
+/// see points_of.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> compare(Task<P>& task, Conversation<P>& peer,
                                               const typename P::info_type& remote,
                                               const decide::Choice& choice) {
     P& pass = task.pass;
-    const std::string key = task.found.path + ' ' + remote.id;
-    if (!choice.suspect && !pass.memory.resending(key)) {
+    if (task.leaves) {
+        return decide::Outcome::done;
+    }
+    const std::string key = memory_key(task, remote.id);
+    if (!choice.suspect && !pass.memory.resumes(key)) {
         if (choice.settled) {
             pass.memory.agreed(key);
         }
@@ -67,8 +129,7 @@ template <class P>
     const auto content = [](const typename P::info_type& info) {
         return info.hash + ' ' + std::to_string(info.count) + ' ' + std::to_string(info.bytes_used);
     };
-    const auto from =
-        pass.memory.diverged(key, content(task.info) + ' ' + content(remote), task.leaves);
+    const auto from = pass.memory.diverged(key, content(task.info) + ' ' + content(remote));
     if (!from) {
         return decide::Outcome::done;
     }
@@ -81,34 +142,64 @@ template <class P>
     return outcome;
 }
 
-/// The whole file to a peer that merges it. A stock receiver then takes its own last ROWID for our
-/// point, beyond our last row, and would skip what comes next here: so we step over these ROWIDs,
-/// unless rows have come meanwhile. Then, or if the question fails, the next pass sees the point
-/// and takes a new id, after which all rows go over again.
+/// Gives up our id, so that no point that a peer has of it counts any more.
 template <class P>
-[[nodiscard]] Result<decide::Outcome> push_and_step_over(Task<P>& task, Conversation<P>& peer,
-                                                         std::int64_t remote_rows) {
-    P& pass = task.pass;
-    auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote_rows);
-    if (!outcome) {
-        return outcome;
-    }
-    const auto reply = peer.send(message::encode(message::Sync::question(task.info.id)),
-                                 pass.settings.node_timeout);
-    if (!reply || reply->status != 200) {
-        return outcome;
+void renew_id(Task<P>& task, std::string_view why) {
+    task.database().renew_id();
+    task.info = task.database().info();
+    task.renumbered = true;
+    task.pass.count(&Stats::reidentified);
+    task.pass.observer(event::Reidentified{task.found.path, why});
+}
+
+/// The id of the peer's file if that has a point of an upload: what was uploaded is merged into it.
+template <class P>
+[[nodiscard]] std::optional<std::string> holder_of(P& pass, Conversation<P>& peer,
+                                                   const std::string& upload) {
+    const auto reply = peer.expect_success(message::encode(message::Sync::question(upload)),
+                                           pass.settings.node_timeout);
+    if (!reply) {
+        return std::nullopt;
     }
     try {
         const auto remote = message::decode_reply<typename P::info_type>(reply->body);
-        if (remote.point > task.info.max_row &&
-            task.database().skip_rows(task.info.max_row, remote.point)) {
-            task.info = task.database().info();
-            task.renumbered = true;
-        }
-    } catch (const Failure& failure) {
-        if (failure.error() != Error::bad_request && failure.error() != Error::locked) {
-            throw;
-        }
+        return remote.point >= 0 ? std::optional(remote.info.id) : std::nullopt;
+    } catch (const Failure&) {
+        return std::nullopt; // not an answer
+    }
+}
+
+/// The whole file to a peer that merges it.
+///
+/// A stock receiver notes its own last ROWID as the point of the upload's name: beyond our last
+/// row, by as many rows as it had of its own, and rows that come here next would count as known. So
+/// the upload bears a name that is nobody's id. Order:
+///
+///   finish       the peer has our rows, and a point of the upload's name in the same file
+///   merge_syncs  it takes our last row, as of before the upload, for our point
+///   sync         a question for the point of the upload's name: only the merged file has one
+///
+/// Whatever is cut off after the finish, the peer knows too little of us and gets rows twice. But
+/// stock receivers merge several files at a time, and whichever ends last replaces the others: if
+/// one did between our finish and our point, the point stands in a file without our rows. Therefore
+/// the question; unless it is answered as it should be, our id is given up.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_and_note(Task<P>& task, Conversation<P>& peer,
+                                                    const typename P::info_type& remote) {
+    P& pass = task.pass;
+    auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote);
+    if (!outcome) {
+        return outcome;
+    }
+    const message::MergeSyncs reached{{{task.info.max_row, task.info.id}}};
+    const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
+    const auto holder = holder_of(pass, peer, upload_name<message::RsyncThenMerge>(task));
+    if (!noted || !holder) { // without an answer the point may still be under way
+        renew_id(task, "a peer may have lost what was merged into it");
+        return decide::Outcome::progress;
+    }
+    if (task.leaves) {
+        note_given(task, *holder, task.info.max_row);
     }
     return outcome;
 }
@@ -131,10 +222,15 @@ template <class P>
         return decide::Outcome::done;
     case decide::Way::whole_then_merge:
         pass.count(&Stats::remote_merge);
-        return push_and_step_over(task, peer, remote.count);
+        return push_and_note(task, peer, remote);
     default: {
         std::int64_t point = choice.point;
-        return push_rows(task, peer, remote.id, point);
+        auto outcome = push_rows(task, peer, remote.id, point);
+        if (task.leaves) {
+            note_given(task, remote.id, point);
+        }
+        const bool complete = outcome && *outcome == decide::Outcome::done;
+        return complete ? compare(task, peer, remote, choice) : std::move(outcome);
     }
     }
 }
@@ -168,7 +264,7 @@ template <class P>
         if (reply->status == 404) {
             pass.count(&Stats::rsync);
             task.settled = false;
-            return push_file<message::CompleteRsync>(task, peer, 0);
+            return push_file<message::CompleteRsync>(task, peer, Info{});
         }
         if (!reply->success()) {
             return peer.fault_of(*reply);
@@ -186,14 +282,11 @@ template <class P>
             const auto outcome = detail::defer(task, device);
             return fault ? Result<decide::Outcome>(*fault) : outcome;
         }
-        decide::Points points{remote.point,
-                              task.database().sync_point(remote.info.id, Direction::outgoing),
-                              task.database().sync_point(remote.info.id, Direction::incoming)};
-        if (task.leaves && points.outgoing <= task.info.max_row) {
-            points.outgoing = -1;
+        if (auto held = detail::held_back(task, peer, remote.info.id)) {
+            return *std::move(held);
         }
         const auto choice = decide::choose(decide::Replica(task.info), decide::Replica(remote.info),
-                                           points, pass.settings);
+                                           detail::points_of(task, remote), pass.settings);
         if (choice.way != decide::Way::renew_id) {
             task.settled = task.settled && choice.settled;
             auto outcome = detail::act(task, peer, remote.info, choice);
@@ -203,12 +296,7 @@ template <class P>
             return Fault{Error::bad_reply, peer.address() + '/' + device.device +
                                                ": knows rows of an id that was just made"};
         }
-        task.database().renew_id();
-        task.info = task.database().info();
-        task.renumbered = true;
-        pass.count(&Stats::reidentified);
-        pass.observer(
-            event::Reidentified{task.found.path, "a peer knows rows that this file never had"});
+        detail::renew_id(task, "a peer knows rows that this file never had");
     }
 }
 

@@ -10,6 +10,7 @@
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
+#include <replica/random.hpp>
 #include <replica/storage.hpp>
 
 #include <algorithm>
@@ -68,33 +69,67 @@ template <class P>
     return std::pair(*status, task.database().version());
 }
 
+/// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
+/// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
+/// and what it merges must not be replaced by another process of ours (one that was started again,
+/// or once beside the service): a name of this process's alone. It is the same for each upload of
+/// the process, so that what a failed finish leaves there is replaced by the next one.
+template <class Finish, class P>
+[[nodiscard]] std::string upload_name(const Task<P>& task) {
+    return Finish::verb == message::RsyncThenMerge::verb
+               ? task.info.id + '-' + Random(task.pass.settings.seed).name()
+               : task.info.id;
+}
+
+/// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
+/// none). Once that file is another one, the transfer is over.
+template <class P>
+[[nodiscard]] std::string transfer_key(const Task<P>& task, const Conversation<P>& peer,
+                                       const std::string& remote_id) {
+    return task.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+}
+
+/// A fault while the end of a transfer is not known: the file that the peer answers for may be
+/// about to be replaced by one that is merged from an older state of it.
+template <class P>
+[[nodiscard]] std::optional<Fault> held_back(const Task<P>& task, const Conversation<P>& peer,
+                                             const std::string& remote_id) {
+    const std::string key = transfer_key(task, peer, remote_id);
+    if (!task.pass.memory.transfers.held(key, task.pass.clock.monotonic())) {
+        return std::nullopt;
+    }
+    return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
+}
+
 } // namespace detail
 
 /// Delivers the file and finishes remotely with `Finish`: CompleteRsync or RsyncThenMerge (seed:
 /// _rsync_db).
 ///
-/// The upload bears the sender's id, which is all a stock receiver accepts, so there must never be
-/// two of them under way: after a finish whose answer did not come, this database is not sent to
-/// this peer for twice the time that was waited, since the peer may still be merging (defect 6).
+/// A stock receiver takes what lies under the upload's name, whenever it comes to it, so there must
+/// never be two uploads under way: after a finish whose answer did not come, this database is not
+/// sent to this peer for twice the time that was waited, since the peer may still be merging
+/// (defect 6); unless it has another file by then. A peer without the database only renames: if the
+/// connection was lost, it was most likely restarted, and twice node_timeout is enough.
 ///
 /// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
 /// one second for each 2000 rows of both sides, at most a day (defect 34).
 template <class Finish, class P>
 [[nodiscard]] Result<decide::Outcome> push_file(Task<P>& task, Conversation<P>& peer,
-                                                std::int64_t remote_rows) {
+                                                const typename P::info_type& remote) {
     P& pass = task.pass;
     auto& disk = pass.broker.disk();
-    const std::string key = task.found.hash + ' ' + peer.address() + '/' + peer.device().device;
-    if (pass.memory.transfers.held(key, pass.clock.monotonic())) {
-        return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
+    if (auto held = detail::held_back(task, peer, remote.id)) {
+        return *std::move(held);
     }
+    constexpr bool merge = Finish::verb == message::RsyncThenMerge::verb;
+    const std::string name = detail::upload_name<Finish>(task);
 
     const auto before = detail::look(task);
     const auto status = disk.stat(task.found.path);
     const double bytes = status ? static_cast<double>(status->size) : 0;
     const Seconds patience = pass.settings.node_timeout + Seconds(bytes / (1 << 20));
-    const Upload upload{peer.device(), task.info.id, peer.device().region != task.local.region,
-                        true};
+    const Upload upload{peer.device(), name, peer.device().region != task.local.region, true};
     detail::DatabaseSource<typename P::database_type> source{&task.opened, task.found.path};
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
@@ -128,20 +163,22 @@ template <class Finish, class P>
     }
     pass.count(&Stats::bytes, sent->bytes);
 
-    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote_rows);
+    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote.count);
     const Seconds wait =
         pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
-    const Finish finish{task.info.id, storage::base(task.found.path)};
+    const Finish finish{name, storage::base(task.found.path)};
     auto reply = peer.expect_success(message::encode_finish(finish), wait, false);
     if (!reply) {
-        if (reply.error().code == Error::timed_out ||
-            reply.error().code == Error::connection_lost) {
-            pass.memory.transfers.hold(key, pass.after(2 * wait));
+        const bool lost = reply.error().code == Error::connection_lost;
+        if (lost || reply.error().code == Error::timed_out) {
+            const Seconds rest = lost && !merge ? pass.settings.node_timeout : wait;
+            pass.memory.transfers.hold(detail::transfer_key(task, peer, remote.id),
+                                       pass.after(2 * rest));
         }
         return reply.error();
     }
-    pass.observer(event::WholeFileSent{task.found.path, peer.device(), sent->bytes,
-                                       Finish::verb == message::RsyncThenMerge::verb, snapshot});
+    pass.observer(
+        event::WholeFileSent{task.found.path, peer.device(), sent->bytes, merge, snapshot});
     return decide::Outcome::done;
 }
 

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(a_difference_is_sent_the_third_time_and_then_ever_more_rare
     Memory memory;
     std::vector<int> sent;
     for (int pass = 1; pass <= 40; ++pass) {
-        if (const auto point = memory.diverged("db peer", "a b", false)) {
+        if (const auto point = memory.diverged("db peer", "a b")) {
             BOOST_TEST(*point == -1);
             sent.push_back(pass);
         }
@@ -48,29 +48,28 @@ BOOST_AUTO_TEST_CASE(a_difference_is_sent_the_third_time_and_then_ever_more_rare
 BOOST_AUTO_TEST_CASE(a_difference_that_changes_may_be_a_write_in_flight) {
     Memory memory;
     for (int pass = 0; pass < 10; ++pass) {
-        BOOST_TEST(!memory.diverged("db peer", std::to_string(pass), false));
+        BOOST_TEST(!memory.diverged("db peer", std::to_string(pass)));
     }
-    BOOST_TEST(!memory.diverged("db peer", "9", false));
-    BOOST_TEST(memory.diverged("db peer", "9", false).has_value());
-    BOOST_TEST(!memory.diverged("db other", "9", false)); // each peer for itself
+    BOOST_TEST(!memory.diverged("db peer", "9"));
+    BOOST_TEST(memory.diverged("db peer", "9").has_value());
+    BOOST_TEST(!memory.diverged("db other", "9")); // each peer for itself
     memory.agreed("db peer");
-    BOOST_TEST(!memory.diverged("db peer", "9", false));
+    BOOST_TEST(!memory.diverged("db peer", "9"));
 }
 
 BOOST_AUTO_TEST_CASE(a_resend_that_was_capped_goes_on_where_it_stopped) {
     Memory memory;
-    BOOST_TEST(memory.diverged("db", "a", true).value() == -1);
-    BOOST_TEST(!memory.resending("db"));
+    BOOST_TEST(!memory.resumes("db").has_value());
     memory.resent("db", 500);
-    BOOST_TEST(memory.resending("db"));
-    BOOST_TEST(!memory.resending("other"));
-    BOOST_TEST(memory.diverged("db", "a", false).value() == 500);
-    BOOST_TEST(memory.diverged("db", "b", false).value() == 500); // it has begun to help
+    BOOST_TEST(memory.resumes("db").value() == 500);
+    BOOST_TEST(!memory.resumes("other").has_value());
+    BOOST_TEST(memory.diverged("db", "a").value() == 500);
+    BOOST_TEST(memory.diverged("db", "b").value() == 500); // it has begun to help
     memory.resent("db", 900);
-    BOOST_TEST(memory.diverged("db", "b", true).value() == 900);
+    BOOST_TEST(memory.diverged("db", "b").value() == 900);
     memory.resent("db", std::nullopt);
-    BOOST_TEST(!memory.resending("db"));
-    BOOST_TEST(memory.diverged("db", "b", true).value() == -1);
+    BOOST_TEST(!memory.resumes("db").has_value());
+    BOOST_TEST(memory.diverged("db", "b").value() == -1); // the third time
 }
 
 // ---- Counters.

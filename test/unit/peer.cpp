@@ -6,8 +6,12 @@
 #include <support/duo.hpp>
 #include <support/shard_ranges.hpp>
 
+#include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -39,6 +43,30 @@ void note(Containers& duo, std::size_t at, const std::string& id, std::int64_t p
 
 Reply info_reply(const ContainerInfo& info, std::int64_t point) {
     return {200, "text/html", message::encode_reply(info, point), ""};
+}
+
+/// The peer has all rows of ours, whatever else it has.
+void require_all_there(Containers& duo) {
+    const auto theirs = duo.nodes.names(1, duo.name);
+    for (const std::string& name : duo.nodes.names(0, duo.name)) {
+        BOOST_TEST(theirs.contains(name), name);
+    }
+}
+
+/// The name that the request of a finish gives its upload.
+std::string upload_of(const Request& request) {
+    return std::string(message::decode_call(request.body).arguments.at(0).as_string());
+}
+
+/// From now on the other node merges like a stock one: the point of an upload's name becomes the
+/// last ROWID of the new file, its own rows included. Then `action` is called.
+void merges_as_stock(Containers& duo, const std::function<void()>& action) {
+    duo.nodes.network().after([&duo, action](const SimExchange& exchange, const Request& request) {
+        if (exchange.verb == "rsync_then_merge") {
+            note(duo, 1, upload_of(request), duo.open(1).info().max_row, Direction::incoming);
+            action();
+        }
+    });
 }
 
 /// A row of the other node's that differs from ours in what the hash does not cover.
@@ -81,10 +109,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_merges_its_own
     duo.settings.per_diff = 10;
     fill(duo, 50, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
-    BOOST_TEST(duo.said() == (Said{"sync 200", "rsync_then_merge 204", "sync 200"}),
+    BOOST_TEST(duo.said() ==
+                   (Said{"sync 200", "rsync_then_merge 204", "merge_syncs 202", "sync 200"}),
                boost::test_tools::per_element());
     BOOST_TEST(duo.nodes.names(1, duo.name).size() == 53U);
     BOOST_TEST(duo.stats().remote_merge == 1);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST(duo.stats().no_change == 1);
 }
 
 // A lock is waited for from the call on, not from when the database was opened.
@@ -113,31 +144,141 @@ BOOST_AUTO_TEST_CASE(a_peer_that_took_longer_than_a_lock_is_waited_for_costs_onl
     BOOST_TEST((waited >= std::chrono::seconds(25)));
 }
 
-BOOST_AUTO_TEST_CASE(a_stock_peer_that_notes_a_point_beyond_our_last_row_is_stepped_over) {
-    for (const bool written_meanwhile : {false, true}) {
+BOOST_AUTO_TEST_CASE(rows_that_come_while_a_stock_peer_merges_are_sent_and_no_others) {
+    for (const bool leaves : {false, true}) {
+        for (const int meanwhile : {0, 1, 3, 5}) { // fewer than, as many as, more than it had
+            Containers duo;
+            duo.settings.per_diff = 10;
+            fill(duo, 50, 3);
+            const std::string id = duo.open(0).info().id;
+            merges_as_stock(duo, [&] {
+                if (meanwhile > 0) {
+                    duo.nodes.put_many(0, duo.name, "meanwhile", meanwhile);
+                }
+            });
+            BOOST_TEST((*duo.replicate(leaves) == Outcome::done));
+            duo.nodes.put(0, duo.name, "later");
+            BOOST_TEST((*duo.replicate(leaves) == Outcome::done));
+            BOOST_TEST(duo.stats().rows == meanwhile + 1);
+            BOOST_TEST(duo.open(0).info().id == id);
+            BOOST_TEST(duo.open(1).sync_point(id, Direction::incoming) ==
+                       duo.open(0).info().max_row);
+            require_all_there(duo);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_merged_at_a_peer_has_a_name_of_its_own_in_each_process) {
+    std::set<std::string> names;
+    for (const std::uint64_t seed : {1U, 2U}) {
+        Containers duo;
+        duo.settings.per_diff = 10;
+        duo.settings.seed = seed;
+        fill(duo, 50, 3);
+        const std::string id = duo.open(0).info().id;
+        duo.nodes.network().answer(duo.verb("rsync_then_merge"), Reply{500, "", "", ""});
+        duo.nodes.network().after([&](const SimExchange& exchange, const Request& request) {
+            if (exchange.verb == "rsync_then_merge") {
+                names.insert(upload_of(request));
+                BOOST_TEST(upload_of(request).starts_with(id + '-'));
+            }
+        });
+        BOOST_TEST(!duo.replicate());
+        BOOST_TEST(duo.replicate().has_value()); // under the same: nothing piles up there
+    }
+    BOOST_TEST(names.size() == 2U);
+}
+
+// Cut off after the finish, at any request, once or for good: by the network or by our end.
+BOOST_AUTO_TEST_CASE(
+    a_merge_whose_point_could_not_be_confirmed_costs_rows_sent_twice_and_none_lost) {
+    for (const SimFault fault :
+         {SimFault::refuse, SimFault::silent, SimFault::lose_reply, SimFault::late_reply}) {
+        for (const std::string verb : {"merge_syncs", "sync"}) {
+            for (const bool leaves : {false, true}) {
+                Containers duo;
+                duo.settings.per_diff = 10;
+                fill(duo, 50, 3);
+                const std::string id = duo.open(0).info().id;
+                merges_as_stock(duo, [&] {
+                    duo.nodes.network().fail(duo.verb(verb), fault);
+                    duo.nodes.put_many(0, duo.name, "meanwhile", 5);
+                });
+                bool kept = false;
+                duo.with_task(
+                    [&](auto& task, const Device& to) {
+                        BOOST_TEST((*replicate_to_peer(task, to) == Outcome::progress));
+                        kept = task.renumbered;
+                        return 0;
+                    },
+                    leaves);
+                BOOST_TEST(kept);
+                BOOST_TEST(duo.open(0).info().id != id);
+                BOOST_TEST(duo.stats().reidentified == 1);
+                BOOST_TEST((*duo.replicate(leaves) == Outcome::done));
+                require_all_there(duo);
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_point_or_an_answer_that_makes_no_sense_loses_nothing_either) {
+    for (const std::string verb : {"merge_syncs", "sync"}) {
+        for (const Reply& reply : {Reply{500, "", "", ""}, Reply{200, "", "[]", ""}}) {
+            Containers duo;
+            duo.settings.per_diff = 10;
+            fill(duo, 50, 3);
+            merges_as_stock(duo, [&] { duo.nodes.network().answer(duo.verb(verb), reply); });
+            BOOST_TEST(duo.replicate().has_value());
+            duo.nodes.put_many(0, duo.name, "later", 5);
+            BOOST_TEST((*duo.replicate() == Outcome::done));
+            require_all_there(duo);
+        }
+    }
+}
+
+// Stock receivers merge for several senders at a time; the last one's file replaces the others'.
+BOOST_AUTO_TEST_CASE(a_merge_that_another_one_has_replaced_is_not_taken_for_done) {
+    for (const std::string when : {"rsync_then_merge", "merge_syncs"}) {
         Containers duo;
         duo.settings.per_diff = 10;
         fill(duo, 50, 3);
-        const std::string id = duo.open(0).info().id;
-        duo.nodes.after("rsync_then_merge", [&] {
-            // As Swift does: the new file's last ROWID, its own rows included.
-            note(duo, 1, id, duo.open(1).info().max_row, Direction::incoming);
-            if (written_meanwhile) {
-                duo.nodes.put(0, duo.name, "meanwhile");
+        const auto before = sim::content_of(*duo.nodes.state(1, duo.name));
+        bool replaced = false;
+        duo.nodes.after(when, [&] {
+            if (!std::exchange(replaced, true)) {
+                duo.there().disk.write(duo.path(), before);
+                duo.open(1).renew_id();
             }
         });
+        BOOST_TEST((*duo.replicate() == Outcome::progress));
+        BOOST_TEST(duo.stats().reidentified == 1);
         BOOST_TEST((*duo.replicate() == Outcome::done));
-        duo.nodes.network().after({});
-        BOOST_TEST((duo.open(0).info().max_row == 53) == !written_meanwhile);
-        duo.nodes.put(0, duo.name, "later");
-        BOOST_TEST((*duo.replicate() == Outcome::done));
-        // In the first case by one batch of one row; in the second under a new id.
-        BOOST_TEST((duo.open(0).info().id == id) == !written_meanwhile);
-        BOOST_TEST((duo.stats().rows == 1) == !written_meanwhile);
-        const auto theirs = duo.nodes.names(1, duo.name);
-        for (const std::string& name : duo.nodes.names(0, duo.name)) {
-            BOOST_TEST(theirs.contains(name), name);
+        require_all_there(duo);
+    }
+}
+
+// The file that answers may be about to be replaced by one that was merged from an older state.
+BOOST_AUTO_TEST_CASE(
+    while_a_peer_may_still_be_merging_it_gets_no_rows_unless_its_file_has_changed) {
+    for (const bool merged : {false, true}) {
+        Containers duo;
+        duo.settings.per_diff = 10;
+        fill(duo, 50, 3);
+        duo.nodes.network().fail(duo.verb("rsync_then_merge"),
+                                 merged ? SimFault::late_reply : SimFault::silent);
+        BOOST_TEST((duo.replicate().error().code == Error::timed_out));
+        duo.nodes.put_many(1, duo.name, "from a third", 30); // now it would be sent rows
+        duo.nodes.network().clear_log();
+        const auto outcome = duo.replicate();
+        BOOST_TEST(outcome.has_value() == merged);
+        if (!merged) {
+            BOOST_TEST((outcome.error().code == Error::held_back));
+            BOOST_TEST(duo.said() == Said{"sync 200"}, boost::test_tools::per_element());
+            duo.clock.advance(Seconds(21));
+            BOOST_TEST((*duo.replicate() == Outcome::done));
         }
+        require_all_there(duo);
     }
 }
 
@@ -347,6 +488,25 @@ BOOST_AUTO_TEST_CASE(a_difference_that_stays_is_sent_again_in_the_third_pass) {
                boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(all_rows_sent_again_go_on_although_new_ones_come_in_each_pass) {
+    Containers duo;
+    duo.settings.per_diff = 10;
+    duo.settings.max_diffs = 2;
+    fill(duo, 45, 45);
+    // Both say that they have everything; neither has a row of the other.
+    note(duo, 0, duo.open(1).info().id, 45, Direction::incoming);
+    note(duo, 1, duo.open(0).info().id, 45, Direction::incoming);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST((*duo.replicate() == Outcome::progress)); // 20 of 45
+    duo.nodes.put(0, duo.name, "new");
+    BOOST_TEST((*duo.replicate() == Outcome::progress)); // the new one first, then 20 more
+    BOOST_TEST(duo.nodes.names(1, duo.name).contains("new"));
+    duo.nodes.put(0, duo.name, "newer");
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    require_all_there(duo);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_belongs_here_trusts_its_own_note_and_one_that_leaves_does_not) {
     // The peer was restored from a copy that never knew us; our note says that it has all our rows.
     for (const bool leaves : {false, true}) {
@@ -366,20 +526,93 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_sends_its_rows_at_once_if_the_contents_d
     BOOST_TEST(duo.nodes.names(1, duo.name).size() == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(a_copy_that_leaves_is_not_done_before_the_last_of_many_rows_was_sent_again) {
+// A handoff's point of a primary is nearly always behind: primaries send handoffs nothing.
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_takes_no_point_for_proof_whatever_else_the_peer_has) {
+    for (const std::int64_t point : {1, 2, 3}) {
+        Containers duo;
+        fill(duo, 3, 1);
+        note(duo, 1, duo.open(0).info().id, point, Direction::incoming);
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        require_all_there(duo);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_with_the_same_content_is_not_sent_again) {
     Containers duo;
-    duo.settings.per_diff = 10;
-    duo.settings.max_diffs = 2;
-    fill(duo, 45, 0);
-    note(duo, 1, duo.open(0).info().id, 45, Direction::incoming);
-    BOOST_TEST((*duo.replicate(true) == Outcome::progress));
-    BOOST_TEST(duo.nodes.names(1, duo.name).size() == 20U);
-    // What went over counts at the peer as rows of its own that we have not been sent: by points
-    // and hashes alone nothing would look wrong any more.
-    BOOST_TEST((*duo.replicate(true) == Outcome::progress));
-    BOOST_TEST(duo.nodes.names(1, duo.name).size() == 40U); // not the first twenty again
-    BOOST_TEST((*duo.replicate(true) == Outcome::done));
-    BOOST_TEST(duo.nodes.names(1, duo.name).size() == 45U);
-    BOOST_TEST((*duo.replicate(true) == Outcome::done));
-    BOOST_TEST(duo.said().back() == "sync 200"); // and that was all
+    fill(duo, 3, 0);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    duo.nodes.network().clear_log();
+    for (int pass = 0; pass < 3; ++pass) {
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+    }
+    BOOST_TEST(duo.said() == (Said{"sync 200", "sync 200", "sync 200"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.stats().rows == 3);
+}
+
+// It waits for another primary, while clients write to this one.
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_and_cannot_yet_sends_its_rows_once_and_then_what_is_new) {
+    for (const int theirs : {4, 1}) { // by rows, and as a file
+        Containers duo;
+        duo.settings.per_diff = 4;
+        fill(duo, 6, theirs);
+        note(duo, 1, duo.open(0).info().id, 6, Direction::incoming);
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        const std::int64_t rows = theirs == 4 ? 6 : 0;
+        BOOST_TEST(duo.stats().rows == rows);
+        for (int pass = 0; pass < 4; ++pass) {
+            duo.nodes.put(1, duo.name, "client " + std::to_string(pass));
+            BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        }
+        BOOST_TEST(duo.stats().rows == rows);
+        BOOST_TEST(duo.stats().diverged == 0);
+        duo.nodes.put(0, duo.name, "late");
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        BOOST_TEST(duo.stats().rows == rows + 1);
+        require_all_there(duo);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_file_or_knows_less) {
+    for (const bool another_file : {true, false}) {
+        Containers duo;
+        fill(duo, 4, 3);
+        const auto before = sim::content_of(*duo.nodes.state(1, duo.name));
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        BOOST_TEST(duo.nodes.names(1, duo.name).size() == 7U);
+        duo.there().disk.write(duo.path(), before); // restored
+        if (another_file) {
+            duo.open(1).renew_id();
+            note(duo, 1, duo.open(0).info().id, 4, Direction::incoming);
+        }
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        require_all_there(duo);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_is_not_done_before_the_last_of_many_rows_was_sent_again) {
+    for (const std::string besides : {"nothing", "a new row", "a full disk"}) {
+        Containers duo;
+        duo.settings.per_diff = 10;
+        duo.settings.max_diffs = 2;
+        fill(duo, 45, 30);
+        note(duo, 1, duo.open(0).info().id, 45, Direction::incoming);
+        if (besides == "a full disk") { // what cannot be noted is remembered
+            duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::no_space, 0);
+        }
+        BOOST_TEST((*duo.replicate(true) == Outcome::progress));
+        BOOST_TEST(duo.nodes.names(1, duo.name).size() == 50U);
+        if (besides == "a new row") {
+            duo.nodes.put(0, duo.name, "new");
+        }
+        // The first twenty count at the peer as rows of its own that we have not been sent: by
+        // points alone nothing would look wrong any more.
+        BOOST_TEST((*duo.replicate(true) == Outcome::progress));
+        BOOST_TEST(duo.nodes.names(1, duo.name).size() == 70U); // not those again
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        require_all_there(duo);
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        BOOST_TEST(duo.said().back() == "sync 200"); // and that was all
+        BOOST_TEST(duo.stats().rows == (besides == "a new row" ? 46 : 45));
+    }
 }

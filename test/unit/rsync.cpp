@@ -42,7 +42,9 @@ struct Pair : Duo<Server> {
     Result<decide::Outcome> push(std::int64_t remote_rows = 0) {
         return this->with_task([&](auto& task, const Device& device) {
             Conversation peer(task.pass, task.pulse, device, task.found);
-            return push_file<Finish>(task, peer, remote_rows);
+            typename Server::info_type remote;
+            remote.count = remote_rows;
+            return push_file<Finish>(task, peer, remote);
         });
     }
 
@@ -67,7 +69,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_nobody_writes_to_is_sent_as_it_is, Ser
     Pair<Server> duo;
     BOOST_TEST((*duo.push() == decide::Outcome::done));
     BOOST_TEST(duo.paths == Said{duo.path()}, boost::test_tools::per_element());
-    BOOST_TEST(duo.uploads[0].name == duo.open().info().id); // all that a stock receiver accepts
+    BOOST_TEST(duo.uploads[0].name == duo.open().info().id); // what a receiver notes the point of
     BOOST_TEST(duo.uploads[0].whole_file);
     BOOST_TEST(!duo.uploads[0].different_region);
     BOOST_TEST(duo.said() == Said{"complete_rsync 204"}, boost::test_tools::per_element());
@@ -170,6 +172,44 @@ BOOST_AUTO_TEST_CASE(an_answer_that_did_not_come_keeps_this_database_from_this_p
     BOOST_TEST(duo.push().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_that_went_away_gets_a_new_file_soon_and_one_that_may_merge_does_not) {
+    for (const bool merge : {false, true}) {
+        for (const SimFault fault : {SimFault::lose_reply, SimFault::silent}) {
+            Containers duo;
+            duo.nodes.create(1, duo.name);
+            duo.nodes.network().fail({}, fault);
+            const auto push = [&] { // 1000 s for the rows
+                return merge ? duo.push<RsyncThenMerge>(1'999'998) : duo.push(1'999'998);
+            };
+            BOOST_TEST(!push());
+            duo.clock.advance(Seconds(19));
+            BOOST_TEST((push().error().code == Error::held_back));
+            duo.clock.advance(Seconds(2));
+            const bool soon = !merge && fault == SimFault::lose_reply;
+            BOOST_TEST(push().has_value() == soon);
+            duo.clock.advance(Seconds(2000));
+            BOOST_TEST(push().has_value());
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_has_another_file_is_not_merging_any_more) {
+    Containers duo;
+    duo.nodes.create(1, duo.name);
+    duo.nodes.network().fail({}, SimFault::lose_reply);
+    const auto push = [&](const std::string& remote_id) {
+        return duo.with_task([&](auto& task, const Device& device) {
+            Conversation peer(task.pass, task.pulse, device, task.found);
+            auto remote = duo.open(1).info();
+            remote.id = remote_id;
+            return push_file<RsyncThenMerge>(task, peer, remote);
+        });
+    };
+    BOOST_TEST((push("before").error().code == Error::connection_lost));
+    BOOST_TEST((push("before").error().code == Error::held_back));
+    BOOST_TEST(push("merged").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_finish_whose_answer_was_lost_is_not_repeated_blindly) {
     Containers duo;
     bool repeatable = true;
@@ -212,7 +252,7 @@ BOOST_AUTO_TEST_CASE(another_region_is_told_apart) {
     duo.with_task([&](auto& task, Device device) {
         device.region = 2;
         Conversation peer(task.pass, task.pulse, device, task.found);
-        BOOST_TEST(push_file<CompleteRsync>(task, peer, 0).has_value());
+        BOOST_TEST(push_file<CompleteRsync>(task, peer, {}).has_value());
         return 0;
     });
     BOOST_TEST(duo.uploads[0].different_region);
