@@ -17,6 +17,7 @@
 #include <replica/hash_path.hpp>
 #include <replica/info.hpp>
 #include <replica/json.hpp>
+#include <replica/row_rules.hpp>
 #include <replica/timestamp.hpp>
 
 #include <boost/json/array.hpp>
@@ -264,46 +265,6 @@ inline void require_count(const Call& call, std::size_t least, std::size_t most)
     }
 }
 
-namespace detail {
-
-/// Why a row cannot be stored, or nothing.
-[[nodiscard]] inline std::string unusable(const ObjectRow& row) {
-    if (row.name.empty()) {
-        return "no name";
-    }
-    if (row.deleted != 0 && row.deleted != 1) {
-        return "deleted is neither 0 nor 1"; // The sums are kept with 1 - deleted.
-    }
-    return RowTimes::decode(row.created_at) ? "" : "created_at is no timestamp";
-}
-
-[[nodiscard]] inline std::string unusable(const ContainerRow& row) {
-    if (row.name.empty()) {
-        return "no name";
-    }
-    if (row.deleted != 0 && row.deleted != 1) {
-        return "deleted is neither 0 nor 1";
-    }
-    const bool times =
-        Timestamp::parse(row.put_timestamp) && Timestamp::parse(row.delete_timestamp);
-    return times ? "" : "put_timestamp or delete_timestamp is no timestamp";
-}
-
-/// A time that was never set is empty or null in old databases and "0" in newer ones.
-inline void normalise(ObjectRow& /*row*/) {}
-inline void normalise(ContainerRow& row) {
-    for (std::string* time : {&row.put_timestamp, &row.delete_timestamp}) {
-        *time = time->empty() ? "0" : *time;
-    }
-}
-
-template <class Row>
-[[nodiscard]] constexpr bool required_of_row(std::string_view name) {
-    return name != "storage_policy_index"; // 0 for peers that know no policies (Swift 2.4)
-}
-
-} // namespace detail
-
 /// Seven arguments; of more, the three of a newer sender count when they are all there.
 [[nodiscard]] inline Sync decode_sync(const Call& call) {
     require_count(call, 7, 64);
@@ -364,12 +325,12 @@ template <class Row>
         try {
             json::read_members(
                 *object, row, "a row",
-                [&](std::string_view name) {
-                    return name != "ROWID" && detail::required_of_row<Row>(name);
+                [](std::string_view name) { // Peers before Swift 2.0 know no policies.
+                    return name != "ROWID" && name != "storage_policy_index";
                 },
                 json::Null::is_default);
-            detail::normalise(row);
-            fault = detail::unusable(row);
+            normalise(row);
+            fault = unusable(row);
         } catch (const Failure& failure) {
             fault = failure.what();
         }
