@@ -192,13 +192,13 @@ struct Node {
 
     Settings settings;
     SimClock sim_clock;
-    C clock = [this] {
-        if constexpr (std::same_as<C, SimClock>) {
-            return sim_clock;
+    C clock = [](const auto& sim) {
+        if constexpr (std::constructible_from<C, decltype(sim)>) {
+            return C(sim);
         } else {
             return C();
         }
-    }();
+    }(sim_clock);
     SimDisk disk{sim_clock};
     FickleRing ring{TableRing(
         {device(0, "10.0.0.1", "sda"), device(1, "10.0.0.1", "sdb"), device(2, "10.0.0.2", "sda")},
