@@ -115,9 +115,8 @@ template <Broker B>
         return false;
     }
     try {
-        // All of it is read: with 1 MiB/s at least, as in its transfer (rsync.hpp).
-        const auto status = disk.stat(*claimed);
-        const Seconds reading(static_cast<double>(status ? status->size : 0) / (1 << 20));
+        const auto status = disk.stat(*claimed); // all of it is read
+        const Seconds reading = storage::time_to_read(status ? status->size : 0);
         std::optional<typename B::database_type> upload(
             broker.open_upload(*claimed, patience() + to_duration(reading)));
         const auto info = upload->info();

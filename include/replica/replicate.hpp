@@ -133,12 +133,17 @@ replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries, bool bel
 
 /// A local database could not be dealt with: quarantine, or a report.
 template <class P>
-void local_failure(P& pass, const Found& found, const Device& local, const Failure& failure) {
+void local_failure(P& pass, const Found& found, const Device& local, Pulse& pulse,
+                   const Failure& failure) {
     std::string what = failure.what();
     pass.count(&Stats::errors);
     pass.count_failure(local);
     if (failure.code() == Condition::quarantine && pass.brakes.may_quarantine(local.device)) {
         try {
+            const auto status = pass.broker.disk().stat(found.path);
+            pulse.expect(pass.after(2 * storage::broker_patience +
+                                    storage::time_to_read(status ? status->size : 0) +
+                                    pass.settings.watchdog));
             const auto target = storage::quarantine(
                 pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
                 pass.random, pass.after(storage::broker_patience));
@@ -167,7 +172,7 @@ template <class P>
             failure.error() == Error::moved) {
             throw;
         }
-        local_failure(task.pass, task.found, task.local, failure);
+        local_failure(task.pass, task.found, task.local, task.pulse, failure);
         return false;
     }
 }
@@ -283,7 +288,7 @@ void replicate_database(P& pass, const Found& found, const Device& local, Pulse&
         // Removed or replaced under us: nothing is wrong, the next pass sees what is there.
         success = failure.error() == Error::missing || failure.error() == Error::moved;
         if (!success) {
-            detail::local_failure(pass, found, local, failure);
+            detail::local_failure(pass, found, local, pulse, failure);
         }
     } catch (const std::exception& failure) {
         const std::string what = failure.what();

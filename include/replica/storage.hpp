@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -98,10 +99,17 @@ template <Disk D>
 
 /// Throws Error::missing if the database is not there: to lock a directory makes it.
 template <Disk D>
-void require(D& disk, const std::string& path) {
-    if (!disk.stat(path)) {
+FileStatus require(D& disk, const std::string& path) {
+    const auto status = disk.stat(path);
+    if (!status) {
         throw Failure(Error::missing, path + ": does not exist");
     }
+    return *status;
+}
+
+/// How long it may take to read a file of `bytes` from end to end: 1 MiB/s at least.
+[[nodiscard]] inline Seconds time_to_read(std::int64_t bytes) {
+    return Seconds(static_cast<double>(bytes) / (1 << 20));
 }
 
 /// Commits what waits for the database at `path`. Takes the directory lock only if there is
@@ -124,27 +132,46 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
     }
 }
 
+/// Whether the database at `path` cannot be opened, or a page of it is broken. All of it is read,
+/// which other writers wait for.
+template <Broker B>
+[[nodiscard]] bool is_beyond_use(B& broker, const std::string& path, Instant deadline,
+                                 std::int64_t bytes) {
+    try {
+        auto database = broker.open(path, deadline);
+        (void)database.info();
+        database.require_sound(deadline + to_duration(time_to_read(bytes)));
+        return false;
+    } catch (const Failure& failure) {
+        if (failure.code() != Condition::quarantine) {
+            throw;
+        }
+        return true;
+    }
+}
+
 /// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (seed: quarantine_db), or to
-/// that name with a random part if something is there. Under the directory lock, and only if it
-/// still cannot be opened or a page of it is broken: a swap of the file may have looked like damage
-/// (defect 47). Returns the new place, or nothing if it turned out well.
+/// that name with a random part if something is there. Only if it still is beyond use: a swap of
+/// the file may have looked like damage (defect 47). That is looked at without the directory lock,
+/// for which a stock server waits 10 s and then refuses its client; under the lock it must still be
+/// the same file. Returns the new place, or nothing if it turned out well. Locks are waited for
+/// until `deadline`, and from after the look for as long again.
 template <Broker B>
 [[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
                                                     const std::string& device, Random& random,
                                                     Instant deadline) {
     auto& disk = broker.disk();
     const std::string directory = parent(path);
-    require(disk, path);
-    const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
-    try {
-        auto database = broker.open(path, deadline);
-        (void)database.info();
-        database.require_sound(deadline);
+    const auto patience = deadline - broker.clock().monotonic();
+    const FileStatus suspect = require(disk, path);
+    if (!is_beyond_use(broker, path, deadline, suspect.size)) {
         return std::nullopt;
-    } catch (const Failure& failure) {
-        if (failure.code() != Condition::quarantine) {
-            throw;
-        }
+    }
+    const Instant looked = broker.clock().monotonic();
+    const auto lock = lock_directory(disk, broker.clock(), directory, looked + patience);
+    const auto now = disk.stat(path);
+    if (!now || now->device != suspect.device || now->inode != suspect.inode) {
+        return std::nullopt;
     }
     const std::string shelf = device + "/quarantined/" + std::string(B::server_type::name) + 's';
     make_durable_directories(disk, device, shelf);

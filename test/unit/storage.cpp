@@ -193,6 +193,57 @@ BOOST_AUTO_TEST_CASE(a_database_that_looked_damaged_while_it_was_swapped_stays) 
     BOOST_TEST(!node->disk.stat(node->device + "/quarantined"));
 }
 
+BOOST_AUTO_TEST_CASE(a_good_file_that_comes_while_the_broken_one_is_looked_at_stays) {
+    auto node = node_with_database();
+    const auto good = *node->disk.content(node->path);
+    node->broker.damage(node->path, Error::corrupt);
+    node->disk.on_call([&](SimCall call, const std::string&) {
+        if (call == SimCall::try_lock) { // of the directory: the look is over
+            node->disk.on_call(nullptr);
+            node->disk.write(node->device + "/tmp/good", good);
+            node->disk.rename(node->device + "/tmp/good", node->path);
+        }
+    });
+    BOOST_TEST(
+        !storage::quarantine(node->broker, node->path, node->device, node->random, node->soon()));
+    BOOST_TEST(complete(*node));
+}
+
+BOOST_AUTO_TEST_CASE(a_look_that_takes_long_keeps_no_client_from_the_directory) {
+    struct Slow : Node::Broker {
+        struct database_type : Node::Broker::database_type {
+            void require_sound(Instant deadline) {
+                slow->allowed = deadline - slow->clock().monotonic();
+                slow->clock().advance(Seconds(300));
+                slow->acknowledged = slow->node->client_appends("late");
+                throw Failure(Error::corrupt, "a page is broken");
+            }
+            Slow* slow;
+        };
+        explicit Slow(Node& on) : Node::Broker(on.broker), node(&on) {}
+        database_type open(const std::string& path, Instant deadline) {
+            return {Node::Broker::open(path, deadline), this};
+        }
+        database_type open_upload(const std::string& path, Instant deadline) {
+            return open(path, deadline);
+        }
+        Node* node;
+        Instant::duration allowed{};
+        bool acknowledged = false;
+    };
+    auto node = node_with_database();
+    auto content = *node->disk.content(node->path);
+    content.size = std::int64_t{10} << 30;
+    node->disk.write(node->path, content);
+    Slow broker(*node);
+    const auto target =
+        storage::quarantine(broker, node->path, node->device, node->random, node->soon());
+    BOOST_REQUIRE(target);
+    BOOST_TEST((broker.allowed == to_duration(Seconds(1 + 10 * 1024)))); // 1 MiB/s
+    BOOST_TEST(broker.acknowledged);
+    BOOST_TEST(node->pending(*target + '/' + node->hash + ".db") == Names{"late"});
+}
+
 BOOST_AUTO_TEST_CASE(a_disk_error_is_no_reason_for_quarantine) {
     auto node = node_with_database();
     node->disk.fail_next(SimCall::open, node->hash, Error::io);
