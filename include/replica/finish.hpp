@@ -157,7 +157,10 @@ template <Broker B>
             if (!B::server_type::sends_rows(last)) {
                 throw Failure(Error::moved, *target + ": sharding has begun");
             }
-            point = last.id == id ? point : -1;
+            if (last.id != id) {
+                // Its ROWIDs are others, and all of them are too many for an exclusive lock.
+                throw Failure(Error::moved, *target + ": got another id while it was merged");
+            }
             while (detail::merge_next(existing, *upload, point)) {
             }
             detail::merge_rest(broker, existing, last, *upload);

@@ -148,6 +148,25 @@ BOOST_AUTO_TEST_CASE(each_batch_of_a_long_merge_has_patience_of_its_own) {
     BOOST_TEST((broker.patience == std::set<Instant::duration>{std::chrono::seconds(25)}));
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_gets_another_id_at_the_last_moment_is_merged_another_time) {
+    auto node = with_both<Containers>();
+    node->disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::try_lock && path.starts_with(node->directory)) { // of the replacement
+            node->disk.on_call(nullptr);
+            node->open().renew_id();
+        }
+    });
+    const auto id = [&] { return node->open().info().id; };
+    const std::string before = id();
+    BOOST_TEST((refused(*node, true) == Error::moved));
+    BOOST_TEST(id() != before);
+    BOOST_TEST((node->names() == Names{"ours"}));
+    BOOST_TEST(tmp(*node).empty());
+    bring(*node);
+    BOOST_TEST(finish(*node, true));
+    BOOST_TEST((node->names() == Names{"ours", "theirs"}));
+}
+
 BOOST_AUTO_TEST_CASE(there_is_nothing_to_finish_without_an_upload_or_without_a_database_to_merge) {
     Containers node;
     BOOST_TEST(!finish(node));
