@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -345,21 +346,30 @@ void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
     }
 }
 
-/// Clears `tmp` of what has not been touched for `age`: uploads of senders that went away, files of
-/// a process that was killed (seed: unlink_older_than). Never throws for a single entry. Returns
-/// how many went.
+/// How long a file in tmp may lie untouched: `age`. Of a process of ours, which keeps neither a
+/// private copy nor a claimed upload for longer than deadlines by its size allow, an hour and twice
+/// the time to read it: they are whole databases, and a process that is killed leaves them.
+[[nodiscard]] inline Seconds may_lie(const std::string& name, const FileStatus& status,
+                                     Seconds age) {
+    const bool own = name.ends_with(".copy") || name.ends_with(".claimed");
+    return own ? std::min(age, Seconds(3600) + 2 * time_to_read(status.size)) : age;
+}
+
+/// Clears `tmp` of what has lain there too long: uploads of senders that went away after `age`
+/// (seed: unlink_older_than), see may_lie. Never throws for a single entry. Returns how many went.
 template <Disk D, Clock C>
 std::size_t sweep(D& disk, C& clock, const std::string& tmp, Seconds age) {
     if (!disk.stat(tmp)) {
         return 0;
     }
-    const Timestamp limit = clock.now().plus(-age);
+    const Timestamp now = clock.now();
     std::size_t count = 0;
     for (const Entry& entry : disk.list(tmp)) {
         const std::string path = tmp + '/' + entry.name;
         try {
             const auto status = disk.stat(path);
-            const bool old = is_older(status, limit);
+            const bool old =
+                status && is_older(status, now.plus(-may_lie(entry.name, *status, age)));
             const bool gone = old && (status->directory ? entry.name.ends_with(".removed") &&
                                                               disk.remove_tree(path)
                                                         : disk.remove(path));

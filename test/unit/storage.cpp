@@ -565,6 +565,30 @@ BOOST_AUTO_TEST_CASE(only_what_nobody_has_touched_for_long_is_swept) {
     BOOST_TEST(storage::sweep(node.disk, node.clock, node.device + "/nothing", Seconds(1)) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_that_is_certain) {
+    Node node;
+    const std::string tmp = node.device + "/tmp";
+    for (const char* name : {"id.1.copy", "id.2.claimed", "id"}) {
+        node.disk.write(tmp + '/' + name, "x");
+    }
+    SimContent large;
+    large.size = std::int64_t{60} << 30; // at 1 MiB/s: 17 hours
+    node.disk.write(tmp + "/large.copy", large);
+    const auto swept_after = [&](Seconds time) {
+        node.clock.advance(time);
+        return storage::sweep(node.disk, node.clock, tmp, Seconds(7 * 86400));
+    };
+    BOOST_TEST(swept_after(Seconds(3600)) == 0U);
+    BOOST_TEST(swept_after(Seconds(1)) == 2U);
+    BOOST_TEST((node.entries(tmp) == Names{"id", "large.copy"}));
+    BOOST_TEST(swept_after(Seconds(2 * 60 * 1024 - 1)) == 0U);
+    BOOST_TEST(swept_after(Seconds(1)) == 1U);
+    BOOST_TEST((node.entries(tmp) == Names{"id"}));
+    node.disk.write(tmp + "/id.3.copy", "x");
+    node.clock.advance(Seconds(10));
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9)) == 2U); // never later
+}
+
 BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
     Node node;
     const std::string tmp = node.device + "/tmp";
