@@ -172,15 +172,8 @@ private:
         if (!status || !status->directory ||
             (core_->settings.mount_check && !disk.is_mount(place.device))) {
             reason = place.name + " is not mounted";
-        } else {
-            const Space space = disk.space(place.device);
-            const Reserve& reserve = core_->settings.fallocate_reserve;
-            const double least = reserve.is_percent
-                                     ? static_cast<double>(space.total) * reserve.value / 100
-                                     : reserve.value;
-            if (static_cast<double>(space.free) < least) {
-                reason = place.name + " is full";
-            }
+        } else if (storage::is_full(disk, place.device, core_->settings.fallocate_reserve)) {
+            reason = place.name + " is full";
         }
         if (reason.empty()) {
             return std::nullopt;

@@ -127,8 +127,8 @@ template <class Finish, class P>
 
     const auto before = detail::look(task);
     const auto status = disk.stat(task.found.path);
-    const double bytes = status ? static_cast<double>(status->size) : 0;
-    const Seconds patience = pass.settings.node_timeout + Seconds(bytes / (1 << 20));
+    const std::int64_t bytes = status ? status->size : 0;
+    const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
     const Upload upload{peer.device(), name, peer.device().region != task.local.region, true};
     detail::DatabaseSource<typename P::database_type> source{&task.opened, task.found.path};
     const auto deliver = [&](auto& from, const Upload& how) {
@@ -147,6 +147,10 @@ template <class Finish, class P>
         snapshot = detail::look(task) != before;
     }
     if (snapshot) {
+        if (storage::is_full(disk, task.device_path(), pass.settings.fallocate_reserve, bytes)) {
+            return Fault{Error::no_space,
+                         task.found.path + ": no room on its device for a copy to send"};
+        }
         const detail::PrivateFile copy(disk, task.device_path() + "/tmp/" + task.info.id + '.' +
                                                  pass.random.name() + ".copy");
         disk.make_directories(storage::parent(copy.path()));

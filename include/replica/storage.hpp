@@ -113,6 +113,16 @@ FileStatus require(D& disk, const std::string& path) {
     return Seconds(static_cast<double>(bytes) / (1 << 20));
 }
 
+/// Whether `device`, with `bytes` more on it, has less free than its reserve.
+template <Disk D>
+[[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
+                           std::int64_t bytes = 0) {
+    const Space space = disk.space(device);
+    const double least =
+        reserve.is_percent ? static_cast<double>(space.total) * reserve.value / 100 : reserve.value;
+    return static_cast<double>(space.free) - static_cast<double>(bytes) < least;
+}
+
 /// Commits what waits for the database at `path`. Takes the directory lock only if there is
 /// something.
 template <Broker B>

@@ -144,6 +144,32 @@ BOOST_AUTO_TEST_CASE(a_private_copy_that_cannot_be_made_is_a_local_failure_and_l
     BOOST_TEST(duo.said().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_private_copy_that_would_fill_the_device_is_not_made) {
+    for (const bool room : {true, false}) {
+        Containers duo;
+        auto& disk = duo.here().disk;
+        duo.settings.fallocate_reserve = {1000, false};
+        const auto size = static_cast<std::uint64_t>(disk.stat(duo.path())->size);
+        disk.mount(duo.device(), 1 << 20);
+        const Space now = disk.space(duo.device());
+        const std::uint64_t used = now.total - now.free;
+        disk.mount(duo.device(), used + size + (room ? 2000U : 900U));
+        duo.during = [&] { // before the copy has been made
+            if (duo.paths.size() == 1) {
+                duo.nodes.put(0, duo.name, "late");
+            }
+        };
+        const auto outcome = duo.push();
+        BOOST_TEST(outcome.has_value() == room);
+        if (!room) {
+            BOOST_TEST((outcome.error().code == Error::no_space));
+            BOOST_TEST(outcome.error().what.starts_with(duo.path()));
+            BOOST_TEST(duo.said().empty()); // what went over is torn
+        }
+        BOOST_TEST(duo.tmp(disk).empty());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_time_for_a_transfer_grows_with_the_file) {
     Containers duo;
     duo.files.bandwidth(400); // the file of about 4 KiB takes ten seconds and a bit

@@ -589,6 +589,28 @@ BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_th
     BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9)) == 2U); // never later
 }
 
+// ---- Space.
+
+BOOST_AUTO_TEST_CASE(what_comes_to_a_device_leaves_its_reserve_free) {
+    Node node;
+    node.disk.mount(node.device, 1000);
+    node.disk.write(node.device + "/file", std::string(400, 'x'));
+    const Space space = node.disk.space(node.device);
+    BOOST_REQUIRE(space.total == 1000U);
+    const auto left = static_cast<std::int64_t>(space.free);
+    const auto full = [&](Reserve reserve, std::int64_t bytes) {
+        return storage::is_full(node.disk, node.device, reserve, bytes);
+    };
+    BOOST_TEST(!full({0, false}, left));
+    BOOST_TEST(full({0, false}, left + 1));
+    BOOST_TEST(!full({50, false}, left - 50));
+    BOOST_TEST(full({50, false}, left - 49));
+    BOOST_TEST(!full({10, true}, left - 100));
+    BOOST_TEST(full({10, true}, left - 99));
+    BOOST_TEST(!full({static_cast<double>(left), false}, 0));
+    BOOST_TEST(full({static_cast<double>(left) + 1, false}, 0));
+}
+
 BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
     Node node;
     const std::string tmp = node.device + "/tmp";
