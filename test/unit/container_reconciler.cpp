@@ -138,6 +138,35 @@ BOOST_FIXTURE_TEST_CASE(another_policy_makes_all_rows_be_looked_at_again, Fixtur
     BOOST_TEST(point() == 1);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_policy_that_a_stock_server_changed_is_noticed_by_itself, Fixture) {
+    const auto change = [&](std::int64_t policy) { // which leaves the point
+        const std::int64_t at = point();
+        open().set_storage_policy_index(policy, clock.now());
+        BOOST_REQUIRE(open().set_reconciler_sync_point(at, policy));
+    };
+    open().put(row("old", 0));
+    queue();
+    change(1);
+    queue({decide::Outcome::failed});
+    BOOST_TEST(queued(noon) == std::set<std::string>{"0:/a/c/old"});
+    queue();
+    BOOST_TEST(point() == 1);
+    open().put(row("new", 1));
+    queue();
+    BOOST_TEST(queued(noon) == std::set<std::string>{"0:/a/c/old"});
+    change(0);
+    queue();
+    BOOST_TEST(queued(noon) == (std::set<std::string>{"0:/a/c/old", "1:/a/c/new"}));
+    BOOST_TEST(point() == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_of_several_policies_is_looked_at_anew_in_each_process, Fixture) {
+    open().put(row("a"));
+    BOOST_TEST(open().set_reconciler_sync_point(1, 0)); // a stock server may have been here since
+    queue();
+    BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
+}
+
 BOOST_FIXTURE_TEST_CASE(a_policy_that_changes_meanwhile_keeps_the_point, Fixture) {
     open().put(row("a", 0));
     const auto policy = open().info().storage_policy_index;

@@ -244,19 +244,29 @@ template <class Task, class D>
 /// Queues what is misplaced among the rows that are new since the last time. A database at rest,
 /// and one whose rows have all been looked at, costs nothing here.
 ///
+/// A stock server that changes the policy leaves the point where it is. So those that have or had
+/// several policies, which are few, are looked at from their first row once in each process, and
+/// whenever their policy is not the one they were looked at with.
+///
 /// The point moves past rows that were queued, and only once a majority of the peers have them: a
 /// replica that is lost before that must not take the only trace with it. A crash in between
 /// queues the same rows once more.
 template <class Task>
 void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
-    if (task.info.reconciler_sync_point == task.info.max_row) {
+    auto& pass = task.pass;
+    const std::string key = task.found.path + ' ' + task.info.id;
+    const bool looked_at = !task.info.several_policies || task.info.max_row < 0 ||
+                           pass.memory.policy(key) == task.info.storage_policy_index;
+    if (looked_at && task.info.reconciler_sync_point == task.info.max_row) {
         return;
     }
-    auto& pass = task.pass;
     task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     // A handle of its own, since the peers may have taken longer than the other's waits may last.
     auto database = pass.broker.open(task.found.path, pass.after(storage::broker_patience));
-    const ContainerInfo info = database.info();
+    ContainerInfo info = database.info();
+    if (!looked_at) {
+        info.reconciler_sync_point = -1;
+    }
     std::int64_t reached = task.info.max_row;
     if (info.several_policies) {
         reached = feed_above(task, database, info);
@@ -268,6 +278,9 @@ void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
     }
     if (database.set_reconciler_sync_point(reached, info.storage_policy_index)) {
         task.info.reconciler_sync_point = reached;
+        if (info.several_policies) {
+            pass.memory.note_policy(key, info.storage_policy_index);
+        }
     }
 }
 
