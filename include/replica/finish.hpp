@@ -52,7 +52,7 @@ void discard(D& disk, const std::string& path) noexcept {
     try {
         disk.remove(path);
     } catch (const Failure&) {
-        return; // The sweep of tmp takes it in a week.
+        return; // The sweep of tmp takes it.
     }
 }
 

@@ -46,7 +46,7 @@ public:
         try {
             disk_.remove(path_);
         } catch (const Failure&) {
-            return; // The sweep of tmp takes it in a week.
+            return; // The sweep of tmp takes it.
         }
     }
 

@@ -7,7 +7,7 @@
 // - Locks: first the directory (flock on .lock), then SQLite; never the other way round, and never
 //   the network under either. A stock server appends to .pending under the same directory lock.
 // - A file is durable before its name is: write, fsync file, rename, fsync directory. A crash in
-//   between leaves the old state, and a file in tmp that the sweep takes after reclaim_age.
+//   between leaves the old state, and a file in tmp that the sweep takes.
 // - A live database is touched only through its broker, by stat and by rename. It is replaced or
 //   removed only under the broker's exclusive lock, which also rules out a journal that could be
 //   replayed into the next file of that name (defect 7).

@@ -589,6 +589,18 @@ BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_th
     BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9)) == 2U); // never later
 }
 
+BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
+    Node node;
+    const std::string tmp = node.device + "/tmp";
+    for (const char* name : {"/a", "/b", "/c"}) {
+        node.disk.write(tmp + name, "x");
+    }
+    node.clock.advance(Seconds(100));
+    node.disk.fail_next(SimCall::remove, "/b", Error::io);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10)) == 2U);
+    BOOST_TEST((node.entries(tmp) == Names{"b"}));
+}
+
 // ---- Space.
 
 BOOST_AUTO_TEST_CASE(what_comes_to_a_device_leaves_its_reserve_free) {
@@ -609,16 +621,4 @@ BOOST_AUTO_TEST_CASE(what_comes_to_a_device_leaves_its_reserve_free) {
     BOOST_TEST(full({10, true}, left - 99));
     BOOST_TEST(!full({static_cast<double>(left), false}, 0));
     BOOST_TEST(full({static_cast<double>(left) + 1, false}, 0));
-}
-
-BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
-    Node node;
-    const std::string tmp = node.device + "/tmp";
-    for (const char* name : {"/a", "/b", "/c"}) {
-        node.disk.write(tmp + name, "x");
-    }
-    node.clock.advance(Seconds(100));
-    node.disk.fail_next(SimCall::remove, "/b", Error::io);
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10)) == 2U);
-    BOOST_TEST((node.entries(tmp) == Names{"b"}));
 }
