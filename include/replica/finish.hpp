@@ -92,6 +92,29 @@ bool merge_next(D& from, D& into, std::int64_t& point) {
     return std::ssize(rows) == merge_batch;
 }
 
+/// Up to which row a database has been merged, and its id: under another its ROWIDs are others.
+struct Progress {
+    std::int64_t point = -1;
+    std::string id;
+};
+
+/// Merges the rows at `target` into `upload`, without a lock that outlives a batch.
+template <Broker B>
+[[nodiscard]] Progress merge_rows(B& broker, const std::string& target,
+                                  typename B::database_type& upload) {
+    Progress progress;
+    for (bool more = true; more;) {
+        // Opened for each batch: a handle waits for locks up to one deadline, and a merge of
+        // millions of rows takes longer.
+        auto existing =
+            broker.open(target, broker.clock().monotonic() + to_duration(storage::broker_patience));
+        const std::string id = existing.info().id;
+        progress = id == progress.id ? progress : Progress{-1, id};
+        more = merge_next(existing, upload, progress.point);
+    }
+    return progress;
+}
+
 } // namespace detail
 
 /// Puts an upload in place, merging it with the database that is there. False when there is no such
@@ -102,7 +125,9 @@ template <Broker B>
 [[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,
                                  Random& random, bool merge) {
     auto& disk = broker.disk();
-    const auto patience = [&] { return broker.clock().monotonic() + to_duration(Seconds(25)); };
+    const auto patience = [&] {
+        return broker.clock().monotonic() + to_duration(storage::broker_patience);
+    };
     const auto existing_path = [&]() -> std::optional<std::string> {
         return disk.stat(place.directory) ? storage::find_database(disk, place.directory)
                                           : std::nullopt;
@@ -141,27 +166,17 @@ template <Broker B>
             throw Failure(Error::wrong_place,
                           *claimed + ": is being sharded, and a database is here");
         }
-        std::int64_t point = -1;
-        std::string id;
-        for (bool more = true; more;) {
-            // Opened for each batch: a handle waits for locks up to one deadline, and a merge of
-            // millions of rows takes longer.
-            auto existing = broker.open(*target, patience());
-            const std::string now = existing.info().id;
-            point = now == id ? point : -1; // another file than before: its ROWIDs are others
-            id = now;
-            more = detail::merge_next(existing, *upload, point);
-        }
+        auto progress = detail::merge_rows(broker, *target, *upload);
         storage::replace(broker, *claimed, *target, patience(), [&](auto& existing) {
             const auto last = existing.info();
             if (!B::server_type::sends_rows(last)) {
                 throw Failure(Error::moved, *target + ": sharding has begun");
             }
-            if (last.id != id) {
+            if (last.id != progress.id) {
                 // Its ROWIDs are others, and all of them are too many for an exclusive lock.
                 throw Failure(Error::moved, *target + ": got another id while it was merged");
             }
-            while (detail::merge_next(existing, *upload, point)) {
+            while (detail::merge_next(existing, *upload, progress.point)) {
             }
             detail::merge_rest(broker, existing, last, *upload);
             upload.reset();
