@@ -131,7 +131,6 @@ struct NoteBook {
             notes->points[{point.remote_id, direction}] = point.sync_point;
         }
     }
-    bool skip_rows(std::int64_t, std::int64_t) { return false; }
     void renew_id() { notes->info.id += '\''; }
     void adopt(std::string_view) { renew_id(); }
     void merge_timestamps(const Timestamps&) {} // a note book is never deleted

@@ -37,9 +37,6 @@ namespace replica {
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value.
 /// - after renew_id() the id is one that no replica has ever had; rows and points stay.
-/// - skip_rows(from, to), if max_row is still `from`: the next row gets a ROWID above `to`, and
-///   max_row is at least `to`. Else nothing happens. Returns whether it did;
-///   a store that cannot does nothing, and a new id is taken in its place.
 /// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
 ///   there), and whatever was reported to others counts as not reported (Swift: newid).
 /// - reclaim drops tombstones older than `age`, as many as it gets to in about 20 s, and sync
@@ -69,7 +66,6 @@ concept Database = std::movable<D> && std::derived_from<typename D::info_type, I
                        { db.merge_timestamps(times) };
                        { db.merge_metadata(text) };
                        { db.renew_id() };
-                       { db.skip_rows(point, point) } -> std::same_as<bool>;
                        { db.adopt(text) };
                        { db.reclaim(time, time) };
                        { db.exclusive(deadline) } -> std::movable;

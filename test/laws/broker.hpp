@@ -150,31 +150,6 @@ void a_new_id_leaves_rows_and_points(Fixture& fixture) {
 }
 
 template <class Fixture>
-void rows_are_skipped_only_if_none_has_come_meanwhile(Fixture& fixture) {
-    const std::string path = fixture.create("skip");
-    auto database = open(fixture, path);
-    BOOST_TEST(database.skip_rows(-1, 3));
-    BOOST_TEST(database.info().max_row == 3);
-    const auto row = fixture.row("a", 1, 1, false);
-    database.merge_items(std::span(&row, 1), "");
-    BOOST_TEST(database.info().max_row == 4);
-    const auto before = database.info();
-    BOOST_TEST(!database.skip_rows(3, 9)); // a row came
-    BOOST_TEST(!database.skip_rows(4, 4));
-    BOOST_TEST(!database.skip_rows(4, 2)); // never back
-    BOOST_TEST((database.info() == before));
-    BOOST_TEST(database.skip_rows(4, 9));
-    auto after = database.info();
-    BOOST_TEST(after.max_row == 9);
-    after.max_row = before.max_row;
-    BOOST_TEST((after == before));
-    const auto next = fixture.row("b", 2, 1, false);
-    database.merge_items(std::span(&next, 1), "");
-    BOOST_TEST(database.items_since(9, 10).size() == 1);
-    BOOST_TEST(database.items_since(-1, 10).size() == 2);
-}
-
-template <class Fixture>
 void reclaim_takes_old_tombstones_only(Fixture& fixture) {
     const std::string path = fixture.create("reclaim");
     auto database = open(fixture, path);
@@ -245,7 +220,6 @@ void check_broker_laws(Fixture& fixture) {
     points_never_fall(fixture);
     times_and_metadata_only_grow(fixture);
     a_new_id_leaves_rows_and_points(fixture);
-    rows_are_skipped_only_if_none_has_come_meanwhile(fixture);
     reclaim_takes_old_tombstones_only(fixture);
     an_exclusive_lock_keeps_others_out(fixture);
     a_copy_is_whole_and_the_version_moves(fixture);

@@ -29,7 +29,6 @@ struct Blank {
     void merge_timestamps(const Timestamps&) {}
     void merge_metadata(std::string_view) {}
     void renew_id() {}
-    bool skip_rows(std::int64_t, std::int64_t) { return false; }
     void adopt(std::string_view) {}
     void reclaim(Timestamp, Timestamp) {}
     Guard exclusive(Instant) { return {}; }
@@ -120,11 +119,6 @@ struct RenewTo : Blank {
     } // a new id is made by the store: nobody else knows all old ones
 };
 static_assert(!Database<RenewTo>);
-
-struct SkipBlindly : Blank {
-    bool skip_rows(std::int64_t) { return true; } // from where? rows may have come meanwhile
-};
-static_assert(!Database<SkipBlindly>);
 
 struct AdoptAlone : Blank {
     void adopt() {} // from whom?

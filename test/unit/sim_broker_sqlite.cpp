@@ -94,7 +94,7 @@ std::string step(D& database, Random& random) {
     using Row = typename D::row_type;
     const std::string peer = "peer" + std::to_string(random.next() % 3);
     const Direction direction = random.next() % 2 == 0 ? Direction::incoming : Direction::outgoing;
-    switch (random.next() % 10) {
+    switch (random.next() % 9) {
     case 0:
     case 1:
         database.merge_items(some_rows<Row>(random), random.next() % 3 == 0 ? "" : peer);
@@ -131,11 +131,6 @@ std::string step(D& database, Random& random) {
     case 7:
         database.adopt(peer);
         return "adopt";
-    case 8: {
-        const auto from = static_cast<std::int64_t>(random.next() % 8);
-        database.skip_rows(from, from + static_cast<std::int64_t>(random.next() % 3));
-        return "skip_rows";
-    }
     default:
         if constexpr (requires { database.set_storage_policy_index(0, Timestamp{}); }) {
             const auto index = static_cast<std::int64_t>(random.next() % 2);

@@ -91,18 +91,6 @@ BOOST_AUTO_TEST_CASE(a_point_that_another_has_raised_meanwhile_does_not_fall_bac
     BOOST_TEST(mine.sync_point("x", Direction::incoming) == 9);
 }
 
-BOOST_AUTO_TEST_CASE(a_jump_over_rows_is_not_made_once_a_row_has_come) {
-    Containers node;
-    node.create();
-    auto mine = node.open();
-    before_next(SimCall::commit, node.disk, [&] { node.put("other"); });
-    BOOST_TEST(!mine.skip_rows(-1, 7)); // the row came between the look and the commit
-    BOOST_TEST(mine.info().max_row == 1);
-    BOOST_TEST(mine.skip_rows(1, 7));
-    mine.put(node.row("next"));
-    BOOST_TEST(mine.info().max_row == 8);
-}
-
 BOOST_AUTO_TEST_CASE(damage_done_in_the_middle_of_a_change_is_found_and_not_mended_by_it) {
     Containers node;
     node.create();
@@ -135,7 +123,6 @@ BOOST_AUTO_TEST_CASE(every_change_fails_whole_or_is_made_whole_at_each_call_of_t
     const std::vector<std::function<void(Database&)>> changes{
         [](Database& db) { db.renew_id(); },
         [](Database& db) { db.adopt("peer"); },
-        [](Database& db) { db.skip_rows(1, 9); },
         [](Database& db) { db.set_storage_policy_index(1, *Timestamp::parse("1800000000")); },
         [](Database& db) { db.set_reconciler_sync_point(5, 0); },
         [](Database& db) { db.merge_shard_ranges(test::sharding_ranges(db.info())); },

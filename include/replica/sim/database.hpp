@@ -116,16 +116,6 @@ public:
         change([&](State& state) { state.stat.id = broker_.new_id(); });
     }
 
-    bool skip_rows(std::int64_t from, std::int64_t to) {
-        bool skipped = false;
-        change([&](State& state) {
-            skipped = state.max_row == from && to > from;
-            state.max_row = skipped ? to : state.max_row;
-            return skipped;
-        });
-        return skipped;
-    }
-
     void adopt(std::string_view source) {
         change([&](State& state) {
             state.stat.id = broker_.new_id();

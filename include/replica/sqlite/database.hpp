@@ -180,19 +180,6 @@ public:
         transaction.commit();
     }
 
-    bool skip_rows(std::int64_t from, std::int64_t to) {
-        sqlite::Transaction transaction = begin_write();
-        if (S::read_info(*connection_).max_row != from || to <= from) {
-            return false;
-        }
-        connection_->query("DELETE FROM sqlite_sequence WHERE name = ?").bind(S::rows).run();
-        connection_->query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)")
-            .bind(S::rows, to)
-            .run();
-        transaction.commit();
-        return true;
-    }
-
     void adopt(std::string_view source) {
         sqlite::Transaction transaction = begin_write();
         const std::int64_t max_row = S::read_info(*connection_).max_row;
