@@ -90,8 +90,8 @@ struct FilePlace {
 template <Broker B, Transport T>
 [[nodiscard]] std::string
 explain_peer(const Settings& settings, B& broker, typename B::database_type& database,
-             const info_type_of<B>& info, T& transport, const Device& device, Request request,
-             const std::stop_token& stop) {
+             const info_type_of<B>& info, bool belongs, T& transport, const Device& device,
+             Request request, const std::stop_token& stop) {
     request.device = device.device;
     request.body = message::encode(message::Sync::question(info.id));
     auto peer = transport.peer(device);
@@ -125,9 +125,16 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
     if (!B::server_type::sends_rows(info)) {
         return text + "no rows are sent: sharding has begun, they are the sharder's\n";
     }
-    const auto choice =
-        decide::choose(decide::Replica(info), decide::Replica(remote.info), points, settings);
-    return text + in_words(choice, info.max_row) + '\n';
+    const decide::Replica here(info);
+    const decide::Replica there(remote.info);
+    const auto given = database.sync_point(decide::given_to(remote.info.id), Direction::outgoing);
+    const auto choice = decide::choose(
+        here, there, belongs ? points : decide::proven(here, there, points, given), settings);
+    text += in_words(choice, info.max_row);
+    if (!belongs && choice.way == decide::Way::rows) {
+        text += ", which count before the copy goes only as far as it has sent them itself";
+    }
+    return text + '\n';
 }
 
 /// What becomes of the local copy.
@@ -207,7 +214,7 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
         text += "Peer " + device.replication_ip + ':' + std::to_string(device.replication_port) +
                 '/' + device.device + '\n';
         text +=
-            detail::explain_peer<B>(settings, broker, database, info, transport, device,
+            detail::explain_peer<B>(settings, broker, database, info, belongs, transport, device,
                                     {{}, std::to_string(partition), place.hash, {}, true}, stop);
     }
     return text;

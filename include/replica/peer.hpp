@@ -59,16 +59,10 @@ template <class P>
     return task.found.path + ' ' + task.info.id + ' ' + remote_id;
 }
 
-/// Under this name our file has, among its outgoing points, up to where it has sent its rows to a
-/// replica since it leaves, from the first one on. The ROWIDs are this file's, so there it belongs;
-/// and a restart must not begin again with millions of rows.
-[[nodiscard]] inline std::string given_to(const std::string& remote_id) {
-    return "given " + remote_id;
-}
-
+/// See decide::given_to.
 template <class P>
 [[nodiscard]] std::int64_t given(Task<P>& task, const std::string& remote_id) {
-    const auto noted = task.database().sync_point(given_to(remote_id), Direction::outgoing);
+    const auto noted = task.database().sync_point(decide::given_to(remote_id), Direction::outgoing);
     const auto known = task.pass.memory.resumes(memory_key(task, remote_id));
     return std::max(noted, known.value_or(-1));
 }
@@ -76,7 +70,7 @@ template <class P>
 /// What cannot be noted on a full disk is remembered: those that leave are what makes space.
 template <class P>
 void note_given(Task<P>& task, const std::string& remote_id, std::int64_t point) {
-    const std::vector<SyncPoint> reached{{point, given_to(remote_id)}};
+    const std::vector<SyncPoint> reached{{point, decide::given_to(remote_id)}};
     try {
         task.database().merge_sync_points(reached, Direction::outgoing);
     } catch (const Failure& failure) {
@@ -87,30 +81,22 @@ void note_given(Task<P>& task, const std::string& remote_id, std::int64_t point)
     }
 }
 
-/// What the two know of each other's rows. A copy that is about to go may be the only one that has
-/// them, and is compared for the last time: while the contents differ, as they do whenever clients
-/// write to the primaries, neither the peer's word nor our note of it is proof, and only what this
-/// copy has sent itself counts. So all its rows go over once, to be merged as they are.
+/// What the two know of each other's rows.
 template <class P>
 [[nodiscard]] decide::Points points_of(Task<P>& task,
                                        const message::SyncReply<typename P::info_type>& remote) {
     auto& database = task.database();
     const std::string& id = remote.info.id;
-    decide::Points points{remote.point, database.sync_point(id, Direction::outgoing),
-                          database.sync_point(id, Direction::incoming)};
-    if (!task.leaves || std::max(points.theirs, points.outgoing) > task.info.max_row) {
-        return points;
-    }
-    points.outgoing = -1;
-    if (!decide::same_content(decide::Replica(task.info), decide::Replica(remote.info))) {
-        points.theirs = std::min(points.theirs, given(task, id));
-    }
-    return points;
+    const decide::Points points{remote.point, database.sync_point(id, Direction::outgoing),
+                                database.sync_point(id, Direction::incoming)};
+    return task.leaves ? decide::proven(decide::Replica(task.info), decide::Replica(remote.info),
+                                        points, given(task, id))
+                       : points;
 }
 
 /// In sync by points. If not by content as well, and that again and again, all rows are sent again;
 /// once begun, also when new rows come between, after those. A copy that leaves has no need of it:
-/// see points_of.
+/// see decide::proven.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> compare(Task<P>& task, Conversation<P>& peer,
                                               const typename P::info_type& remote,
@@ -226,7 +212,7 @@ template <class P>
     default: {
         std::int64_t point = choice.point;
         auto outcome = push_rows(task, peer, remote.id, point);
-        if (task.leaves) {
+        if (task.leaves && point > choice.point) {
             note_given(task, remote.id, point);
         }
         const bool complete = outcome && *outcome == decide::Outcome::done;

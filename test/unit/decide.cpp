@@ -120,6 +120,21 @@ static_assert(known_point({-1, 9, 0}) == 9);
 static_assert(known_point({-1, -1, 5}) == -1);
 static_assert(choose(ours(9), theirs(8), {-1, 4, 8}, {}) == Choice{Way::rows, 4});
 
+// ---- A copy that leaves takes nobody's word for it, unless the contents are equal.
+
+constexpr bool is(const Points& a, const Points& b) {
+    return a.theirs == b.theirs && a.outgoing == b.outgoing && a.incoming == b.incoming;
+}
+static_assert(is(proven(ours(5), theirs(5), {5, 5, 5}, -1), {-1, -1, 5}));
+static_assert(is(proven(ours(5), theirs(5), {5, 5, 5}, 3), {3, -1, 5}));
+static_assert(is(proven(ours(5), theirs(5), {2, 5, 5}, 3), {2, -1, 5})); // they were restored
+static_assert(is(proven(ours(5), theirs(5), {-1, 5, 5}, 5), {-1, -1, 5}));
+static_assert(is(proven(ours(5), theirs(5, hash_a), {5, 5, 4}, -1), {5, -1, 4}));
+static_assert(is(proven(ours(5), theirs(5), {6, 5, 5}, 3), {6, 5, 5})); // another history
+static_assert(is(proven(ours(5), theirs(5), {5, 6, 5}, 3), {5, 6, 5}));
+static_assert(way(ours(5), theirs(9), proven(ours(5), theirs(9), {5, 5, 8}, -1)) == Way::rows);
+static_assert(way(ours(5), theirs(9), proven(ours(5), theirs(9), {5, 5, 8}, 5)) == Way::no_change);
+
 // ---- Expired.
 
 constexpr Timestamp at(std::int64_t seconds) {
@@ -294,6 +309,11 @@ BOOST_AUTO_TEST_CASE(rows_are_only_ever_sent_from_a_point_that_the_peer_has_or_w
             BOOST_REQUIRE(std::max(points.theirs, points.outgoing) >= local.max_row);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_given_to_a_replica_is_noted_under_a_name_that_is_no_id) {
+    BOOST_TEST(given_to("id") != "id");
+    BOOST_TEST(given_to("a") != given_to("b"));
 }
 
 BOOST_AUTO_TEST_CASE(an_info_is_viewed_and_not_copied) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -163,6 +164,29 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_and_a_misplaced_file_are_told_apart, Ser
     BOOST_TEST(says(explained(cluster, at, path),
                     "It is misplaced: it lies under partition " + std::to_string(wrong) +
                         " and should be under " + std::to_string(name.partition)));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_sends_what_it_has_not_sent_itself, Server, Servers) {
+    Cluster<Server> cluster(2, 1);
+    const auto name = cluster.name("AUTH_leaves");
+    const auto at = cluster.others(name)[0];
+    const auto there = cluster.primaries(name)[0];
+    cluster.create(at, name);
+    cluster.put_many(at, name, "o", 3);
+    cluster.create(there, name);
+    cluster.put(there, name, "its own");
+    cluster.open(there, name)
+        .merge_sync_points(std::vector<SyncPoint>{{3, cluster.info(at, name).id}},
+                           Direction::incoming);
+    const auto text = explained(cluster, at, cluster.path(name));
+    BOOST_TEST(says(text, "it has our rows up to 3 (by its account)"));
+    BOOST_TEST(says(text, "-> send rows, ROWID 0 to 3: "));
+    BOOST_TEST(says(text, "only as far as it has sent them itself"));
+    BOOST_TEST(cluster.pass(at).rows == 3); // and so it goes
+    BOOST_TEST(cluster.has(at, name));      // it has taken over the peer's times meanwhile
+    BOOST_TEST(says(explained(cluster, at, cluster.path(name)), "-> nothing to send"));
+    BOOST_TEST(cluster.pass(at).rows == 0);
+    BOOST_TEST(!cluster.has(at, name));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_suffix_is_found_out, Server, Servers) {
