@@ -270,7 +270,7 @@ BOOST_FIXTURE_TEST_CASE(a_queue_lies_on_a_local_primary_or_beside_its_rows, Fixt
     const auto devices = nodes.ring().devices();
     const auto chosen = [&](Device local, std::uint32_t partition) {
         return with_task([&](auto& task, const Device&) {
-            Task<PassType> other{task.pass,     task.found, local, task.pulse,
+            Task<PassType> other{task.pass,   task.found, local, task.pulse,
                                  task.opened, task.info,  true,  false};
             return reconciler::queue_device(other, partition).id;
         });
