@@ -3,6 +3,7 @@
 // either side, see merge.cpp.
 
 #include "make_rows.hpp"
+#include <replica/members.hpp>
 #include <replica/message.hpp>
 
 #include <benchmark/benchmark.h>

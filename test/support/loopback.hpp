@@ -90,7 +90,9 @@ inline std::string receive_message(Tcp::socket& socket) {
     boost::system::error_code code;
     const auto more = [&] {
         char byte = 0;
-        text.append(&byte, socket.read_some(boost::asio::buffer(&byte, 1), code));
+        if (socket.read_some(boost::asio::buffer(&byte, 1), code) == 1) {
+            text += byte;
+        }
         return !code;
     };
     while (text.find("\r\n\r\n") == std::string::npos) {

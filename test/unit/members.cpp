@@ -44,5 +44,6 @@ BOOST_AUTO_TEST_CASE(a_row_has_the_columns_of_its_table) {
     BOOST_TEST(names<ContainerRow>() ==
                "rowid name put_timestamp delete_timestamp object_count bytes_used deleted "
                "storage_policy_index");
-    BOOST_TEST(names<SyncPoint>() == "sync_point remote_id");
+    const std::string point = names<SyncPoint>();
+    BOOST_TEST(point == "sync_point remote_id");
 }
