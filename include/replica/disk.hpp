@@ -18,7 +18,7 @@ struct Entry {
     std::string name;
     bool directory = false; ///< Symbolic links are followed.
 
-    friend auto operator<=>(const Entry&, const Entry&) = default;
+    friend bool operator==(const Entry&, const Entry&) = default;
 };
 
 /// What stat tells. Two equal values of a live database mean: nobody has written in between, as far

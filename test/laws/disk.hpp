@@ -30,7 +30,7 @@ inline auto fails_with(Error error, std::string path) {
 template <Disk D>
 std::vector<Entry> sorted_list(D& disk, const std::string& path) {
     auto entries = disk.list(path);
-    std::ranges::sort(entries);
+    std::ranges::sort(entries, {}, &Entry::name);
     return entries;
 }
 

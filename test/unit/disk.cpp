@@ -84,7 +84,7 @@ static_assert(!Disk<Single>);
 
 BOOST_AUTO_TEST_CASE(a_listing_can_be_sorted_by_name) {
     std::vector<Entry> entries{{"b", false}, {"a", true}, {"a", false}};
-    std::ranges::sort(entries);
+    std::ranges::sort(entries, {}, &Entry::name);
     BOOST_TEST((entries == std::vector<Entry>{{"a", false}, {"a", true}, {"b", false}}));
 }
 

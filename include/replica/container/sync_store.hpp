@@ -39,14 +39,14 @@ void remove(D& disk, const std::string& device, const std::string& path) {
     }
 }
 
-/// Makes the link to the database at `path`. One that is right is left alone; another's is
+/// Makes the link to the database at `database`. One that is right is left alone; another's is
 /// replaced. Throws exists if something else lies there. A link that is lost in a crash is made
 /// again by the next pass, so that nothing is synced.
 template <Disk D>
-void add(D& disk, const std::string& device, const std::string& path) {
-    const std::string link = link_path(device, path);
+void add(D& disk, const std::string& device, const std::string& database) {
+    const std::string link = link_path(device, database);
     auto says = disk.read_link(link);
-    if (says == path) {
+    if (says == database) {
         return;
     }
     if (says) {
@@ -54,8 +54,8 @@ void add(D& disk, const std::string& device, const std::string& path) {
     } else {
         disk.make_directories(storage::parent(link));
     }
-    if (!disk.make_link(path, link) && disk.read_link(link) != path) {
-        throw Failure(Error::exists, link + ": is not a link to " + path);
+    if (!disk.make_link(database, link) && disk.read_link(link) != database) {
+        throw Failure(Error::exists, link + ": is not a link to " + database);
     }
 }
 

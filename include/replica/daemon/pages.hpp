@@ -167,7 +167,7 @@ private:
             return {503, "text/plain", "The disks have not answered the last request yet", {}};
         }
         auto entries = disk_.list(devices_);
-        std::ranges::sort(entries);
+        std::ranges::sort(entries, {}, &Entry::name);
         boost::json::array list;
         for (const Entry& entry : entries) {
             if (!entry.directory) {

@@ -334,7 +334,7 @@ public:
     SimFile(SimDisk disk, std::string path) : disk_(std::move(disk)), path_(std::move(path)) {
         const auto guard = disk_.enter(SimCall::open, path_);
         node_ = disk_.state_->tree.existing_file(path_);
-        seen_ns_ = node_->modified_ns;
+        look();
     }
 
     [[nodiscard]] const std::string& path() const { return path_; }
@@ -342,7 +342,7 @@ public:
     /// The content; nothing while somebody else has it locked.
     [[nodiscard]] std::optional<SimContent> content() {
         const auto guard = enter(SimCall::query);
-        seen_ns_ = node_->modified_ns;
+        look();
         return blocked() ? std::nullopt : std::optional(node_->content);
     }
 
@@ -355,7 +355,7 @@ public:
         }
         disk_.state_->tree.fill(*node_, path_, std::move(content));
         node_->durable_content = node_->content;
-        seen_ns_ = node_->modified_ns;
+        look();
         return true;
     }
 
@@ -383,6 +383,8 @@ private:
         const auto held = node_->lock.lock();
         return held && held != own_.lock();
     }
+
+    void look() { seen_ns_ = node_->modified_ns; }
 
     SimDisk disk_;
     std::string path_;
