@@ -72,12 +72,16 @@ template <class P>
 /// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
 /// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
 /// and what it merges must not be replaced by another process of ours (one that was started again,
-/// or once beside the service): a name of this process's alone. It is the same for each upload of
-/// the process, so that what a failed finish leaves there is replaced by the next one.
+/// or once beside the service): a name of this process's alone. It has the last row too, since
+/// points travel from peer to peer, each after the rows it speaks of: whoever has a point of that
+/// name has our rows up to that one, and an earlier upload's says nothing of this one. The same
+/// rows have the same name, so that what a failed finish leaves there is replaced by the next one.
+/// At most 36 + 1 + 16 + 1 + 19 bytes.
 template <class Finish, class P>
 [[nodiscard]] std::string upload_name(const Task<P>& task) {
     return Finish::verb == message::RsyncThenMerge::verb
-               ? task.info.id + '-' + Random(task.pass.settings.seed).name()
+               ? task.info.id + '-' + Random(task.pass.settings.seed).name() + '-' +
+                     std::to_string(task.info.max_row)
                : task.info.id;
 }
 

@@ -181,6 +181,8 @@ BOOST_AUTO_TEST_CASE(what_is_merged_at_a_peer_has_a_name_of_its_own_in_each_proc
             if (exchange.verb == "rsync_then_merge") {
                 names.insert(upload_of(request));
                 BOOST_TEST(upload_of(request).starts_with(id + '-'));
+                BOOST_TEST(upload_of(request).ends_with("-50")); // up to where it has our rows
+                BOOST_TEST(is_safe_name(upload_of(request)));
             }
         });
         BOOST_TEST(!duo.replicate());
@@ -256,6 +258,28 @@ BOOST_AUTO_TEST_CASE(a_merge_that_another_one_has_replaced_is_not_taken_for_done
         BOOST_TEST((*duo.replicate() == Outcome::done));
         require_all_there(duo);
     }
+}
+
+// The other one had begun from a file that an earlier upload of ours had been merged into.
+BOOST_AUTO_TEST_CASE(the_point_of_an_earlier_upload_does_not_confirm_a_later_one) {
+    Containers duo;
+    duo.settings.per_diff = 10;
+    fill(duo, 50, 3);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    const auto before = sim::content_of(*duo.nodes.state(1, duo.name));
+    duo.nodes.put_many(0, duo.name, "more", 100);
+    bool replaced = false;
+    duo.nodes.after("rsync_then_merge", [&] {
+        if (!std::exchange(replaced, true)) {
+            duo.there().disk.write(duo.path(), before);
+            duo.open(1).renew_id();
+        }
+    });
+    BOOST_TEST((*duo.replicate() == Outcome::progress));
+    BOOST_TEST(replaced);
+    BOOST_TEST(duo.stats().reidentified == 1);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    require_all_there(duo);
 }
 
 // The file that answers may be about to be replaced by one that was merged from an older state.
