@@ -3,8 +3,6 @@
 #define BOOST_TEST_MODULE disk
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
-
 using namespace replica;
 
 namespace {
