@@ -162,6 +162,13 @@ private:
     FailureNodes failure_nodes_;
 };
 
+/// The local database is broken, or not there any more. Whatever else goes wrong with it (a full or
+/// a read-only disk, a lock) keeps no peer from getting its rows.
+[[nodiscard]] inline bool is_lost(const Failure& failure) {
+    return failure.code() == Condition::quarantine || failure.error() == Error::missing ||
+           failure.error() == Error::moved;
+}
+
 /// A local database that is being replicated. Belongs to one worker.
 template <class P>
 struct Task {
@@ -190,11 +197,23 @@ struct Task {
     }
 
     /// Notes up to which row a peer has it. Not for a copy that leaves: its note counts for
-    /// nothing, and on a full disk the write would fail and keep it there.
+    /// nothing. What cannot be noted is told, and the next peer has its turn all the same: the
+    /// peer's own point says as much.
     void note_reached(const std::string& remote_id, std::int64_t point) {
-        if (!leaves) {
-            const std::vector<SyncPoint> reached{{point, remote_id}};
+        if (leaves) {
+            return;
+        }
+        const std::vector<SyncPoint> reached{{point, remote_id}};
+        try {
             database().merge_sync_points(reached, Direction::outgoing);
+        } catch (const Failure& failure) {
+            if (is_lost(failure)) {
+                throw;
+            }
+            const std::string what = failure.what();
+            pass.count(&Stats::errors);
+            pass.count_failure(local);
+            pass.observer(event::DatabaseFailed{found.path, what});
         }
     }
 

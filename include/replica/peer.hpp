@@ -11,6 +11,7 @@
 #include <replica/usync.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,25 +33,35 @@ template <class P>
         info.metadata, P::server_type::sync_arguments(info, task.pass.settings.policies.size())};
 }
 
+/// Runs one step of apply_reply. What cannot be read is left out, as by a receiver (defect 55). A
+/// copy that leaves has no need of what it cannot write, and is sent all the same: what it takes
+/// over is for copies that stay, and on a full disk those that leave are what makes space.
+template <class P, std::invocable Step>
+void take_over(Task<P>& task, Step step) {
+    try {
+        step();
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::bad_request && (!task.leaves || is_lost(failure))) {
+            throw;
+        }
+        const std::string what = failure.what();
+        task.pass.observer(event::SetAside{task.found.path, what});
+    }
+}
+
 /// Takes over what the peer's answer knows better: metadata (Swift 2.18), times (2.0, for accounts
 /// here as well: defect 15), and what the server type agrees on.
 template <class P>
 void apply_reply(Task<P>& task, const typename P::info_type& remote) {
     if (!remote.metadata.empty() && remote.metadata != task.info.metadata) {
-        try {
-            task.database().merge_metadata(remote.metadata);
-        } catch (const Failure& failure) {
-            if (failure.error() != Error::bad_request) {
-                throw;
-            }
-            const std::string what = failure.what(); // Left out, as by a receiver (defect 55).
-            task.pass.observer(event::SetAside{task.found.path, what});
-        }
+        take_over(task, [&] { task.database().merge_metadata(remote.metadata); });
     }
     if (remote.timestamps() != task.info.timestamps()) {
-        task.database().merge_timestamps(remote.timestamps());
+        take_over(task, [&] { task.database().merge_timestamps(remote.timestamps()); });
     }
-    P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now());
+    take_over(task, [&] {
+        P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now());
+    });
 }
 
 /// Our memory of this file and a peer's.
@@ -67,14 +78,15 @@ template <class P>
     return std::max(noted, known.value_or(-1));
 }
 
-/// What cannot be noted on a full disk is remembered: those that leave are what makes space.
+/// What cannot be noted (on a full or a read-only disk) is remembered: those that leave are what
+/// makes space.
 template <class P>
 void note_given(Task<P>& task, const std::string& remote_id, std::int64_t point) {
     const std::vector<SyncPoint> reached{{point, decide::given_to(remote_id)}};
     try {
         task.database().merge_sync_points(reached, Direction::outgoing);
     } catch (const Failure& failure) {
-        if (failure.error() != Error::no_space) {
+        if (is_lost(failure)) {
             throw;
         }
         task.pass.memory.resent(memory_key(task, remote_id), point);

@@ -152,6 +152,7 @@ void local_failure(P& pass, const Found& found, const Device& local, Pulse& puls
                 pass.observer(event::Quarantined{found.path, *target, what});
                 return;
             }
+            pass.brakes.spared(local.device);
         } catch (const std::exception& second) {
             what += std::string("; not quarantined: ") + second.what();
         }
@@ -168,8 +169,7 @@ template <class P>
         P::server_type::after_database(task, outcomes);
         return true;
     } catch (const Failure& failure) {
-        if (failure.code() == Condition::quarantine || failure.error() == Error::missing ||
-            failure.error() == Error::moved) {
+        if (is_lost(failure)) {
             throw;
         }
         local_failure(task.pass, task.found, task.local, task.pulse, failure);

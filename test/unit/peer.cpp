@@ -383,6 +383,45 @@ BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_is_left_out_and_rows_go_all_th
     }
 }
 
+// What the answer brings is written first of all; those that leave are what makes space.
+BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_written_keeps_no_row_of_a_copy_that_leaves) {
+    for (const Error error : {Error::no_space, Error::io, Error::corrupt, Error::moved}) {
+        for (const bool leaves : {true, false}) {
+            Containers duo;
+            fill(duo, 5, 3);
+            duo.open(1).merge_timestamps(
+                {"1300000000.00000", "1900000000.00000", "1900000001.00000"});
+            duo.open(1).merge_metadata(R"({"X-Theirs": ["b", "1400000000.00000"]})");
+            duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
+            if (leaves && (error == Error::no_space || error == Error::io)) {
+                BOOST_TEST((*duo.replicate(true) == Outcome::done));
+                require_all_there(duo);
+            } else {
+                BOOST_CHECK_THROW(duo.replicate(leaves), Failure);
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_its_turn) {
+    for (const Error error : {Error::no_space, Error::io}) {
+        Containers duo;
+        fill(duo, 5, 3);
+        duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        require_all_there(duo);
+        BOOST_TEST(duo.stats().errors == 1);
+        BOOST_TEST(duo.pass.counted().second.at(duo.here().ip).at("sda") == 1); // the local device
+        duo.here().disk.clear_faults();
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        BOOST_TEST(duo.stats().rows == 5); // the peer's own point says as much
+    }
+    Containers duo;
+    fill(duo, 5, 3);
+    duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::corrupt);
+    BOOST_CHECK_THROW(duo.replicate(), Failure);
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_makes_no_sense_changes_nothing_and_is_the_peers_fault) {
     Containers duo;
     fill(duo, 2, 0);
@@ -615,14 +654,15 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_fil
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_that_leaves_is_not_done_before_the_last_of_many_rows_was_sent_again) {
-    for (const std::string besides : {"nothing", "a new row", "a full disk"}) {
+    for (const std::string besides : {"nothing", "a new row", "a full disk", "a read-only disk"}) {
         Containers duo;
         duo.settings.per_diff = 10;
         duo.settings.max_diffs = 2;
         fill(duo, 45, 30);
         note(duo, 1, duo.open(0).info().id, 45, Direction::incoming);
-        if (besides == "a full disk") { // what cannot be noted is remembered
-            duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::no_space, 0);
+        if (besides.ends_with("disk")) { // what cannot be noted is remembered
+            const Error error = besides == "a full disk" ? Error::no_space : Error::io;
+            duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
         }
         BOOST_TEST((*duo.replicate(true) == Outcome::progress));
         BOOST_TEST(duo.nodes.names(1, duo.name).size() == 50U);
