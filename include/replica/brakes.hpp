@@ -17,6 +17,16 @@
 
 namespace replica {
 
+namespace detail {
+
+[[nodiscard]] inline bool take_one(std::int64_t& count, std::int64_t most) {
+    const bool may = count < most;
+    count += may ? 1 : 0;
+    return may;
+}
+
+} // namespace detail
+
 /// The counts of one pass. Thread safety: any thread.
 class Brakes {
 public:
@@ -66,10 +76,18 @@ public:
         return may;
     }
 
-    /// Whether one more database may go to quarantine: a bug or a bad cable must not empty a disk.
+    /// Whether one more database may be looked at and go to quarantine; if so it counts. A bug or a
+    /// bad cable must not empty a disk.
     [[nodiscard]] bool may_quarantine(const std::string& device) {
         const std::lock_guard guard(mutex_);
-        return ++devices_[device].quarantined <= quarantine_max;
+        return detail::take_one(devices_[device].quarantined, quarantine_max);
+    }
+
+    /// It turned out well and stays: it does not count. One at which the look failed does, since
+    /// then it may be the disk that is broken.
+    void spared(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        --devices_[device].quarantined;
     }
 
     /// True the first time: an operator needs one line a device, not one a database.
@@ -96,14 +114,23 @@ private:
 /// Thread safety: any thread.
 class HourlyBrake {
 public:
-    /// Whether one more database of a device may go to quarantine, as Brakes::may_quarantine.
+    /// As Brakes::may_quarantine.
     [[nodiscard]] bool may_quarantine(const std::string& device, Instant now) {
         const std::lock_guard guard(mutex_);
         const auto at = hours_.try_emplace(device, Hour{now, 0}).first;
         if (now - at->second.began >= std::chrono::hours(1)) {
             at->second = {now, 0};
         }
-        return ++at->second.quarantined <= Brakes::quarantine_max;
+        return detail::take_one(at->second.quarantined, Brakes::quarantine_max);
+    }
+
+    /// As Brakes::spared; nothing if no look of this hour counts.
+    void spared(const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        const auto at = hours_.find(device);
+        if (at != hours_.end() && at->second.quarantined > 0) {
+            --at->second.quarantined;
+        }
     }
 
 private:

@@ -221,6 +221,7 @@ private:
         const auto target =
             storage::quarantine(core_->broker, path, place.device, core_->random, patience());
         if (!target) {
+            core_->brake.spared(place.name);
             throw Failure(Error::locked, path + ": changed while it was looked at");
         }
         const std::string what = failure.what();

@@ -75,6 +75,45 @@ BOOST_AUTO_TEST_CASE(twenty_databases_of_a_device_may_go_to_quarantine_in_a_pass
     BOOST_TEST(brakes.may_quarantine("sdb"));
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_turns_out_well_does_not_count) {
+    Brakes brakes(50);
+    HourlyBrake brake;
+    const Instant began(std::chrono::hours(7));
+    for (int i = 0; i < 3 * Brakes::quarantine_max; ++i) {
+        BOOST_TEST(brakes.may_quarantine("sda"));
+        BOOST_TEST(brake.may_quarantine("sda", began));
+        brakes.spared("sda");
+        brake.spared("sda");
+    }
+    for (int i = 0; i < Brakes::quarantine_max; ++i) {
+        BOOST_TEST(brakes.may_quarantine("sda"));
+        BOOST_TEST(brake.may_quarantine("sda", began));
+    }
+    for (int i = 0; i < 3; ++i) { // to refuse counts nothing that could be given back
+        BOOST_TEST(!brakes.may_quarantine("sda"));
+        BOOST_TEST(!brake.may_quarantine("sda", began));
+    }
+    brakes.spared("sda");
+    brake.spared("sda");
+    BOOST_TEST(brakes.may_quarantine("sda"));
+    BOOST_TEST(brake.may_quarantine("sda", began));
+    BOOST_TEST(!brakes.may_quarantine("sda"));
+    BOOST_TEST(!brake.may_quarantine("sda", began));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_spared_after_its_hour_makes_no_room_in_the_next) {
+    HourlyBrake brake;
+    const Instant began(std::chrono::hours(7));
+    brake.spared("sda"); // never asked for
+    BOOST_TEST(brake.may_quarantine("sda", began));
+    brake.spared("sda");
+    brake.spared("sda");
+    for (int i = 0; i < Brakes::quarantine_max; ++i) {
+        BOOST_TEST(brake.may_quarantine("sda", began));
+    }
+    BOOST_TEST(!brake.may_quarantine("sda", began));
+}
+
 BOOST_AUTO_TEST_CASE(a_device_is_announced_once) {
     Brakes brakes(50);
     BOOST_TEST(brakes.announce("sda"));

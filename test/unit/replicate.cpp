@@ -530,6 +530,30 @@ BOOST_AUTO_TEST_CASE(a_broken_one_stays_where_it_is_when_too_many_are) {
     BOOST_TEST(turn.stats().quarantined == 0);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_turns_out_well_stays_and_takes_no_turn_of_the_broken_ones) {
+    Container turn;
+    const auto good = *turn.here().disk.content(turn.path());
+    int opened = 0;
+    turn.here().disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::open && path == turn.path()) {
+            if (opened++ == 0) {
+                turn.nodes.damage(turn.at, turn.name, Error::corrupt);
+            } else { // the look
+                turn.here().disk.write(path, good);
+            }
+        }
+    });
+    const Lines lines = turn.run();
+    turn.here().disk.on_call(nullptr);
+    BOOST_TEST(opened == 2);
+    BOOST_TEST(lines[1].starts_with("failed: " + turn.path()));
+    BOOST_TEST(turn.is_here());
+    BOOST_TEST(turn.stats().quarantined == 0);
+    for (int i = 0; i < Brakes::quarantine_max; ++i) {
+        BOOST_TEST(turn.pass.brakes.may_quarantine("sda"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_quarantine_that_fails_is_told_with_both_reasons) {
     Container turn;
     turn.nodes.damage(turn.at, turn.name, Error::corrupt);

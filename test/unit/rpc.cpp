@@ -402,6 +402,30 @@ BOOST_AUTO_TEST_CASE(a_disk_on_which_all_looks_damaged_is_not_emptied_by_request
     BOOST_TEST(asked_again == 21);
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_turns_out_well_takes_no_turn_of_the_broken_ones) {
+    Containers node;
+    node.create();
+    const auto good = *node.disk.content(node.path);
+    int opened = 0;
+    node.disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::open && path == node.path) {
+            if (opened++ % 2 == 0) {
+                node.broker.damage(node.path, Error::corrupt);
+            } else { // the look
+                node.disk.write(node.path, good);
+            }
+        }
+    });
+    for (int i = 0; i < 2 * Brakes::quarantine_max; ++i) {
+        BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 503);
+    }
+    BOOST_TEST(opened == 4 * Brakes::quarantine_max);
+    node.disk.on_call(nullptr);
+    node.broker.damage(node.path, Error::corrupt);
+    BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 404);
+    BOOST_TEST(node.heard.notes->quarantined.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_that_does_not_come_free_is_a_refusal_to_come_again) {
     Containers node;
     node.create();
