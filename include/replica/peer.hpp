@@ -150,18 +150,19 @@ void renew_id(Task<P>& task, std::string_view why) {
     task.pass.observer(event::Reidentified{task.found.path, why});
 }
 
-/// The id of the peer's file if that has a point of an upload: what was uploaded is merged into it.
+/// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
 template <class P>
-[[nodiscard]] std::optional<std::string> holder_of(P& pass, Conversation<P>& peer,
+[[nodiscard]] std::optional<std::string> holder_of(Task<P>& task, Conversation<P>& peer,
                                                    const std::string& upload) {
     const auto reply = peer.expect_success(message::encode(message::Sync::question(upload)),
-                                           pass.settings.node_timeout);
+                                           task.pass.settings.node_timeout);
     if (!reply) {
         return std::nullopt;
     }
     try {
         const auto remote = message::decode_reply<typename P::info_type>(reply->body);
-        return remote.point >= 0 ? std::optional(remote.info.id) : std::nullopt;
+        const bool holds = remote.point >= std::max<std::int64_t>(task.info.max_row, 0);
+        return holds ? std::optional(remote.info.id) : std::nullopt;
     } catch (const Failure&) {
         return std::nullopt; // not an answer
     }
@@ -191,13 +192,27 @@ template <class P>
     }
     const message::MergeSyncs reached{{{task.info.max_row, task.info.id}}};
     const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
-    const auto holder = holder_of(pass, peer, upload_name<message::RsyncThenMerge>(task));
+    const auto holder = holder_of(task, peer, upload_name<message::RsyncThenMerge>(task));
     if (!noted || !holder) { // without an answer the point may still be under way
         renew_id(task, "a peer may have lost what was merged into it");
         return decide::Outcome::progress;
     }
     if (task.leaves) {
         note_given(task, *holder, task.info.max_row);
+    }
+    return outcome;
+}
+
+/// The whole file to a peer that has none. For a copy that leaves it counts as given, or all its
+/// rows would go over once more as soon as a client has written to the peer.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_first(Task<P>& task, Conversation<P>& peer) {
+    auto outcome = push_file<message::CompleteRsync>(task, peer, typename P::info_type{});
+    if (outcome && task.leaves) {
+        const auto holder = holder_of(task, peer, upload_name<message::CompleteRsync>(task));
+        if (holder) {
+            note_given(task, *holder, task.info.max_row);
+        }
     }
     return outcome;
 }
@@ -262,7 +277,7 @@ template <class P>
         if (reply->status == 404) {
             pass.count(&Stats::rsync);
             task.settled = false;
-            return push_file<message::CompleteRsync>(task, peer, Info{});
+            return detail::push_first(task, peer);
         }
         if (!reply->success()) {
             return peer.fault_of(*reply);

@@ -636,6 +636,41 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_and_cannot_yet_sends_its_rows_once_and_t
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_a_peer_without_one_got_counts_as_given) {
+    for (const bool answered : {true, false}) {
+        Containers duo;
+        duo.nodes.put_many(0, duo.name, "ours", 6);
+        if (!answered) {
+            duo.nodes.after("complete_rsync", [&] {
+                duo.nodes.network().answer(duo.verb("sync"), Reply{500, "", "", ""});
+            });
+        }
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        BOOST_TEST(duo.said() ==
+                       (Said{"sync 404", "complete_rsync 204", answered ? "sync 200" : "sync 500"}),
+                   boost::test_tools::per_element());
+        duo.nodes.put(1, duo.name, "client");
+        duo.nodes.put(0, duo.name, "late");
+        BOOST_TEST((*duo.replicate(true) == Outcome::done));
+        BOOST_TEST(duo.stats().rows == (answered ? 1 : 7)); // not known: all go once more
+        require_all_there(duo);
+    }
+}
+
+// What the question is answered for is the file that was sent: a peer that has another one by then
+// has nothing from us.
+BOOST_AUTO_TEST_CASE(a_file_that_another_has_replaced_since_does_not_count_as_given) {
+    Containers duo;
+    duo.nodes.put_many(0, duo.name, "ours", 6);
+    duo.nodes.after("complete_rsync", [&] {
+        duo.there().disk.remove(duo.path());
+        duo.nodes.create(1, duo.name);
+    });
+    BOOST_TEST((*duo.replicate(true) == Outcome::done));
+    BOOST_TEST((*duo.replicate(true) == Outcome::done));
+    require_all_there(duo);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_file_or_knows_less) {
     for (const bool another_file : {true, false}) {
         Containers duo;
