@@ -310,8 +310,9 @@ int main(int argc, char** argv) {
         serve(given[2]);
         return 0;
     }
-    const std::string script = std::filesystem::path(__FILE__).replace_extension(".py").string();
-    std::vector<const char*> command{"/usr/bin/python3", script.c_str(), "--program", argv[0]};
+    // Tests run in the root of the source tree.
+    std::vector<const char*> command{"/usr/bin/python3", "test/swift/differential.py", "--program",
+                                     argv[0]};
     command.insert(command.end(), argv + 1, argv + argc);
     command.push_back(nullptr);
     execv(command.front(), const_cast<char* const*>(command.data()));
