@@ -46,7 +46,7 @@ namespace replica {
 ///   handle still can. No journal is left behind by it.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
 ///   holds no lock that keeps writers out for more than a second.
-/// - require_sound throws corrupt if a page anywhere is broken. It reads the whole file.
+/// - require_sound throws corrupt if a page or an index is broken. It reads the whole file.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
 concept Database = std::movable<D> && std::derived_from<typename D::info_type, Info> &&

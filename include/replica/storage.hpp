@@ -143,8 +143,8 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
     }
 }
 
-/// Whether the database at `path` cannot be opened, or a page of it is broken. All of it is read,
-/// which other writers wait for.
+/// Whether the database at `path` cannot be opened, or a page or an index of it is broken. All of
+/// it is read, under SQLite's shared lock, which other writers wait for.
 template <Broker B>
 [[nodiscard]] bool is_beyond_use(B& broker, const std::string& path, Instant deadline,
                                  std::int64_t bytes) {

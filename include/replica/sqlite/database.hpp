@@ -223,7 +223,7 @@ public:
 
     void require_sound(Instant deadline) {
         const sqlite::Watch watch(*connection_, clock_, deadline);
-        sqlite::check_pages(*connection_);
+        sqlite::check_pages(*connection_, "integrity_check");
     }
 
     [[nodiscard]] std::uint64_t version() {
