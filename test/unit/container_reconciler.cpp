@@ -167,6 +167,53 @@ BOOST_FIXTURE_TEST_CASE(one_of_several_policies_is_looked_at_anew_in_each_proces
     BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
 }
 
+BOOST_FIXTURE_TEST_CASE(a_peer_that_is_away_makes_nothing_be_looked_at_in_each_pass, Fixture) {
+    open().put(row("a"));
+    BOOST_REQUIRE(open().set_reconciler_sync_point(1, 0));
+    queue({decide::Outcome::failed});
+    BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
+    with_task([&](auto& task, const Device&) {
+        const auto calls = here().disk.calls();
+        reconciler::queue_misplaced(task, Outcomes{decide::Outcome::failed});
+        BOOST_TEST(here().disk.calls() == calls);
+        return 0;
+    });
+    BOOST_TEST(point() == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_look_that_a_stop_ends_does_not_move_the_point_back, Fixture) {
+    settings.per_diff = 1;
+    for (const std::string a_row : {"a", "b", "c"}) {
+        open().put(row(a_row));
+    }
+    BOOST_REQUIRE(open().set_reconciler_sync_point(3, 0));
+    here().disk.on_call([&](SimCall, const std::string& at) {
+        if (at.find(queue_of(noon).hash) != std::string::npos) {
+            stop.request_stop();
+        }
+    });
+    queue();
+    here().disk.on_call(nullptr);
+    BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
+    BOOST_TEST(point() == 3);
+    BOOST_TEST(!memory.policy(path() + ' ' + open().info().id)); // looked at again
+}
+
+BOOST_FIXTURE_TEST_CASE(a_row_that_cannot_be_queued_moves_the_point_back_before_it, Fixture) {
+    settings.per_diff = 1;
+    open().put(row("a"));
+    open().put(row("b", 1, one_o_clock + ".00000"));
+    open().put(row("c"));
+    BOOST_REQUIRE(open().set_reconciler_sync_point(3, 0));
+    here().disk.fail_next(SimCall::any, queue_of(one_o_clock).hash, Error::io, 0);
+    queue();
+    BOOST_TEST(point() == 1);
+    here().disk.clear_faults();
+    queue();
+    BOOST_TEST(queued(one_o_clock) == std::set<std::string>{"1:/a/c/b"});
+    BOOST_TEST(point() == 3);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_policy_that_changes_meanwhile_keeps_the_point, Fixture) {
     open().put(row("a", 0));
     const auto policy = open().info().storage_policy_index;

@@ -211,11 +211,17 @@ template <class Task>
     return all;
 }
 
-/// Looks at the rows above `point` that were there when the peers were asked, and queues those that
-/// are misplaced; goes on after a failure, so that one bad row does not hold up all others. Returns
-/// up to where nothing failed.
+/// How far a look at the rows of a container came.
+struct Fed {
+    std::int64_t reached; ///< Up to here every misplaced row is queued.
+    bool all;             ///< None of those that were looked at could not be queued.
+};
+
+/// Looks at the rows above the point of `info` that were there when the peers were asked, and
+/// queues those that are misplaced; goes on after a failure, so that one bad row does not hold up
+/// all others.
 template <class Task, class D>
-[[nodiscard]] std::int64_t feed_above(Task& task, D& database, const ContainerInfo& info) {
+[[nodiscard]] Fed feed_above(Task& task, D& database, const ContainerInfo& info) {
     constexpr std::int64_t window = 100'000; // rows read under one shared lock: about 0.1 s
     auto& pass = task.pass;
     const auto root = root_path(info);
@@ -223,7 +229,7 @@ template <class Task, class D>
         const std::string what = "its metadata name no root to queue misplaced rows for";
         pass.count(&Stats::errors);
         pass.observer(event::SetAside{task.found.path, what});
-        return info.reconciler_sync_point;
+        return {info.reconciler_sync_point, false};
     }
     const std::int64_t end = task.info.max_row;
     const std::int64_t batch = pass.settings.per_diff;
@@ -238,7 +244,7 @@ template <class Task, class D>
         all = feed_rows(task, rows, *root) && all;
         reached = all ? at : reached;
     }
-    return reached;
+    return {reached, all};
 }
 
 /// Queues what is misplaced among the rows that are new since the last time. A database at rest,
@@ -250,37 +256,41 @@ template <class Task, class D>
 ///
 /// The point moves past rows that were queued, and only once a majority of the peers have them: a
 /// replica that is lost before that must not take the only trace with it. A crash in between
-/// queues the same rows once more.
+/// queues the same rows once more. It moves back only before a row that could not be queued.
 template <class Task>
 void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
     auto& pass = task.pass;
     const std::string key = task.found.path + ' ' + task.info.id;
-    const bool looked_at = !task.info.several_policies || task.info.max_row < 0 ||
-                           pass.memory.policy(key) == task.info.storage_policy_index;
-    if (looked_at && task.info.reconciler_sync_point == task.info.max_row) {
+    const auto looked_at = [&](const ContainerInfo& info) {
+        return !info.several_policies || info.max_row < 0 ||
+               pass.memory.policy(key) == info.storage_policy_index;
+    };
+    if (looked_at(task.info) && task.info.reconciler_sync_point == task.info.max_row) {
         return;
     }
     task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     // A handle of its own, since the peers may have taken longer than the other's waits may last.
     auto database = pass.broker.open(task.found.path, pass.after(storage::broker_patience));
     ContainerInfo info = database.info();
-    if (!looked_at) {
+    const std::int64_t stored = info.reconciler_sync_point;
+    if (!looked_at(info)) {
         info.reconciler_sync_point = -1;
     }
     std::int64_t reached = task.info.max_row;
     if (info.several_policies) {
-        reached = feed_above(task, database, info);
+        const Fed fed = feed_above(task, database, info);
+        reached = fed.reached;
+        if (reached >= task.info.max_row) {
+            pass.memory.note_policy(key, info.storage_policy_index);
+        }
         const auto done = std::ranges::count(outcomes, decide::Outcome::done);
         const bool majority = outcomes.empty() || 2 * done > std::ssize(outcomes);
-        if (reached <= info.reconciler_sync_point || !majority) {
+        if (!majority || reached <= (fed.all ? stored : info.reconciler_sync_point)) {
             return;
         }
     }
     if (database.set_reconciler_sync_point(reached, info.storage_policy_index)) {
         task.info.reconciler_sync_point = reached;
-        if (info.several_policies) {
-            pass.memory.note_policy(key, info.storage_policy_index);
-        }
     }
 }
 
