@@ -86,6 +86,17 @@ struct Memory {
         suspicions_.erase(key);
     }
 
+    /// The name of an upload that no finish has taken; `fresh` from now on if there is none.
+    [[nodiscard]] std::string unfinished(const std::string& key, const std::string& fresh) {
+        const std::lock_guard guard(mutex_);
+        return uploads_.try_emplace(key, fresh).first->second;
+    }
+
+    void finished(const std::string& key) {
+        const std::lock_guard guard(mutex_);
+        uploads_.erase(key);
+    }
+
     /// The storage policy under which a container's rows were looked at in this process.
     [[nodiscard]] std::optional<std::int64_t> policy(const std::string& key) const {
         const std::lock_guard guard(mutex_);
@@ -102,6 +113,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::string, Suspicion> suspicions_;
     std::map<std::string, std::int64_t> policies_;
+    std::map<std::string, std::string> uploads_;
 };
 
 /// One pass. Its members outlive every step; the policies belong to the replicator.

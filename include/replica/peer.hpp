@@ -186,13 +186,14 @@ template <class P>
 [[nodiscard]] Result<decide::Outcome> push_and_note(Task<P>& task, Conversation<P>& peer,
                                                     const typename P::info_type& remote) {
     P& pass = task.pass;
+    const std::string name = upload_name<message::RsyncThenMerge>(task, peer, remote.id);
     auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote);
     if (!outcome) {
         return outcome;
     }
     const message::MergeSyncs reached{{{task.info.max_row, task.info.id}}};
     const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
-    const auto holder = holder_of(task, peer, upload_name<message::RsyncThenMerge>(task));
+    const auto holder = holder_of(task, peer, name);
     if (!noted || !holder) { // without an answer the point may still be under way
         renew_id(task, "a peer may have lost what was merged into it");
         return decide::Outcome::progress;
@@ -209,7 +210,7 @@ template <class P>
 [[nodiscard]] Result<decide::Outcome> push_first(Task<P>& task, Conversation<P>& peer) {
     auto outcome = push_file<message::CompleteRsync>(task, peer, typename P::info_type{});
     if (outcome && task.leaves) {
-        const auto holder = holder_of(task, peer, upload_name<message::CompleteRsync>(task));
+        const auto holder = holder_of(task, peer, task.info.id);
         if (holder) {
             note_given(task, *holder, task.info.max_row);
         }

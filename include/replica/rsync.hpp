@@ -69,28 +69,32 @@ template <class P>
     return std::pair(*status, task.database().version());
 }
 
-/// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
-/// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
-/// and what it merges must not be replaced by another process of ours (one that was started again,
-/// or once beside the service): a name of this process's alone. It has the last row too, since
-/// points travel from peer to peer, each after the rows it speaks of: whoever has a point of that
-/// name has our rows up to that one, and an earlier upload's says nothing of this one. The same
-/// rows have the same name, so that what a failed finish leaves there is replaced by the next one.
-/// At most 36 + 1 + 16 + 1 + 19 bytes.
-template <class Finish, class P>
-[[nodiscard]] std::string upload_name(const Task<P>& task) {
-    return Finish::verb == message::RsyncThenMerge::verb
-               ? task.info.id + '-' + Random(task.pass.settings.seed).name() + '-' +
-                     std::to_string(task.info.max_row)
-               : task.info.id;
-}
-
 /// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
 /// none). Once that file is another one, the transfer is over.
 template <class P>
 [[nodiscard]] std::string transfer_key(const Task<P>& task, const Conversation<P>& peer,
                                        const std::string& remote_id) {
     return task.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+}
+
+/// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
+/// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
+/// and what it merges must not be replaced by another process of ours (one that was started again,
+/// or once beside the service): a name of this process's alone. It has the last row too, since
+/// points travel from peer to peer, each after the rows it speaks of: whoever has a point of that
+/// name has our rows up to that one, and an earlier upload's says nothing of this one. What was not
+/// finished, or refused, is no point yet: the next upload has the same name, and takes the place of
+/// what lies there, however many rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
+template <class Finish, class P>
+[[nodiscard]] std::string upload_name(Task<P>& task, const Conversation<P>& peer,
+                                      const std::string& remote_id) {
+    const std::string& id = task.info.id;
+    if (Finish::verb != message::RsyncThenMerge::verb) {
+        return id;
+    }
+    return task.pass.memory.unfinished(transfer_key(task, peer, remote_id) + ' ' + id,
+                                       id + '-' + Random(task.pass.settings.seed).name() + '-' +
+                                           std::to_string(task.info.max_row));
 }
 
 /// A fault while the end of a transfer is not known: the file that the peer answers for may be
@@ -103,6 +107,31 @@ template <class P>
         return std::nullopt;
     }
     return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
+}
+
+/// Has the peer put in place what lies under `name`.
+template <class Finish, class P>
+[[nodiscard]] Result<Reply> finish(Task<P>& task, Conversation<P>& peer,
+                                   const typename P::info_type& remote, const std::string& name) {
+    P& pass = task.pass;
+    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote.count);
+    const Seconds wait =
+        pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
+    const Finish call{name, storage::base(task.found.path)};
+    auto reply = peer.expect_success(message::encode_finish(call), wait, false);
+    const std::string key = transfer_key(task, peer, remote.id);
+    const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
+    const bool lost = failed(Error::connection_lost);
+    if (!failed(Error::peer_failed) && !failed(Error::peer_refused) && !failed(Error::missing)) {
+        pass.memory.finished(key + ' ' + task.info.id); // for all we know
+    }
+    if (lost || failed(Error::timed_out)) {
+        const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
+                                 ? pass.settings.node_timeout
+                                 : wait;
+        pass.memory.transfers.hold(key, pass.after(2 * rest));
+    }
+    return reply;
 }
 
 } // namespace detail
@@ -126,8 +155,7 @@ template <class Finish, class P>
     if (auto held = detail::held_back(task, peer, remote.id)) {
         return *std::move(held);
     }
-    constexpr bool merge = Finish::verb == message::RsyncThenMerge::verb;
-    const std::string name = detail::upload_name<Finish>(task);
+    const std::string name = detail::upload_name<Finish>(task, peer, remote.id);
 
     const auto before = detail::look(task);
     const auto status = disk.stat(task.found.path);
@@ -171,22 +199,12 @@ template <class Finish, class P>
     }
     pass.count(&Stats::bytes, sent->bytes);
 
-    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote.count);
-    const Seconds wait =
-        pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
-    const Finish finish{name, storage::base(task.found.path)};
-    auto reply = peer.expect_success(message::encode_finish(finish), wait, false);
+    auto reply = detail::finish<Finish>(task, peer, remote, name);
     if (!reply) {
-        const bool lost = reply.error().code == Error::connection_lost;
-        if (lost || reply.error().code == Error::timed_out) {
-            const Seconds rest = lost && !merge ? pass.settings.node_timeout : wait;
-            pass.memory.transfers.hold(detail::transfer_key(task, peer, remote.id),
-                                       pass.after(2 * rest));
-        }
         return reply.error();
     }
-    pass.observer(
-        event::WholeFileSent{task.found.path, peer.device(), sent->bytes, merge, snapshot});
+    pass.observer(event::WholeFileSent{task.found.path, peer.device(), sent->bytes,
+                                       Finish::verb == message::RsyncThenMerge::verb, snapshot});
     return decide::Outcome::done;
 }
 

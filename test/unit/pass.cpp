@@ -72,6 +72,16 @@ BOOST_AUTO_TEST_CASE(a_resend_that_was_capped_goes_on_where_it_stopped) {
     BOOST_TEST(memory.diverged("db", "b").value() == -1); // the third time
 }
 
+BOOST_AUTO_TEST_CASE(a_name_stays_with_an_upload_until_it_is_finished) {
+    Memory memory;
+    BOOST_TEST(memory.unfinished("db peer", "first") == "first");
+    BOOST_TEST(memory.unfinished("db peer", "second") == "first");
+    BOOST_TEST(memory.unfinished("db other", "second") == "second");
+    memory.finished("db peer");
+    BOOST_TEST(memory.unfinished("db peer", "third") == "third");
+    BOOST_TEST(memory.unfinished("db other", "third") == "second");
+}
+
 // ---- Counters.
 
 BOOST_AUTO_TEST_CASE(failures_are_counted_by_node_and_device) {

@@ -191,6 +191,30 @@ BOOST_AUTO_TEST_CASE(what_is_merged_at_a_peer_has_a_name_of_its_own_in_each_proc
     BOOST_TEST(names.size() == 2U);
 }
 
+// A refused upload lies in the peer's tmp, as large as the file, until the next takes its place.
+BOOST_AUTO_TEST_CASE(an_upload_that_was_refused_gives_its_name_to_the_next_and_no_other_does) {
+    for (const bool refused : {true, false}) {
+        Containers duo;
+        duo.settings.per_diff = 10;
+        fill(duo, 50, 3);
+        std::vector<std::string> names;
+        duo.files.on_transfer(
+            [&](const std::string&, const Upload& upload) { names.push_back(upload.name); });
+        if (refused) {
+            duo.nodes.network().answer(duo.verb("rsync_then_merge"), Reply{500, "", "", ""});
+        } else {
+            duo.nodes.network().fail(duo.verb("rsync_then_merge"), SimFault::silent);
+        }
+        BOOST_TEST(!duo.replicate());
+        duo.clock.advance(Seconds(60));
+        duo.nodes.put_many(0, duo.name, "more", 100);
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        require_all_there(duo);
+        BOOST_REQUIRE(names.size() == 2U);
+        BOOST_TEST((names[0] == names[1]) == refused);
+    }
+}
+
 // Cut off after the finish, at any request, once or for good: by the network or by our end.
 BOOST_AUTO_TEST_CASE(
     a_merge_whose_point_could_not_be_confirmed_costs_rows_sent_twice_and_none_lost) {
