@@ -35,33 +35,42 @@ template <class P>
 
 /// Runs one step of apply_reply. What cannot be read is left out, as by a receiver (defect 55). A
 /// copy that leaves has no need of what it cannot write, and is sent all the same: what it takes
-/// over is for copies that stay, and on a full disk those that leave are what makes space.
+/// over is for copies that stay, and on a full disk those that leave are what makes space. But what
+/// cannot be read, here or there, is a fault for it: values may be in this copy alone.
 template <class P, std::invocable Step>
-void take_over(Task<P>& task, Step step) {
+[[nodiscard]] std::optional<Fault> take_over(Task<P>& task, Step step) {
     try {
         step();
+        return std::nullopt;
     } catch (const Failure& failure) {
-        if (failure.error() != Error::bad_request && (!task.leaves || is_lost(failure))) {
+        const bool unread = failure.error() == Error::bad_request;
+        if (!unread && (!task.leaves || is_lost(failure))) {
             throw;
         }
         const std::string what = failure.what();
         task.pass.observer(event::SetAside{task.found.path, what});
+        return task.leaves && unread ? std::optional(Fault{failure.code(), what}) : std::nullopt;
     }
 }
 
 /// Takes over what the peer's answer knows better: metadata (Swift 2.18), times (2.0, for accounts
-/// here as well: defect 15), and what the server type agrees on.
+/// here as well: defect 15), and what the server type agrees on. Returns why a copy that leaves
+/// must stay although its rows go over.
 template <class P>
-void apply_reply(Task<P>& task, const typename P::info_type& remote) {
-    if (!remote.metadata.empty() && remote.metadata != task.info.metadata) {
-        take_over(task, [&] { task.database().merge_metadata(remote.metadata); });
+[[nodiscard]] std::optional<Fault> apply_reply(Task<P>& task, const typename P::info_type& remote) {
+    std::optional<Fault> fault;
+    const auto take = [&](auto step) {
+        auto failed = take_over(task, step);
+        fault = fault ? fault : failed;
+    };
+    if ((task.leaves || !remote.metadata.empty()) && remote.metadata != task.info.metadata) {
+        take([&] { task.database().merge_metadata(remote.metadata); });
     }
     if (remote.timestamps() != task.info.timestamps()) {
-        take_over(task, [&] { task.database().merge_timestamps(remote.timestamps()); });
+        take([&] { task.database().merge_timestamps(remote.timestamps()); });
     }
-    take_over(task, [&] {
-        P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now());
-    });
+    take([&] { P::server_type::agree(task.database(), task.info, remote, task.pass.clock.now()); });
+    return fault;
 }
 
 /// Our memory of this file and a peer's.
@@ -290,8 +299,9 @@ template <class P>
             return Fault{Error::bad_reply,
                          peer.address() + '/' + device.device + ": " + failure.what()};
         }
-        detail::apply_reply(task, remote.info);
-        const auto fault = P::server_type::before_rows(task, peer, remote.info);
+        const auto unread = detail::apply_reply(task, remote.info);
+        auto fault = P::server_type::before_rows(task, peer, remote.info);
+        fault = fault ? fault : unread;
         if (!P::server_type::sends_rows(task.info)) {
             const auto outcome = detail::defer(task, device);
             return fault ? Result<decide::Outcome>(*fault) : outcome;

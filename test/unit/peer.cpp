@@ -446,6 +446,20 @@ BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_
     BOOST_CHECK_THROW(duo.replicate(), Failure);
 }
 
+// The peer could not take over ours either: values may be in this copy alone.
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_is_not_done_with_a_peer_whose_metadata_cannot_be_read) {
+    Containers duo;
+    fill(duo, 2, 0);
+    auto info = duo.open(1).info();
+    info.metadata = "no JSON";
+    duo.nodes.network().answer(Containers::verb("sync"), info_reply(info, -1));
+    const auto outcome = duo.replicate(true);
+    BOOST_REQUIRE(!outcome);
+    BOOST_TEST((outcome.error().code == Error::bad_request));
+    BOOST_TEST(duo.nodes.names(1, duo.name).size() == 2U);
+    BOOST_TEST((*duo.replicate(true) == Outcome::done)); // mended
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_makes_no_sense_changes_nothing_and_is_the_peers_fault) {
     Containers duo;
     fill(duo, 2, 0);
