@@ -97,22 +97,9 @@ struct Memory {
         uploads_.erase(key);
     }
 
-    /// The storage policy under which a container's rows were looked at in this process.
-    [[nodiscard]] std::optional<std::int64_t> policy(const std::string& key) const {
-        const std::lock_guard guard(mutex_);
-        const auto seen = policies_.find(key);
-        return seen != policies_.end() ? std::optional(seen->second) : std::nullopt;
-    }
-
-    void note_policy(const std::string& key, std::int64_t index) {
-        const std::lock_guard guard(mutex_);
-        policies_[key] = index;
-    }
-
 private:
     mutable std::mutex mutex_;
     std::map<std::string, Suspicion> suspicions_;
-    std::map<std::string, std::int64_t> policies_;
     std::map<std::string, std::string> uploads_;
 };
 

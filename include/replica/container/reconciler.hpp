@@ -247,12 +247,24 @@ template <class Task, class D>
     return {reached, all};
 }
 
+/// Under this name a container has among its outgoing points, which stay on this disk, up to where
+/// its rows were compared with the policy that it has had since then.
+[[nodiscard]] inline std::string compared_with(const ContainerInfo& info) {
+    return "policy " + std::to_string(info.storage_policy_index) + " of " + info.status_changed_at;
+}
+
+template <class D>
+[[nodiscard]] bool is_compared(D& database, const ContainerInfo& info) {
+    return !info.several_policies || info.max_row < 0 ||
+           database.sync_point(compared_with(info), Direction::outgoing) >= 0;
+}
+
 /// Queues what is misplaced among the rows that are new since the last time. A database at rest,
-/// and one whose rows have all been looked at, costs nothing here.
+/// and one whose rows have all been looked at, costs nothing here; with several policies a lookup.
 ///
 /// A stock server that changes the policy leaves the point where it is. So those that have or had
-/// several policies, which are few, are looked at from their first row once in each process, and
-/// whenever their policy is not the one they were looked at with.
+/// several policies, which are few, are looked at from their first row whenever their policy is not
+/// the one they were compared with.
 ///
 /// The point moves past rows that were queued, and only once a majority of the peers have them: a
 /// replica that is lost before that must not take the only trace with it. A crash in between
@@ -260,12 +272,8 @@ template <class Task, class D>
 template <class Task>
 void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
     auto& pass = task.pass;
-    const std::string key = task.found.path + ' ' + task.info.id;
-    const auto looked_at = [&](const ContainerInfo& info) {
-        return !info.several_policies || info.max_row < 0 ||
-               pass.memory.policy(key) == info.storage_policy_index;
-    };
-    if (looked_at(task.info) && task.info.reconciler_sync_point == task.info.max_row) {
+    if (task.info.reconciler_sync_point == task.info.max_row &&
+        is_compared(task.database(), task.info)) {
         return;
     }
     task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
@@ -273,15 +281,17 @@ void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
     auto database = pass.broker.open(task.found.path, pass.after(storage::broker_patience));
     ContainerInfo info = database.info();
     const std::int64_t stored = info.reconciler_sync_point;
-    if (!looked_at(info)) {
+    const bool compared = is_compared(database, info);
+    if (!compared) {
         info.reconciler_sync_point = -1;
     }
     std::int64_t reached = task.info.max_row;
     if (info.several_policies) {
         const Fed fed = feed_above(task, database, info);
         reached = fed.reached;
-        if (reached >= task.info.max_row) {
-            pass.memory.note_policy(key, info.storage_policy_index);
+        if (!compared && reached >= task.info.max_row) {
+            const std::vector<SyncPoint> noted{{reached, compared_with(info)}};
+            database.merge_sync_points(noted, Direction::outgoing);
         }
         const auto done = std::ranges::count(outcomes, decide::Outcome::done);
         const bool majority = outcomes.empty() || 2 * done > std::ssize(outcomes);
