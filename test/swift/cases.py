@@ -554,14 +554,17 @@ def the_device_of_the_peer_is_full(f):
 
 # ---- Copies that do not belong here
 
-@case("sync:404 complete_rsync:204 sync:404 complete_rsync:204", group=HANDOFF)
+LEAVES = Meant("a copy that leaves notes what it has sent itself, and asks if a file has arrived",
+               SENDER, "?.spare.outgoing*", "1.wire.*")
+
+
+@case("sync:404 complete_rsync:204 sync:404 complete_rsync:204", group=HANDOFF, deviates=[LEAVES])
 def a_handoff_goes_when_its_primaries_have_it(f):
     f.make("a").rows(0, 10)
 
 
 @case("sync:200 merge_items:202 merge_syncs:202 sync:404 complete_rsync:204", group=HANDOFF,
-      deviates=[Meant("a copy that leaves notes what it has sent itself, and nothing else", SENDER,
-                      "?.spare.outgoing.*")])
+      deviates=[LEAVES])
 def a_copy_in_the_wrong_partition_goes_to_the_right_one(f):
     f.make("a", misplaced=True).rows(0, 10)
     f.make("b").rows(5, 15)
