@@ -251,7 +251,11 @@ def rows_of_two_policies(f):
     for copy, one in ((a, 0), (b, 1)):
         copy.broker.merge_items([copy.row(f"row {i}", 100 + i + one, False, i, (i + one) % 2)
                                  for i in range(20)])
-        copy.set(reconciler_sync_point=1000)  # Nothing is to be moved between policies here.
+        # Nothing is to be moved between policies here. Ours notes with which policy that was said.
+        copy.set(reconciler_sync_point=1000)
+        since = copy.broker.get_info()["status_changed_at"]
+        copy.broker.merge_syncs([{"remote_id": f"policy 0 of {since}", "sync_point": 1000}],
+                                incoming=False)
 
 
 @case("sync:200 merge_items:202 merge_syncs:202", account="AUTH_caf\u00e9 \U0001f600 {} {}")
@@ -517,7 +521,9 @@ def hour_of_a_pair():
     raise RuntimeError("no such hour in a day")
 
 
-@case("sync:200 merge_items:202 merge_syncs:202", kinds=("container",), policies=(2,))
+@case("sync:200 merge_items:202 merge_syncs:202", kinds=("container",), policies=(2,), deviates=[
+    Meant("a sender notes with which policy all rows were compared", SENDER,
+          "?.sda.outgoing.policy*")])
 def rows_of_another_policy_wait_for_the_reconciler(f):
     tick = hour_of_a_pair()
     a = f.make("a").rows(0, 10)
