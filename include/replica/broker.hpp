@@ -78,7 +78,8 @@ concept Database = std::movable<D> && std::derived_from<typename D::info_type, I
 /// A store of databases.
 ///
 /// - `server_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
-///   `default_port`, and the hooks in which a kind differs from the common flow (hooks.hpp).
+///   `default_port`, and the hooks in which a kind differs from the common flow: see
+///   account/server.hpp.
 /// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
 ///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
 ///   lock through this handle.
