@@ -325,7 +325,7 @@ template <class Row>
         try {
             json::read_members(
                 *object, row, "a row",
-                [](std::string_view name) { // Peers before Swift 2.0 know no policies.
+                [](std::string_view name) { // Old peers know no policies.
                     return name != "ROWID" && name != "storage_policy_index";
                 },
                 json::Null::is_default);

@@ -254,8 +254,8 @@ def rows_of_two_policies(f):
         # Nothing is to be moved between policies here. Ours notes with which policy that was said.
         copy.set(reconciler_sync_point=1000)
         since = copy.broker.get_info()["status_changed_at"]
-        copy.broker.merge_syncs([{"remote_id": f"policy 0 of {since}", "sync_point": 1000}],
-                                incoming=False)
+        copy.broker.merge_syncs([{"remote_id": f"policy 0 of {since} in {copy.id}",
+                                  "sync_point": 1000}], incoming=False)
 
 
 @case("sync:200 merge_items:202 merge_syncs:202", account="AUTH_caf\u00e9 \U0001f600 {} {}")

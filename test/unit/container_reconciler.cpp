@@ -167,6 +167,15 @@ BOOST_FIXTURE_TEST_CASE(rows_are_compared_once_with_each_policy, Fixture) {
     BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
 }
 
+BOOST_FIXTURE_TEST_CASE(a_file_that_came_from_elsewhere_is_looked_at_again, Fixture) {
+    open().put(row("a"));
+    queue({decide::Outcome::failed});
+    auto database = open();
+    BOOST_TEST(reconciler::is_compared(database, database.info()));
+    database.adopt("its sender, whose queue nobody else has");
+    BOOST_TEST(!reconciler::is_compared(database, database.info()));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_peer_that_is_away_makes_nothing_be_looked_at_in_each_pass, Fixture) {
     open().put(row("a"));
     BOOST_REQUIRE(open().set_reconciler_sync_point(1, 0));

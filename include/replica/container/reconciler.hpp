@@ -247,10 +247,14 @@ template <class Task, class D>
     return {reached, all};
 }
 
-/// Under this name a container has among its outgoing points, which stay on this disk, up to where
-/// its rows were compared with the policy that it has had since then.
+/// Under this name a container has among its outgoing points, which are told to nobody, up to where
+/// its rows were compared with the policy that it has had since then. A file that came from
+/// elsewhere has another id than the one in the name: its sender may be the only one that has
+/// queued what was found, and may be lost. Points older than reclaim_age are dropped, and the rows
+/// compared once more.
 [[nodiscard]] inline std::string compared_with(const ContainerInfo& info) {
-    return "policy " + std::to_string(info.storage_policy_index) + " of " + info.status_changed_at;
+    return "policy " + std::to_string(info.storage_policy_index) + " of " + info.status_changed_at +
+           " in " + info.id;
 }
 
 template <class D>
