@@ -32,8 +32,10 @@ namespace replica {
 /// - items_since(p, n) gives at most n rows with ROWID > p, in ascending order and without a gap.
 /// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
 ///   given the same rows in any order, some twice, end with equal rows (peers-and-frontier, I4).
-///   With a source, the incoming point of that source becomes the highest ROWID given, and never
-///   falls. Both happen in one transaction.
+///   Reports of containers to their account are the exception: of two with one time the one merged
+///   last stays, unless it is a repeat. With a source, rows up to its incoming point are repeats:
+///   they undo nothing that has come after them. The point then becomes the highest ROWID given,
+///   and never falls. All of it happens in one transaction.
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value.
 /// - after renew_id() the id is one that no replica has ever had; rows and points stay.

@@ -80,23 +80,24 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
     B::server_type::merge_more(existing, upload);
 }
 
-/// Merges the next rows of `from` above `point` into `into`, and moves the point. False if they
-/// were the last.
-template <Database D>
-bool merge_next(D& from, D& into, std::int64_t& point) {
-    const auto rows = from.items_since(point, merge_batch);
-    if (!rows.empty()) {
-        into.merge_items(rows, std::string_view());
-        point = rows.back().rowid;
-    }
-    return std::ssize(rows) == merge_batch;
-}
-
 /// Up to which row a database has been merged, and its id: under another its ROWIDs are others.
 struct Progress {
     std::int64_t point = -1;
     std::string id;
 };
+
+/// Merges the next rows of `from` into `into`, and moves the progress. False if they were the last.
+/// With their source, since what the sender has had of them is no news to its file: its own report
+/// about a container is the newer one then.
+template <Database D>
+bool merge_next(D& from, D& into, Progress& progress) {
+    const auto rows = from.items_since(progress.point, merge_batch);
+    if (!rows.empty()) {
+        into.merge_items(rows, progress.id);
+        progress.point = rows.back().rowid;
+    }
+    return std::ssize(rows) == merge_batch;
+}
 
 /// Merges the rows at `target` into `upload`, without a lock that outlives a batch.
 template <Broker B>
@@ -110,7 +111,7 @@ template <Broker B>
             broker.open(target, broker.clock().monotonic() + to_duration(storage::broker_patience));
         const std::string id = existing.info().id;
         progress = id == progress.id ? progress : Progress{-1, id};
-        more = merge_next(existing, upload, progress.point);
+        more = merge_next(existing, upload, progress);
     }
     return progress;
 }
@@ -176,7 +177,7 @@ template <Broker B>
                 // Its ROWIDs are others, and all of them are too many for an exclusive lock.
                 throw Failure(Error::moved, *target + ": got another id while it was merged");
             }
-            while (detail::merge_next(existing, *upload, progress.point)) {
+            while (detail::merge_next(existing, *upload, progress)) {
             }
             detail::merge_rest(broker, existing, last, *upload);
             upload.reset();

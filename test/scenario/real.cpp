@@ -10,4 +10,4 @@ template <class Server>
 using Stage = replica::test::RealCluster<Server>;
 } // namespace
 
-#include "stories.hpp"
+#include "losses.hpp"

@@ -9,7 +9,7 @@ template <class Server>
 using Stage = replica::test::Cluster<Server>;
 } // namespace
 
-#include "stories.hpp"
+#include "losses.hpp"
 
 #include <algorithm>
 #include <string>

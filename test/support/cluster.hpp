@@ -39,7 +39,8 @@ public:
     struct Node {
         std::size_t number;
         std::string ip;
-        SimClock clock;
+        TableRing ring;
+        SimClock clock; ///< Its wall clock can be set apart from those of others.
         SimDisk disk;
         Broker broker;
         Settings settings;
@@ -119,6 +120,12 @@ public:
     }
     void restart(std::size_t at, const Settings& settings) { start(node(at), settings); }
 
+    /// From now on this node goes by another ring.
+    void reassign(std::size_t at, const TableRing& ring) {
+        node(at).ring = ring;
+        restart(at);
+    }
+
     /// Calls `action` after each request with this verb, before its sender goes on.
     void after(const std::string& verb, const std::function<void()>& action) {
         network_.after([=](const SimExchange& exchange, const Request&) {
@@ -168,13 +175,14 @@ private:
     }
 
     void add(std::size_t i, const Settings& settings) {
+        const SimClock clock = clock_.apart(Seconds(0));
         SimDisk disk(clock_);
         disk.mount(device_path());
         disk.settle();
-        Broker broker(disk, clock_, "node" + std::to_string(i));
+        Broker broker(disk, clock, "node" + std::to_string(i));
         Journal journal;
         nodes_.push_back(std::make_unique<Node>(
-            Node{i, ip(i), clock_, disk, broker, settings, journal,
+            Node{i, ip(i), ring_, clock, disk, broker, settings, journal,
                  RpcServer<Broker, Journal>(settings, broker, journal), nullptr}));
         files_.attach(ip(i), port, "sda", disk);
         start(*nodes_.back(), settings);
@@ -187,9 +195,9 @@ private:
             return server.handle(request);
         });
         it.replicator = std::make_unique<Repl>(
-            settings, it.broker, ring_, SimTransport(network_, clock_, it.ip), files_.from(it.disk),
-            clock_, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
-            it.journal);
+            settings, it.broker, it.ring, SimTransport(network_, clock_, it.ip),
+            files_.from(it.disk), it.clock,
+            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
     }
 
     SimClock clock_;

@@ -33,6 +33,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -93,6 +94,7 @@ public:
         ReservedPort port;
         Broker broker;
         RsyncDaemon rsync;
+        std::optional<TableRing> ring; ///< Of its own.
         Settings settings;
         Journal journal;
         std::unique_ptr<RpcServer<Broker, Journal>> rpc;
@@ -165,9 +167,16 @@ public:
         it.rpc = std::make_unique<RpcServer<Broker, Journal>>(settings, it.broker, it.journal);
         serve(it);
         it.replicator = std::make_unique<Repl>(
-            settings, it.broker, ring_, BeastTransport(BeastOptions(settings, Server::name)),
+            settings, it.broker, it.ring.value_or(ring_),
+            BeastTransport(BeastOptions(settings, Server::name)),
             RsyncFileSync(settings, Server::name), clock_,
             [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
+    }
+
+    /// From now on this node goes by another ring.
+    void reassign(std::size_t at, const TableRing& ring) {
+        node(at).ring = ring;
+        restart(at);
     }
 
     /// Calls `action` after each request with this verb, before its sender goes on.

@@ -27,7 +27,7 @@ Containers with_rows(int count) {
         ObjectRow row;
         row.name = "o" + std::to_string(i);
         row.created_at = "0000000001.00000";
-        state.merge(std::span(&row, 1), RowOrigin::replica);
+        state.merge(std::span(&row, 1));
     }
     return state;
 }

@@ -52,8 +52,8 @@ ContainerRow container(const std::string& name, int second, std::int64_t count,
 
 template <class State>
 void merge(State& state, const std::vector<typename State::row_type>& rows,
-           RowOrigin origin = RowOrigin::replica) {
-    state.merge(rows, origin);
+           std::optional<std::int64_t> known = {}) {
+    state.merge(rows, known);
 }
 
 /// ROWIDs by name.
@@ -184,13 +184,18 @@ BOOST_AUTO_TEST_CASE(a_row_moves_above_all_points_if_it_is_news_or_won_a_tie_and
     BOOST_TEST(state.max_row == 5);
 }
 
-BOOST_AUTO_TEST_CASE(counts_that_a_container_reports_anew_fall_and_those_of_a_replica_do_not) {
+BOOST_AUTO_TEST_CASE(counts_that_a_container_reports_anew_replace_the_old_and_repeats_do_not) {
     Accounts state;
-    merge(state, {container("c", 1, 5, 50)}, RowOrigin::local);
-    merge(state, {container("c", 1, 3, 30)}, RowOrigin::replica);
-    BOOST_TEST(state.info().object_count == 5);
-    merge(state, {container("c", 1, 3, 30)}, RowOrigin::local);
+    merge(state, {container("c", 1, 5, 50)});
+    merge(state, {container("c", 1, 3, 30)});
     BOOST_TEST(state.info().object_count == 3);
+    auto again = container("c", 1, 5, 50);
+    again.rowid = 12;
+    merge(state, {again}, 12);
+    BOOST_TEST(state.info().object_count == 3);
+    BOOST_TEST((rowids(state) == Rowids{{"c", 3}})); // the other side gets it
+    merge(state, {again}, 11);
+    BOOST_TEST(state.info().object_count == 5);
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_row_is_refused_before_any_of_its_transaction_is_taken) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -29,10 +30,10 @@ struct File {
                                   sqlite::wait_by(place.clock), place.soon()};
 
     sqlite::Merged put(const std::vector<typename S::row_type>& rows,
-                       RowOrigin origin = RowOrigin::replica) {
+                       std::optional<std::int64_t> known = {}) {
         sqlite::Transaction transaction(connection, Kind::write);
         sqlite::RowChanges<S> changes(connection);
-        const sqlite::Merged merged = changes.put(rows, origin);
+        const sqlite::Merged merged = changes.put(rows, known);
         changes.finish();
         transaction.commit();
         return merged;
@@ -240,9 +241,27 @@ BOOST_AUTO_TEST_CASE(an_account_adds_up_rows_objects_and_bytes_for_each_policy) 
 BOOST_AUTO_TEST_CASE(a_container_that_reports_again_replaces_what_it_reported) {
     AccountFile file;
     file.put({reported("a", 1, 9, 90)});
-    BOOST_TEST(file.put({reported("a", 1, 3, 30)}).changed == 0); // from a replica: the greater
-    BOOST_TEST(file.put({reported("a", 1, 3, 30)}, RowOrigin::local).changed == 1);
+    BOOST_TEST(file.put({reported("a", 1, 3, 30)}).changed == 1);
     BOOST_TEST(file.rows("SELECT object_count, bytes_used FROM account_stat") == "3|30|");
+}
+
+BOOST_AUTO_TEST_CASE(rows_up_to_the_point_have_come_before_and_those_above_are_news) {
+    AccountFile file;
+    file.put({reported("a", 1, 3, 30), reported("b", 1, 3, 30)});
+    std::vector<ContainerRow> rows{reported("a", 1, 9, 90), reported("b", 1, 9, 90)};
+    rows[0].rowid = 7;
+    rows[1].rowid = 8;
+    const auto merged = file.put(rows, 7);
+    BOOST_TEST(merged.ties == 2);
+    BOOST_TEST(merged.changed == 1);
+    BOOST_TEST(file.rows("SELECT ROWID, name, object_count FROM container ORDER BY ROWID") ==
+               "3|a|3|4|b|9|"); // both have to go to the other side
+}
+
+BOOST_AUTO_TEST_CASE(the_later_of_two_reports_in_one_batch_counts) {
+    AccountFile file;
+    file.put({reported("a", 1, 9, 90), reported("a", 1, 4, 40)});
+    BOOST_TEST(file.rows("SELECT object_count FROM container") == "4|");
 }
 
 BOOST_AUTO_TEST_CASE(the_sums_are_those_that_the_triggers_of_a_stock_server_make) {
@@ -308,7 +327,7 @@ BOOST_AUTO_TEST_CASE(a_merge_that_is_not_committed_leaves_nothing) {
         const sqlite::Transaction transaction(file.connection, Kind::write);
         sqlite::RowChanges<sqlite::ContainerSchema> changes(file.connection);
         const std::vector<ObjectRow> rows{object("b", stamp(1)), tombstone("a", stamp(2))};
-        BOOST_TEST(changes.put(rows, RowOrigin::replica).changed == 2);
+        BOOST_TEST(changes.put(rows).changed == 2);
         changes.finish();
     }
     BOOST_TEST((read_file(file.place.path()) == before));

@@ -21,7 +21,7 @@ ObjectRow object(const std::string& created_at, std::int64_t size = 1,
 /// What is stored after rows came in this order: each is read back before the next is joined.
 template <class State>
 typename State::row_type merged(const std::vector<typename State::row_type>& rows,
-                                RowOrigin origin = RowOrigin::replica) {
+                                RowOrigin origin = RowOrigin::news) {
     State state = State::of(rows.front());
     for (const auto& row : rows) {
         state = State::stored(state.row());
@@ -49,20 +49,16 @@ ObjectRow random_object(std::mt19937& random) {
                   one_of({"e1", "e2"}), static_cast<std::int64_t>(random() % 2));
 }
 
+/// One report for each time, since of two reports of one time none is the newer.
 ContainerRow random_container(std::mt19937& random) {
-    const auto time = [&] {
-        const std::vector<std::string> choices{"0", "0000000000.00000", "0000000001.00000",
-                                               "0000000002.00000", "0000000002.00000_1"};
-        return choices[random() % choices.size()];
-    };
-    return {-1,
-            "c",
-            time(),
-            time(),
-            static_cast<std::int64_t>(random() % 3),
-            static_cast<std::int64_t>(random() % 3),
-            static_cast<std::int64_t>(random() % 2),
-            static_cast<std::int64_t>(random() % 2)};
+    const std::vector<std::string> choices{"0", "0000000000.00000", "0000000001.00000",
+                                           "0000000002.00000", "0000000002.00000_1"};
+    const auto put = choices[random() % choices.size()];
+    const auto gone = choices[random() % choices.size()];
+    const Timestamp newest = std::max(timestamp_or_zero(put), timestamp_or_zero(gone));
+    const auto count =
+        newest.ticks / Timestamp::ticks_per_second + 7 * static_cast<std::int64_t>(newest.offset);
+    return {-1, "c", put, gone, count, 10 * count, static_cast<std::int64_t>(random() % 2), count};
 }
 
 template <class State>
@@ -247,12 +243,25 @@ BOOST_AUTO_TEST_CASE(put_and_delete_times_of_a_container_are_merged_each_for_its
 BOOST_AUTO_TEST_CASE(counts_that_a_container_reports_again_replace_the_old_ones) {
     const ContainerRow many{-1, "c", "0000000001.00000", "0", 9, 90, 0, 0};
     const ContainerRow few{-1, "c", "0000000001.00000", "0", 2, 20, 0, 0};
-    BOOST_TEST((merged<ContainerState>({many, few}, RowOrigin::local) == few));
-    BOOST_TEST((merged<ContainerState>({few, many}, RowOrigin::local) == many));
-    BOOST_TEST((merged<ContainerState>({many, few}) == many)); // between replicas: one for all
+    BOOST_TEST((merged<ContainerState>({many, few}) == few));
     BOOST_TEST((merged<ContainerState>({few, many}) == many));
-    const ContainerRow stale{-1, "c", "0000000000.50000", "0", 7, 70, 0, 0};
-    BOOST_TEST((merged<ContainerState>({few, stale}, RowOrigin::local) == few));
+    const ContainerRow older{-1, "c", "0000000000.50000", "0", 7, 70, 0, 0};
+    BOOST_TEST((merged<ContainerState>({few, older}) == few));
+}
+
+BOOST_AUTO_TEST_CASE(a_report_that_has_come_before_is_no_news_but_the_other_side_gets_ours) {
+    const ContainerRow few{-1, "c", "0000000001.00000", "0", 2, 20, 0, 0};
+    for (const std::int64_t before : {1, 9}) {
+        const ContainerRow repeated{-1, "c", "0000000001.00000", "0", before, 10 * before, 0, 0};
+        ContainerState held = ContainerState::of(few);
+        const Joined joined = held.join(ContainerState::of(repeated), RowOrigin::repeat);
+        BOOST_TEST((held.row() == few));
+        BOOST_TEST(!joined.changed);
+        BOOST_TEST(joined.tie);
+    }
+    const ContainerRow newer{-1, "c", "0000000003.00000", "0", 1, 10, 0, 0};
+    BOOST_TEST((merged<ContainerState>({few, newer}, RowOrigin::repeat) == newer));
+    BOOST_TEST(!ContainerState::of(few).join(ContainerState::of(few), RowOrigin::repeat).tie);
 }
 
 BOOST_AUTO_TEST_CASE(equal_times_in_other_words_end_as_one) {

@@ -72,7 +72,12 @@ public:
             return;
         }
         change([&](State& state) {
-            state.merge(rows, RowOrigin::replica);
+            std::optional<std::int64_t> known;
+            if (!source.empty()) {
+                const auto mark = state.incoming.find(source);
+                known = mark == state.incoming.end() ? -1 : mark->second.point;
+            }
+            state.merge(rows, known);
             if (!source.empty()) {
                 const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
                 state.raise(Direction::incoming, source, last->rowid, broker_.clock().now());
@@ -230,7 +235,7 @@ public:
 
     /// Rows of a client: at equal times the later call counts.
     void put(std::span<const row_type> rows) {
-        change([&](State& state) { state.merge(rows, RowOrigin::local); });
+        change([&](State& state) { state.merge(rows); });
     }
 
     void put(const row_type& row) { put(std::span(&row, 1)); }

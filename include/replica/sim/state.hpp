@@ -162,21 +162,29 @@ struct State {
     /// Rows of one transaction, each key once and in the order of keys. A row that changes what is
     /// there replaces it under a new ROWID, as Swift's DELETE and INSERT with AUTOINCREMENT do:
     /// peers see the change above their sync point. So does the winner of a tie, even if it was
-    /// there before: the replica that holds the loser has to get it (as in sqlite/merge.hpp).
-    void merge(std::span<const row_type> news, RowOrigin origin) {
-        std::map<typename Traits::Key, typename Traits::state_type> combined;
+    /// there before: the replica that holds the loser has to get it (as in sqlite/merge.hpp). Rows
+    /// of a replica up to ROWID `known` have come before.
+    void merge(std::span<const row_type> news, std::optional<std::int64_t> known = {}) {
+        struct Incoming {
+            typename Traits::state_type state;
+            RowOrigin origin;
+        };
+        std::map<typename Traits::Key, Incoming> combined;
         for (const row_type& row : news) {
-            auto state = Traits::state_type::of(row);
-            const auto [at, fresh] = combined.try_emplace(Traits::key(row), state);
+            const bool repeat = known && row.rowid <= *known;
+            const Incoming incoming{Traits::state_type::of(row),
+                                    repeat ? RowOrigin::repeat : RowOrigin::news};
+            const auto [at, fresh] = combined.try_emplace(Traits::key(row), incoming);
             if (!fresh) {
-                at->second.join(state, origin);
+                at->second.state.join(incoming.state, RowOrigin::news);
+                at->second.origin = incoming.origin;
             }
         }
-        for (const auto& [key, state] : combined) {
-            auto result = state;
+        for (const auto& [key, incoming] : combined) {
+            auto result = incoming.state;
             if (const auto found = index.find(key); found != index.end()) {
                 result = Traits::state_type::stored(rows.at(found->second));
-                const Joined joined = result.join(state, origin);
+                const Joined joined = result.join(incoming.state, incoming.origin);
                 if (!joined.changed && !joined.tie) {
                     continue;
                 }

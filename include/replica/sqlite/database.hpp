@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -111,7 +112,7 @@ public:
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
     /// `source` records no point.
     sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source) {
-        return merge(rows, source, RowOrigin::replica);
+        return merge(rows, source);
     }
 
     void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {
@@ -254,7 +255,7 @@ public:
     bool commit_pending(const lock_type& /*lock*/) {
         connection_->require_in_place();
         const auto put = [this](std::span<const row_type> rows) {
-            merge(rows, std::string_view(), RowOrigin::local);
+            merge(rows, std::string_view());
         };
         return sqlite::commit_pending<S>(disk_, pending_path(path()), put);
     }
@@ -289,14 +290,17 @@ protected:
         connection_->query(sql.append(S::stat).append(" ").append(rest)).bind(values...).run();
     }
 
-    sqlite::Merged merge(std::span<const row_type> rows, std::string_view source,
-                         RowOrigin origin) {
+    sqlite::Merged merge(std::span<const row_type> rows, std::string_view source) {
         if (rows.empty()) {
             return {};
         }
         sqlite::Transaction transaction = begin_write();
+        std::optional<std::int64_t> known;
+        if (!source.empty()) {
+            known = sync_table(Direction::incoming).point(source);
+        }
         sqlite::RowChanges<S> changes(*connection_);
-        const sqlite::Merged merged = changes.put(rows, origin);
+        const sqlite::Merged merged = changes.put(rows, known);
         changes.finish();
         if (!source.empty()) {
             const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,13 +53,14 @@ public:
 
     explicit RowChanges(Connection& connection) : connection_(&connection) {}
 
-    /// Merges rows from another replica or from the container itself. Throws bad_request if one of
-    /// them cannot be used, before anything is written.
-    Merged put(std::span<const Row> rows, RowOrigin origin) {
+    /// Merges rows from another replica or from the container itself. Those of a replica up to
+    /// ROWID `known` have come before. Throws bad_request if a row cannot be used, before anything
+    /// is written.
+    Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {}) {
         Merged merged;
-        const auto states = connection_->naming([&] { return combine(rows, origin); });
-        for (const State& incoming : states) {
-            put_one(incoming, origin, merged);
+        const auto incoming = connection_->naming([&] { return combine(rows, known); });
+        for (const Incoming& each : incoming) {
+            put_one(each, merged);
         }
         return merged;
     }
@@ -87,34 +89,48 @@ public:
     }
 
 private:
-    /// The rows as states in the order of their keys, one for each.
-    [[nodiscard]] static std::vector<State> combine(std::span<const Row> rows, RowOrigin origin) {
-        std::vector<State> states;
-        states.reserve(rows.size());
+    struct Incoming {
+        State state;
+        RowOrigin origin;
+
+        [[nodiscard]] auto key() const { return state.key(); }
+    };
+
+    /// The rows as states in the order of their keys, one for each: a later row of a batch is news
+    /// to an earlier one.
+    [[nodiscard]] static std::vector<Incoming> combine(std::span<const Row> rows,
+                                                       std::optional<std::int64_t> known) {
+        std::vector<Incoming> incoming;
+        incoming.reserve(rows.size());
         for (const Row& row : rows) {
-            states.push_back(State::of(row));
+            const bool repeat = known && row.rowid <= *known;
+            incoming.push_back({State::of(row), repeat ? RowOrigin::repeat : RowOrigin::news});
         }
-        std::ranges::stable_sort(states, {}, [](const State& state) { return state.key(); });
+        std::ranges::stable_sort(incoming, {}, &Incoming::key);
         std::size_t kept = 0;
-        for (std::size_t i = 1; i < states.size(); ++i) {
-            if (states[i].key() == states[kept].key()) {
-                states[kept].join(states[i], origin);
+        for (std::size_t i = 1; i < incoming.size(); ++i) {
+            if (incoming[i].key() == incoming[kept].key()) {
+                incoming[kept].state.join(incoming[i].state, RowOrigin::news);
+                incoming[kept].origin = incoming[i].origin;
             } else if (++kept != i) {
-                states[kept] = std::move(states[i]);
+                incoming[kept] = std::move(incoming[i]);
             }
         }
-        states.resize(std::min(states.size(), kept + 1));
-        return states;
+        if (!incoming.empty()) {
+            incoming.erase(incoming.begin() + static_cast<std::ptrdiff_t>(kept) + 1,
+                           incoming.end());
+        }
+        return incoming;
     }
 
-    void put_one(const State& incoming, RowOrigin origin, Merged& merged) {
-        State result = incoming;
+    void put_one(const Incoming& incoming, Merged& merged) {
+        State result = incoming.state;
         std::vector<std::int64_t> rowids;
         bool changed = true;
         bool tie = false;
         {
             Query find = connection_->query(S::select_key);
-            S::bind_key(find, incoming);
+            S::bind_key(find, incoming.state);
             while (find.step()) {
                 State held = State::stored(S::read(find));
                 if (rowids.empty()) {
@@ -125,7 +141,7 @@ private:
                 rowids.push_back(S::read_rowid(find));
             }
             if (!rowids.empty()) {
-                const Joined joined = result.join(incoming, origin);
+                const Joined joined = result.join(incoming.state, incoming.origin);
                 changed = joined.changed;
                 tie = joined.tie;
             }

@@ -5,7 +5,9 @@
 // are equal, so that replicas which got the same rows in another order differ for ever, unseen by
 // the hash (peers-and-frontier, R1 and R2). Here a row is a few registers, each the greatest of
 // what was written to it in a total order. That makes a merge commutative, associative and
-// idempotent over all columns (I4). No SQLite in here: the simulated broker merges the same way.
+// idempotent over all columns (I4), with one exception: what a container reports of itself to its
+// account has no time of its own, see ContainerState::join. No SQLite in here: the simulated broker
+// merges the same way.
 
 #include <replica/error.hpp>
 #include <replica/info.hpp>
@@ -21,10 +23,10 @@
 
 namespace replica {
 
-/// Where rows to be merged come from.
+/// What a row to be merged is to the replica that merges it.
 enum class RowOrigin {
-    replica, ///< From another replica: a tie is decided by the values alone.
-    local,   ///< From the container or client itself: of two equal times the later row is the news.
+    news,   ///< From the container or client itself, or a replica's row that has not come before.
+    repeat, ///< A replica's row that has come before: its ROWID is not above the incoming point.
 };
 
 /// What joining a row to what was there has done.
@@ -175,7 +177,7 @@ struct ObjectState {
     /// of the data only. That of the type is the same while their times are; a type that is newer
     /// comes from a POST, which has none. So an offset that decided once is never gone the next
     /// time, unless a type is older than its own data, which no server of Swift's ever says.
-    Joined join(const ObjectState& other, RowOrigin /*origin*/ = RowOrigin::replica) {
+    Joined join(const ObjectState& other, RowOrigin /*origin*/ = RowOrigin::news) {
         Joined joined;
         detail::join_register(times.data, std::tie(deleted, size, etag, bytes), other.times.data,
                               std::tie(other.deleted, other.size, other.etag, other.bytes), joined);
@@ -266,20 +268,28 @@ struct ContainerState {
     [[nodiscard]] std::string_view key() const { return name; }
 
     /// Counts have no time of their own: a container reports them again under an unchanged put
-    /// time whenever objects come and go. A report that comes from the container itself therefore
-    /// replaces what was there; between replicas the greater counts win a tie.
-    Joined join(const ContainerState& other, RowOrigin origin = RowOrigin::replica) {
+    /// time whenever objects come and go, and a row does not tell which of two reports is newer. So
+    /// at equal times the report merged last stays, as in Swift. A report that has come before is
+    /// no news: ours was merged after it and stays, with a tie, so that the other side gets ours.
+    ///
+    /// What holds: where one replica has seen the other's report before it got its own, and all
+    /// pass on what they get, the newest report stays everywhere. Two reports neither of whose
+    /// replicas had seen the other's are one too many to tell: the first that is pushed stays until
+    /// the container reports again.
+    Joined join(const ContainerState& other, RowOrigin origin = RowOrigin::news) {
         Joined joined;
-        Timestamp newest = std::max(put.time, deleted_at.time);
+        const Timestamp newest = std::max(put.time, deleted_at.time);
         const Timestamp other_newest = std::max(other.put.time, other.deleted_at.time);
         const auto held = std::tie(object_count, bytes_used, storage_policy_index);
         const auto other_held =
             std::tie(other.object_count, other.bytes_used, other.storage_policy_index);
-        if (origin == RowOrigin::local && newest == other_newest && held != other_held) {
-            std::tie(object_count, bytes_used, storage_policy_index) = other_held;
+        const bool undecided = newest == other_newest && held != other_held;
+        joined.tie = undecided;
+        if (newest < other_newest || (undecided && origin == RowOrigin::news)) {
+            object_count = other.object_count;
+            bytes_used = other.bytes_used;
+            storage_policy_index = other.storage_policy_index;
             joined.changed = true;
-        } else {
-            detail::join_register(newest, held, other_newest, other_held, joined);
         }
         for (auto [mine, others] :
              {std::pair(&put, &other.put), std::pair(&deleted_at, &other.deleted_at)}) {

@@ -1,0 +1,55 @@
+#ifndef REPLICA_TEST_SCENARIO_LOSSES_HPP
+#define REPLICA_TEST_SCENARIO_LOSSES_HPP
+
+// Ways in which a row was lost, or came back to life, or a difference was never noticed. Each story
+// failed once. Told and played as those of stories.hpp, which is included before.
+
+#include "stories.hpp"
+
+namespace {
+
+// ---- What containers report to their account.
+
+BOOST_AUTO_TEST_CASE(the_newest_report_of_a_container_stays_everywhere) {
+    Stage<AccountServer> cluster(3, 3);
+    const auto name = cluster.name("AUTH_report");
+    cluster.create(0, name);
+    auto report = cluster.next_row("c", 100, false);
+    report.object_count = 10;
+    cluster.open(0, name).put(report);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    for (const std::int64_t now : {5, 7}) { // it shrinks, then it grows
+        cluster.down(1);
+        report.object_count = now; // under the same put time
+        report.bytes_used = 10 * now;
+        cluster.open(0, name).put(report);
+        cluster.pass(0);
+        cluster.up(1);
+        cluster.clock().advance(Seconds(120));
+        BOOST_REQUIRE(cluster.settle() > 0);
+        cluster.require_identical(name);
+        BOOST_TEST(cluster.rows(1, name).front().object_count == now);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_newer_report_of_a_sender_stays_when_its_file_is_merged) {
+    Stage<AccountServer> cluster(2, 2);
+    const auto name = cluster.name("AUTH_whole");
+    cluster.create(0, name);
+    auto report = cluster.next_row("c", 100, false);
+    report.object_count = 10;
+    cluster.open(0, name).put(report);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    report.object_count = 5;
+    cluster.open(0, name).put(report);
+    cluster.put_many(0, name, "many", 2500);
+    BOOST_TEST(cluster.pass(0).remote_merge == 1);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.rows(0, name).front().name == "c");
+    BOOST_TEST(cluster.rows(0, name).front().object_count == 5);
+}
+
+} // namespace
+
+#endif // REPLICA_TEST_SCENARIO_LOSSES_HPP
