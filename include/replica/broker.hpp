@@ -41,9 +41,9 @@ namespace replica {
 /// - after renew_id() the id is one that no replica has ever had; rows and points stay.
 /// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
 ///   there), and whatever was reported to others counts as not reported (Swift: newid).
-/// - reclaim drops tombstones older than `age`, as many as it gets to in about 20 s, and sync
-/// points
-///   not touched since `sync_age`.
+/// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as it gets to in
+///   about 20 s, and sync points not touched since `sync_age`. What is not in the snapshot
+///   `confirmed` stays: a deletion that came after it is known to nobody else yet.
 /// - while the value returned by exclusive() lives, nobody else reads or writes the database; this
 ///   handle still can. No journal is left behind by it.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
@@ -51,31 +51,30 @@ namespace replica {
 /// - require_sound throws corrupt if a page or an index is broken. It reads the whole file.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
-concept Database = std::movable<D> && std::derived_from<typename D::info_type, Info> &&
-                   requires(D db, std::int64_t point, std::string_view text, Direction direction,
-                            Instant deadline, const std::string& path, Timestamp time,
-                            const Timestamps& times, std::span<const typename D::row_type> rows,
-                            std::span<const SyncPoint> points, const typename D::lock_type& lock) {
-                       { db.set_deadline(deadline) };
-                       { db.info() } -> std::same_as<typename D::info_type>;
-                       {
-                           db.items_since(point, point)
-                       } -> std::same_as<std::vector<typename D::row_type>>;
-                       { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
-                       { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
-                       { db.merge_items(rows, text) };
-                       { db.merge_sync_points(points, direction) };
-                       { db.merge_timestamps(times) };
-                       { db.merge_metadata(text) };
-                       { db.renew_id() };
-                       { db.adopt(text) };
-                       { db.reclaim(time, time) };
-                       { db.exclusive(deadline) } -> std::movable;
-                       { db.copy_to(path, deadline) };
-                       { db.require_sound(deadline) };
-                       { db.commit_pending(lock) } -> std::same_as<bool>;
-                       { db.version() } -> std::same_as<std::uint64_t>;
-                   };
+concept Database =
+    std::movable<D> && std::derived_from<typename D::info_type, Info> &&
+    requires(D db, std::int64_t point, std::string_view text, Direction direction, Instant deadline,
+             const std::string& path, Timestamp time, const typename D::info_type& info,
+             const Timestamps& times, std::span<const typename D::row_type> rows,
+             std::span<const SyncPoint> points, const typename D::lock_type& lock) {
+        { db.set_deadline(deadline) };
+        { db.info() } -> std::same_as<typename D::info_type>;
+        { db.items_since(point, point) } -> std::same_as<std::vector<typename D::row_type>>;
+        { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
+        { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
+        { db.merge_items(rows, text) };
+        { db.merge_sync_points(points, direction) };
+        { db.merge_timestamps(times) };
+        { db.merge_metadata(text) };
+        { db.renew_id() };
+        { db.adopt(text) };
+        { db.reclaim(info, time, time) };
+        { db.exclusive(deadline) } -> std::movable;
+        { db.copy_to(path, deadline) };
+        { db.require_sound(deadline) };
+        { db.commit_pending(lock) } -> std::same_as<bool>;
+        { db.version() } -> std::same_as<std::uint64_t>;
+    };
 
 /// A store of databases.
 ///

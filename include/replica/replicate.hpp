@@ -178,21 +178,22 @@ template <class P>
 }
 
 /// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
-/// not.
+/// not. `confirmed`: the snapshot that the first peer was compared with.
 template <class P>
 void clean_up(Task<P>& task, std::optional<typename P::database_type>& database, const Found& found,
-              const std::vector<decide::Outcome>& outcomes, bool belongs, std::size_t replicas) {
+              const typename P::info_type& confirmed, const std::vector<decide::Outcome>& outcomes,
+              bool belongs, std::size_t replicas) {
     P& pass = task.pass;
     const auto done = std::ranges::count(outcomes, decide::Outcome::done);
     task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     if (belongs) {
         // Only when every peer has the tombstones: a replica that was away must not bring back what
-        // they stand for (defect 20). And only when no peer has anything for us: two replicas would
-        // send each other for ever what the other has just dropped. The seed reclaims before it has
-        // pushed anything.
+        // they stand for (defect 20). What has come since the first peer was asked is not among
+        // them. And only when no peer has anything for us: two replicas would send each other for
+        // ever what the other has just dropped. The seed reclaims before it has pushed anything.
         if (task.settled && static_cast<std::size_t>(done) == outcomes.size()) {
             const Timestamp now = pass.clock.now();
-            task.database().reclaim(now.plus(-pass.settings.reclaim_age),
+            task.database().reclaim(confirmed, now.plus(-pass.settings.reclaim_age),
                                     now.plus(-2 * pass.settings.reclaim_age));
         }
         return;
@@ -264,7 +265,7 @@ template <class P>
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     const auto outcomes = replicate_to_peers(task, primaries, belongs);
     const bool sound = after_peers(task, outcomes);
-    clean_up(task, database, found, outcomes, belongs, primaries.size());
+    clean_up(task, database, found, info, outcomes, belongs, primaries.size());
     return sound && std::ranges::all_of(outcomes, [](decide::Outcome outcome) {
                return outcome == decide::Outcome::done;
            });

@@ -176,14 +176,33 @@ void reclaim_takes_old_tombstones_only(Fixture& fixture) {
     const std::vector rows{fixture.row("old", 10, 0, true), fixture.row("new", 1000, 0, true),
                            fixture.row("live", 10, 1, false)};
     database.merge_items(rows, "");
+    const auto confirmed = database.info();
+    const auto late = fixture.row("late", 20, 0, true);
+    database.merge_items(std::span(&late, 1), ""); // nobody else has it
     const auto max_row = database.info().max_row;
-    database.reclaim(fixture.time(500), Timestamp{});
+    database.reclaim(confirmed, fixture.time(500), Timestamp{});
     std::vector<std::string> names;
     for (const auto& row : contents(database)) {
         names.push_back(row.name);
     }
-    BOOST_TEST((names == std::vector<std::string>{"live", "new"}));
+    BOOST_TEST((names == std::vector<std::string>{"late", "live", "new"}));
     BOOST_TEST(database.info().max_row == max_row);
+    database.reclaim(database.info(), fixture.time(500), Timestamp{});
+    BOOST_TEST(contents(database).size() == 2U);
+}
+
+template <class Fixture>
+void reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(Fixture& fixture) {
+    const std::string path = fixture.create("reclaim-key");
+    auto database = open(fixture, path);
+    database.merge_metadata(R"({"X-A": ["", "1700000001.00000"]})");
+    const auto confirmed = database.info();
+    database.merge_metadata(R"({"X-B": ["", "1700000001.00000"]})");
+    const Timestamp later = *Timestamp::parse("1700000002.00000");
+    database.reclaim(confirmed, later, Timestamp{});
+    BOOST_TEST(database.info().metadata == R"({"X-B": ["", "1700000001.00000"]})");
+    database.reclaim(database.info(), later, Timestamp{});
+    BOOST_TEST(database.info().metadata == "{}");
 }
 
 template <class Fixture>
@@ -242,6 +261,7 @@ void check_broker_laws(Fixture& fixture) {
     times_and_metadata_only_grow(fixture);
     a_new_id_leaves_rows_and_points(fixture);
     reclaim_takes_old_tombstones_only(fixture);
+    reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(fixture);
     an_exclusive_lock_keeps_others_out(fixture);
     a_copy_is_whole_and_the_version_moves(fixture);
 }

@@ -50,6 +50,54 @@ BOOST_AUTO_TEST_CASE(the_newer_report_of_a_sender_stays_when_its_file_is_merged)
     BOOST_TEST(cluster.rows(0, name).front().object_count == 5);
 }
 
+// ---- What is reclaimed.
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_delete_that_comes_during_a_pass_is_not_reclaimed_by_it, Server,
+                              Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_late");
+    cluster.create(0, name);
+    cluster.put(0, name, "row");
+    const auto late = cluster.next_row("row", 0, true); // on a node that is away
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    BOOST_REQUIRE(cluster.settle() > 0);
+    std::atomic<bool> came = false;
+    cluster.after("sync", [&] {
+        if (!came.exchange(true)) {
+            cluster.open(0, name).put(late);
+        }
+    });
+    cluster.pass(0);
+    BOOST_TEST(came);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.names(0, name).empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_deletion_of_a_key_that_comes_during_a_pass_stays, Server,
+                              Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_key");
+    cluster.create(0, name);
+    cluster.open(0, name).merge_metadata(R"({"X-K": ["value", "1700000001.00000"]})");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    BOOST_REQUIRE(cluster.settle() > 0);
+    std::atomic<bool> came = false;
+    cluster.after("sync", [&] {
+        if (!came.exchange(true)) {
+            cluster.open(0, name).merge_metadata(R"({"X-K": ["", "1700000002.00000"]})");
+        }
+    });
+    cluster.pass(0);
+    BOOST_TEST(came);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    for (const std::size_t at : {0U, 1U}) {
+        BOOST_TEST(cluster.info(at, name).metadata.find("value") == std::string::npos);
+    }
+}
+
 } // namespace
 
 #endif // REPLICA_TEST_SCENARIO_LOSSES_HPP

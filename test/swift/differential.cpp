@@ -253,7 +253,7 @@ private:
                  [](Database& db, const Arguments& in) { db.mark_put(in.time("time")); }},
                 {"adopt", [](Database& db, const Arguments& in) { db.adopt(in.text("source")); }},
                 {"reclaim", [](Database& db, const Arguments& in) {
-                     db.reclaim(in.time("age"), in.time("sync_age"));
+                     db.reclaim(db.info(), in.time("age"), in.time("sync_age"));
                  }}};
             if constexpr (has_shard_ranges) {
                 all["merge_shard_ranges"] = [](Database& db, const Arguments& in) {

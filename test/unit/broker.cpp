@@ -30,7 +30,7 @@ struct Blank {
     void merge_metadata(std::string_view) {}
     void renew_id() {}
     void adopt(std::string_view) {}
-    void reclaim(Timestamp, Timestamp) {}
+    void reclaim(const info_type&, Timestamp, Timestamp) {}
     Guard exclusive(Instant) { return {}; }
     void copy_to(const std::string&, Instant) {}
     bool commit_pending(const lock_type&) { return false; }
@@ -126,7 +126,7 @@ struct AdoptAlone : Blank {
 static_assert(!Database<AdoptAlone>);
 
 struct ReclaimByAge : Blank {
-    void reclaim(Timestamp) {} // rows and points have ages of their own
+    void reclaim(Timestamp, Timestamp) {} // what no peer has yet would go
 };
 static_assert(!Database<ReclaimByAge>);
 

@@ -129,9 +129,9 @@ BOOST_AUTO_TEST_CASE(a_row_of_an_account_is_hashed_with_its_counts) {
     database.put({-1, "c", "1402464677.04188", "1402464678.00000", 0, 0, 1, 0});
     BOOST_TEST(database.info().count == 0);
     BOOST_TEST(database.info().max_row == 2);
-    database.reclaim(*Timestamp::parse("1402464678.00000"), {});
+    database.reclaim(database.info(), *Timestamp::parse("1402464678.00000"), {});
     BOOST_TEST(database.rows().size() == 1U);
-    database.reclaim(*Timestamp::parse("1402464678.00001"), {});
+    database.reclaim(database.info(), *Timestamp::parse("1402464678.00001"), {});
     BOOST_TEST(database.rows().empty());
     BOOST_TEST(database.info().hash == std::string(32, '0'));
     BOOST_TEST(database.info().max_row == 2); // never falls
@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(what_brings_no_news_is_not_committed) {
     database.merge_metadata("");
     database.merge_timestamps({"1700000009.00000", "0", "0"});
     database.merge_items(std::span<const ObjectRow>(), "peer");
-    database.reclaim({}, {});
+    database.reclaim(database.info(), {}, {});
     BOOST_TEST(database.version() == version);
 }
 
@@ -317,7 +317,7 @@ BOOST_AUTO_TEST_CASE(metadata_keeps_the_newest_value_of_each_key) {
                R"({"A": ["2", "0000000002.00000"], "B": ["", "0000000009.00000"]})");
     BOOST_TEST((error_of([&] { database.merge_metadata("[1]"); }) == Error::bad_request));
     BOOST_TEST((error_of([&] { database.merge_metadata("{"); }) == Error::bad_request));
-    database.reclaim(*Timestamp::parse("9.00001"), {});
+    database.reclaim(database.info(), *Timestamp::parse("9.00001"), {});
     BOOST_TEST(database.info().metadata == R"({"A": ["2", "0000000002.00000"]})");
 }
 
@@ -367,14 +367,15 @@ BOOST_AUTO_TEST_CASE(reclaim_drops_old_tombstones_and_forgotten_points_and_nothi
     database.merge_sync_points(std::vector<SyncPoint>{{1, "gone"}}, Direction::outgoing);
     node.clock.advance(Seconds(100));
     database.merge_sync_points(std::vector<SyncPoint>{{1, "here"}}, Direction::incoming);
-    database.reclaim(*Timestamp::parse("6.00000"), node.clock.now().plus(Seconds(-50)));
+    database.reclaim(database.info(), *Timestamp::parse("6.00000"),
+                     node.clock.now().plus(Seconds(-50)));
     BOOST_TEST(database.rows().size() == 2U);
     BOOST_TEST(database.sync_point("gone", Direction::incoming) == -1);
     BOOST_TEST(database.sync_point("gone", Direction::outgoing) == -1);
     BOOST_TEST(database.sync_point("here", Direction::incoming) == 1);
     BOOST_TEST((node.broker.peek(path)->hash == node.broker.peek(path)->computed_hash()));
     const auto version = database.version();
-    database.reclaim(*Timestamp::parse("6.00000"), {}); // nothing left to do
+    database.reclaim(database.info(), *Timestamp::parse("6.00000"), {}); // nothing left to do
     BOOST_TEST(database.version() == version);
 }
 

@@ -126,7 +126,8 @@ std::string step(D& database, Random& random) {
     case 6:
         // Swift's triggers date sync points by SQLite's own clock, which a SimClock does not move:
         // their age is left out here and tested for each store alone.
-        database.reclaim({timestamp_or_zero(some_time(random)).ticks, 0}, Timestamp{});
+        database.reclaim(database.info(), {timestamp_or_zero(some_time(random)).ticks, 0},
+                         Timestamp{});
         return "reclaim";
     case 7:
         database.adopt(peer);

@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_policy_that_a_row_once_had_is_remembered_when_the_row_is_
     row.storage_policy_index = 1;
     merge(state, {row});
     BOOST_TEST(state.info().several_policies);
-    BOOST_TEST(state.reclaim(at(9), {}));
+    BOOST_TEST(state.reclaim(state.info(), at(9), {}));
     BOOST_TEST(state.rows.size() == 1U);
     BOOST_TEST(state.info().several_policies);
 }
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(the_hash_follows_every_change_and_damage_to_it_is_seen) {
     BOOST_TEST((state.computed_hash() == state.hash));
     merge(state, {object("a", 2), object("b", 1, 0)});
     BOOST_TEST((state.computed_hash() == state.hash));
-    BOOST_TEST(state.reclaim(at(9), {}));
+    BOOST_TEST(state.reclaim(state.info(), at(9), {}));
     BOOST_TEST((state.computed_hash() == state.hash));
     BOOST_TEST((state.hash != Md5Digest{}));
     state.hash[15] ^= 1U;
@@ -312,7 +312,7 @@ BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_stays_for_a_person_to_mend) {
     state.stat.metadata = "unreadable";
     const auto news = Metadata::parse(R"({"B": ["2", "0000000001.00000"]})");
     BOOST_CHECK_THROW(static_cast<void>(state.merge(news)), Failure);
-    BOOST_TEST(!state.reclaim(at(9), {}));
+    BOOST_TEST(!state.reclaim(state.info(), at(9), {}));
     BOOST_TEST(state.stat.metadata == "unreadable");
 }
 
@@ -323,12 +323,12 @@ BOOST_AUTO_TEST_CASE(reclaim_takes_each_thing_by_its_own_age_and_tells_whether_t
     merge(state, {object("live", 1), tombstone("old", 4), tombstone("young", 5)});
     state.raise(Direction::incoming, "gone", 1, at(4));
     state.raise(Direction::outgoing, "here", 1, at(5));
-    BOOST_TEST(!state.reclaim(at(4), at(4))); // what is as old as the age stays
-    BOOST_TEST(state.reclaim(at(5), at(4)));
+    BOOST_TEST(!state.reclaim(state.info(), at(4), at(4))); // what is as old as the age stays
+    BOOST_TEST(state.reclaim(state.info(), at(5), at(4)));
     BOOST_TEST((rowids(state) == Rowids{{"live", 1}, {"young", 3}}));
     BOOST_TEST(state.index.size() == 2U);
-    BOOST_TEST(!state.reclaim(at(5), at(4)));
-    BOOST_TEST(state.reclaim(at(5), at(5)));
+    BOOST_TEST(!state.reclaim(state.info(), at(5), at(4)));
+    BOOST_TEST(state.reclaim(state.info(), at(5), at(5)));
     BOOST_TEST(state.incoming.empty());
     BOOST_TEST(state.outgoing.size() == 1U);
     BOOST_TEST(state.max_row == 3); // never falls
@@ -338,16 +338,16 @@ BOOST_AUTO_TEST_CASE(a_metadata_key_that_was_removed_long_ago_goes_with_the_tomb
     Containers state;
     state.stat.metadata = R"({"A": ["", "0000000004.00000"], "B": ["", "0000000005.00000"], )"
                           R"("C": ["1", "0000000001.00000"]})";
-    BOOST_TEST(state.reclaim(at(5), {}));
+    BOOST_TEST(state.reclaim(state.info(), at(5), {}));
     BOOST_TEST(state.stat.metadata ==
                R"({"B": ["", "0000000005.00000"], "C": ["1", "0000000001.00000"]})");
-    BOOST_TEST(!state.reclaim(at(5), {}));
+    BOOST_TEST(!state.reclaim(state.info(), at(5), {}));
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_comes_back_after_its_tombstone_is_a_new_row) {
     Containers state;
     merge(state, {tombstone("o", 1)});
-    BOOST_TEST(state.reclaim(at(2), {}));
+    BOOST_TEST(state.reclaim(state.info(), at(2), {}));
     merge(state, {object("o", 3)});
     BOOST_TEST((rowids(state) == Rowids{{"o", 2}}));
 }

@@ -211,6 +211,11 @@ BOOST_AUTO_TEST_CASE(deleted_ranges_before_the_age_go_except_the_containers_own)
     BOOST_TEST(container.stored("SELECT name FROM shard_range ORDER BY name") ==
                "a/c|at|live|new|");
     BOOST_TEST(!has_more());
+    ContainerInfo confirmed = container.info();
+    container.stock.execute(insert_range + "('late', '0000000010.00000', 1, 6)");
+    BOOST_TEST(!ContainerSchema::has_more(container.connection, confirmed, "0000000015.00000"));
+    ++confirmed.shard_max_row;
+    BOOST_TEST(ContainerSchema::has_more(container.connection, confirmed, "0000000015.00000"));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_without_ranges_gets_their_table_as_a_new_one_has_it) {

@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_copy_by_rows_has_everything_under_the_same_rowids) {
         const std::vector<SyncPoint> points{{17, "other"}};
         database.merge_sync_points(points, Direction::outgoing);
         database.merge_metadata(R"({"K": ["v", "1"]})");
-        database.reclaim(*Timestamp::parse(stamp(6)), Timestamp{});
+        database.reclaim(database.info(), *Timestamp::parse(stamp(6)), Timestamp{});
     }
     busy.copy([](int) {});
     busy.require_equal();
@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(rows_that_are_lost_while_it_is_copied_are_not_in_the_copy) 
     Busy busy;
     busy.copy([&](int n) {
         if (n == 5) {
-            busy.place.open().reclaim(*Timestamp::parse(stamp(15)), Timestamp{});
+            auto database = busy.place.open();
+            database.reclaim(database.info(), *Timestamp::parse(stamp(15)), Timestamp{});
         }
     });
     busy.require_equal();

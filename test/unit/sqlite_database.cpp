@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_is_never_overwritten) {
         home.refused(Error::bad_request,
                      [&] { home.database.merge_metadata(R"({"K": ["new", "2"]})"); });
         home.database.mark_deleted(Timestamp{900'000'000'000'000, 0});
-        home.database.reclaim(Timestamp{900'000'000'000'000, 0}, Timestamp{});
+        home.database.reclaim(home.database.info(), Timestamp{900'000'000'000'000, 0}, Timestamp{});
         BOOST_TEST(home.stored("SELECT metadata FROM container_info") == text + '|');
     }
 }
@@ -167,11 +167,11 @@ BOOST_AUTO_TEST_CASE(of_very_many_old_tombstones_some_are_left_for_the_next_pass
         rows.push_back(tombstone("old" + std::to_string(i), stamp(10)));
     }
     home.database.merge_items(rows, {});
-    home.database.reclaim(*Timestamp::parse(stamp(15)), Timestamp{});
+    home.database.reclaim(home.database.info(), *Timestamp::parse(stamp(15)), Timestamp{});
     const auto left = [&] { return std::stoi(home.stored("SELECT count(*) FROM object")); };
     BOOST_TEST((left() > 0 && left() < 450), left());
     for (int passes = 0; left() > 0 && passes < 3; ++passes) {
-        home.database.reclaim(*Timestamp::parse(stamp(15)), Timestamp{});
+        home.database.reclaim(home.database.info(), *Timestamp::parse(stamp(15)), Timestamp{});
     }
     BOOST_TEST(left() == 0);
 }
@@ -229,12 +229,12 @@ BOOST_AUTO_TEST_CASE(old_tombstones_points_and_keys_go_and_nothing_else_does) {
                  "UPDATE incoming_sync SET updated_at = '10'");
     const std::vector<SyncPoint> points{{2, "new"}};
     home.database.merge_sync_points(points, Direction::incoming);
-    home.database.reclaim(at(15), at(1'000'000'000));
+    home.database.reclaim(home.database.info(), at(15), at(1'000'000'000));
     BOOST_TEST(home.stored("SELECT count(*) FROM object WHERE deleted = 1") == "10|");
     BOOST_TEST(home.stored("SELECT count(*) FROM object WHERE name LIKE 'old%'") == "0|");
     BOOST_TEST(home.database.info().count == 10);
     BOOST_TEST(home.database.metadata().items().size() == 2U);
-    home.unchanged([&] { home.database.reclaim(at(15), at(1'000)); });
+    home.unchanged([&] { home.database.reclaim(home.database.info(), at(15), at(1'000)); });
     auto copied = home.place.broker.open_upload(home.place.path(), home.place.soon());
     BOOST_TEST(copied.info().count == 10); // its hash is that of its rows
 }
@@ -343,7 +343,7 @@ BOOST_AUTO_TEST_CASE(every_call_on_a_replaced_file_is_refused) {
     refused([&] { database.merge_metadata(R"({"K": ["v", "1"]})"); });
     refused([&] { database.renew_id(); });
     refused([&] { database.adopt("x"); });
-    refused([&] { database.reclaim(at(1), at(1)); });
+    refused([&] { database.reclaim(database.info(), at(1), at(1)); });
     refused([&] { static_cast<void>(database.exclusive(home.place.soon())); });
     refused([&] { database.copy_to(home.place.directory.path() + "/c", home.place.soon()); });
 }

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(metadata_is_set_read_and_deleted) {
     home.database.set_metadata("X-Color", "", at(3));
     BOOST_TEST(!home.database.metadata().find("X-Color").has_value());
     BOOST_TEST(home.database.metadata().items().size() == 1U); // remembered until reclaimed
-    home.database.reclaim(at(4), at(0));
+    home.database.reclaim(home.database.info(), at(4), at(0));
     BOOST_TEST(home.database.metadata().items().empty());
 }
 

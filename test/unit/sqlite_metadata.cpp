@@ -80,12 +80,21 @@ BOOST_AUTO_TEST_CASE(a_deleted_key_is_remembered_until_it_is_old) {
     BOOST_TEST(metadata.merge(of({{"A", "", "0000000002.00000"}})));
     BOOST_TEST(!metadata.find("A").has_value());
     BOOST_TEST(!metadata.merge(of({{"A", "back", "0000000001.50000"}})));
-    BOOST_TEST(!metadata.reclaim(Timestamp{200'000, 0}));
+    BOOST_TEST(!metadata.reclaim(Timestamp{200'000, 0}, metadata));
     BOOST_TEST(metadata.items().size() == 1U);
-    BOOST_TEST(metadata.reclaim(Timestamp{200'001, 0}));
+    BOOST_TEST(metadata.reclaim(Timestamp{200'001, 0}, Metadata(metadata)));
     BOOST_TEST(metadata.items().empty());
     Metadata live = of({{"A", "a", "0000000001.00000"}});
-    BOOST_TEST(!live.reclaim(Timestamp{900'000, 0}));
+    BOOST_TEST(!live.reclaim(Timestamp{900'000, 0}, live));
+}
+
+BOOST_AUTO_TEST_CASE(a_deleted_key_that_peers_do_not_have_yet_is_remembered_however_old_it_is) {
+    Metadata metadata = of({{"A", "", "0000000001.00000"}, {"B", "", "0000000001.00000"}});
+    const Metadata confirmed =
+        of({{"A", "", "0000000000.50000"}, {"B", "", "0000000001.00000"}}); // A deleted again
+    BOOST_TEST(metadata.reclaim(Timestamp{900'000, 0}, confirmed));
+    BOOST_TEST((metadata == of({{"A", "", "0000000001.00000"}})));
+    BOOST_TEST(!metadata.reclaim(Timestamp{900'000, 0}, confirmed));
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_merging_does_not_matter) {

@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_file_from_before_sharding_works) {
     BOOST_TEST(database.info().count == 1);
     BOOST_TEST(database.info().shard_max_row == -1);
     BOOST_TEST(database.info().db_state == "unsharded");
-    BOOST_CHECK_NO_THROW(database.reclaim(Timestamp{1, 0}, Timestamp{1, 0}));
+    BOOST_CHECK_NO_THROW(database.reclaim(database.info(), Timestamp{1, 0}, Timestamp{1, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(points_without_a_time_are_read_and_not_written) {

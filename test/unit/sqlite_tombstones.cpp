@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -31,9 +32,10 @@ std::string number(int i) {
 struct Store {
     explicit Store(const std::vector<ObjectRow>& rows) { place.create().merge_items(rows, {}); }
 
-    void reclaim(std::int64_t page_rows = 100) {
+    void reclaim(std::int64_t page_rows = 100,
+                 std::int64_t max_row = std::numeric_limits<std::int64_t>::max()) {
         Connection connection(place.path(), Connection::Mode::existing, {}, Instant());
-        sqlite::reclaim_tombstones<sqlite::ContainerSchema>(connection, place.clock, age,
+        sqlite::reclaim_tombstones<sqlite::ContainerSchema>(connection, place.clock, max_row, age,
                                                             page_rows);
         BOOST_TEST(!connection.in_transaction());
     }
@@ -81,6 +83,14 @@ BOOST_AUTO_TEST_CASE(those_before_the_age_go_and_nothing_else_does) {
                  tombstone("new", recent), tombstone("offset", std::string(age) + "_1")});
     store.reclaim();
     BOOST_TEST(store.stored("SELECT name FROM object ORDER BY name") == "at|live|new|offset|");
+}
+
+BOOST_AUTO_TEST_CASE(those_above_the_last_row_that_peers_have_stay) {
+    for (const std::int64_t page : {1, 2, 100}) {
+        Store store({tombstone("a", old), tombstone("b", old), tombstone("c", old)});
+        store.reclaim(page, 2);
+        BOOST_TEST(store.stored("SELECT name FROM object") == "c|");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_left_has_the_hash_and_the_sums_of_its_rows) {
@@ -161,7 +171,7 @@ BOOST_AUTO_TEST_CASE(looking_ends_after_20_s_and_every_place_has_its_turn_in_som
     int passes = 0;
     for (; store.count() > 100 && passes < 1000; ++passes) { // each has a chance of a tenth
         const Instant start = store.place.clock.monotonic();
-        sqlite::reclaim_tombstones<sqlite::ContainerSchema>(connection, clock, age, 1);
+        sqlite::reclaim_tombstones<sqlite::ContainerSchema>(connection, clock, 1000, age, 1);
         BOOST_REQUIRE((store.place.clock.monotonic() - start <= 25s));
     }
     BOOST_TEST(passes > 0);
@@ -223,6 +233,6 @@ BOOST_AUTO_TEST_CASE(containers_of_an_account_go_by_the_time_of_their_deletion) 
     rows.push_back(row);
     accounts.create(path, info, Instant::max()).merge_items(rows, {});
     Connection connection(path, Connection::Mode::existing, {}, Instant());
-    sqlite::reclaim_tombstones<sqlite::AccountSchema>(connection, clock, age, 100);
+    sqlite::reclaim_tombstones<sqlite::AccountSchema>(connection, clock, 1000, age, 100);
     BOOST_TEST(StockConnection(path).rows("SELECT name FROM container") == "later|");
 }

@@ -130,8 +130,8 @@ public:
     }
 
     /// Commits only if there is something to drop.
-    void reclaim(Timestamp age, Timestamp sync_age) {
-        change([&](State& state) { return state.reclaim(age, sync_age); });
+    void reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
+        change([&](State& state) { return state.reclaim(confirmed, age, sync_age); });
     }
 
     [[nodiscard]] SimLock exclusive(Instant deadline) {

@@ -233,11 +233,11 @@ struct State {
                info().count == 0;
     }
 
-    /// Drops tombstones and removed metadata keys older than `age`, points not touched since
-    /// `sync_age`. Returns whether there was anything.
-    bool reclaim(Timestamp age, Timestamp sync_age) {
+    /// Drops what is in `confirmed` as well: tombstones and removed metadata keys older than `age`,
+    /// points not touched since `sync_age`. Returns whether there was anything.
+    bool reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         std::size_t dropped = 0;
-        for (auto at = rows.begin(); at != rows.end();) {
+        for (auto at = rows.begin(); at != rows.end() && at->first <= confirmed.max_row;) {
             const std::int64_t rowid = at->first;
             const row_type& row = at->second;
             const bool old = row.deleted != 0 && Traits::deleted_at(row) < age;
@@ -252,7 +252,7 @@ struct State {
         };
         dropped += std::erase_if(incoming, forgotten) + std::erase_if(outgoing, forgotten);
         Metadata metadata = Metadata::parse_stored(stat.metadata);
-        const bool removed = metadata.reclaim(age);
+        const bool removed = metadata.reclaim(age, Metadata::parse_stored(confirmed.metadata));
         if (removed) {
             stat.metadata = metadata.text();
         }

@@ -86,7 +86,7 @@ CREATE TABLE account_stat (
         " || '-' || bytes_used FROM container WHERE ROWID = ?";
     static constexpr std::string_view select_tombstones =
         "SELECT ROWID, name, delete_timestamp FROM container WHERE deleted = 1 AND"
-        " (name, ROWID) > (?, ?) ORDER BY name, ROWID LIMIT ?";
+        " (name, ROWID) > (?, ?) AND ROWID <= ? ORDER BY name, ROWID LIMIT ?";
     static constexpr std::string_view select_live = // containers of all policies
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index FROM container WHERE deleted = 0 AND ? IS NOT NULL";

@@ -118,7 +118,7 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         " FROM object WHERE ROWID = ?";
     static constexpr std::string_view select_tombstones =
         "SELECT ROWID, name, created_at FROM object WHERE deleted = 1 AND (name, ROWID) > (?, ?)"
-        " ORDER BY name, ROWID LIMIT ?";
+        " AND ROWID <= ? ORDER BY name, ROWID LIMIT ?";
     static constexpr std::string_view select_live =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE deleted = 0 AND storage_policy_index = ?";
@@ -275,26 +275,26 @@ DROP TABLE former_stat;
                            " reported_bytes_used = 0");
     }
 
-    /// Deleted shard ranges go with the old points, except the container's own. Files of Swift
-    /// before 2.18 have no such table.
-    [[nodiscard]] static bool has_more(Connection& connection, const ContainerInfo& info,
+    /// Deleted shard ranges go with the old points, except the container's own and those that came
+    /// after the snapshot `confirmed`. Files of Swift before 2.18 have no such table.
+    [[nodiscard]] static bool has_more(Connection& connection, const ContainerInfo& confirmed,
                                        std::string_view before) {
-        if (info.shard_max_row < 0) {
+        if (confirmed.shard_max_row < 0) {
             return false;
         }
         Query old = connection.query(
             "SELECT EXISTS (SELECT 1 FROM shard_range WHERE deleted = 1 AND timestamp < ? AND"
-            " name <> (SELECT account || '/' || container FROM container_info))");
-        return old.bind(before).step() && old.integer(0) != 0;
+            " ROWID <= ? AND name <> (SELECT account || '/' || container FROM container_info))");
+        return old.bind(before, confirmed.shard_max_row).step() && old.integer(0) != 0;
     }
 
-    static void reclaim_more(Connection& connection, const ContainerInfo& info,
+    static void reclaim_more(Connection& connection, const ContainerInfo& confirmed,
                              std::string_view before) {
-        if (has_more(connection, info, before)) {
+        if (has_more(connection, confirmed, before)) {
             connection
-                .query("DELETE FROM shard_range WHERE deleted = 1 AND timestamp < ? AND name <>"
-                       " (SELECT account || '/' || container FROM container_info)")
-                .bind(before)
+                .query("DELETE FROM shard_range WHERE deleted = 1 AND timestamp < ? AND ROWID <= ?"
+                       " AND name <> (SELECT account || '/' || container FROM container_info)")
+                .bind(before, confirmed.shard_max_row)
                 .run();
         }
     }

@@ -191,22 +191,25 @@ public:
     }
 
     /// Tombstones go in short transactions with pauses between, and none is begun when there is
-    /// nothing old enough (defect 37). Keys of the metadata deleted before `age` go as well.
-    void reclaim(Timestamp age, Timestamp sync_age) {
+    /// nothing old enough (defect 37). Keys of the metadata deleted before `age` go as well, and
+    /// deleted shard ranges older than `sync_age`. A ROWID is never given to another row, so that
+    /// those up to the snapshot's last one are the rows of the snapshot.
+    void reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         connection_->require_in_place();
-        sqlite::reclaim_tombstones<S>(*connection_, clock_, age.normal(), options_.page_rows);
+        sqlite::reclaim_tombstones<S>(*connection_, clock_, confirmed.max_row, age.normal(),
+                                      options_.page_rows);
         const std::string before = sync_age.normal();
-        if (!has_old(age, before)) {
+        if (!has_old(confirmed, age, before)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
         sync_table(Direction::outgoing).drop_older(before);
-        const info_type info = S::read_info(*connection_);
-        if (auto kept = Metadata::parse_stored(info.metadata); kept.reclaim(age)) {
+        auto kept = Metadata::parse_stored(S::read_info(*connection_).metadata);
+        if (kept.reclaim(age, Metadata::parse_stored(confirmed.metadata))) {
             update("SET metadata = ?", kept.text());
         }
-        S::reclaim_more(*connection_, info, before);
+        S::reclaim_more(*connection_, confirmed, before);
         transaction.commit();
     }
 
@@ -353,13 +356,13 @@ private:
     }
 
     /// Whether reclaim() finds anything but tombstones.
-    [[nodiscard]] bool has_old(Timestamp age, std::string_view before) {
+    [[nodiscard]] bool has_old(const info_type& confirmed, Timestamp age, std::string_view before) {
         const sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
-        const info_type info = S::read_info(*connection_);
-        return Metadata::parse_stored(info.metadata).reclaim(age) ||
+        return Metadata::parse_stored(S::read_info(*connection_).metadata)
+                   .reclaim(age, Metadata::parse_stored(confirmed.metadata)) ||
                sync_table(Direction::incoming).has_older(before) ||
                sync_table(Direction::outgoing).has_older(before) ||
-               S::has_more(*connection_, info, before);
+               S::has_more(*connection_, confirmed, before);
     }
 
     std::unique_ptr<sqlite::Connection> connection_;

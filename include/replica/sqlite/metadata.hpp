@@ -118,10 +118,12 @@ public:
         return changed;
     }
 
-    /// Forgets keys deleted before `age`. True if there was one.
-    bool reclaim(Timestamp age) {
+    /// Forgets keys deleted before `age`, if `confirmed` has the same deletion. True if there was
+    /// one.
+    bool reclaim(Timestamp age, const Metadata& confirmed) {
         return std::erase_if(items_, [&](const MetadataItem& item) {
-                   return item.value.empty() && timestamp_or_zero(item.time) < age;
+                   return item.value.empty() && timestamp_or_zero(item.time) < age &&
+                          std::ranges::find(confirmed.items_, item) != confirmed.items_.end();
                }) != 0;
     }
 

@@ -57,6 +57,7 @@ struct FormerTrigger {
 /// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
 ///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
+/// - `has_more`, `reclaim_more`: what else of the snapshot an info is of may be forgotten by now.
 /// - `former_triggers`: of former Swifts. `convert(connection, dropped)` brings what such a Swift
 ///   made to the form of `script`, after `dropped` of them have been dropped: migrate.hpp.
 template <class S>

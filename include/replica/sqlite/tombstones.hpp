@@ -29,11 +29,13 @@ template <Schema S>
                            ") ORDER BY ROWID LIMIT 1000) WHERE deleted = 1 LIMIT 1");
 }
 
-/// Drops the tombstones before `age` with names above `name`, page by page in the order of their
-/// names. Looking alone takes no write lock. False if it was not through by `end`.
+/// Drops the tombstones before `age` with names above `name` and ROWIDs up to `max_row`, page by
+/// page in the order of their names. Looking alone takes no write lock. False if it was not through
+/// by `end`.
 template <Schema S, Clock C>
 [[nodiscard]] bool reclaim_above(Connection& connection, C& clock, std::string name,
-                                 std::string_view age, std::int64_t page_rows, Instant end) {
+                                 std::int64_t max_row, std::string_view age, std::int64_t page_rows,
+                                 Instant end) {
     constexpr auto pause = std::chrono::milliseconds(60); // Swift polls every 50 ms
     std::int64_t rowid = -1;
     for (std::int64_t seen = page_rows; seen == page_rows;) {
@@ -44,7 +46,7 @@ template <Schema S, Clock C>
         seen = 0;
         {
             Query page = connection.query(S::select_tombstones);
-            page.bind(name, rowid, page_rows);
+            page.bind(name, rowid, max_row, page_rows);
             while (page.step()) {
                 ++seen;
                 rowid = page.integer(0);
@@ -71,17 +73,17 @@ template <Schema S, Clock C>
     return true;
 }
 
-/// Drops the tombstones before `age`, for 20 s at most: less than a handle waits for locks. Half of
-/// it goes by the order of their names; if that does not get to the last, the other half begins at
-/// a random one, so that each has its turn in some pass.
+/// Drops the tombstones before `age` with ROWIDs up to `max_row`, for 20 s at most: less than a
+/// handle waits for locks. Half of it goes by the order of their names; if that does not get to the
+/// last, the other half begins at a random one, so that each has its turn in some pass.
 template <Schema S, Clock C>
-void reclaim_tombstones(Connection& connection, C& clock, std::string_view age,
-                        std::int64_t page_rows) {
+void reclaim_tombstones(Connection& connection, C& clock, std::int64_t max_row,
+                        std::string_view age, std::int64_t page_rows) {
     constexpr auto half = std::chrono::seconds(10);
     const Instant start = clock.monotonic();
-    if (!reclaim_above<S>(connection, clock, {}, age, page_rows, start + half)) {
-        (void)reclaim_above<S>(connection, clock, some_tombstone<S>(connection), age, page_rows,
-                               start + 2 * half);
+    if (!reclaim_above<S>(connection, clock, {}, max_row, age, page_rows, start + half)) {
+        (void)reclaim_above<S>(connection, clock, some_tombstone<S>(connection), max_row, age,
+                               page_rows, start + 2 * half);
     }
 }
 
