@@ -134,7 +134,7 @@ struct NoteBook {
     void renew_id() { notes->info.id += '\''; }
     void adopt(std::string_view) { renew_id(); }
     void merge_timestamps(const Timestamps&) {} // a note book is never deleted
-    void merge_metadata(std::string_view) {}
+    void merge_metadata(std::string_view, Timestamp) {}
     void reclaim(const info_type&, Timestamp, Timestamp) {}
     void copy_to(const std::string& path, Instant) {
         throw Failure(Error::io, path + ": no files");

@@ -37,7 +37,8 @@ namespace replica {
 ///   they undo nothing that has come after them. The point then becomes the highest ROWID given,
 ///   and never falls. All of it happens in one transaction.
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
-///   only grow, created_at only falls. merge_metadata keeps for each key the newest value.
+///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
+///   deletion before `forgotten` of a key that is not there is left out.
 /// - after renew_id() the id is one that no replica has ever had; rows and points stay.
 /// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
 ///   there), and whatever was reported to others counts as not reported (Swift: newid).
@@ -65,7 +66,7 @@ concept Database =
         { db.merge_items(rows, text) };
         { db.merge_sync_points(points, direction) };
         { db.merge_timestamps(times) };
-        { db.merge_metadata(text) };
+        { db.merge_metadata(text, time) };
         { db.renew_id() };
         { db.adopt(text) };
         { db.reclaim(info, time, time) };

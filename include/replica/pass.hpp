@@ -189,6 +189,11 @@ struct Task {
 
     std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
 
+    /// What is older by `ages` times reclaim_age may be forgotten.
+    [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
+        return pass.clock.now().plus(-ages * pass.settings.reclaim_age);
+    }
+
     /// The database, for one use: a lock is waited for from now on, however long peers have taken.
     [[nodiscard]] typename P::database_type& database() {
         opened.set_deadline(pass.after(storage::broker_patience));

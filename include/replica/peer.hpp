@@ -64,7 +64,7 @@ template <class P>
         fault = fault ? fault : failed;
     };
     if ((task.leaves || !remote.metadata.empty()) && remote.metadata != task.info.metadata) {
-        take([&] { task.database().merge_metadata(remote.metadata); });
+        take([&] { task.database().merge_metadata(remote.metadata, task.reclaim_limit()); });
     }
     if (remote.timestamps() != task.info.timestamps()) {
         take([&] { task.database().merge_timestamps(remote.timestamps()); });

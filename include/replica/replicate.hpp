@@ -192,9 +192,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         // them. And only when no peer has anything for us: two replicas would send each other for
         // ever what the other has just dropped. The seed reclaims before it has pushed anything.
         if (task.settled && static_cast<std::size_t>(done) == outcomes.size()) {
-            const Timestamp now = pass.clock.now();
-            task.database().reclaim(confirmed, now.plus(-pass.settings.reclaim_age),
-                                    now.plus(-2 * pass.settings.reclaim_age));
+            task.database().reclaim(confirmed, task.reclaim_limit(), task.reclaim_limit(2));
         }
         return;
     }

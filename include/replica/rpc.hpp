@@ -189,6 +189,11 @@ private:
         return core_->broker.clock().monotonic() + to_duration(Seconds(25));
     }
 
+    /// What is older by `ages` times reclaim_age may have been forgotten here.
+    [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
+        return core_->broker.clock().now().plus(-ages * core_->settings.reclaim_age);
+    }
+
     /// The database of a place with its pending rows committed, or nothing. One that is beyond use
     /// goes to quarantine and counts as not there, so that the sender brings a new one. After many
     /// in an hour it stays and is an error: the disk may be failing, not the databases.
@@ -275,7 +280,7 @@ private:
     /// What a stock server does with metadata it cannot read: leave it out, go on (defect 55).
     void merge_metadata(const std::string& path, Database& database, const std::string& metadata) {
         try {
-            database.merge_metadata(metadata);
+            database.merge_metadata(metadata, reclaim_limit());
         } catch (const Failure& failure) {
             if (failure.error() != Error::bad_request) {
                 throw;
@@ -325,7 +330,7 @@ private:
         if (!opened) {
             return answer::not_found();
         }
-        opened->second.merge_shard_ranges(ranges);
+        opened->second.merge_shard_ranges(ranges, reclaim_limit(2));
         return answer::accepted();
     }
 

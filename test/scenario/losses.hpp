@@ -98,6 +98,35 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_deletion_of_a_key_that_comes_during_a_pass_
     }
 }
 
+/// Nobody writes to this database in a pass on each node.
+template <class Cluster>
+void require_rest(Cluster& cluster, const typename Cluster::Name& name) {
+    for (const std::size_t at : cluster.primaries(name)) {
+        auto watched = cluster.open(at, name);
+        const auto before = watched.version();
+        cluster.round();
+        BOOST_TEST(watched.version() == before, "node " << at << " was written to");
+    }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_ever, Server,
+                              Servers) {
+    Stage<Server> cluster(3, 3);
+    const auto name = cluster.name("AUTH_round");
+    cluster.create(0, name);
+    cluster.open(0, name).merge_metadata(R"({"X-K": ["value", "1700000001.00000"]})");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.open(0, name).merge_metadata(R"({"X-K": ["", "1700000002.00000"]})");
+    cluster.round();
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.round();
+    cluster.round();
+    require_rest(cluster, name);
+    for (const std::size_t at : {0U, 1U, 2U}) {
+        BOOST_TEST(cluster.info(at, name).metadata == "{}");
+    }
+}
+
 } // namespace
 
 #endif // REPLICA_TEST_SCENARIO_LOSSES_HPP

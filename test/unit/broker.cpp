@@ -27,7 +27,7 @@ struct Blank {
     void merge_items(std::span<const row_type>, std::string_view) {}
     void merge_sync_points(std::span<const SyncPoint>, Direction) {}
     void merge_timestamps(const Timestamps&) {}
-    void merge_metadata(std::string_view) {}
+    void merge_metadata(std::string_view, Timestamp) {}
     void renew_id() {}
     void adopt(std::string_view) {}
     void reclaim(const info_type&, Timestamp, Timestamp) {}

@@ -97,6 +97,16 @@ BOOST_AUTO_TEST_CASE(a_deleted_key_that_peers_do_not_have_yet_is_remembered_howe
     BOOST_TEST(!metadata.reclaim(Timestamp{900'000, 0}, confirmed));
 }
 
+BOOST_AUTO_TEST_CASE(an_old_deletion_is_news_only_of_a_key_that_is_there) {
+    const Metadata gone = of({{"A", "", "0000000002.00000"}, {"B", "", "0000000002.00000"}});
+    Metadata metadata = of({{"A", "a", "0000000001.00000"}});
+    BOOST_TEST(metadata.merge(gone, Timestamp{200'001, 0}));
+    BOOST_TEST((metadata == of({{"A", "", "0000000002.00000"}})));
+    BOOST_TEST(!metadata.merge(gone, Timestamp{200'001, 0}));
+    BOOST_TEST(metadata.merge(gone, Timestamp{200'000, 0})); // as young as it may be
+    BOOST_TEST(metadata.merge(of({{"C", "late", "0000000001.00000"}}), Timestamp{200'001, 0}));
+}
+
 BOOST_AUTO_TEST_CASE(the_order_of_merging_does_not_matter) {
     std::mt19937 random(3);
     for (int round = 0; round < 500; ++round) {

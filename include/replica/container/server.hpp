@@ -169,7 +169,7 @@ private:
         } catch (const Failure& failure) {
             return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
         }
-        task.database().merge_shard_ranges(ranges);
+        task.database().merge_shard_ranges(ranges, task.reclaim_limit(2));
         const ContainerInfo now = task.database().info();
         task.info.sharding_initiated = now.sharding_initiated;
         task.info.shard_max_row = now.shard_max_row;

@@ -85,16 +85,22 @@ enum State : std::int64_t {
     return changed ? std::optional(std::move(result)) : std::nullopt;
 }
 
-/// The ranges to write when `news` arrives at a container that has `known`, by name.
+/// The ranges to write when `news` arrives at a container that has `known`, by name. A range that
+/// is not known and was deleted before `forgotten` is no news: it was dropped here and would come
+/// back in every pass. The own range is never dropped.
 [[nodiscard]] inline std::map<std::string, ShardRange>
 changes(const std::map<std::string, ShardRange>& known, std::span<const ShardRange> news,
-        std::string_view own_name) {
+        std::string_view own_name, Timestamp forgotten = {}) {
     std::map<std::string, ShardRange> result;
     for (const ShardRange& range : news) {
         auto at = result.find(range.name);
         const auto old = known.find(range.name);
         if (at == result.end() && old == known.end()) {
-            result.emplace(range.name, range);
+            const bool dropped = range.deleted != 0 && range.name != own_name &&
+                                 timestamp_or_zero(range.timestamp) < forgotten;
+            if (!dropped) {
+                result.emplace(range.name, range);
+            }
             continue;
         }
         const ShardRange& before = at != result.end() ? at->second : old->second;

@@ -112,9 +112,9 @@ public:
 
     /// Throws bad_request for anything but {"key": ["value", "time"]} or an empty text. Nothing is
     /// committed if nothing changes.
-    void merge_metadata(std::string_view text) {
+    void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
         const auto metadata = Metadata::parse(text);
-        change([&](State& state) { return state.merge(metadata); });
+        change([&](State& state) { return state.merge(metadata, forgotten); });
     }
 
     void renew_id() {
@@ -193,10 +193,10 @@ public:
     }
 
     /// Commits only if something is news: see shards::merged.
-    void merge_shard_ranges(std::span<const ShardRange> news)
+    void merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {})
         requires requires(info_type info) { info.shard_max_row; }
     {
-        change([&](State& state) { return state.merge_shard_ranges(news); });
+        change([&](State& state) { return state.merge_shard_ranges(news, forgotten); });
     }
 
     /// See ContainerDatabase.

@@ -99,8 +99,8 @@ struct State {
     }
 
     /// Returns whether anything is news. Each range written gets a new ROWID.
-    bool merge_shard_ranges(std::span<const ShardRange> news) {
-        const auto changes = shards::changes(shard_ranges, news, own_range());
+    bool merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {}) {
+        const auto changes = shards::changes(shard_ranges, news, own_range(), forgotten);
         for (const auto& [name, range] : changes) {
             shard_ranges.insert_or_assign(name, range);
             shard_max_row = std::max<std::int64_t>(shard_max_row, 0) + 1;
@@ -212,9 +212,9 @@ struct State {
     }
 
     /// Returns whether there was anything new.
-    bool merge(const Metadata& metadata) {
+    bool merge(const Metadata& metadata, Timestamp forgotten = {}) {
         Metadata mine = Metadata::parse_to_change(stat.metadata);
-        const bool news = mine.merge(metadata);
+        const bool news = mine.merge(metadata, forgotten);
         if (news) {
             stat.metadata = mine.text();
         }

@@ -50,11 +50,12 @@ public:
         return ranges;
     }
 
-    /// Nothing is written if nothing is news: see shards::merged.
-    void merge_shard_ranges(std::span<const ShardRange> news) {
+    /// Nothing is written if nothing is news: see shards::changes.
+    void merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {}) {
         const auto changes = [&] {
             const ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
-            return shards::changes(shard_table().read(), news, info.account + '/' + info.container);
+            return shards::changes(shard_table().read(), news, info.account + '/' + info.container,
+                                   forgotten);
         };
         this->connection().require_in_place();
         if (changes().empty()) {

@@ -157,19 +157,20 @@ public:
     }
 
     /// `text` is a JSON object as Metadata::parse takes it; else bad_request, as for a database
-    /// whose own metadata cannot be read. Nothing is written if nothing in it is news.
-    void merge_metadata(std::string_view text) {
-        merge_metadata(connection_->naming([&] { return Metadata::parse(text); }));
+    /// whose own metadata cannot be read. Nothing is written if nothing in it is news, see
+    /// Metadata::merge for `forgotten`.
+    void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
+        merge_metadata(connection_->naming([&] { return Metadata::parse(text); }), forgotten);
     }
 
-    void merge_metadata(const Metadata& news) {
+    void merge_metadata(const Metadata& news, Timestamp forgotten = {}) {
         connection_->require_in_place();
-        if (Metadata seen = metadata_to_change(); !seen.merge(news)) {
+        if (Metadata seen = metadata_to_change(); !seen.merge(news, forgotten)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         Metadata merged = metadata_to_change();
-        if (merged.merge(news)) {
+        if (merged.merge(news, forgotten)) {
             update("SET metadata = ?", connection_->naming([&] { return merged.text(); }));
             transaction.commit();
         }

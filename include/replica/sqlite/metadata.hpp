@@ -109,11 +109,15 @@ public:
         return true;
     }
 
-    /// set() for each of `others`.
-    bool merge(const Metadata& others) {
+    /// set() for each of `others`. The deletion before `forgotten` of a key that is not here is no
+    /// news: it was dropped here, or never needed, and would go round for ever.
+    bool merge(const Metadata& others, Timestamp forgotten = {}) {
         bool changed = false;
         for (const MetadataItem& item : others.items_) {
-            changed = set(item) || changed;
+            const bool old = item.value.empty() && timestamp_or_zero(item.time) < forgotten;
+            if (!old || std::ranges::find(items_, item.key, &MetadataItem::key) != items_.end()) {
+                changed = set(item) || changed;
+            }
         }
         return changed;
     }
