@@ -39,9 +39,12 @@ namespace replica {
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
 ///   deletion before `forgotten` of a key that is not there is left out.
-/// - after renew_id() the id is one that no replica has ever had; rows and points stay.
-/// - adopt(source) is renew_id(), the incoming point of source := max_row (the rows came from
-///   there), and whatever was reported to others counts as not reported (Swift: newid).
+/// - after renew_id() the id is one that no replica has ever had; rows and incoming points stay.
+/// The
+///   outgoing points go: they speak of a history that is in doubt.
+/// - adopt(source) is a new id, the incoming point of source := max_row (the rows came from there),
+///   and whatever was reported to others counts as not reported (Swift: newid). Outgoing points
+///   beyond max_row and notes of the former owner (their key has a blank) go.
 /// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as it gets to in
 ///   about 20 s, and sync points not touched since `sync_age`. What is not in the snapshot
 ///   `confirmed` stays: a deletion that came after it is known to nobody else yet.

@@ -183,7 +183,7 @@ struct Task {
     /// themselves: our own note of it may be older than the copy a peer was restored from.
     bool leaves = false;
 
-    /// Its ROWIDs or its id have changed since the first peer was asked: what those that came
+    /// Its id or its rows are others than when the first peer was asked: what those that came
     /// before have is not known any more, and the copy stays for another pass.
     bool renumbered = false;
 

@@ -159,6 +159,20 @@ void renew_id(Task<P>& task, std::string_view why) {
     task.pass.observer(event::Reidentified{task.found.path, why});
 }
 
+/// Whether the peer knows a row that came here after the snapshot, by way of another process of
+/// this machine (a single pass beside the service, Swift's sharder). The snapshot is a later one
+/// then; what peers that came before have of it is not known.
+template <class P>
+[[nodiscard]] bool catch_up(Task<P>& task, std::int64_t point) {
+    const auto now = task.database().info();
+    if (now.id != task.info.id || now.max_row < point) {
+        return false;
+    }
+    task.info = now;
+    task.renumbered = true;
+    return true;
+}
+
 /// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
 template <class P>
 [[nodiscard]] std::optional<std::string> holder_of(Task<P>& task, Conversation<P>& peer,
@@ -279,7 +293,8 @@ template <class P>
     using Info = typename P::info_type;
     P& pass = task.pass;
     Conversation<P> peer(pass, task.pulse, device, task.found);
-    for (bool renewed = false;; renewed = true) {
+    bool renewed = false;
+    for (int attempt = 1;; ++attempt) {
         auto reply = peer.send(message::encode(detail::sync_of(task)), pass.settings.node_timeout);
         if (!reply) {
             return reply.error();
@@ -316,11 +331,14 @@ template <class P>
             auto outcome = detail::act(task, peer, remote.info, choice);
             return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
         }
-        if (renewed) {
+        if (renewed || attempt == 3) {
             return Fault{Error::bad_reply, peer.address() + '/' + device.device +
                                                ": knows rows of an id that was just made"};
         }
-        detail::renew_id(task, "a peer knows rows that this file never had");
+        if (remote.point <= task.info.max_row || !detail::catch_up(task, remote.point)) {
+            detail::renew_id(task, "a peer knows rows that this file never had");
+            renewed = true;
+        }
     }
 }
 

@@ -4,12 +4,17 @@
 // Sends the rows above a point, then the table of points. Rows go in ROWID order without a gap and
 // one batch at a time: the receiver records the highest ROWID it has seen, so a batch that got lost
 // between two that arrived would never be sent again.
+//
+// A complete push ends with our highest ROWID as the point on both sides, also when the rows up to
+// it are gone (reclaimed) and none was left to send. A point below it would say for ever that rows
+// are to be sent, and a difference between the two contents would never be looked at.
 
 #include <replica/decide.hpp>
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -18,9 +23,10 @@ namespace replica {
 /// Brings a peer up to date by rows (seed: _usync_db).
 ///
 /// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
-/// when none is left, send those points (they speak of rows that have all been sent by then) and,
-/// once the peer has taken them, record the outgoing point. A capped transfer does neither: what
-/// the receiver has noted itself is where the next pass goes on. `point` moves with what was sent.
+/// when none is left, send those points and our own (they speak of rows that have all been sent by
+/// then) and, once the peer has taken them, record the outgoing point. A capped transfer does
+/// neither: what the receiver has noted itself is where the next pass goes on. `point` moves with
+/// what was sent.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
                                                 const std::string& remote_id, std::int64_t& point) {
@@ -29,7 +35,7 @@ template <class P>
     pass.count(&Stats::diff);
     pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
     const Instant began = pass.clock.monotonic();
-    const message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
+    message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
 
     std::int64_t sent = 0;
     auto rows = task.database().items_since(point, pass.settings.per_diff);
@@ -49,6 +55,10 @@ template <class P>
     if (capped) {
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
+    }
+    point = std::max(point, task.info.max_row);
+    if (point >= 0) {
+        known.points.push_back({point, task.info.id});
     }
     auto reply = peer.expect_success(message::encode(known), timeout);
     if (!reply) {

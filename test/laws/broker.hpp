@@ -154,19 +154,28 @@ void times_and_metadata_only_grow(Fixture& fixture) {
 }
 
 template <class Fixture>
-void a_new_id_leaves_rows_and_points(Fixture& fixture) {
+void a_new_id_leaves_rows_and_incoming_points(Fixture& fixture) {
     const std::string path = fixture.create("ids");
     auto database = open(fixture, path);
     const auto row = fixture.row("a", 1, 1, false);
     database.merge_items(std::span(&row, 1), "");
     const auto before = database.info();
+    const std::vector<SyncPoint> points{{1, "in"}, {1, "out"}, {1, "given out"}, {99, "beyond"}};
+    database.merge_sync_points(points, Direction::incoming);
+    database.merge_sync_points(points, Direction::outgoing);
     database.renew_id();
     BOOST_TEST(database.info().id != before.id);
     BOOST_TEST(database.info().hash == before.hash);
     BOOST_TEST(database.info().max_row == before.max_row);
+    BOOST_TEST(database.sync_point("in", Direction::incoming) == 1);
+    BOOST_TEST(database.sync_points(Direction::outgoing).empty());
+    database.merge_sync_points(points, Direction::outgoing);
     database.adopt("sender");
     BOOST_TEST(database.sync_point("sender", Direction::incoming) == before.max_row);
     BOOST_TEST(database.info().id != before.id);
+    BOOST_TEST(database.sync_point("out", Direction::outgoing) == 1);
+    BOOST_TEST(database.sync_point("beyond", Direction::outgoing) == -1);
+    BOOST_TEST(database.sync_point("given out", Direction::outgoing) == -1);
 }
 
 template <class Fixture>
@@ -259,7 +268,7 @@ void check_broker_laws(Fixture& fixture) {
     a_batch_that_comes_again_is_no_news(fixture);
     points_never_fall(fixture);
     times_and_metadata_only_grow(fixture);
-    a_new_id_leaves_rows_and_points(fixture);
+    a_new_id_leaves_rows_and_incoming_points(fixture);
     reclaim_takes_old_tombstones_only(fixture);
     reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(fixture);
     an_exclusive_lock_keeps_others_out(fixture);

@@ -127,6 +127,92 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_eve
     }
 }
 
+// ---- Points that say too little or too much.
+
+/// A database whose last rows were reclaimed, so that no row has its highest ROWID, and whose id
+/// peers did not know when they were told its rows.
+template <class Server>
+void make_gap(Stage<Server>& cluster, const typename Stage<Server>::Name& name) {
+    cluster.create(0, name);
+    cluster.put(0, name, "kept");
+    cluster.put(0, name, "last");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.erase(0, name, "last");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.round();
+    cluster.round();
+    BOOST_REQUIRE(cluster.rows(0, name).size() == 1U);
+    cluster.open(0, name).renew_id();
+    cluster.open(1, name).renew_id();
+    cluster.lose(1, name, "kept"); // so that the two differ when they are compared
+    cluster.pass(0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_push_ends_with_our_last_rowid_although_its_row_is_gone, Server,
+                              Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_gap");
+    make_gap<Server>(cluster, name);
+    const auto here = cluster.info(0, name);
+    const auto there = cluster.info(1, name);
+    BOOST_TEST(here.max_row == 3);
+    BOOST_TEST(cluster.open(1, name).sync_point(here.id, Direction::incoming) == here.max_row);
+    BOOST_TEST(cluster.open(0, name).sync_point(there.id, Direction::outgoing) == here.max_row);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_that_a_peer_lost_is_sent_again_although_our_last_rows_are_gone,
+                              Server, Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_unseen");
+    make_gap<Server>(cluster, name);
+    cluster.lose(1, name, "kept");
+    for (int i = 0; i < 6; ++i) {
+        cluster.round();
+    }
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.names(1, name).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_outgoing_point_beyond_our_last_row_costs_one_new_id, Server,
+                              Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_beyond");
+    cluster.create(0, name);
+    cluster.put(0, name, "row");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    const std::vector<SyncPoint> beyond{{1000, cluster.info(1, name).id}};
+    cluster.open(0, name).merge_sync_points(beyond, Direction::outgoing);
+    cluster.put(0, name, "more");
+    std::int64_t renewed = 0;
+    for (int i = 0; i < 4; ++i) {
+        renewed += cluster.round().reidentified;
+    }
+    BOOST_TEST(renewed == 1);
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.names(1, name).size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_another_process_sends_during_a_pass_costs_no_new_id) {
+    Stage<ContainerServer> cluster(2, 2);
+    const auto name = cluster.name("AUTH_beside");
+    cluster.create(0, name);
+    cluster.put(0, name, "row");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    std::atomic<bool> came = false;
+    cluster.before("sync", [&] { // after the pass has read its own database
+        if (!came.exchange(true)) {
+            cluster.put(0, name, "beside");
+            const auto rows = cluster.open(0, name).items_since(-1, 10);
+            cluster.open(1, name).merge_items(rows, cluster.info(0, name).id);
+        }
+    });
+    BOOST_TEST(cluster.pass(0).reidentified == 0);
+    BOOST_TEST(came);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+}
+
 } // namespace
 
 #endif // REPLICA_TEST_SCENARIO_LOSSES_HPP

@@ -15,6 +15,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -135,9 +136,31 @@ public:
         });
     }
 
+    /// Calls `action` before each request with this verb reaches its receiver.
+    void before(const std::string& verb, const std::function<void()>& action) {
+        network_.before([=](const SimExchange& exchange, const Request&) {
+            if (exchange.verb == verb) {
+                action();
+            }
+        });
+    }
+
     /// From now on the file is as broken as that.
     void damage(std::size_t at, const Name& name, Error error) {
         node(at).broker.damage(path(name), error);
+    }
+
+    /// The row is gone from this copy, and nothing but the contents tells.
+    void lose(std::size_t at, const Name& name, const std::string& row) {
+        State state = *this->state(at, name);
+        const auto found = std::ranges::find_if(
+            state.rows, [&](const auto& each) { return each.second.name == row; });
+        BOOST_REQUIRE((found != state.rows.end()));
+        state.index.erase(sim::RowTraits<Row>::key(found->second));
+        state.rows.erase(found);
+        state.hash = state.computed_hash();
+        ++state.version;
+        node(at).disk.write(path(name), sim::content_of(std::move(state)));
     }
 
     /// A server acknowledges a row that it has not committed yet.

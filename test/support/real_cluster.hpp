@@ -179,10 +179,17 @@ public:
         restart(at);
     }
 
-    /// Calls `action` after each request with this verb, before its sender goes on.
+    /// Calls `action` after each request with this verb, before its sender goes on. It may run a
+    /// pass of another node.
     void after(const std::string& verb, const std::function<void()>& action) {
         const std::scoped_lock guard(mutex_);
         after_ = {verb, action};
+    }
+
+    /// Calls `action` before each request with this verb is handled.
+    void before(const std::string& verb, const std::function<void()>& action) {
+        const std::scoped_lock guard(mutex_);
+        before_ = {verb, action};
     }
 
     /// From now on the file is as broken as that: corrupt, not_a_database or missing_table.
@@ -199,6 +206,13 @@ public:
             BOOST_REQUIRE(file.size() > page);
             write_file(path, file.substr(0, page) + std::string(file.size() - page, 'x'));
         }
+    }
+
+    /// The row is gone from this copy, and nothing but the contents tells.
+    void lose(std::size_t at, const Name& name, const std::string& row) {
+        const std::string table = std::same_as<Server, AccountServer> ? "container" : "object";
+        StockConnection(Base::path(at, name))
+            .execute("DELETE FROM " + table + " WHERE name = '" + row + "'");
     }
 
     /// A container server acknowledges an object that it has not committed yet.
@@ -253,16 +267,25 @@ private:
         options.ip = it.ip;
         options.port = it.port.number();
         it.server = std::make_unique<BeastServer>(options, [this, &it](const Request& request) {
+            call(before_, request);
             Reply reply = it.rpc->handle(request);
-            answered(request);
+            call(after_, request);
             return reply;
         });
     }
 
-    void answered(const Request& request) {
-        const std::scoped_lock guard(mutex_);
-        if (after_.second && request.body.find('"' + after_.first + '"') == 1) {
-            after_.second();
+    using Hook = std::pair<std::string, std::function<void()>>;
+
+    void call(const Hook& hook, const Request& request) {
+        std::function<void()> action;
+        {
+            const std::scoped_lock guard(mutex_);
+            if (request.body.find('"' + hook.first + '"') == 1) {
+                action = hook.second;
+            }
+        }
+        if (action) {
+            action();
         }
     }
 
@@ -271,7 +294,8 @@ private:
     std::vector<std::unique_ptr<Node>> nodes_;
     TableRing ring_;
     std::mutex mutex_;
-    std::pair<std::string, std::function<void()>> after_;
+    Hook before_;
+    Hook after_;
 };
 
 } // namespace replica::test

@@ -118,12 +118,19 @@ public:
     }
 
     void renew_id() {
-        change([&](State& state) { state.stat.id = broker_.new_id(); });
+        change([&](State& state) {
+            state.stat.id = broker_.new_id();
+            state.outgoing.clear();
+        });
     }
 
     void adopt(std::string_view source) {
         change([&](State& state) {
             state.stat.id = broker_.new_id();
+            std::erase_if(state.outgoing, [&](const auto& mark) {
+                return mark.second.point > state.max_row ||
+                       mark.first.find(' ') != std::string::npos;
+            });
             state.incoming[std::string(source)] = {state.max_row, broker_.clock().now()};
             state.forget_reports();
         });

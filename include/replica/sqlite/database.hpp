@@ -179,6 +179,7 @@ public:
     void renew_id() {
         sqlite::Transaction transaction = begin_write();
         update("SET id = ?", sqlite::new_id(path()));
+        connection_->execute("DELETE FROM outgoing_sync");
         transaction.commit();
     }
 
@@ -186,6 +187,11 @@ public:
         sqlite::Transaction transaction = begin_write();
         const std::int64_t max_row = S::read_info(*connection_).max_row;
         update("SET id = ?", sqlite::new_id(path()));
+        connection_
+            ->query("DELETE FROM outgoing_sync WHERE CAST(sync_point AS INTEGER) > ? OR"
+                    " instr(remote_id, ' ') > 0")
+            .bind(max_row)
+            .run();
         sync_table(Direction::incoming).set(source, max_row, clock_.now());
         S::forget_reported(*connection_);
         transaction.commit();
