@@ -126,9 +126,12 @@ struct NoteBook {
         return found == notes->points.end() ? -1 : found->second;
     }
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
+    void set_sync_point(const SyncPoint& point, Direction direction) {
+        notes->points[{point.remote_id, direction}] = point.sync_point;
+    }
     void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {
         for (const SyncPoint& point : points) {
-            notes->points[{point.remote_id, direction}] = point.sync_point;
+            set_sync_point(point, direction);
         }
     }
     void renew_id() { notes->info.id += '\''; }

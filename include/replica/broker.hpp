@@ -36,6 +36,7 @@ namespace replica {
 ///   last stays, unless it is a repeat. With a source, rows up to its incoming point are repeats:
 ///   they undo nothing that has come after them. The point then becomes the highest ROWID given,
 ///   and never falls. All of it happens in one transaction.
+/// - set_sync_point sets a point whatever it was before; -1 takes it away.
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
 ///   deletion before `forgotten` of a key that is not there is left out.
@@ -68,6 +69,7 @@ concept Database =
         { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
         { db.merge_items(rows, text) };
         { db.merge_sync_points(points, direction) };
+        { db.set_sync_point(SyncPoint{}, direction) };
         { db.merge_timestamps(times) };
         { db.merge_metadata(text, time) };
         { db.renew_id() };

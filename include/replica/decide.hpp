@@ -81,24 +81,18 @@ struct Choice {
     return points.theirs >= 0 ? points.theirs : points.outgoing;
 }
 
-/// Under this name a file that leaves its device has, among its outgoing points, up to where it has
-/// sent its rows to a replica since then, from the first one on. It is kept in the file because the
-/// ROWIDs are the file's, and because a restart must not begin again with millions of rows.
-[[nodiscard]] inline std::string given_to(std::string_view remote_id) {
-    return std::string("given ").append(remote_id);
-}
-
-/// The points to choose by for a copy that leaves; `given` is the one above. It may be the only
-/// copy that has its rows, and is compared for the last time. While the contents differ, as they do
-/// whenever clients write to the primaries, neither the peer's word nor our note of it is proof,
-/// and only what this copy has sent itself counts: all its rows go over once, to be merged.
+/// The points to choose by for a copy that leaves. `sent`: up to which row it has sent its rows to
+/// this peer itself (notes::sent_to). It may be the only copy that has its rows, and is compared
+/// for the last time. While the contents differ, as they do whenever clients write to the
+/// primaries, neither the peer's word nor our point of it is proof, and only what this copy has
+/// sent itself counts: all its rows go over once, to be merged.
 [[nodiscard]] constexpr Points proven(const Replica& local, const Replica& remote,
-                                      const Points& points, std::int64_t given) {
+                                      const Points& points, std::int64_t sent) {
     if (points.theirs > local.max_row || points.outgoing > local.max_row) {
         return points; // of another history: see choose
     }
     const bool same = same_content(local, remote);
-    return {same ? points.theirs : std::min(points.theirs, given), -1, points.incoming};
+    return {same ? points.theirs : std::min(points.theirs, sent), -1, points.incoming};
 }
 
 /// The choice after a 2xx answer to sync (seed: _repl_to_node, _in_sync; Swift 2.6 for the second

@@ -9,6 +9,7 @@
 #include <replica/decide.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/message.hpp>
+#include <replica/notes.hpp>
 #include <replica/refusal.hpp>
 #include <replica/ring.hpp>
 #include <replica/settings.hpp>
@@ -127,7 +128,7 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
     }
     const decide::Replica here(info);
     const decide::Replica there(remote.info);
-    const auto given = database.sync_point(decide::given_to(remote.info.id), Direction::outgoing);
+    const auto given = database.sync_point(notes::sent_to(remote.info.id), Direction::outgoing);
     const auto choice = decide::choose(
         here, there, belongs ? points : decide::proven(here, there, points, given), settings);
     text += in_words(choice, info.max_row);

@@ -35,55 +35,27 @@
 
 namespace replica {
 
-/// Memory of two peers' last comparison, to tell a divergence from a write in flight.
-struct Suspicion {
-    std::string signature;              ///< Both contents: unchanged means that nothing has helped.
-    int passes = 0;                     ///< Consecutive passes that saw this signature.
-    std::optional<std::int64_t> resume; ///< Rows are being sent again; those up to here have been.
-};
-
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
     Holds peers;     ///< By "ip:port": peers that did not answer.
     Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
     Stalled stalled; ///< Devices with a worker that hangs.
 
-    /// Counts how often the same difference was seen; the point to send rows from when it is time
-    /// to send all again: the third time, then each time the count doubles, so that a peer whose
-    /// rows can never be made equal does not cost a full resend in every pass. A resend that was
-    /// capped goes on where it stopped.
-    [[nodiscard]] std::optional<std::int64_t> diverged(const std::string& key,
-                                                       const std::string& signature) {
+    /// A note (notes.hpp) that could not be written, on a full or a read-only disk.
+    [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {
         const std::lock_guard guard(mutex_);
-        Suspicion& seen = suspicions_[key];
-        if (seen.signature != signature) {
-            seen = {signature, 0, seen.resume};
-        }
-        ++seen.passes;
-        const int due = seen.passes - 2;
-        if (seen.resume || (due > 0 && (due & (due - 1)) == 0)) {
-            return seen.resume.value_or(-1);
-        }
-        return std::nullopt;
+        const auto found = notes_.find(key);
+        return found != notes_.end() ? std::optional(found->second) : std::nullopt;
     }
 
-    /// Up to where a resend has come that is not complete. What has gone over so far is new to the
-    /// peer and stands above our point of it, so that the two can no longer be compared.
-    [[nodiscard]] std::optional<std::int64_t> resumes(const std::string& key) const {
+    void keep_note(const std::string& key, std::int64_t value) {
         const std::lock_guard guard(mutex_);
-        const auto seen = suspicions_.find(key);
-        return seen != suspicions_.end() ? seen->second.resume : std::nullopt;
+        notes_[key] = value;
     }
 
-    /// How far a resend came; nothing when it is complete.
-    void resent(const std::string& key, std::optional<std::int64_t> point) {
+    void drop_note(const std::string& key) {
         const std::lock_guard guard(mutex_);
-        suspicions_[key].resume = point;
-    }
-
-    void agreed(const std::string& key) {
-        const std::lock_guard guard(mutex_);
-        suspicions_.erase(key);
+        notes_.erase(key);
     }
 
     /// The name of an upload that no finish has taken; `fresh` from now on if there is none.
@@ -99,7 +71,7 @@ struct Memory {
 
 private:
     mutable std::mutex mutex_;
-    std::map<std::string, Suspicion> suspicions_;
+    std::map<std::string, std::int64_t> notes_;
     std::map<std::string, std::string> uploads_;
 };
 
@@ -221,8 +193,33 @@ struct Task {
         }
     }
 
+    /// A note of this file (notes.hpp); -1 if there is none.
+    [[nodiscard]] std::int64_t note(const std::string& key) {
+        const auto remembered = pass.memory.note(memory_key(key));
+        return remembered ? *remembered : database().sync_point(key, Direction::outgoing);
+    }
+
+    /// -1 takes the note away. What cannot be written is remembered instead: those that leave a
+    /// full disk are what makes space on it.
+    void set_note(const std::string& key, std::int64_t value) {
+        try {
+            database().set_sync_point({value, key}, Direction::outgoing);
+            pass.memory.drop_note(memory_key(key));
+        } catch (const Failure& failure) {
+            if (is_lost(failure)) {
+                throw;
+            }
+            pass.memory.keep_note(memory_key(key), value);
+        }
+    }
+
     [[nodiscard]] std::string device_path() const {
         return storage::device_path(pass.settings.devices, local.device);
+    }
+
+private:
+    [[nodiscard]] std::string memory_key(const std::string& key) const {
+        return found.path + ' ' + info.id + ' ' + key;
     }
 };
 

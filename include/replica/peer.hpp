@@ -4,7 +4,9 @@
 // One database and one peer: ask, choose, act.
 
 #include <replica/decide.hpp>
+#include <replica/md5.hpp>
 #include <replica/message.hpp>
+#include <replica/notes.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
 #include <replica/rsync.hpp>
@@ -73,35 +75,6 @@ template <class P>
     return fault;
 }
 
-/// Our memory of this file and a peer's.
-template <class P>
-[[nodiscard]] std::string memory_key(const Task<P>& task, const std::string& remote_id) {
-    return task.found.path + ' ' + task.info.id + ' ' + remote_id;
-}
-
-/// See decide::given_to.
-template <class P>
-[[nodiscard]] std::int64_t given(Task<P>& task, const std::string& remote_id) {
-    const auto noted = task.database().sync_point(decide::given_to(remote_id), Direction::outgoing);
-    const auto known = task.pass.memory.resumes(memory_key(task, remote_id));
-    return std::max(noted, known.value_or(-1));
-}
-
-/// What cannot be noted (on a full or a read-only disk) is remembered: those that leave are what
-/// makes space.
-template <class P>
-void note_given(Task<P>& task, const std::string& remote_id, std::int64_t point) {
-    const std::vector<SyncPoint> reached{{point, decide::given_to(remote_id)}};
-    try {
-        task.database().merge_sync_points(reached, Direction::outgoing);
-    } catch (const Failure& failure) {
-        if (is_lost(failure)) {
-            throw;
-        }
-        task.pass.memory.resent(memory_key(task, remote_id), point);
-    }
-}
-
 /// What the two know of each other's rows.
 template <class P>
 [[nodiscard]] decide::Points points_of(Task<P>& task,
@@ -111,42 +84,8 @@ template <class P>
     const decide::Points points{remote.point, database.sync_point(id, Direction::outgoing),
                                 database.sync_point(id, Direction::incoming)};
     return task.leaves ? decide::proven(decide::Replica(task.info), decide::Replica(remote.info),
-                                        points, given(task, id))
+                                        points, task.note(notes::sent_to(id)))
                        : points;
-}
-
-/// In sync by points. If not by content as well, and that again and again, all rows are sent again;
-/// once begun, also when new rows come between, after those. A copy that leaves has no need of it:
-/// see decide::proven.
-template <class P>
-[[nodiscard]] Result<decide::Outcome> compare(Task<P>& task, Conversation<P>& peer,
-                                              const typename P::info_type& remote,
-                                              const decide::Choice& choice) {
-    P& pass = task.pass;
-    if (task.leaves) {
-        return decide::Outcome::done;
-    }
-    const std::string key = memory_key(task, remote.id);
-    if (!choice.suspect && !pass.memory.resumes(key)) {
-        if (choice.settled) {
-            pass.memory.agreed(key);
-        }
-        return decide::Outcome::done;
-    }
-    const auto content = [](const typename P::info_type& info) {
-        return info.hash + ' ' + std::to_string(info.count) + ' ' + std::to_string(info.bytes_used);
-    };
-    const auto from = pass.memory.diverged(key, content(task.info) + ' ' + content(remote));
-    if (!from) {
-        return decide::Outcome::done;
-    }
-    pass.count(&Stats::diverged);
-    pass.observer(event::Diverged{task.found.path, peer.device()});
-    std::int64_t point = *from;
-    auto outcome = push_rows(task, peer, remote.id, point);
-    const bool complete = outcome && *outcome == decide::Outcome::done;
-    pass.memory.resent(key, complete ? std::nullopt : std::optional(point));
-    return outcome;
 }
 
 /// Gives up our id, so that no point that a peer has of it counts any more.
@@ -222,7 +161,7 @@ template <class P>
         return decide::Outcome::progress;
     }
     if (task.leaves) {
-        note_given(task, *holder, task.info.max_row);
+        task.set_note(notes::sent_to(*holder), task.info.max_row);
     }
     return outcome;
 }
@@ -235,9 +174,62 @@ template <class P>
     if (outcome && task.leaves) {
         const auto holder = holder_of(task, peer, task.info.id);
         if (holder) {
-            note_given(task, *holder, task.info.max_row);
+            task.set_note(notes::sent_to(*holder), task.info.max_row);
         }
     }
+    return outcome;
+}
+
+/// A digest of both contents: unchanged means that nothing has helped.
+template <class I>
+[[nodiscard]] std::uint32_t digest_of(const I& local, const I& remote) {
+    const auto content = [](const I& info) {
+        return info.hash + ' ' + std::to_string(info.count) + ' ' + std::to_string(info.bytes_used);
+    };
+    const Md5Digest digest = md5(content(local), std::string_view(" "), content(remote));
+    return std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 |
+           std::uint32_t{digest[2]} << 8 | digest[3];
+}
+
+/// One more sighting of a difference is noted; what to do about it.
+template <class P>
+[[nodiscard]] notes::Resend see_difference(Task<P>& task, const typename P::info_type& remote) {
+    const std::string key = notes::differs_from(remote.id);
+    const auto seen = notes::Sighting::decode(task.note(key)).again(digest_of(task.info, remote));
+    task.set_note(key, seen.encode());
+    return seen.due(task.info.count != remote.count || task.info.bytes_used != remote.bytes_used);
+}
+
+/// In sync by points. If not by content as well, and that again and again, all rows are sent again;
+/// once begun, also when new rows come between, after those, and in other processes. A copy that
+/// leaves has no need of it: see decide::proven.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> resend_if_diverged(Task<P>& task, Conversation<P>& peer,
+                                                         const typename P::info_type& remote,
+                                                         const decide::Choice& choice) {
+    P& pass = task.pass;
+    if (task.leaves || decide::same_content(decide::Replica(task.info), decide::Replica(remote))) {
+        return decide::Outcome::done;
+    }
+    const std::string progress = notes::sent_to(remote.id);
+    std::int64_t point = task.note(progress);
+    auto resend = notes::Resend::rows;
+    if (point < 0) {
+        resend = choice.suspect ? see_difference(task, remote) : notes::Resend::nothing;
+    }
+    if (resend == notes::Resend::nothing) {
+        return decide::Outcome::done;
+    }
+    pass.count(&Stats::diverged);
+    pass.observer(event::Diverged{task.found.path, peer.device()});
+    if (resend == notes::Resend::whole) {
+        pass.count(&Stats::remote_merge);
+        return push_and_note(task, peer, remote);
+    }
+    point = std::max<std::int64_t>(point, 0);
+    auto outcome = push_rows(task, peer, remote.id, point);
+    const bool complete = outcome && *outcome == decide::Outcome::done;
+    task.set_note(progress, complete ? -1 : point);
     return outcome;
 }
 
@@ -251,7 +243,7 @@ template <class P>
     case decide::Way::no_change:
         pass.count(&Stats::no_change);
         pass.observer(event::InSync{task.found.path, peer.device(), false});
-        return compare(task, peer, remote, choice);
+        return resend_if_diverged(task, peer, remote, choice);
     case decide::Way::hash_match:
         pass.count(&Stats::hashmatch);
         pass.observer(event::InSync{task.found.path, peer.device(), true});
@@ -264,10 +256,10 @@ template <class P>
         std::int64_t point = choice.point;
         auto outcome = push_rows(task, peer, remote.id, point);
         if (task.leaves && point > choice.point) {
-            note_given(task, remote.id, point);
+            task.set_note(notes::sent_to(remote.id), point);
         }
         const bool complete = outcome && *outcome == decide::Outcome::done;
-        return complete ? compare(task, peer, remote, choice) : std::move(outcome);
+        return complete ? resend_if_diverged(task, peer, remote, choice) : std::move(outcome);
     }
     }
 }

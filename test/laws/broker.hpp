@@ -135,6 +135,21 @@ void points_never_fall(Fixture& fixture) {
 }
 
 template <class Fixture>
+void a_point_that_is_set_may_fall_and_go(Fixture& fixture) {
+    const std::string path = fixture.create("set");
+    auto database = open(fixture, path);
+    for (const std::int64_t point : {41, 12, 0}) {
+        database.set_sync_point({point, "peer"}, Direction::outgoing);
+        BOOST_TEST(database.sync_point("peer", Direction::outgoing) == point);
+    }
+    BOOST_TEST(database.sync_points(Direction::incoming).empty());
+    const auto version = database.version();
+    database.set_sync_point({-1, "peer"}, Direction::outgoing);
+    BOOST_TEST(database.sync_points(Direction::outgoing).empty());
+    BOOST_TEST(database.version() != version);
+}
+
+template <class Fixture>
 void times_and_metadata_only_grow(Fixture& fixture) {
     const std::string path = fixture.create("times");
     auto database = open(fixture, path);
@@ -267,6 +282,7 @@ void check_broker_laws(Fixture& fixture) {
     merging_does_not_depend_on_order_or_repetition(fixture);
     a_batch_that_comes_again_is_no_news(fixture);
     points_never_fall(fixture);
+    a_point_that_is_set_may_fall_and_go(fixture);
     times_and_metadata_only_grow(fixture);
     a_new_id_leaves_rows_and_incoming_points(fixture);
     reclaim_takes_old_tombstones_only(fixture);

@@ -193,6 +193,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_outgoing_point_beyond_our_last_row_costs_one_ne
     BOOST_TEST(cluster.names(1, name).size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_difference_is_settled_by_passes_of_processes_of_their_own, Server,
+                              Servers) {
+    for (const bool new_process : {false, true}) {
+        Stage<Server> cluster(2, 2);
+        const auto name = cluster.name("AUTH_once");
+        cluster.create(0, name);
+        cluster.put_many(0, name, "row", 3);
+        BOOST_REQUIRE(cluster.settle() > 0);
+        cluster.lose(1, name, "row1");
+        for (int pass = 1; pass <= 3; ++pass) {
+            for (const std::size_t at : {0U, 1U}) {
+                if (new_process) {
+                    cluster.restart(at);
+                }
+                cluster.pass(at);
+            }
+        }
+        cluster.require_identical(name);
+        BOOST_TEST(cluster.names(1, name).size() == 3U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_row_that_another_process_sends_during_a_pass_costs_no_new_id) {
     Stage<ContainerServer> cluster(2, 2);
     const auto name = cluster.name("AUTH_beside");

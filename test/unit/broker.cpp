@@ -26,6 +26,7 @@ struct Blank {
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
     void merge_items(std::span<const row_type>, std::string_view) {}
     void merge_sync_points(std::span<const SyncPoint>, Direction) {}
+    void set_sync_point(const SyncPoint&, Direction) {}
     void merge_timestamps(const Timestamps&) {}
     void merge_metadata(std::string_view, Timestamp) {}
     void renew_id() {}
@@ -103,6 +104,11 @@ struct DirectionlessPoints : Blank {
     void merge_sync_points(std::span<const SyncPoint>) {} // which table?
 };
 static_assert(!Database<DirectionlessPoints>);
+
+struct PointOfWhom : Blank {
+    void set_sync_point(std::int64_t, Direction) {}
+};
+static_assert(!Database<PointOfWhom>);
 
 struct OneTime : Blank {
     void merge_timestamps(Timestamp) {} // three times belong together

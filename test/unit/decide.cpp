@@ -311,11 +311,6 @@ BOOST_AUTO_TEST_CASE(rows_are_only_ever_sent_from_a_point_that_the_peer_has_or_w
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_was_given_to_a_replica_is_noted_under_a_name_that_is_no_id) {
-    BOOST_TEST(given_to("id") != "id");
-    BOOST_TEST(given_to("a") != given_to("b"));
-}
-
 BOOST_AUTO_TEST_CASE(an_info_is_viewed_and_not_copied) {
     Info info;
     info.id = "id";

@@ -33,43 +33,36 @@ const std::string harmless = "[\"merge_syncs\", []]";
 
 // ---- Memory.
 
-BOOST_AUTO_TEST_CASE(a_difference_is_sent_the_third_time_and_then_ever_more_rarely) {
-    Memory memory;
-    std::vector<int> sent;
-    for (int pass = 1; pass <= 40; ++pass) {
-        if (const auto point = memory.diverged("db peer", "a b")) {
-            BOOST_TEST(*point == -1);
-            sent.push_back(pass);
-        }
-    }
-    BOOST_TEST(sent == (std::vector<int>{3, 4, 6, 10, 18, 34}), boost::test_tools::per_element());
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_to_a_database_is_remembered_until_it_can) {
+    Containers duo;
+    const auto noted = [&] { return duo.open().sync_point("a key", Direction::outgoing); };
+    duo.with_task([&](auto& task, const Device&) {
+        BOOST_TEST(task.note("a key") == -1);
+        duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::no_space, 1);
+        task.set_note("a key", 5);
+        BOOST_TEST(noted() == -1);
+        BOOST_TEST(task.note("a key") == 5);
+        return 0;
+    });
+    duo.with_task([&](auto& task, const Device&) { // the next pass
+        BOOST_TEST(task.note("a key") == 5);
+        task.set_note("a key", 3);
+        BOOST_TEST(noted() == 3);
+        BOOST_TEST(task.note("a key") == 3);
+        task.set_note("a key", -1);
+        BOOST_TEST(task.note("a key") == -1);
+        return 0;
+    });
+    BOOST_TEST(noted() == -1);
 }
 
-BOOST_AUTO_TEST_CASE(a_difference_that_changes_may_be_a_write_in_flight) {
-    Memory memory;
-    for (int pass = 0; pass < 10; ++pass) {
-        BOOST_TEST(!memory.diverged("db peer", std::to_string(pass)));
-    }
-    BOOST_TEST(!memory.diverged("db peer", "9"));
-    BOOST_TEST(memory.diverged("db peer", "9").has_value());
-    BOOST_TEST(!memory.diverged("db other", "9")); // each peer for itself
-    memory.agreed("db peer");
-    BOOST_TEST(!memory.diverged("db peer", "9"));
-}
-
-BOOST_AUTO_TEST_CASE(a_resend_that_was_capped_goes_on_where_it_stopped) {
-    Memory memory;
-    BOOST_TEST(!memory.resumes("db").has_value());
-    memory.resent("db", 500);
-    BOOST_TEST(memory.resumes("db").value() == 500);
-    BOOST_TEST(!memory.resumes("other").has_value());
-    BOOST_TEST(memory.diverged("db", "a").value() == 500);
-    BOOST_TEST(memory.diverged("db", "b").value() == 500); // it has begun to help
-    memory.resent("db", 900);
-    BOOST_TEST(memory.diverged("db", "b").value() == 900);
-    memory.resent("db", std::nullopt);
-    BOOST_TEST(!memory.resumes("db").has_value());
-    BOOST_TEST(memory.diverged("db", "b").value() == -1); // the third time
+BOOST_AUTO_TEST_CASE(a_note_that_is_not_written_since_the_file_is_gone_is_no_note) {
+    Containers duo;
+    duo.with_task([&](auto& task, const Device&) {
+        duo.here().disk.remove(duo.path());
+        BOOST_CHECK_THROW(task.set_note("a key", 5), Failure);
+        return 0;
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_name_stays_with_an_upload_until_it_is_finished) {

@@ -93,6 +93,17 @@ public:
         });
     }
 
+    void set_sync_point(const SyncPoint& point, Direction direction) {
+        change([&](State& state) {
+            auto& marks = state.marks(direction);
+            if (point.sync_point < 0) {
+                return marks.erase(point.remote_id) > 0;
+            }
+            marks[point.remote_id] = {point.sync_point, broker_.clock().now()};
+            return true;
+        });
+    }
+
     /// Throws bad_request for a time that is none. Nothing is committed if nothing changes.
     void merge_timestamps(const Timestamps& times) {
         for (const std::string* time :

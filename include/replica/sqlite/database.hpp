@@ -126,6 +126,20 @@ public:
         transaction.commit();
     }
 
+    /// Nothing is written if nothing changes.
+    void set_sync_point(const SyncPoint& point, Direction direction) {
+        if (sync_point(point.remote_id, direction) == point.sync_point) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        if (point.sync_point < 0) {
+            sync_table(direction).drop(point.remote_id);
+        } else {
+            sync_table(direction).set(point.remote_id, point.sync_point, clock_.now());
+        }
+        transaction.commit();
+    }
+
     /// Throws bad_request for a time that is none. Nothing is written if nothing changes; if the
     /// database becomes deleted, or undeleted, status_changed_at becomes now (Swift 2.0). The mark
     /// of a deletion goes with a later put: Swift leaves it, and its account reaper, which goes by

@@ -56,13 +56,17 @@ public:
             .run();
     }
 
-    /// Whatever it was before: for a database that has just come from that replica.
+    /// Whatever it was before: for a note, or a database that has just come from that replica.
     void set(std::string_view id, std::int64_t point, Timestamp now) {
+        drop(id);
+        raise(id, point, now);
+    }
+
+    void drop(std::string_view id) {
         query("DELETE FROM incoming_sync WHERE remote_id = ?",
               "DELETE FROM outgoing_sync WHERE remote_id = ?")
             .bind(id)
             .run();
-        raise(id, point, now);
     }
 
     /// Whether a replica was heard of last before `time` (in its stored form).
