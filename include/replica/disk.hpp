@@ -55,6 +55,10 @@ struct Space {
 /// - try_lock: of two holders of the lock of one directory there is only ever one; a lock on a
 ///   directory whose .lock was replaced meanwhile is not handed out (defect 4). The directory is
 ///   made if it is not there. The lock ends with its value, also when the process dies.
+/// - try_hold: a mark on a directory, which must be there, for other processes to see with is_held.
+///   Nobody waits for it, it leaves nothing on the disk and has nothing to do with try_lock. Of two
+///   holders there is only ever one; who looks at one moment may keep another from taking it. It
+///   ends with its value, also when the process dies, and goes along when the directory is renamed.
 /// - after sync(path) returned, a crash loses nothing of that file (or, for a directory, of its
 ///   entries).
 /// - never call read or sync on a live database: closing a descriptor of it drops SQLite's locks.
@@ -78,6 +82,8 @@ concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
                    { disk.remove_tree(path) } -> std::same_as<bool>;
                    { disk.sync(path) };
                    { disk.try_lock(path) } -> std::same_as<std::optional<typename D::lock_type>>;
+                   { disk.try_hold(path) } -> std::same_as<std::optional<typename D::lock_type>>;
+                   { disk.is_held(path) } -> std::same_as<bool>;
                };
 
 } // namespace replica

@@ -334,6 +334,32 @@ template <class P>
     }
 }
 
+/// The last question before a copy goes (leaving.hpp): whether the peer has all of it. Nothing is
+/// sent, and an answer that is none means no.
+template <class P>
+[[nodiscard]] bool still_has_all(Task<P>& task, const Device& device) {
+    using Info = typename P::info_type;
+    P& pass = task.pass;
+    Conversation<P> peer(pass, task.pulse, device, task.found);
+    const auto reply =
+        peer.expect_success(message::encode(detail::sync_of(task)), pass.settings.node_timeout);
+    if (!reply) {
+        return false;
+    }
+    try {
+        const auto remote = message::decode_reply<Info>(reply->body);
+        const auto choice = decide::choose(decide::Replica(task.info), decide::Replica(remote.info),
+                                           detail::points_of(task, remote), pass.settings);
+        return choice.way == decide::Way::no_change || choice.way == decide::Way::hash_match ||
+               !P::server_type::sends_rows(task.info);
+    } catch (const Failure& failure) {
+        if (is_lost(failure)) {
+            throw;
+        }
+        return false;
+    }
+}
+
 } // namespace replica
 
 #endif // REPLICA_PEER_HPP

@@ -8,6 +8,7 @@
 #include <replica/decide.hpp>
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
+#include <replica/leaving.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
 #include <replica/peer.hpp>
@@ -77,6 +78,14 @@ template <class P>
     return false;
 }
 
+/// Another machine that has all of it.
+template <class P>
+void note_machine(Task<P>& task, const Device& peer, decide::Outcome outcome) {
+    if (outcome == decide::Outcome::done && peer.replication_ip != task.local.replication_ip) {
+        task.machines.insert(peer.replication_ip);
+    }
+}
+
 /// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
 template <class P>
 [[nodiscard]] bool settle(Task<P>& task, const Device& peer,
@@ -86,9 +95,7 @@ template <class P>
     bool hand_off = false;
     if (outcome) {
         pass.count(&Stats::success, done ? 1 : 0);
-        if (done && peer.replication_ip != task.local.replication_ip) {
-            task.machines.insert(peer.replication_ip);
-        }
+        note_machine(task, peer, *outcome);
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
         pass.count_failure(peer);
         pass.observer(event::PeerNotMounted{task.found.path, peer});
@@ -101,17 +108,33 @@ template <class P>
     return hand_off;
 }
 
+/// The peers of one database in the order in which they were asked, and how each came out.
+struct Asked {
+    std::vector<Device> peers;
+    std::vector<decide::Outcome> outcomes;
+
+    [[nodiscard]] bool all_done() const {
+        return std::ranges::all_of(
+            outcomes, [](decide::Outcome outcome) { return outcome == decide::Outcome::done; });
+    }
+
+    [[nodiscard]] std::string ratio() const {
+        const auto done = std::ranges::count(outcomes, decide::Outcome::done);
+        return std::to_string(done) + '/' + std::to_string(outcomes.size());
+    }
+};
+
 /// The primaries in order; for each whose device is out of use, one handoff in its place. The local
 /// copy of a handoff is such a stand-in already: were it to ask the next handoff, copies would
 /// spread over all devices (Swift 2.14, invariant I7).
 template <class P>
-[[nodiscard]] std::vector<decide::Outcome>
-replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries, bool belongs) {
+[[nodiscard]] Asked replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries,
+                                       bool belongs) {
     P& pass = task.pass;
-    auto peers = decide::peer_order(primaries, belongs ? task.local.id : -1);
+    Asked asked{decide::peer_order(primaries, belongs ? task.local.id : -1), {}};
+    auto& [peers, outcomes] = asked;
     auto handoffs = pass.ring.handoffs(task.found.partition);
     bool spare = true;
-    std::vector<decide::Outcome> outcomes;
     for (std::size_t i = 0; i < peers.size() && !pass.stop.stop_requested(); ++i) {
         const Device peer = peers[i];
         const auto outcome = replicate_to_peer(task, peer);
@@ -128,7 +151,7 @@ replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries, bool bel
         }
     }
     outcomes.resize(peers.size(), decide::Outcome::failed); // Stopped: not asked.
-    return outcomes;
+    return asked;
 }
 
 /// A local database could not be dealt with: quarantine, or a report.
@@ -177,42 +200,76 @@ template <class P>
     }
 }
 
+/// Asks the peers that are done once more (leaving.hpp). Those that do not have all of it any more
+/// are not.
+template <class P>
+void ask_again(Task<P>& task, Asked& asked) {
+    task.machines.clear();
+    for (std::size_t i = 0; i < asked.peers.size(); ++i) {
+        auto& outcome = asked.outcomes[i];
+        if (outcome == decide::Outcome::done) {
+            outcome = still_has_all(task, asked.peers[i]) ? outcome : decide::Outcome::failed;
+            note_machine(task, asked.peers[i], outcome);
+        }
+    }
+}
+
+/// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
+/// stays.
+template <class P>
+[[nodiscard]] std::string leave(Task<P>& task, std::optional<typename P::database_type>& database,
+                                const Found& found, Asked& asked, std::size_t replicas) {
+    P& pass = task.pass;
+    if (!P::server_type::may_remove(task.info)) {
+        return "requires sharding";
+    }
+    if (task.renumbered) {
+        return "its rows were numbered anew meanwhile";
+    }
+    const auto have_it = [&] {
+        return decide::may_remove(asked.outcomes, task.machines.size(), replicas, pass.settings);
+    };
+    if (!have_it()) {
+        return asked.ratio() + " success";
+    }
+    const auto mark =
+        storage::announce_leaving(pass.broker.disk(), pass.clock, storage::parent(found.path));
+    if (!mark) {
+        return "another process removes it";
+    }
+    ask_again(task, asked);
+    if (!have_it()) {
+        return asked.ratio() + " would still have it";
+    }
+    database.reset();
+    remove_database(pass, found, task.local, task.info, "handed off", [&](const auto& now) {
+        return now == task.info ? std::string() : "it has changed meanwhile";
+    });
+    return {};
+}
+
 /// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
 /// not. `confirmed`: the snapshot that the first peer was compared with.
 template <class P>
 void clean_up(Task<P>& task, std::optional<typename P::database_type>& database, const Found& found,
-              const typename P::info_type& confirmed, const std::vector<decide::Outcome>& outcomes,
-              bool belongs, std::size_t replicas) {
+              const typename P::info_type& confirmed, Asked& asked, bool belongs,
+              std::size_t replicas) {
     P& pass = task.pass;
-    const auto done = std::ranges::count(outcomes, decide::Outcome::done);
     task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     if (belongs) {
         // Only when every peer has the tombstones: a replica that was away must not bring back what
         // they stand for (defect 20). What has come since the first peer was asked is not among
         // them. And only when no peer has anything for us: two replicas would send each other for
         // ever what the other has just dropped. The seed reclaims before it has pushed anything.
-        if (task.settled && static_cast<std::size_t>(done) == outcomes.size()) {
+        if (task.settled && asked.all_done()) {
             task.database().reclaim(confirmed, task.reclaim_limit(), task.reclaim_limit(2));
         }
         return;
     }
-    std::string reason;
-    if (!P::server_type::may_remove(task.info)) {
-        reason = "requires sharding";
-    } else if (task.renumbered) {
-        reason = "its rows were numbered anew meanwhile";
-    } else if (!decide::may_remove(outcomes, task.machines.size(), replicas, pass.settings)) {
-        reason = std::to_string(done) + '/' + std::to_string(outcomes.size()) + " success";
-    }
-    if (!reason.empty()) {
+    if (const std::string reason = leave(task, database, found, asked, replicas); !reason.empty()) {
         pass.count(&Stats::kept);
         pass.observer(event::Kept{found.path, reason});
-        return;
     }
-    database.reset();
-    remove_database(pass, found, task.local, task.info, "handed off", [&](const auto& now) {
-        return now == task.info ? std::string() : "it has changed meanwhile";
-    });
 }
 
 /// True when every peer has all that is here. Throws what goes wrong with the local database.
@@ -261,12 +318,10 @@ template <class P>
     }
 
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
-    const auto outcomes = replicate_to_peers(task, primaries, belongs);
-    const bool sound = after_peers(task, outcomes);
-    clean_up(task, database, found, info, outcomes, belongs, primaries.size());
-    return sound && std::ranges::all_of(outcomes, [](decide::Outcome outcome) {
-               return outcome == decide::Outcome::done;
-           });
+    Asked asked = replicate_to_peers(task, primaries, belongs);
+    const bool sound = after_peers(task, asked.outcomes);
+    clean_up(task, database, found, info, asked, belongs, primaries.size());
+    return sound && asked.all_done();
 }
 
 } // namespace detail

@@ -12,6 +12,7 @@
 #include <replica/error.hpp>
 #include <replica/finish.hpp>
 #include <replica/hash_path.hpp>
+#include <replica/leaving.hpp>
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/random.hpp>
@@ -57,8 +58,8 @@ public:
     /// 200 with the info: sync; with a list: get_shard_ranges. 202: merge_items, merge_syncs,
     /// merge_shard_ranges. 204: complete_rsync, rsync_then_merge. 400: not a request of ours;
     /// nothing was touched. 404: no such database or upload. 503: come again (a merge of this
-    /// database is under way, the device is busy or a lock did not come free). 507: the device
-    /// cannot take data. 500: anything else, with the reason as text.
+    /// database is under way, it is about to leave, the device is busy or a lock did not come
+    /// free). 507: the device cannot take data. 500: anything else, with the reason as text.
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = core_->broker.clock().monotonic();
         std::string verb;
@@ -239,6 +240,9 @@ private:
         const message::Sync remote = message::decode_sync(call);
         auto& broker = core_->broker;
         broker.disk().make_directories(place.device + "/tmp"); // Somebody may rsync to us next.
+        if (storage::is_leaving(broker.disk(), place.directory)) {
+            return answer::text(503, "this copy is about to leave " + place.name);
+        }
         auto opened = open(place);
         if (!opened) {
             return answer::not_found();

@@ -234,6 +234,32 @@ void disk_locks(D& disk, const std::string& root) {
     BOOST_TEST(!disk.try_lock(top));
 }
 
+template <Disk D>
+void disk_holds(D& disk, const std::string& root) {
+    const std::string top = root + "/holding/a";
+    BOOST_TEST(!disk.is_held(top));
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.try_hold(top)), Failure,
+                          fails_with(Error::missing, top));
+    disk.make_directories(top);
+    BOOST_TEST(!disk.is_held(top));
+    D copy = disk;
+    {
+        auto hold = disk.try_hold(top);
+        BOOST_REQUIRE(hold);
+        BOOST_TEST(disk.list(top).empty());
+        BOOST_TEST(copy.is_held(top));
+        BOOST_TEST(!copy.try_hold(top));
+        BOOST_TEST(!disk.is_held(root + "/holding"));
+        BOOST_TEST(disk.try_lock(top).has_value()); // another lock
+        disk.rename(top, root + "/holding/b");
+        BOOST_TEST(disk.is_held(root + "/holding/b"));
+        disk.make_directories(top);
+        BOOST_TEST(!disk.is_held(top));
+    }
+    BOOST_TEST(!disk.is_held(root + "/holding/b"));
+    BOOST_TEST(disk.try_hold(root + "/holding/b").has_value());
+}
+
 /// Runs all laws below `root`, an existing directory of the disk. `write(path, bytes)` makes or
 /// replaces a file whose directory exists, by other means than the concept's.
 template <Disk D>
@@ -246,6 +272,7 @@ void check_disk_laws(D disk, const std::string& root,
     disk_removes(disk, root, write);
     disk_syncs(disk, root, write);
     disk_locks(disk, root);
+    disk_holds(disk, root);
     BOOST_TEST(!disk.is_mount(root + "/none"));
     BOOST_TEST(!disk.is_mount(root + "/listing"));
     const Space space = disk.space(root);

@@ -235,6 +235,43 @@ BOOST_AUTO_TEST_CASE(a_row_that_another_process_sends_during_a_pass_costs_no_new
     cluster.require_identical(name);
 }
 
+// ---- Copies that leave.
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(two_nodes_that_take_each_other_for_the_owner_do_not_both_remove,
+                              Server, Servers) {
+    for (const int question : {1, 2, 3}) { // of the first node, after which the second has its pass
+        Stage<Server> cluster(2, 1, 1);
+        const auto name = cluster.name("AUTH_rings");
+        const auto devices = cluster.ring().devices();
+        const auto owned_by = [&](std::size_t at) {
+            return test::TableRing(
+                {devices[(at + name.partition) % 2], devices[(at + name.partition + 1) % 2]}, 1, 1);
+        };
+        for (const std::size_t at : {0U, 1U}) {
+            cluster.create(at, name);
+            cluster.reassign(at, owned_by(1 - at));
+            BOOST_REQUIRE(cluster.ring_of(at).primaries(name.partition).front().id ==
+                          static_cast<std::int64_t>(1 - at));
+        }
+        cluster.put(0, name, "row");
+        cluster.open(1, name).merge_items(cluster.open(0, name).items_since(-1, 10), "");
+        std::atomic<int> asked = 0;
+        std::atomic<bool> nested = false;
+        cluster.after("sync", [&] {
+            if (!nested && ++asked == question) {
+                nested = true;
+                cluster.pass(1);
+                nested = false;
+            }
+        });
+        cluster.pass(0);
+        const bool here = cluster.has(0, name);
+        const bool there = cluster.has(1, name);
+        BOOST_TEST((here || there), "both are gone, question " << question);
+        BOOST_TEST(cluster.names(here ? 0 : 1, name).size() == 1U);
+    }
+}
+
 } // namespace
 
 #endif // REPLICA_TEST_SCENARIO_LOSSES_HPP

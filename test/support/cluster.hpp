@@ -121,6 +121,8 @@ public:
     }
     void restart(std::size_t at, const Settings& settings) { start(node(at), settings); }
 
+    [[nodiscard]] const TableRing& ring_of(std::size_t at) { return node(at).ring; }
+
     /// From now on this node goes by another ring.
     void reassign(std::size_t at, const TableRing& ring) {
         node(at).ring = ring;

@@ -173,6 +173,10 @@ public:
             [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
     }
 
+    [[nodiscard]] const TableRing& ring_of(std::size_t at) {
+        return node(at).ring ? *node(at).ring : ring_;
+    }
+
     /// From now on this node goes by another ring.
     void reassign(std::size_t at, const TableRing& ring) {
         node(at).ring = ring;

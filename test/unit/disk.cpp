@@ -25,6 +25,8 @@ struct Empty {
     bool remove_tree(const std::string&) { return false; }
     void sync(const std::string&) {}
     std::optional<lock_type> try_lock(const std::string&) { return lock_type{}; }
+    std::optional<lock_type> try_hold(const std::string&) { return lock_type{}; }
+    bool is_held(const std::string&) { return false; }
 };
 struct NamesOnly : Empty {
     std::vector<std::string> list(const std::string&) { return {}; }
@@ -59,6 +61,13 @@ struct PinnedLock : Empty {
         lock_type& operator=(const lock_type&) = delete;
     };
     std::optional<lock_type> try_lock(const std::string&) { return {}; }
+    std::optional<lock_type> try_hold(const std::string&) { return {}; }
+};
+struct WaitingHold : Empty {
+    lock_type try_hold(const std::string&) { return {}; }
+};
+struct SilentHold : Empty {
+    void is_held(const std::string&) {}
 };
 struct Single : Empty {
     Single(const Single&) = delete;
@@ -76,6 +85,8 @@ static_assert(!Disk<BlindLink>);
 static_assert(!Disk<SureLink>);
 static_assert(!Disk<WaitingLock>);
 static_assert(!Disk<PinnedLock>);
+static_assert(!Disk<WaitingHold>);
+static_assert(!Disk<SilentHold>);
 static_assert(!Disk<Single>);
 
 } // namespace

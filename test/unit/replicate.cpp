@@ -665,3 +665,55 @@ BOOST_AUTO_TEST_CASE(whichever_request_is_lost_no_row_is_and_the_next_pass_goes_
         }
     }
 }
+
+// ---- The last question.
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_stays_if_a_peer_does_not_have_it_any_more_when_asked_again,
+                              Server, Servers) {
+    for (const bool refuses : {false, true}) { // or has lost it
+        Turn<Server> turn(Where::handoff);
+        int asked = 0; // each peer before its file and after it
+        turn.nodes.after("sync", [&] {
+            if (++asked != 6) {
+                return;
+            }
+            if (refuses) {
+                turn.nodes.network().answer({{}, {}, "sync"}, Reply{503, "", "leaves", ""});
+            } else {
+                turn.nodes.wipe(4);
+            }
+        });
+        const Lines lines = turn.run();
+        BOOST_TEST(lines.back() == "ended badly");
+        BOOST_TEST(lines[lines.size() - 2] == "kept: 2/3 would still have it");
+        BOOST_TEST(turn.is_here());
+        BOOST_TEST(turn.stats().kept == 1);
+        BOOST_TEST(turn.run().back() == "ended well");
+        BOOST_TEST(!turn.is_here());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_handoff_that_another_process_is_removing_stays_for_that_one) {
+    Turn<ContainerServer> turn(Where::handoff);
+    {
+        const auto mark = turn.here().disk.try_hold(storage::parent(turn.path()));
+        const Lines lines = turn.run();
+        BOOST_TEST(lines[lines.size() - 2] == "kept: another process removes it");
+        BOOST_TEST(turn.is_here());
+    }
+    BOOST_TEST(turn.run().back() == "ended well");
+    BOOST_TEST(!turn.is_here());
+}
+
+BOOST_AUTO_TEST_CASE(as_many_machines_as_handoff_delete_asks_for_must_have_it_when_asked_again) {
+    Turn<ContainerServer> turn(Where::handoff);
+    turn.settings.handoff_delete = 2;
+    int asked = 0;
+    turn.nodes.after("complete_rsync", [&] {
+        if (++asked == 3) {
+            turn.nodes.wipe(4);
+        }
+    });
+    BOOST_TEST(turn.run().back() == "ended badly");
+    BOOST_TEST(!turn.is_here()); // two still have it
+}

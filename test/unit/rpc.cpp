@@ -183,6 +183,23 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(every_verb_says_404_where_there_is_no_database, Se
     BOOST_TEST(!node.disk.stat(node.directory));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_about_to_leave_does_not_vouch_for_others, Server,
+                              Servers) {
+    Receiver<Server> node;
+    node.create();
+    node.put("a");
+    {
+        const auto mark = node.disk.try_hold(node.directory);
+        const auto before = node.broker.peek(node.path)->version;
+        const Reply reply = node.ask(message::encode(node.remote(3)));
+        BOOST_TEST(reply.status == 503);
+        BOOST_TEST(reply.body.find("about to leave") != std::string::npos);
+        BOOST_TEST(node.broker.peek(node.path)->version == before);
+        BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202); // it takes what it is given
+    }
+    BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(the_answers_look_like_a_stock_servers) {
     Containers node;
     Reply reply = node.ask(message::encode(node.remote(3)));

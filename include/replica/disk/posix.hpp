@@ -345,7 +345,40 @@ public:
         return std::nullopt;
     }
 
+    /// flock on the directory itself, which no stock server does.
+    [[nodiscard]] std::optional<lock_type> try_hold(const std::string& directory) const {
+        return flock_directory(directory, LOCK_EX);
+    }
+
+    /// False if the directory is not there.
+    [[nodiscard]] bool is_held(const std::string& directory) const {
+        try {
+            return !flock_directory(directory, LOCK_SH);
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::missing) {
+                throw;
+            }
+            return false;
+        }
+    }
+
 private:
+    /// Nothing if somebody else's lock is in the way.
+    [[nodiscard]] static std::optional<lock_type> flock_directory(const std::string& directory,
+                                                                  int kind) {
+        Descriptor file = Descriptor::open(directory, O_RDONLY | O_DIRECTORY);
+        if (!file) {
+            throw_errno(errno, "open", directory);
+        }
+        if (uninterrupted([&] { return ::flock(file.get(), kind | LOCK_NB); }) != 0) {
+            if (errno != EWOULDBLOCK) {
+                throw_errno(errno, "lock", directory);
+            }
+            return std::nullopt;
+        }
+        return lock_type(std::move(file));
+    }
+
     static constexpr int attempts = 16; ///< Each is lost only to somebody who removed a directory.
 
     struct CloseDirectory {

@@ -168,6 +168,18 @@ public:
         return token ? std::optional<SimLock>(std::move(token)) : std::nullopt;
     }
 
+    [[nodiscard]] std::optional<SimLock> try_hold(const std::string& directory) const {
+        const auto guard = enter(SimCall::try_hold, directory);
+        auto token = SimNode::take(*state_->tree.existing(directory));
+        return token ? std::optional<SimLock>(std::move(token)) : std::nullopt;
+    }
+
+    [[nodiscard]] bool is_held(const std::string& directory) const {
+        const auto guard = enter(SimCall::is_held, directory);
+        const SimNode::Pointer node = state_->tree.find(directory);
+        return node && !node->lock.expired();
+    }
+
     /// Whether `lock` is the one that is held on `directory` now: what a caller hands over as proof
     /// can be checked here. No fault point.
     [[nodiscard]] bool holds(const SimLock& lock, const std::string& directory) const {

@@ -36,6 +36,8 @@ enum class SimCall {
     remove_tree,
     sync,
     try_lock,
+    try_hold,
+    is_held,
 
     write,
 
