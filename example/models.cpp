@@ -126,6 +126,7 @@ struct NoteBook {
         return found == notes->points.end() ? -1 : found->second;
     }
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
+    Timestamp last_heard() { return {}; }
     void set_sync_point(const SyncPoint& point, Direction direction) {
         notes->points[{point.remote_id, direction}] = point.sync_point;
     }

@@ -36,16 +36,18 @@ namespace replica {
 ///   last stays, unless it is a repeat. With a source, rows up to its incoming point are repeats:
 ///   they undo nothing that has come after them. The point then becomes the highest ROWID given,
 ///   and never falls. All of it happens in one transaction.
+/// - last_heard() is when an incoming point was last written, by the clock of whoever did; zero if
+///   there is none. Whole seconds.
 /// - set_sync_point sets a point whatever it was before; -1 takes it away.
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
 ///   deletion before `forgotten` of a key that is not there is left out.
-/// - after renew_id() the id is one that no replica has ever had; rows and incoming points stay.
+/// - after renew_id() the id is one that no replica has ever had. Rows and incoming points stay.
 /// The
-///   outgoing points go: they speak of a history that is in doubt.
+///   outgoing points go, but for notes::agreed(): their history is in doubt.
 /// - adopt(source) is a new id, the incoming point of source := max_row (the rows came from there),
 ///   and whatever was reported to others counts as not reported (Swift: newid). Outgoing points
-///   beyond max_row and notes of the former owner (their key has a blank) go.
+///   beyond max_row and the former owner's notes (notes.hpp) go, and the copy agrees with a peer.
 /// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as it gets to in
 ///   about 20 s, and sync points not touched since `sync_age`. What is not in the snapshot
 ///   `confirmed` stays: a deletion that came after it is known to nobody else yet.
@@ -68,6 +70,7 @@ concept Database =
         { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
         { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
         { db.merge_items(rows, text) };
+        { db.last_heard() } -> std::same_as<Timestamp>;
         { db.merge_sync_points(points, direction) };
         { db.set_sync_point(SyncPoint{}, direction) };
         { db.merge_timestamps(times) };

@@ -140,6 +140,7 @@ enum class Outcome {
     done,     ///< The peer has all that was in the snapshot.
     progress, ///< Capped; the point has moved.
     deferred, ///< Left to the sharder.
+    stale,    ///< Rows that may have been deleted are held back.
     failed,
 };
 

@@ -19,6 +19,7 @@
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
+#include <replica/notes.hpp>
 #include <replica/random.hpp>
 #include <replica/storage.hpp>
 
@@ -66,7 +67,7 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
     upload.merge_timestamps(last.timestamps());
     try {
         if (!last.metadata.empty() && last.metadata != upload.info().metadata) {
-            upload.merge_metadata(last.metadata);
+            upload.merge_metadata(last.metadata, Timestamp{});
         }
     } catch (const Failure& failure) {
         if (failure.error() != Error::bad_request) {
@@ -77,6 +78,11 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
                           ": its metadata and an upload's cannot be merged: " + failure.what());
     }
     upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+    // The rows that come from here are as old news as they were (stale.hpp).
+    const auto agreed = notes::last_agreement(
+        existing, existing.sync_point(notes::agreed(), Direction::outgoing), last.created_at);
+    upload.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
+                          Direction::outgoing);
     B::server_type::merge_more(existing, upload);
 }
 

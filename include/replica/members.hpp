@@ -33,6 +33,6 @@ BOOST_HANA_ADAPT_STRUCT(replica::ShardRange, name, timestamp, lower, upper, obje
 
 BOOST_HANA_ADAPT_STRUCT(replica::Stats, attempted, success, failure, no_change, hashmatch, rsync,
                         remote_merge, diff, diff_capped, remove, deferred, ts_repl, empty, rows,
-                        bytes, quarantined, kept, reidentified, diverged, errors);
+                        bytes, quarantined, kept, reidentified, diverged, stale, errors);
 
 #endif // REPLICA_MEMBERS_HPP

@@ -3,8 +3,10 @@
 
 // What a sender remembers of a peer's file from one pass to the next: numbers under a key, among
 // the outgoing points of its own file. There they go with the ROWIDs they speak of, survive a
-// restart, and are seen by a single pass beside the service. A key has a blank, which no id has, so
-// that an adopted file drops the notes of its former owner. Stock servers never look at them.
+// restart, and are seen by a single pass beside the service. No id begins like a key, so that an
+// adopted file can drop the notes of its former owner. Stock servers never look at them.
+
+#include <replica/timestamp.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,15 +15,41 @@
 
 namespace replica::notes {
 
+/// What all keys begin with. An id may have no slash.
+inline constexpr std::string_view prefix = "note/";
+
+[[nodiscard]] inline std::string key(std::string_view what, std::string_view remote_id = {}) {
+    return std::string(prefix).append(what).append(remote_id);
+}
+
 /// Up to which row this copy has sent its rows itself to the file `remote_id`, from the first one
 /// on: a copy that leaves its device, or one that sends all again since the two differ.
 [[nodiscard]] inline std::string sent_to(std::string_view remote_id) {
-    return std::string("given ").append(remote_id);
+    return key("sent to ", remote_id);
 }
 
 /// How often one difference from the file `remote_id` was seen: a Sighting.
 [[nodiscard]] inline std::string differs_from(std::string_view remote_id) {
-    return std::string("differs ").append(remote_id);
+    return key("differs from ", remote_id);
+}
+
+/// Up to which row a stale copy (stale.hpp) has sent what it may to the file `remote_id`.
+[[nodiscard]] inline std::string held_from(std::string_view remote_id) {
+    return key("held from ", remote_id);
+}
+
+/// When the copy last agreed with a peer (stale.hpp): whole seconds since 1970.
+[[nodiscard]] inline std::string agreed() {
+    return key("agreed with a peer");
+}
+
+/// When a file last agreed with a peer, given what is `noted` (-1: nothing is). Where nothing was
+/// ever noted: when a peer last sent it rows, or when it was made.
+template <class D>
+[[nodiscard]] Timestamp last_agreement(D& database, std::int64_t noted,
+                                       std::string_view created_at) {
+    return noted >= 0 ? Timestamp{noted * Timestamp::ticks_per_second, 0}
+                      : std::max(database.last_heard(), timestamp_or_zero(created_at));
 }
 
 /// What to do about a difference that stays.

@@ -40,6 +40,19 @@ struct PassFailed {
     const std::string& what;
 };
 
+/// The wall clock has moved by `ahead` more than time has passed (less, if negative). Until a peer
+/// agrees with it, nothing is forgotten by it.
+struct ClockJumped {
+    Seconds ahead{};
+};
+
+/// A peer's clock differs from ours, which is ahead by `ahead` (behind, if negative). The earlier
+/// of the two counts. Once a node and pass.
+struct ClockDiffers {
+    const Device& peer;
+    Seconds ahead{};
+};
+
 /// Nothing in the ring is on this machine.
 struct NoLocalDevices {
     std::string_view addresses;
@@ -168,6 +181,13 @@ struct WholeFileSent {
 struct Diverged {
     const std::string& path;
     const Device& peer;
+};
+
+/// The copy was away for longer than reclaim_age and differs from a peer: live rows from before
+/// are held back, for they may have been deleted meanwhile (stale.hpp).
+struct Stale {
+    const std::string& path;
+    Timestamp agreed; ///< When it last knew all that a peer knew.
 };
 
 /// Rows are left to the sharder.

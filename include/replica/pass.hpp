@@ -9,6 +9,7 @@
 #include <replica/brakes.hpp>
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
+#include <replica/clock_watch.hpp>
 #include <replica/decide.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
@@ -22,6 +23,7 @@
 #include <replica/walk.hpp>
 #include <replica/workers.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <map>
@@ -37,6 +39,7 @@ namespace replica {
 
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
+    ClockWatch clock;
     Holds peers;     ///< By "ip:port": peers that did not answer.
     Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
     Stalled stalled; ///< Devices with a worker that hangs.
@@ -114,6 +117,27 @@ struct Pass {
         stats_.*counter += by;
     }
 
+    /// Wall time for what is given up by its age (clock_watch.hpp).
+    [[nodiscard]] Timestamp now() const {
+        return memory.clock.limit(clock.now(), clock.monotonic());
+    }
+
+    /// A peer's clock said `theirs` just now. Returns by how much ours is ahead of it.
+    [[nodiscard]] Seconds compare_clocks(const Device& peer, Timestamp theirs) {
+        const Seconds ahead = memory.clock.compare(theirs, clock.now(), clock.monotonic());
+        if (ahead > ClockWatch::tolerance || ahead < -ClockWatch::tolerance) {
+            {
+                const std::lock_guard guard(mutex_);
+                if (!skewed_.insert(peer.replication_ip).second) {
+                    return ahead;
+                }
+                ++stats_.errors;
+            }
+            observer(event::ClockDiffers{peer, ahead});
+        }
+        return ahead;
+    }
+
     /// One failure, on the account of a device: the peer that failed, or the local one (defect 60).
     void count_failure(const Device& device) {
         const std::lock_guard guard(mutex_);
@@ -131,6 +155,7 @@ private:
     mutable std::mutex mutex_;
     Stats stats_;
     FailureNodes failure_nodes_;
+    std::set<std::string> skewed_; ///< Nodes whose clocks differ; told once.
 };
 
 /// The local database is broken, or not there any more. Whatever else goes wrong with it (a full or
@@ -159,11 +184,25 @@ struct Task {
     /// before have is not known any more, and the copy stays for another pass.
     bool renumbered = false;
 
+    /// It was deleted longer than reclaim_age ago and has no rows: a peer without it needs none.
+    bool expiring = false;
+
+    /// A peer has in this pass been seen to know nothing that is not here.
+    bool agreed = false;
+
+    /// Of a copy that leaves: a peer has been seen to have all of it.
+    bool proven = false;
+
+    bool reported_stale = false;
+    Seconds ahead{0};                 ///< Of our clock, against the latest of the peers'.
     std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
+
+    /// Wall time for what is given up by its age: never ahead of a peer's that has answered.
+    [[nodiscard]] Timestamp now() const { return pass.now().plus(-ahead); }
 
     /// What is older by `ages` times reclaim_age may be forgotten.
     [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
-        return pass.clock.now().plus(-ages * pass.settings.reclaim_age);
+        return now().plus(-ages * pass.settings.reclaim_age);
     }
 
     /// The database, for one use: a lock is waited for from now on, however long peers have taken.
@@ -238,6 +277,9 @@ public:
         return device_.replication_ip + ':' + std::to_string(device_.replication_port);
     }
 
+    /// By how much our clock is ahead of the peer's, by its last answer; 0 if it is not.
+    [[nodiscard]] Seconds ahead() const { return ahead_; }
+
     /// Sends one verb and waits at most `timeout`. A reply of any status is a reply; 2xx or not is
     /// for the caller.
     [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
@@ -248,6 +290,9 @@ public:
         request_.repeatable = repeatable;
         auto reply = within(
             timeout, [&](Instant deadline) { return peer_.send(request_, deadline, pass_.stop); });
+        if (reply && reply->date) {
+            ahead_ = std::max(pass_.compare_clocks(device_, *reply->date), Seconds(0));
+        }
         if (reply) {
             pass_.memory.peers.succeeded(address());
         } else if (reply.error().code != Error::stopped) {
@@ -304,6 +349,7 @@ private:
     typename P::peer_type peer_;
     Device device_;
     Request request_;
+    Seconds ahead_{0};
 };
 
 } // namespace replica

@@ -9,8 +9,10 @@
 #include <replica/notes.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
-#include <replica/rsync.hpp>
+#include <replica/sqlite/metadata.hpp>
+#include <replica/stale.hpp>
 #include <replica/usync.hpp>
+#include <replica/whole.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -27,12 +29,18 @@ namespace detail {
 
 /// What `sync` says of us.
 template <class P>
-[[nodiscard]] message::Sync sync_of(const Task<P>& task) {
+[[nodiscard]] message::Sync sync_of(Task<P>& task) {
     const auto& info = task.info;
-    return {
-        info.max_row,  info.hash,
-        info.id,       info.timestamps(),
-        info.metadata, P::server_type::sync_arguments(info, task.pass.settings.policies.size())};
+    std::string metadata = info.metadata;
+    if (!metadata.empty() && is_stale(task)) { // the receiver takes over what it does not know
+        metadata = Metadata::parse_stored(metadata).since(task.reclaim_limit()).text();
+    }
+    return {info.max_row,
+            info.hash,
+            info.id,
+            info.timestamps(),
+            std::move(metadata),
+            P::server_type::sync_arguments(info, task.pass.settings.policies.size())};
 }
 
 /// Runs one step of apply_reply. What cannot be read is left out, as by a receiver (defect 55). A
@@ -88,16 +96,6 @@ template <class P>
                        : points;
 }
 
-/// Gives up our id, so that no point that a peer has of it counts any more.
-template <class P>
-void renew_id(Task<P>& task, std::string_view why) {
-    task.database().renew_id();
-    task.info = task.database().info();
-    task.renumbered = true;
-    task.pass.count(&Stats::reidentified);
-    task.pass.observer(event::Reidentified{task.found.path, why});
-}
-
 /// Whether the peer knows a row that came here after the snapshot, by way of another process of
 /// this machine (a single pass beside the service, Swift's sharder). The snapshot is a later one
 /// then; what peers that came before have of it is not known.
@@ -110,74 +108,6 @@ template <class P>
     task.info = now;
     task.renumbered = true;
     return true;
-}
-
-/// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
-template <class P>
-[[nodiscard]] std::optional<std::string> holder_of(Task<P>& task, Conversation<P>& peer,
-                                                   const std::string& upload) {
-    const auto reply = peer.expect_success(message::encode(message::Sync::question(upload)),
-                                           task.pass.settings.node_timeout);
-    if (!reply) {
-        return std::nullopt;
-    }
-    try {
-        const auto remote = message::decode_reply<typename P::info_type>(reply->body);
-        const bool holds = remote.point >= std::max<std::int64_t>(task.info.max_row, 0);
-        return holds ? std::optional(remote.info.id) : std::nullopt;
-    } catch (const Failure&) {
-        return std::nullopt; // not an answer
-    }
-}
-
-/// The whole file to a peer that merges it.
-///
-/// A stock receiver notes its own last ROWID as the point of the upload's name: beyond our last
-/// row, by as many rows as it had of its own, and rows that come here next would count as known. So
-/// the upload bears a name that is nobody's id. Order:
-///
-///   finish       the peer has our rows, and a point of the upload's name in the same file
-///   merge_syncs  it takes our last row, as of before the upload, for our point
-///   sync         a question for the point of the upload's name: only the merged file has one
-///
-/// Whatever is cut off after the finish, the peer knows too little of us and gets rows twice. But
-/// stock receivers merge several files at a time, and whichever ends last replaces the others: if
-/// one did between our finish and our point, the point stands in a file without our rows. Therefore
-/// the question; unless it is answered as it should be, our id is given up.
-template <class P>
-[[nodiscard]] Result<decide::Outcome> push_and_note(Task<P>& task, Conversation<P>& peer,
-                                                    const typename P::info_type& remote) {
-    P& pass = task.pass;
-    const std::string name = upload_name<message::RsyncThenMerge>(task, peer, remote.id);
-    auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote);
-    if (!outcome) {
-        return outcome;
-    }
-    const message::MergeSyncs reached{{{task.info.max_row, task.info.id}}};
-    const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
-    const auto holder = holder_of(task, peer, name);
-    if (!noted || !holder) { // without an answer the point may still be under way
-        renew_id(task, "a peer may have lost what was merged into it");
-        return decide::Outcome::progress;
-    }
-    if (task.leaves) {
-        task.set_note(notes::sent_to(*holder), task.info.max_row);
-    }
-    return outcome;
-}
-
-/// The whole file to a peer that has none. For a copy that leaves it counts as given, or all its
-/// rows would go over once more as soon as a client has written to the peer.
-template <class P>
-[[nodiscard]] Result<decide::Outcome> push_first(Task<P>& task, Conversation<P>& peer) {
-    auto outcome = push_file<message::CompleteRsync>(task, peer, typename P::info_type{});
-    if (outcome && task.leaves) {
-        const auto holder = holder_of(task, peer, task.info.id);
-        if (holder) {
-            task.set_note(notes::sent_to(*holder), task.info.max_row);
-        }
-    }
-    return outcome;
 }
 
 /// A digest of both contents: unchanged means that nothing has helped.
@@ -233,12 +163,37 @@ template <class P>
     return outcome;
 }
 
+/// Sends what a stale copy may: see stale.hpp. The note is where the next pass goes on, since the
+/// peer's point stays below a row that was held back.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_stale(Task<P>& task, Conversation<P>& peer,
+                                                 const std::string& remote_id, std::int64_t point) {
+    const std::string key = notes::held_from(remote_id);
+    const std::int64_t before = point;
+    point = std::max(point, task.note(key));
+    const HoldBack hold{task.reclaim_limit(), before < point};
+    auto outcome = push_rows(task, peer, remote_id, point, hold);
+    if (outcome && *outcome == decide::Outcome::stale) {
+        task.set_note(key, point);
+    } else if (outcome && task.leaves && point > before) {
+        task.set_note(notes::sent_to(remote_id), point);
+    }
+    return outcome;
+}
+
 /// Acts on the choice after a 2xx.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> act(Task<P>& task, Conversation<P>& peer,
                                           const typename P::info_type& remote,
                                           const decide::Choice& choice) {
     P& pass = task.pass;
+    const bool sends =
+        choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
+    if ((sends || (choice.suspect && !task.leaves)) && is_stale(task)) {
+        report_stale(task);
+        return sends ? push_stale(task, peer, remote.id, choice.point)
+                     : Result<decide::Outcome>(decide::Outcome::done);
+    }
     switch (choice.way) {
     case decide::Way::no_change:
         pass.count(&Stats::no_change);
@@ -291,9 +246,17 @@ template <class P>
         if (!reply) {
             return reply.error();
         }
+        task.ahead = std::max(task.ahead, peer.ahead());
+        if (reply->status == 404 && task.expiring) {
+            return decide::Outcome::done; // it has nothing that could come back
+        }
         if (reply->status == 404) {
-            pass.count(&Stats::rsync);
             task.settled = false;
+            if (is_stale(task)) {
+                report_stale(task);
+                return decide::Outcome::stale;
+            }
+            pass.count(&Stats::rsync);
             return detail::push_first(task, peer);
         }
         if (!reply->success()) {
@@ -316,10 +279,14 @@ template <class P>
         if (auto held = detail::held_back(task, peer, remote.info.id)) {
             return *std::move(held);
         }
-        const auto choice = decide::choose(decide::Replica(task.info), decide::Replica(remote.info),
-                                           detail::points_of(task, remote), pass.settings);
+        const decide::Replica local(task.info);
+        const decide::Replica there(remote.info);
+        const auto choice =
+            decide::choose(local, there, detail::points_of(task, remote), pass.settings);
         if (choice.way != decide::Way::renew_id) {
             task.settled = task.settled && choice.settled;
+            compare_for_agreement(task, decide::same_content(local, there),
+                                  choice.settled && remote.info.max_row >= 0);
             auto outcome = detail::act(task, peer, remote.info, choice);
             return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
         }

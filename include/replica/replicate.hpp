@@ -13,6 +13,7 @@
 #include <replica/pass.hpp>
 #include <replica/peer.hpp>
 #include <replica/ring.hpp>
+#include <replica/stale.hpp>
 #include <replica/storage.hpp>
 #include <replica/walk.hpp>
 
@@ -34,10 +35,9 @@ namespace detail {
 
 /// Expired by its own state, and no root or source of shards.
 template <class P>
-[[nodiscard]] bool expired(P& pass, const typename P::info_type& info) {
+[[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
     return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
-                               info.delete_timestamp, pass.clock.now(),
-                               pass.settings.reclaim_age) &&
+                               info.delete_timestamp, now, pass.settings.reclaim_age) &&
            P::server_type::may_expire(info);
 }
 
@@ -93,6 +93,7 @@ template <class P>
     P& pass = task.pass;
     const bool done = outcome && *outcome == decide::Outcome::done;
     bool hand_off = false;
+    task.proven = task.proven || (task.leaves && done);
     if (outcome) {
         pass.count(&Stats::success, done ? 1 : 0);
         note_machine(task, peer, *outcome);
@@ -214,6 +215,19 @@ void ask_again(Task<P>& task, Asked& asked) {
     }
 }
 
+/// A stale copy sends its old rows to nobody. If one peer has been seen to have all of it, the word
+/// of the others counts: what that one had goes on to them.
+template <class P>
+void ask_for_their_word(Task<P>& task, Asked& asked) {
+    for (std::size_t i = 0; i < asked.peers.size(); ++i) {
+        auto& outcome = asked.outcomes[i];
+        if (outcome == decide::Outcome::stale && still_has_all(task, asked.peers[i])) {
+            outcome = decide::Outcome::done;
+            note_machine(task, asked.peers[i], outcome);
+        }
+    }
+}
+
 /// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
 /// stays.
 template <class P>
@@ -225,6 +239,9 @@ template <class P>
     }
     if (task.renumbered) {
         return "its rows were numbered anew meanwhile";
+    }
+    if (task.proven && is_stale(task)) {
+        ask_for_their_word(task, asked);
     }
     const auto have_it = [&] {
         return decide::may_remove(asked.outcomes, task.machines.size(), replicas, pass.settings);
@@ -272,6 +289,30 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
     }
 }
 
+/// Removes an expired database, once whoever sums it up knows, every peer that has it is expired as
+/// well, and none has a row for us: one that was away would bring it back with its live rows.
+/// Returns the reason why it stays.
+template <class P>
+[[nodiscard]] std::string expire(Task<P>& task, std::optional<typename P::database_type>& database,
+                                 const Found& found, const Asked& asked) {
+    P& pass = task.pass;
+    const auto is_expired = [&](const auto& info) { return expired(pass, info, task.now()); };
+    if (!P::server_type::reported(task.info)) {
+        return "expired, but not reported";
+    }
+    if (!asked.all_done() || !task.settled || task.renumbered || !is_expired(task.info)) {
+        return "expired, but " + asked.ratio() + " peers know all of it";
+    }
+    if (!may_leave(pass, found, task.local)) {
+        return {};
+    }
+    database.reset();
+    remove_database(pass, found, task.local, task.info, "expired", [&](const auto& now) {
+        return now == task.info ? std::string() : "it has changed meanwhile";
+    });
+    return {};
+}
+
 /// True when every peer has all that is here. Throws what goes wrong with the local database.
 template <class P>
 [[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local, Pulse& pulse) {
@@ -288,23 +329,6 @@ template <class P>
         pass.observer(event::WrongHash{found.path, name});
         return false;
     }
-    if (expired(pass, info)) {
-        // It stays until whoever sums it up knows, but no peer is told of it: one that has removed
-        // its own copy would get it back, and would have to report it again.
-        if (!P::server_type::reported(info)) {
-            return true;
-        }
-        if (!may_leave(pass, found, local)) {
-            return false;
-        }
-        database.reset();
-        remove_database(pass, found, local, info, "expired", [&](const auto& now) {
-            return expired(pass, now) && P::server_type::reported(now) ? std::string()
-                                                                       : "no longer expired";
-        });
-        return true;
-    }
-
     Found place = found;
     place.partition = pass.ring.partition(found.hash);
     const bool misplaced = place.partition != found.partition;
@@ -313,12 +337,22 @@ template <class P>
     }
     const auto primaries = pass.ring.primaries(place.partition);
     const bool belongs = !misplaced && contains(primaries, local.id);
-    if (!belongs && !may_leave(pass, found, local)) {
+    // A peer without an expired database is not sent it: it would have to report it once more.
+    const bool expiring = expired(pass, info, pass.now());
+    if (!belongs && !expiring && !may_leave(pass, found, local)) {
         return false;
     }
 
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
+    task.expiring = expiring;
     Asked asked = replicate_to_peers(task, primaries, belongs);
+    note_agreement(task);
+    if (expiring) {
+        if (const std::string reason = expire(task, database, found, asked); !reason.empty()) {
+            pass.observer(event::Kept{found.path, reason});
+        }
+        return asked.all_done();
+    }
     const bool sound = after_peers(task, asked.outcomes);
     clean_up(task, database, found, info, asked, belongs, primaries.size());
     return sound && asked.all_done();

@@ -152,6 +152,10 @@ private:
         const Instant start = core->clock.monotonic();
         const auto devices = local_devices(*core, pass, selection);
         core->observer(event::PassBegan{began, devices.size()});
+        if (const Seconds ahead = core->memory.clock.look(began, start); ahead != Seconds(0)) {
+            pass.count(&Stats::errors);
+            core->observer(event::ClockJumped{ahead});
+        }
 
         const auto workers =
             std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);

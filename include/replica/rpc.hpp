@@ -76,6 +76,7 @@ public:
             core_->observer(event::ServeFailed{request.hash, what});
             reply = answer::text(500, what);
         }
+        reply.date = core_->broker.clock().now();
         core_->observer(event::Served{request.device, verb, reply.status,
                                       core_->broker.clock().monotonic() - began});
         return reply;

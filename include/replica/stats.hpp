@@ -36,6 +36,7 @@ struct Stats {
     std::int64_t kept = 0; ///< Databases that do not belong here and could not be removed yet.
     std::int64_t reidentified = 0; ///< Databases that got a new id: restored from an older copy.
     std::int64_t diverged = 0;     ///< Peers that said "in sync" with another content; sent again.
+    std::int64_t stale = 0;        ///< Databases that were away too long and hold rows back.
     std::int64_t errors = 0;       ///< Local files and directories that could not be read.
 
     friend bool operator==(const Stats&, const Stats&) = default;

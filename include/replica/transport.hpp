@@ -7,9 +7,11 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
+#include <replica/timestamp.hpp>
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,7 +35,8 @@ struct Reply {
     int status = 0; ///< As HTTP has it: 200, 202, 204, 404, 507...
     std::string content_type;
     std::string body;
-    std::string reason; ///< The status line's phrase; empty for the usual one.
+    std::string reason;              ///< The status line's phrase; empty for the usual one.
+    std::optional<Timestamp> date{}; ///< The receiver's wall time, if it told.
 
     [[nodiscard]] bool success() const { return status >= 200 && status < 300; }
 };

@@ -13,23 +13,36 @@
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
+#include <replica/stale.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace replica {
+
+/// What of the rows is not sent (stale.hpp).
+struct HoldBack {
+    Timestamp before{};   ///< Live rows from before this time.
+    bool already = false; ///< One below the point was held back.
+};
 
 /// Brings a peer up to date by rows (seed: _usync_db).
 ///
 /// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
-/// when none is left, send those points and our own (they speak of rows that have all been sent by
-/// then) and, once the peer has taken them, record the outgoing point. A capped transfer does
-/// neither: what the receiver has noted itself is where the next pass goes on. `point` moves with
-/// what was sent.
+/// when none is left, send those points (they speak of rows that have all been sent by then), with
+/// our own if no row was left at it, and, once the peer has taken them, record the outgoing point.
+/// A capped transfer does neither: what the receiver has noted itself is where the next pass goes
+/// on. `point` moves with what was sent.
+///
+/// From a row that is held back on, rows go without a source, so that the peer's point stays below
+/// it, and no points follow.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
-                                                const std::string& remote_id, std::int64_t& point) {
+                                                const std::string& remote_id, std::int64_t& point,
+                                                const HoldBack& hold = {}) {
     P& pass = task.pass;
     const Seconds timeout = pass.settings.node_timeout;
     pass.count(&Stats::diff);
@@ -38,13 +51,20 @@ template <class P>
     message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
 
     std::int64_t sent = 0;
+    bool held = hold.already;
     auto rows = task.database().items_since(point, pass.settings.per_diff);
     for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
-        auto reply = peer.expect_success(message::encode_rows(rows, task.info.id), timeout);
-        if (!reply) {
-            return reply.error();
+        const std::int64_t last = rows.back().rowid;
+        const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
+        held = std::erase_if(rows, old) > 0 || held;
+        if (!rows.empty()) {
+            const std::string_view source = held ? std::string_view() : task.info.id;
+            auto reply = peer.expect_success(message::encode_rows(rows, source), timeout);
+            if (!reply) {
+                return reply.error();
+            }
         }
-        point = rows.back().rowid;
+        point = last;
         sent += static_cast<std::int64_t>(rows.size());
         pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
         rows = task.database().items_since(point, pass.settings.per_diff);
@@ -52,12 +72,15 @@ template <class P>
     const bool capped = !rows.empty();
     pass.observer(event::UsyncEnded{task.found.path, peer.device(), point, sent, capped,
                                     pass.clock.monotonic() - began});
+    if (held) {
+        return decide::Outcome::stale;
+    }
     if (capped) {
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
     }
-    point = std::max(point, task.info.max_row);
-    if (point >= 0) {
+    if (point < task.info.max_row) { // else the peer has noted it with the last row
+        point = task.info.max_row;
         known.points.push_back({point, task.info.id});
     }
     auto reply = peer.expect_success(message::encode(known), timeout);

@@ -20,6 +20,8 @@ struct Files {
     bool remove_tree(const std::string&) { return true; }
     void sync(const std::string&) {}
     std::optional<lock_type> try_lock(const std::string&) { return {}; }
+    std::optional<lock_type> try_hold(const std::string&) { return {}; }
+    bool is_held(const std::string&) { return false; }
 };
 
 void put(replica::Disk auto disk) {

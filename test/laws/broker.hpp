@@ -9,6 +9,7 @@
 //   fixture.copy_path()          a path in an existing directory where nothing is
 
 #include <replica/broker.hpp>
+#include <replica/notes.hpp>
 #include <replica/random.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -175,7 +176,8 @@ void a_new_id_leaves_rows_and_incoming_points(Fixture& fixture) {
     const auto row = fixture.row("a", 1, 1, false);
     database.merge_items(std::span(&row, 1), "");
     const auto before = database.info();
-    const std::vector<SyncPoint> points{{1, "in"}, {1, "out"}, {1, "given out"}, {99, "beyond"}};
+    const std::string note = notes::sent_to("out");
+    const std::vector<SyncPoint> points{{1, "in"}, {1, "out"}, {1, note}, {99, "beyond"}};
     database.merge_sync_points(points, Direction::incoming);
     database.merge_sync_points(points, Direction::outgoing);
     database.renew_id();
@@ -184,13 +186,21 @@ void a_new_id_leaves_rows_and_incoming_points(Fixture& fixture) {
     BOOST_TEST(database.info().max_row == before.max_row);
     BOOST_TEST(database.sync_point("in", Direction::incoming) == 1);
     BOOST_TEST(database.sync_points(Direction::outgoing).empty());
+    database.set_sync_point({5, notes::agreed()}, Direction::outgoing);
+    database.renew_id();
+    BOOST_TEST(database.sync_point(notes::agreed(), Direction::outgoing) == 5);
     database.merge_sync_points(points, Direction::outgoing);
     database.adopt("sender");
     BOOST_TEST(database.sync_point("sender", Direction::incoming) == before.max_row);
     BOOST_TEST(database.info().id != before.id);
     BOOST_TEST(database.sync_point("out", Direction::outgoing) == 1);
     BOOST_TEST(database.sync_point("beyond", Direction::outgoing) == -1);
-    BOOST_TEST(database.sync_point("given out", Direction::outgoing) == -1);
+    BOOST_TEST(database.sync_point(note, Direction::outgoing) == -1);
+    const auto now = fixture.broker().clock().now();
+    BOOST_TEST(database.sync_point(notes::agreed(), Direction::outgoing) ==
+               now.ticks / Timestamp::ticks_per_second);
+    BOOST_TEST((database.last_heard() <= now));
+    BOOST_TEST((database.last_heard() > now.plus(Seconds(-60))));
 }
 
 template <class Fixture>

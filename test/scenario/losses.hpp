@@ -272,6 +272,135 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(two_nodes_that_take_each_other_for_the_owner_do_no
     }
 }
 
+// ---- Copies that were away for longer than reclaim_age.
+
+BOOST_AUTO_TEST_CASE(a_peer_that_was_away_does_not_bring_a_deleted_container_back) {
+    Stage<ContainerServer> cluster(3, 3);
+    const auto name = cluster.name("AUTH_expired");
+    cluster.create(0, name);
+    cluster.put(0, name, "row");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.down(2);
+    cluster.erase(0, name, "row");
+    cluster.clock().advance(Seconds(1));
+    cluster.open(0, name).merge_timestamps(
+        {"9999999999.00000", "0", cluster.clock().now().normal()});
+    cluster.round();
+    cluster.reported(0, name);
+    cluster.reported(1, name);
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.round();
+    cluster.round();
+    cluster.up(2);
+    cluster.clock().advance(Seconds(120));
+    for (int i = 0; i < 3; ++i) {
+        cluster.round();
+        for (const std::size_t at : {0U, 1U, 2U}) {
+            if (cluster.has(at, name)) {
+                cluster.reported(at, name);
+            }
+        }
+    }
+    cluster.round();
+    for (const std::size_t at : {0U, 1U, 2U}) {
+        BOOST_TEST(!cluster.has(at, name), "node " << at << " still has it");
+    }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_was_away_brings_no_deleted_row_back, Server, Servers) {
+    Stage<Server> cluster(4, 3);
+    const auto name = cluster.name("AUTH_away");
+    const auto places = cluster.primaries(name);
+    const auto handoff = cluster.others(name)[0];
+    cluster.create(handoff, name);
+    cluster.put(handoff, name, "deleted");
+    cluster.put(handoff, name, "live");
+    cluster.down(places[2]);
+    cluster.pass(handoff); // it cannot go yet
+    cluster.down(handoff);
+    cluster.up(places[2]);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.erase(places[0], name, "deleted");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.round();
+    cluster.round();
+    BOOST_REQUIRE(cluster.rows(places[0], name).size() == 1U); // the tombstone has gone
+    cluster.up(handoff);
+    std::int64_t stale = 0;
+    for (int i = 0; i < 3; ++i) {
+        stale += cluster.round().stale;
+    }
+    BOOST_TEST(stale == 3); // once in a pass
+    for (const std::size_t at : places) {
+        BOOST_TEST((cluster.names(at, name) == std::set<std::string>{"live"}));
+    }
+    BOOST_REQUIRE(cluster.has(handoff, name));
+
+    // What is new goes over all the same, and only once; what is old goes if the operator says so.
+    cluster.put(handoff, name, "new");
+    BOOST_TEST(cluster.pass(handoff).rows == 3);
+    BOOST_TEST(cluster.pass(handoff).rows == 0);
+    BOOST_TEST(cluster.names(places[1], name).contains("new"));
+    BOOST_TEST(!cluster.names(places[1], name).contains("deleted"));
+    Settings settings = cluster.node(handoff).settings;
+    settings.accept_stale = true;
+    cluster.restart(handoff, settings);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.names(places[0], name).size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_replica_that_was_taken_out_of_the_ring_brings_no_deleted_row_back,
+                              Server, Servers) {
+    Stage<Server> cluster(3, 2);
+    const auto name = cluster.name("AUTH_ring");
+    const auto places = cluster.primaries(name);
+    const auto spare = cluster.others(name)[0];
+    cluster.create(places[0], name);
+    cluster.put(places[0], name, "deleted");
+    cluster.put(places[0], name, "live");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    const auto old_ring = cluster.ring();
+    auto devices = old_ring.devices();
+    std::swap(devices[places[1]], devices[spare]);
+    const test::TableRing without(devices, 2, 2);
+    cluster.down(places[1]);
+    cluster.reassign(places[0], without);
+    cluster.reassign(spare, without);
+    cluster.erase(places[0], name, "deleted");
+    cluster.round();
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.round();
+    cluster.round();
+    BOOST_REQUIRE(cluster.rows(places[0], name).size() == 1U); // the tombstone has gone
+    cluster.reassign(places[0], old_ring);
+    cluster.reassign(spare, old_ring);
+    cluster.up(places[1]);
+    cluster.clock().advance(Seconds(120));
+    std::int64_t stale = 0;
+    for (int i = 0; i < 8; ++i) {
+        stale += cluster.round().stale;
+    }
+    BOOST_TEST(stale > 0);
+    BOOST_TEST((cluster.names(places[0], name) == std::set<std::string>{"live"}));
+    BOOST_TEST(cluster.names(places[1], name).contains("deleted")); // for somebody to look at
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(nodes_that_were_all_switched_off_for_a_month_go_on_where_they_were,
+                              Server, Servers) {
+    Stage<Server> cluster(3, 3);
+    const auto name = cluster.name("AUTH_month");
+    cluster.create(0, name);
+    cluster.put_many(0, name, "o", 5);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(30 * 86400));
+    BOOST_TEST(cluster.round().stale == 0);
+    cluster.put(1, name, "new");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+}
+
 } // namespace
 
 #endif // REPLICA_TEST_SCENARIO_LOSSES_HPP

@@ -14,6 +14,66 @@ using Stage = replica::test::Cluster<Server>;
 #include <algorithm>
 #include <string>
 
+// ---- Clocks, which real nodes of one machine share.
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_that_jumps_by_thirty_days_forgets_nothing, Server, Servers) {
+    for (const bool while_it_runs : {true, false}) { // or before it started
+        for (const double days : {30.0, -30.0}) {
+            Stage<Server> cluster(3, 3);
+            const auto name = cluster.name("AUTH_clock");
+            cluster.create(0, name);
+            cluster.put(0, name, "deleted");
+            cluster.put(0, name, "live");
+            BOOST_REQUIRE(cluster.settle() > 0);
+            cluster.erase(0, name, "deleted");
+            BOOST_REQUIRE(cluster.settle() > 0);
+            const auto points = cluster.open(0, name).sync_points(Direction::incoming);
+            BOOST_REQUIRE(points.size() == 2U);
+            cluster.node(0).clock.jump(Seconds(days * 86400));
+            if (!while_it_runs) {
+                cluster.restart(0);
+            }
+            for (int i = 0; i < 3; ++i) {
+                const Stats stats = cluster.pass(0);
+                BOOST_TEST(stats.errors > 0); // told in each pass
+                BOOST_TEST(stats.stale == 0);
+            }
+            BOOST_TEST(cluster.rows(0, name).size() == 2U);
+            BOOST_TEST((cluster.open(0, name).sync_points(Direction::incoming) == points));
+            const auto& journal = cluster.node(0).journal;
+            BOOST_TEST(journal.mentions("clock differs"));
+            BOOST_TEST(journal.mentions("clock jumped") == while_it_runs);
+
+            cluster.node(0).clock.jump(Seconds(-days * 86400)); // mended
+            BOOST_REQUIRE(cluster.settle() > 0);
+            cluster.require_identical(name);
+            cluster.clock().advance(Seconds(8 * 86400));
+            cluster.round();
+            cluster.round();
+            BOOST_TEST(cluster.rows(0, name).size() == 1U); // in its time
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_deleted_container_does_not_expire_by_a_clock_that_jumped) {
+    Stage<ContainerServer> cluster(3, 3);
+    const auto name = cluster.name("AUTH_clock");
+    cluster.create(0, name);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(1));
+    cluster.open(0, name).merge_timestamps(
+        {"9999999999.00000", "0", cluster.clock().now().normal()});
+    BOOST_REQUIRE(cluster.settle() > 0);
+    for (const std::size_t at : {0U, 1U, 2U}) {
+        cluster.reported(at, name);
+    }
+    cluster.node(0).clock.jump(Seconds(30 * 86400));
+    BOOST_TEST(cluster.pass(0).remove == 0);
+    cluster.restart(0);
+    BOOST_TEST(cluster.pass(0).remove == 0);
+    BOOST_TEST(cluster.has(0, name));
+}
+
 // ---- What only simulated nodes can be: stock receivers, of which our senders see just this.
 
 namespace {

@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -38,7 +39,11 @@ class Journal {
 public:
     template <class Event>
     void operator()(const Event& event) const {
-        if constexpr (requires { event.what; }) {
+        if constexpr (std::same_as<Event, event::ClockJumped>) {
+            add("clock jumped");
+        } else if constexpr (std::same_as<Event, event::ClockDiffers>) {
+            add("clock differs");
+        } else if constexpr (requires { event.what; }) {
             add(std::string(event.what));
         } else if constexpr (requires { event.reason; }) {
             add(std::string(event.reason));

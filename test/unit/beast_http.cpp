@@ -117,6 +117,23 @@ BOOST_AUTO_TEST_CASE(a_date_is_written_as_http_has_it) {
                "Tue, 29 Feb 2000 23:59:59 GMT");
 }
 
+BOOST_AUTO_TEST_CASE(a_date_is_read_as_it_is_written_and_nothing_else_is) {
+    for (const std::int64_t seconds : {0LL, 951'868'799LL, 1'700'000'000LL, 1'800'000'001LL}) {
+        const Timestamp moment{seconds * Timestamp::ticks_per_second, 0};
+        const auto read = http::moment_of(http::date_of(moment));
+        BOOST_REQUIRE(read.has_value());
+        BOOST_TEST((*read == moment));
+    }
+    for (const std::string bad :
+         {"", "now", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+          "Tue, 24 Nov 2026 10:53:17 UTC", "Tue, 24 Nox 2026 10:53:17 GMT",
+          "Tue, 31 Feb 2026 10:53:17 GMT", "Tue, 24 Nov 2026 24:53:17 GMT",
+          "Tue, 24 Nov 2026 1a:53:17 GMT", "Tue, 24 ovD 2026 10:53:17 GMT",
+          "Tue, -4 Nov 2026 10:53:17 GMT", "Tue, 24 Nov 1926 10:53:17 GMT"}) {
+        BOOST_TEST(!http::moment_of(bad).has_value(), bad);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_reply_has_the_headers_of_a_stock_server_in_their_order) {
     const Reply found{200, "text/html; charset=UTF-8", "{}", {}};
     BOOST_TEST(http::reply_head(found, "", moment, true) ==

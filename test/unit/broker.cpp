@@ -24,6 +24,7 @@ struct Blank {
     std::vector<row_type> items_since(std::int64_t, std::int64_t) { return {}; }
     std::int64_t sync_point(std::string_view, Direction) { return -1; }
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
+    Timestamp last_heard() { return {}; }
     void merge_items(std::span<const row_type>, std::string_view) {}
     void merge_sync_points(std::span<const SyncPoint>, Direction) {}
     void set_sync_point(const SyncPoint&, Direction) {}
@@ -185,6 +186,8 @@ struct EmptyDisk {
     bool remove_tree(const std::string&) { return false; }
     void sync(const std::string&) {}
     std::optional<Guard> try_lock(const std::string&) { return {}; }
+    std::optional<Guard> try_hold(const std::string&) { return {}; }
+    bool is_held(const std::string&) { return false; }
 };
 static_assert(Disk<EmptyDisk>);
 
@@ -237,6 +240,7 @@ struct OtherLock : BlankStore {
     struct disk_type : EmptyDisk { // its lock would prove nothing to the database
         struct lock_type {};
         std::optional<lock_type> try_lock(const std::string&) { return {}; }
+        std::optional<lock_type> try_hold(const std::string&) { return {}; }
     };
     disk_type& disk() { return other_; }
 

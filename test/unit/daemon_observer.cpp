@@ -259,20 +259,15 @@ BOOST_AUTO_TEST_CASE(progress_is_one_line_that_ends_with_the_pass) {
     BOOST_TEST(watched.shown[2] == "\n");
 }
 
-BOOST_AUTO_TEST_CASE(the_receiver_measures_requests_as_a_stock_server_does) {
-    Watched watched;
-    const ServerObserver server{Log(watched.logger), watched.statsd};
-    const std::string device = "sda";
-    server(event::Served{device, "sync", 200, Seconds{0.25}});
-    server(event::Served{device, "sync", 507, Seconds{0.25}});
-    server(event::Served{device, "sync", 500, Seconds{0.5}});
-    server(event::DatabaseBegan{path}); // not its business
-    server(event::ServeFailed{path, "no space"});
-    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.timing:250|ms");
-    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.timing:250|ms");
-    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.errors.timing:500|ms");
-    BOOST_TEST(watched.has("error: ERROR serving REPLICATE of " + path + ": no space"));
-    BOOST_TEST(!watched.listener.next(0).has_value());
+BOOST_AUTO_TEST_CASE(what_an_operator_has_to_decide_says_what_to_do) {
+    const Watched watched;
+    const Device to = peer();
+    watched.observer(event::Stale{path, Timestamp::from_seconds(1000)});
+    watched.observer(event::ClockJumped{Seconds{86400}});
+    watched.observer(event::ClockDiffers{to, Seconds{-7200}});
+    BOOST_TEST(watched.starts("error: " + path + " agreed with a peer last at 0000001000.00000"));
+    BOOST_TEST(watched.starts("error: The clock has moved by +86400 seconds more than time"));
+    BOOST_TEST(watched.starts("error: The clock is -7200 seconds ahead of that of 10.0.0.2"));
 }
 
 BOOST_AUTO_TEST_CASE(queues_of_the_reconciler_are_told_in_swifts_words) {

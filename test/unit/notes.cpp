@@ -1,18 +1,28 @@
 #include <replica/notes.hpp>
 
 #define BOOST_TEST_MODULE notes
+#include <replica/hash_path.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <cstdint>
 #include <limits>
+#include <set>
+#include <string>
 #include <vector>
 
 using namespace replica;
 using notes::Sighting;
 
-BOOST_AUTO_TEST_CASE(a_key_has_a_blank_and_an_id_has_none) {
-    BOOST_TEST(notes::sent_to("id") == "given id");
-    BOOST_TEST(notes::differs_from("id") == "differs id");
+BOOST_AUTO_TEST_CASE(a_key_is_no_id_and_each_note_has_its_own) {
+    const std::set<std::string> keys{notes::sent_to("id"), notes::differs_from("id"),
+                                     notes::held_from("id"), notes::agreed(),
+                                     notes::sent_to("other")};
+    BOOST_TEST(keys.size() == 5U);
+    for (const std::string& key : keys) {
+        BOOST_TEST(key.starts_with(notes::prefix));
+        BOOST_TEST(!is_safe_name(key));
+    }
 }
 
 using notes::Resend;

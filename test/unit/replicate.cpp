@@ -274,22 +274,56 @@ struct Expired : Container {
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(an_expired_one_goes_without_a_word_to_its_peers) {
+BOOST_AUTO_TEST_CASE(an_expired_one_that_no_peer_has_goes_and_is_sent_to_nobody) {
     for (const Where where : {Where::primary, Where::handoff}) {
         Expired turn(where);
         turn.nodes.reported(turn.at, turn.name);
-        BOOST_TEST(turn.run() == (Lines{"began", "removed: expired", "ended well"}),
-                   boost::test_tools::per_element());
+        Lines expected{"began"};
+        for (const std::string peer : {"3 done", "4 done", "0 done"}) {
+            expected.push_back(peer);
+        }
+        if (where == Where::primary) {
+            expected = {"began", "0 done", "3 done"};
+        }
+        expected.insert(expected.end(), {"removed: expired", "ended well"});
+        BOOST_TEST(turn.run() == expected, boost::test_tools::per_element());
         BOOST_TEST(!turn.is_here());
-        BOOST_TEST(turn.nodes.network().log().empty());
+        for (const SimExchange& exchange : turn.nodes.network().log()) {
+            BOOST_TEST(exchange.verb == "sync");
+            BOOST_TEST(exchange.status == 404);
+        }
     }
+}
+
+BOOST_AUTO_TEST_CASE(an_expired_one_stays_while_a_peer_does_not_answer) {
+    Expired turn;
+    turn.nodes.reported(turn.at, turn.name);
+    turn.nodes.down(3);
+    BOOST_TEST(turn.run() == (Lines{"began", "0 done", "3 not done",
+                                    "kept: expired, but 1/2 peers know all of it", "ended badly"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(turn.is_here());
+    turn.nodes.up(3);
+    BOOST_TEST(turn.run().back() == "ended well");
+    BOOST_TEST(!turn.is_here());
+}
+
+BOOST_AUTO_TEST_CASE(an_expired_one_stays_while_a_peer_has_rows_that_are_not_here) {
+    Expired turn;
+    turn.nodes.reported(turn.at, turn.name);
+    turn.nodes.create(3, turn.name);
+    turn.nodes.put(3, turn.name, "theirs");
+    const Lines lines = turn.run();
+    BOOST_TEST(lines[lines.size() - 2] == "kept: expired, but 2/2 peers know all of it");
+    BOOST_TEST(turn.is_here());
 }
 
 BOOST_AUTO_TEST_CASE(an_expired_one_that_its_account_has_not_heard_of_waits) {
     Expired turn;
-    BOOST_TEST(turn.run() == (Lines{"began", "ended well"}), boost::test_tools::per_element());
+    BOOST_TEST(turn.run() == (Lines{"began", "0 done", "3 done", "kept: expired, but not reported",
+                                    "ended well"}),
+               boost::test_tools::per_element());
     BOOST_TEST(turn.is_here());
-    BOOST_TEST(turn.nodes.network().log().empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
@@ -306,8 +340,9 @@ BOOST_AUTO_TEST_CASE(an_expired_one_on_a_frozen_device_stays) {
     Expired turn;
     turn.nodes.reported(turn.at, turn.name);
     turn.pass.brakes.wrong_hash("sda");
-    BOOST_TEST(turn.run() == (Lines{"began", "kept: its device has databases with wrong hashes",
-                                    "ended well"}),
+    BOOST_TEST(turn.run() ==
+                   (Lines{"began", "0 done", "3 done",
+                          "kept: its device has databases with wrong hashes", "ended well"}),
                boost::test_tools::per_element());
     BOOST_TEST(turn.is_here());
 }
@@ -321,7 +356,8 @@ BOOST_AUTO_TEST_CASE(an_expired_one_that_is_put_again_while_it_is_removed_stays)
             turn.open().merge_timestamps({"9999999999.00000", turn.clock.now().normal(), "0"});
         }
     });
-    BOOST_TEST(turn.run() == (Lines{"began", "kept: no longer expired", "ended well"}),
+    BOOST_TEST(turn.run() == (Lines{"began", "0 done", "3 done", "kept: it has changed meanwhile",
+                                    "ended well"}),
                boost::test_tools::per_element());
     BOOST_TEST(turn.is_here());
 }
@@ -437,6 +473,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_go_when_every_peer_has_them_and_nobody_
                               Servers) {
     Turn<Server> turn;
     turn.nodes.erase(turn.at, turn.name, "row");
+    turn.settings.accept_stale = true; // nobody was away
     turn.clock.advance(turn.settings.reclaim_age + Seconds(1));
     const auto left = [&] { return turn.nodes.rows(turn.at, turn.name).size(); };
 
@@ -459,6 +496,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_go_when_every_peer_has_them_and_nobody_
 
 BOOST_AUTO_TEST_CASE(a_handoff_reclaims_nothing) {
     Container turn(Where::handoff);
+    turn.settings.accept_stale = true; // it was not away
     turn.nodes.erase(turn.at, turn.name, "row");
     turn.clock.advance(turn.settings.reclaim_age + Seconds(1));
     (void)turn.run();

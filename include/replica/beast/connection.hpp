@@ -229,8 +229,12 @@ private:
         // Bytes behind the reply belong to no request of ours: what follows cannot be trusted.
         reusable_ = keep && buffer_.size() == 0;
         server_ = message[boost::beast::http::field::server];
-        Reply reply{status, std::string(message[boost::beast::http::field::content_type]),
-                    std::move(message.body()), std::string(message.reason())};
+        Reply reply{status,
+                    std::string(message[boost::beast::http::field::content_type]),
+                    std::move(message.body()),
+                    std::string(message.reason()),
+                    {}};
+        reply.date = moment_of(message[boost::beast::http::field::date]);
         if (reply.reason == reason_of(status)) {
             reply.reason.clear();
         }

@@ -10,11 +10,13 @@
 #include <replica/version.hpp>
 
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace replica::http {
 
@@ -203,6 +205,40 @@ namespace replica::http {
     return text + two(clock.seconds().count()) + " GMT";
 }
 
+/// What a Date header says, in the form above, which RFC 9110 asks of every sender; nothing for
+/// any other text.
+[[nodiscard]] inline std::optional<Timestamp> moment_of(std::string_view text) {
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (text.size() != 29 || !text.ends_with(" GMT")) {
+        return std::nullopt;
+    }
+    const auto number = [&](std::size_t at, std::size_t digits) {
+        int value = -1;
+        const char* const end = text.data() + at + digits;
+        const auto read = std::from_chars(text.data() + at, end, value);
+        return read.ec == std::errc{} && read.ptr == end ? value : -1;
+    };
+    const auto month = months.find(text.substr(8, 3));
+    const int day = number(5, 2);
+    const int year = number(12, 4);
+    const int hour = number(17, 2);
+    const int minute = number(20, 2);
+    const int second = number(23, 2);
+    if (month == std::string_view::npos || month % 3 != 0 || day < 1 || year < 1970 || hour < 0 ||
+        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) {
+        return std::nullopt;
+    }
+    const std::chrono::year_month_day date{std::chrono::year{year},
+                                           std::chrono::month{static_cast<unsigned>(month / 3 + 1)},
+                                           std::chrono::day{static_cast<unsigned>(day)}};
+    if (!date.ok()) {
+        return std::nullopt;
+    }
+    const auto since = std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{hour} +
+                       std::chrono::minutes{minute} + std::chrono::seconds{second};
+    return Timestamp{std::chrono::seconds{since}.count() * Timestamp::ticks_per_second, 0};
+}
+
 /// The text with control characters blanked: what a handler puts into a header stays one line.
 [[nodiscard]] inline std::string one_line(std::string_view text) {
     std::string line{text};
@@ -215,8 +251,8 @@ namespace replica::http {
 }
 
 /// The head of a reply in the order that Swift writes: Content-Type, `extra` (whole lines with
-/// their ends), Content-Length, Date. A 204 has a Content-Length of 0 as Swift's has; its body must
-/// not be written.
+/// their ends), Content-Length, Date (the handler's, else `now`). A 204 has a Content-Length of 0
+/// as Swift's has; its body must not be written.
 [[nodiscard]] inline std::string reply_head(const Reply& reply, std::string_view extra,
                                             Timestamp now, bool keep) {
     std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
@@ -228,7 +264,7 @@ namespace replica::http {
     head += extra;
     head += "Content-Length: ";
     head += std::to_string(reply.status == 204 ? 0 : reply.body.size());
-    head += "\r\nDate: " + date_of(now);
+    head += "\r\nDate: " + date_of(reply.date.value_or(now));
     head += keep ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
     return head;
 }

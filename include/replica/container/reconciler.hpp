@@ -12,6 +12,7 @@
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/info.hpp>
+#include <replica/notes.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
 #include <replica/stats.hpp>
@@ -253,8 +254,8 @@ template <class Task, class D>
 /// queued what was found, and may be lost. Points older than reclaim_age are dropped, and the rows
 /// compared once more.
 [[nodiscard]] inline std::string compared_with(const ContainerInfo& info) {
-    return "policy " + std::to_string(info.storage_policy_index) + " of " + info.status_changed_at +
-           " in " + info.id;
+    return notes::key("policy ", std::to_string(info.storage_policy_index) + " of " +
+                                     info.status_changed_at + " in " + info.id);
 }
 
 template <class D>

@@ -77,7 +77,7 @@ struct ContainerServer {
         if (remote.shard_max_row >= 0) {
             fault = fetch_shard_ranges(task, peer);
         }
-        if (task.info.shard_max_row < 0) {
+        if (task.info.shard_max_row < 0 || is_stale(task)) { // ranges may have been deleted
             return fault;
         }
         const auto ranges = task.database().shard_ranges();

@@ -133,6 +133,18 @@ public:
             "{}: {}; look at swift.conf, the ring and the clock, or raise leave_share",
             device.device, device.reason);
     }
+    void operator()(const event::ClockJumped& clock) const {
+        log(Level::error,
+            "The clock has moved by {:+.0f} seconds more than time has passed; nothing is "
+            "forgotten by it until a peer agrees with it",
+            clock.ahead.count());
+    }
+    void operator()(const event::ClockDiffers& clock) const {
+        log(Level::error,
+            "The clock is {:+.0f} seconds ahead of that of {}; the earlier of the two counts for "
+            "what is forgotten",
+            clock.ahead.count(), clock.peer.replication_ip);
+    }
     void operator()(const event::DeviceProgress& at) const {
         if (state_->progress) {
             const std::lock_guard guard(state_->mutex);
@@ -219,6 +231,13 @@ public:
     void operator()(const event::Diverged& peer) const {
         log(Level::warning, "{} and {} differ though each claims to have all rows; sending all",
             peer.path, name_of(peer.peer));
+    }
+    void operator()(const event::Stale& copy) const {
+        log(Level::error,
+            "{} agreed with a peer last at {}, longer ago than reclaim_age: live rows from before "
+            "are held back, for they may have been deleted since. Set accept_stale to send them, "
+            "or move the database away to have it brought anew",
+            copy.path, copy.agreed.normal());
     }
     void operator()(const event::Deferred& peer) const {
         log(Level::warning, "{} is able to shard -- refusing to replicate objects to peer {}",
@@ -355,41 +374,6 @@ private:
 };
 
 static_assert(Observer<DaemonObserver>);
-
-/// The observer of the receiving side: what a stock container or account server would log and
-/// measure of REPLICATE. Copies share the log. Thread safety: any thread.
-class ServerObserver {
-public:
-    /// `statsd` bears the name of the server ("container-server") and must outlive all copies.
-    ServerObserver(Log log, Statsd& statsd) : log_(std::move(log)), statsd_(&statsd) {}
-
-    template <class Event>
-    void operator()(const Event& /*event*/) const {} // a sender's
-
-    void operator()(const event::Served& request) const {
-        const bool failed = request.status >= 500 && request.status != 507;
-        statsd_->timing(failed ? "REPLICATE.errors.timing" : "REPLICATE.timing", request.elapsed);
-        log_(Level::debug, "REPLICATE {} for {}: {} ({:.4f}s)", request.verb, request.device,
-             request.status, request.elapsed.count());
-    }
-    void operator()(const event::Quarantined& database) const {
-        log_(Level::error, "Quarantining DB {}: {}", database.path, database.reason);
-        log_(Level::error, "Quarantined {} to {} due to {}",
-             database.path.substr(0, database.path.rfind('/')), database.target, database.reason);
-    }
-    void operator()(const event::SetAside& part) const {
-        log_(Level::error, "{}: {}", part.path, part.what);
-    }
-    void operator()(const event::ServeFailed& request) const {
-        log_(Level::error, "ERROR serving REPLICATE of {}: {}", request.path, request.what);
-    }
-
-private:
-    Log log_;
-    Statsd* statsd_;
-};
-
-static_assert(Observer<ServerObserver>);
 
 } // namespace replica::daemon
 

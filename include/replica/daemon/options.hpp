@@ -146,6 +146,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
         "most of a device's databases that one pass moves away or deletes, beyond the first 100; "
         "a wrong ring or clock would take all of them; 100 is no limit",
         Origin::replica),
+    plain(&Settings::accept_stale, "accept_stale", "yes/no",
+          "lets copies that were away for longer than reclaim_age send live rows from before; what "
+          "was deleted meanwhile comes back; for one pass, after a look at what is held back",
+          Origin::replica),
     plain(&Settings::ring, "ring", "file",
           "a JSON ring, or one of Swift's if it ends in .gz, in place of the one in swift_dir",
           Origin::replica),

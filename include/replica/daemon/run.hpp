@@ -10,6 +10,7 @@
 #include <replica/daemon/daemon.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
+#include <replica/daemon/server_observer.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/explain.hpp>

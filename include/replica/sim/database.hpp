@@ -7,6 +7,7 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/info.hpp>
+#include <replica/notes.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/payload.hpp>
@@ -65,6 +66,14 @@ public:
             points.push_back({mark.point, remote_id});
         }
         return points;
+    }
+
+    [[nodiscard]] Timestamp last_heard() {
+        Timestamp last;
+        for (const auto& [remote_id, mark] : read()->incoming) {
+            last = std::max(last, mark.touched);
+        }
+        return {last.ticks - last.ticks % Timestamp::ticks_per_second, 0};
     }
 
     void merge_items(std::span<const row_type> rows, std::string_view source) {
@@ -131,7 +140,8 @@ public:
     void renew_id() {
         change([&](State& state) {
             state.stat.id = broker_.new_id();
-            state.outgoing.clear();
+            std::erase_if(state.outgoing,
+                          [](const auto& mark) { return mark.first != notes::agreed(); });
         });
     }
 
@@ -139,9 +149,10 @@ public:
         change([&](State& state) {
             state.stat.id = broker_.new_id();
             std::erase_if(state.outgoing, [&](const auto& mark) {
-                return mark.second.point > state.max_row ||
-                       mark.first.find(' ') != std::string::npos;
+                return mark.second.point > state.max_row || mark.first.starts_with(notes::prefix);
             });
+            const Timestamp now = broker_.clock().now();
+            state.outgoing[notes::agreed()] = {now.ticks / Timestamp::ticks_per_second, now};
             state.incoming[std::string(source)] = {state.max_row, broker_.clock().now()};
             state.forget_reports();
         });

@@ -9,6 +9,7 @@
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/hash_path.hpp>
+#include <replica/notes.hpp>
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/copy.hpp>
@@ -109,6 +110,11 @@ public:
         return sync_table(direction).points();
     }
 
+    [[nodiscard]] Timestamp last_heard() {
+        connection_->require_in_place();
+        return sync_table(Direction::incoming).last_touched();
+    }
+
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
     /// `source` records no point.
     sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source) {
@@ -193,7 +199,9 @@ public:
     void renew_id() {
         sqlite::Transaction transaction = begin_write();
         update("SET id = ?", sqlite::new_id(path()));
-        connection_->execute("DELETE FROM outgoing_sync");
+        connection_->query("DELETE FROM outgoing_sync WHERE remote_id <> ?")
+            .bind(notes::agreed())
+            .run();
         transaction.commit();
     }
 
@@ -202,11 +210,14 @@ public:
         const std::int64_t max_row = S::read_info(*connection_).max_row;
         update("SET id = ?", sqlite::new_id(path()));
         connection_
-            ->query("DELETE FROM outgoing_sync WHERE CAST(sync_point AS INTEGER) > ? OR"
-                    " instr(remote_id, ' ') > 0")
-            .bind(max_row)
+            ->query("DELETE FROM outgoing_sync WHERE CAST(sync_point AS INTEGER) > ?1 OR"
+                    " substr(remote_id, 1, length(?2)) = ?2")
+            .bind(max_row, notes::prefix)
             .run();
-        sync_table(Direction::incoming).set(source, max_row, clock_.now());
+        const Timestamp now = clock_.now();
+        sync_table(Direction::outgoing)
+            .set(notes::agreed(), now.ticks / Timestamp::ticks_per_second, now);
+        sync_table(Direction::incoming).set(source, max_row, now);
         S::forget_reported(*connection_);
         transaction.commit();
     }

@@ -14,6 +14,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -129,6 +130,15 @@ public:
                    return item.value.empty() && timestamp_or_zero(item.time) < age &&
                           std::ranges::find(confirmed.items_, item) != confirmed.items_.end();
                }) != 0;
+    }
+
+    /// The items whose time is `limit` or later.
+    [[nodiscard]] Metadata since(Timestamp limit) const {
+        Metadata result;
+        std::ranges::copy_if(
+            items_, std::back_inserter(result.items_),
+            [&](const MetadataItem& item) { return timestamp_or_zero(item.time) >= limit; });
+        return result;
     }
 
     /// ASCII, with ", " and ": ".

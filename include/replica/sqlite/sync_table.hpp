@@ -8,6 +8,7 @@
 #include <replica/sqlite/connection.hpp>
 #include <replica/timestamp.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,6 +41,15 @@ public:
             points.push_back({found.integer(0), found.text(1)});
         }
         return points;
+    }
+
+    /// When a point was last written, in whole seconds; zero if there is none.
+    [[nodiscard]] Timestamp last_touched() {
+        Query found = query("SELECT max(CAST(updated_at AS INTEGER)) FROM incoming_sync",
+                            "SELECT max(CAST(updated_at AS INTEGER)) FROM outgoing_sync");
+        const std::int64_t last = found.step() && !found.is_null(0) ? found.integer(0) : 0;
+        constexpr std::int64_t most = Timestamp::max_ticks / Timestamp::ticks_per_second;
+        return {std::clamp<std::int64_t>(last, 0, most - 1) * Timestamp::ticks_per_second, 0};
     }
 
     /// A point never falls. It counts as heard of at `now` even if it stays: the replica is there.
