@@ -151,7 +151,6 @@ template <class P>
             pass.observer(event::NoMoreHandoffs{task.found.partition});
         }
     }
-    outcomes.resize(peers.size(), decide::Outcome::failed); // Stopped: not asked.
     return asked;
 }
 
@@ -346,6 +345,11 @@ template <class P>
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     task.expiring = expiring;
     Asked asked = replicate_to_peers(task, primaries, belongs);
+    if (pass.stop.stop_requested()) {
+        // Not all peers may have been asked. And a daemon that is told to go ends within a second
+        // or two, in the middle of whatever is begun now.
+        return false;
+    }
     note_agreement(task);
     if (expiring) {
         if (const std::string reason = expire(task, database, found, asked); !reason.empty()) {
