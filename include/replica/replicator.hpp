@@ -55,6 +55,7 @@ class Replicator {
     using Version = decltype(std::declval<R&>().version());
     using PassType = Pass<B, Version, T, F, C, O>;
     using Server = typename B::server_type;
+    using Work = typename Workers<C>::Work;
 
 public:
     using IsLocal = std::function<bool(const Device&)>;
@@ -132,13 +133,12 @@ private:
         PassType pass;
     };
 
-    /// The walk of one device, taken forward by several workers.
+    /// The walk of one device, taken forward by one worker at a time.
     struct DeviceWork {
         DeviceWork(Device device_, Walk<typename B::disk_type> walk_)
             : device(std::move(device_)), walk(std::move(walk_)) {}
 
         Device device;
-        std::mutex mutex;
         std::optional<bool> usable; ///< Not known before the first look at the disk.
         Walk<typename B::disk_type> walk;
         std::int64_t databases = 0;
@@ -162,7 +162,7 @@ private:
         for (const Device& device : devices) {
             const auto work = device_work(*core, pass, device, selection);
             workers->add(device.device,
-                         [shared, work](Pulse& pulse) { return step(*shared, *work, pulse); });
+                         [shared, work](Pulse& pulse) { return find(shared, work, pulse); });
         }
         run(*core, pass, *workers);
         Server::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
@@ -186,32 +186,25 @@ private:
     /// this thread must not hang then either.
     static void run_again(const std::shared_ptr<Core>& core, const std::shared_ptr<Shared>& shared,
                           const std::vector<LocalDatabase>& places) {
-        struct Queue {
-            std::mutex mutex;
-            std::vector<LocalDatabase> places;
-        };
-        std::map<std::string, std::shared_ptr<Queue>> queues;
+        std::map<std::string, std::vector<LocalDatabase>> queues;
         for (const LocalDatabase& place : places) {
-            auto& queue = queues[place.device.device];
-            queue = queue ? queue : std::make_shared<Queue>();
-            queue->places.push_back(place);
+            queues[place.device.device].push_back(place);
         }
         const auto workers =
             std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
-        for (const auto& [device, queue] : queues) {
+        for (auto& [device, queue] : queues) {
             if (core->memory.stalled.contains(device)) {
                 continue; // the next pass that sees the disk finds them there
             }
-            workers->add(device, [shared, queue = queue](Pulse& pulse) {
-                std::unique_lock guard(queue->mutex);
-                if (queue->places.empty()) {
-                    return false;
+            workers->add(device, [shared, left = std::move(queue)](Pulse& /*pulse*/) mutable {
+                Work work;
+                if (!left.empty()) {
+                    work = [shared, place = std::move(left.back())](Pulse& pulse) {
+                        replicate_database(shared->pass, place.found, place.device, pulse);
+                    };
+                    left.pop_back();
                 }
-                const LocalDatabase place = std::move(queue->places.back());
-                queue->places.pop_back();
-                guard.unlock();
-                replicate_database(shared->pass, place.found, place.device, pulse);
-                return true;
+                return work;
             });
         }
         run(*core, shared->pass, *workers);
@@ -252,7 +245,8 @@ private:
     }
 
     /// Whether a device can be used; if so, its tmp is swept.
-    static bool prepare(Core& core, PassType& pass, const Device& device) {
+    template <std::invocable Beat>
+    static bool prepare(Core& core, PassType& pass, const Device& device, Beat beat) {
         auto& disk = core.broker.disk();
         const std::string path = storage::device_path(core.settings.devices, device.device);
         const bool mount_check = core.settings.mount_check;
@@ -264,7 +258,7 @@ private:
             } else if (mount_check && !disk.is_mount(path)) {
                 reason = "is not mounted";
             } else {
-                storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age);
+                storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age, beat);
             }
         } catch (const Failure&) {
             reason = "cannot be read";
@@ -293,11 +287,11 @@ private:
     }
 
     /// The next database of a device. Nothing at the end, and for a device that cannot be used.
-    static std::optional<Found> find(Shared& shared, DeviceWork& work, Pulse& pulse) {
+    static std::optional<Found> next(Shared& shared, DeviceWork& work, Pulse& pulse) {
         PassType& pass = shared.pass;
-        const std::lock_guard guard(work.mutex);
+        const auto beat = [&] { pulse.expect(pass.after(pass.settings.watchdog)); };
         if (!work.usable) {
-            work.usable = prepare(*shared.core, pass, work.device);
+            work.usable = prepare(*shared.core, pass, work.device, beat);
             if (*work.usable) {
                 Server::device_ready(pass, work.device);
             }
@@ -306,8 +300,7 @@ private:
             return std::nullopt;
         }
         std::int64_t errors = 0;
-        auto found = work.walk.next(pass.observer, errors,
-                                    [&] { pulse.expect(pass.after(pass.settings.watchdog)); });
+        auto found = work.walk.next(pass.observer, errors, beat);
         pass.count(&Stats::errors, errors);
         work.databases += found ? 1 : 0;
         pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
@@ -315,33 +308,48 @@ private:
         return found;
     }
 
-    /// Finds and replicates one database. False at the end. This is the last place that catches: an
-    /// exception that leaves a worker's thread would end the process.
-    static bool step(Shared& shared, DeviceWork& work, Pulse& pulse) {
+    /// What is to be done with the next database; empty at the end of a device. This and the work
+    /// are the last places that catch: an exception that leaves a worker's thread would end the
+    /// process.
+    static Work find(const std::shared_ptr<Shared>& shared, const std::shared_ptr<DeviceWork>& work,
+                     Pulse& pulse) {
+        PassType& pass = shared->pass;
+        Work result;
+        try {
+            if (pass.brakes.hopeless(work->device.device)) {
+                if (pass.brakes.announce(work->device.device)) {
+                    pass.observer(event::Braked{work->device.device, "its names do not hash to its "
+                                                                     "files; the pass leaves it"});
+                }
+            } else if (auto found = next(*shared, *work, pulse)) {
+                result = [shared, work, place = *std::move(found)](Pulse& own) {
+                    replicate(*shared, work->device, place, own);
+                };
+            }
+        } catch (const std::exception& failure) {
+            report(pass, work->device, failure);
+        }
+        return result;
+    }
+
+    static void replicate(Shared& shared, const Device& device, const Found& found, Pulse& pulse) {
         PassType& pass = shared.pass;
         try {
-            if (pass.brakes.hopeless(work.device.device)) {
-                if (pass.brakes.announce(work.device.device)) {
-                    pass.observer(event::Braked{work.device.device, "its names do not hash to its "
-                                                                    "files; the pass leaves it"});
-                }
-                return false;
-            }
-            const auto found = find(shared, work, pulse);
             const auto announce = [&](Instant turn) {
                 pulse.expect(turn + to_duration(pass.settings.watchdog));
             };
-            if (!found || !shared.core->pacer.wait(pass.stop, announce)) {
-                return false;
+            if (shared.core->pacer.wait(pass.stop, announce)) {
+                replicate_database(pass, found, device, pulse);
             }
-            replicate_database(pass, *found, work.device, pulse);
-            return true;
         } catch (const std::exception& failure) {
-            const std::string what = failure.what();
-            pass.count(&Stats::errors);
-            pass.observer(event::ListingFailed{work.device.device, what});
-            return false;
+            report(pass, device, failure);
         }
+    }
+
+    static void report(PassType& pass, const Device& device, const std::exception& failure) {
+        const std::string what = failure.what();
+        pass.count(&Stats::errors);
+        pass.observer(event::ListingFailed{device.device, what});
     }
 
     std::shared_ptr<Core> core_;

@@ -53,13 +53,13 @@ public:
           wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
 
     /// The next database, or nothing at the end. Tells `observer` what could not be read, and
-    /// counts it in `errors`. Calls `beat` before each directory: thousands without a database may
-    /// lie before the next one, and that is no disk that hangs.
+    /// counts it in `errors`. Calls `beat` before each directory and for each partition: thousands
+    /// without a database may lie before the next one, and that is no disk that hangs.
     template <Observer O, std::invocable Beat>
     [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors, Beat beat) {
         if (!started_) {
             started_ = true;
-            begin(observer, errors);
+            begin(observer, errors, beat);
         }
         for (;;) {
             beat();
@@ -96,11 +96,12 @@ private:
         return root_ + '/' + partition_ + '/' + suffix_;
     }
 
-    template <Observer O>
-    void begin(O& observer, std::int64_t& errors) {
+    template <Observer O, std::invocable Beat>
+    void begin(O& observer, std::int64_t& errors, Beat& beat) {
         // Not there: a device that never held a database of this kind.
         partitions_ = directories(root_, observer, errors);
         std::erase_if(partitions_, [&](const std::string& name) {
+            beat();
             const auto number = parse_partition(name, partition_count_);
             return !number || !wanted_(*number);
         });

@@ -151,8 +151,13 @@ private:
 template <Clock C>
 class Workers : public std::enable_shared_from_this<Workers<C>> {
 public:
-    /// Does one piece of a queue's work; false when there is no more. Called by several threads.
-    using Step = std::function<bool(Pulse&)>;
+    /// One piece of a queue's work; empty: there is no more. Done by several threads at a time.
+    using Work = std::function<void(Pulse&)>;
+
+    /// Looks for the next piece. Called by one thread at a time for each queue, since a walk has
+    /// one place where it is. Who waits for it to end is not at work, and so is not silent: a long
+    /// walk with nothing on its way costs a device none of its other workers.
+    using Find = std::function<Work(Pulse&)>;
     using OnStall = std::function<void(const std::string& device, Seconds silent)>;
 
     /// Begins a thread and does not wait for it. Throws std::system_error when there is none left.
@@ -161,9 +166,9 @@ public:
     Workers(C clock, const Limits& limits, Stalled& stalled, Start start = in_a_thread)
         : clock_(std::move(clock)), limits_(limits), stalled_(&stalled), start_(std::move(start)) {}
 
-    /// A device and its work. `keep` is whatever must outlive a thread that is left behind.
-    void add(std::string device, Step step) {
-        queues_.push_back(Queue{std::move(device), std::move(step), 0, false, false});
+    /// A device and its work. What `find` holds lives as long as a thread that is left behind.
+    void add(std::string device, Find find) {
+        queues_.push_back(Queue{std::move(device), std::move(find)});
     }
 
     /// Returns when all queues are done, or when those that are not hang. Round robin: the next
@@ -206,8 +211,9 @@ public:
 private:
     struct Queue {
         std::string device;
-        Step step;
+        Find find;
         std::size_t in_flight = 0;
+        bool searched = false; ///< Somebody looks for its next piece.
         bool finished = false;
         bool stalled = false;
     };
@@ -235,8 +241,12 @@ private:
             more = false;
             for (Queue& queue : queues_) {
                 if (!queue.finished && !stop.stop_requested()) {
-                    queue.finished = !queue.step(pulse);
-                    more = more || !queue.finished;
+                    const Work work = queue.find(pulse);
+                    queue.finished = !work;
+                    more = more || work;
+                    if (work) {
+                        work(pulse);
+                    }
                 }
             }
         }
@@ -265,7 +275,7 @@ private:
                 if (queue.finished || queue.stalled) {
                     continue;
                 }
-                if (has_room(queue)) {
+                if (!queue.searched && has_room(queue)) {
                     turn_ = at + 1;
                     return at;
                 }
@@ -289,13 +299,21 @@ private:
             ++queue.in_flight;
             ++busy_;
             slot.queue = at;
+            queue.searched = true;
             slot.pulse.expect(clock_.monotonic() + to_duration(limits_.watchdog));
             lock.unlock();
-            const bool more = queue.step(slot.pulse);
+            const Work work = queue.find(slot.pulse);
             lock.lock();
+            queue.searched = false;
+            queue.finished = queue.finished || !work;
+            free_.notify_all();
+            if (work && !slot.given_up) { // else the pass may be over
+                lock.unlock();
+                work(slot.pulse);
+                lock.lock();
+            }
             --queue.in_flight;
             slot.queue.reset();
-            queue.finished = queue.finished || !more;
             free_.notify_all();
             if (slot.given_up) {
                 stalled_->remove(queue.device);

@@ -633,6 +633,52 @@ BOOST_AUTO_TEST_CASE(a_disk_that_hangs_is_left_out_until_it_answers_again) {
     BOOST_TEST(well);
 }
 
+namespace {
+
+/// A disk that answers each look only after 20 ms, and workers that may be silent for half a
+/// second: none of them may be given up, however much there is to look at.
+struct Slow : Node<ShiftedClock> {
+    explicit Slow(SimCall slow) {
+        settings.watchdog = Seconds(0.5);
+        settings.concurrency = 4;
+        is_local = [](const Device& device) { return device.id == 0; };
+        BOOST_REQUIRE(create("sda", "a1") == 0U); // sda's own: nobody is asked
+        disk.on_call([=](SimCall call, const std::string&) {
+            if (call == slow) {
+                const SystemClock clock;
+                clock.sleep_until(clock.monotonic() + 20ms, {});
+            }
+        });
+    }
+
+    /// For longer than a worker may be silent.
+    void require_a_whole_pass() {
+        const Stats stats = run_once();
+        BOOST_TEST(heard->lines.empty(), boost::test_tools::per_element());
+        BOOST_TEST(stats.errors == 0);
+        BOOST_TEST(stats.attempted == 1);
+        BOOST_TEST((heard->ended.at(0).elapsed > 2 * settings.watchdog));
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(who_waits_for_a_long_walk_is_not_silent_as_long_as_the_walk_moves) {
+    Slow node(SimCall::list);
+    for (int i = 0; i < 60; ++i) {
+        node.disk.make_directories(root + "sda/containers/0/" + std::to_string(100 + i));
+    }
+    node.require_a_whole_pass();
+}
+
+BOOST_AUTO_TEST_CASE(a_tmp_that_takes_long_to_sweep_is_no_disk_that_hangs) {
+    Slow node(SimCall::stat);
+    for (int i = 0; i < 60; ++i) {
+        node.disk.write(root + "sda/tmp/" + std::to_string(i), "x");
+    }
+    node.require_a_whole_pass();
+}
+
 BOOST_AUTO_TEST_CASE(a_replicator_may_go_while_one_of_its_threads_hangs) {
     std::promise<void> gone;
     Hanging node;

@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(a_removal_that_fails_leaves_all_or_nothing_in_the_tree) {
     const auto check = [](Node& node, bool done) {
         BOOST_TEST((complete(node) || !node.disk.stat(node.directory)));
         BOOST_TEST((!done || !node.disk.stat(node.directory)));
-        storage::sweep(node.disk, node.clock, node.device + "/tmp", Seconds(-60));
+        storage::sweep(node.disk, node.clock, node.device + "/tmp", Seconds(-60), [] {});
         BOOST_TEST((node.entries(node.device + "/tmp").empty()));
     };
     BOOST_TEST(with_each_call_failing(node_with_database, act, check) >= 10);
@@ -558,11 +558,15 @@ BOOST_AUTO_TEST_CASE(only_what_nobody_has_touched_for_long_is_swept) {
     node.disk.make_directories(tmp + "/somebodys");
     node.clock.advance(Seconds(100));
     node.disk.write(tmp + "/young", "x");
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100)) == 0U);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [] {}) == 0U);
     node.clock.advance(Seconds(1));
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100)) == 2U);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [] {}) == 2U);
     BOOST_TEST((node.entries(tmp) == Names{"young", "somebodys"}));
-    BOOST_TEST(storage::sweep(node.disk, node.clock, node.device + "/nothing", Seconds(1)) == 0U);
+    int beats = 0;
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [&] { ++beats; }) == 0U);
+    BOOST_TEST(beats == 2);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, node.device + "/nothing", Seconds(1), [] {}) ==
+               0U);
 }
 
 BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_that_is_certain) {
@@ -576,7 +580,7 @@ BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_th
     node.disk.write(tmp + "/large.copy", large);
     const auto swept_after = [&](Seconds time) {
         node.clock.advance(time);
-        return storage::sweep(node.disk, node.clock, tmp, Seconds(7 * 86400));
+        return storage::sweep(node.disk, node.clock, tmp, Seconds(7 * 86400), [] {});
     };
     BOOST_TEST(swept_after(Seconds(3600)) == 0U);
     BOOST_TEST(swept_after(Seconds(1)) == 2U);
@@ -586,7 +590,7 @@ BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_th
     BOOST_TEST((node.entries(tmp) == Names{"id"}));
     node.disk.write(tmp + "/id.3.copy", "x");
     node.clock.advance(Seconds(10));
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9)) == 2U); // never later
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9), [] {}) == 2U); // never later
 }
 
 BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
@@ -597,7 +601,7 @@ BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
     }
     node.clock.advance(Seconds(100));
     node.disk.fail_next(SimCall::remove, "/b", Error::io);
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10)) == 2U);
+    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10), [] {}) == 2U);
     BOOST_TEST((node.entries(tmp) == Names{"b"}));
 }
 
