@@ -13,6 +13,7 @@
 #include <replica/decide.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
+#include <replica/holds.hpp>
 #include <replica/observer.hpp>
 #include <replica/random.hpp>
 #include <replica/refusal.hpp>
@@ -40,7 +41,7 @@ namespace replica {
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
     ClockWatch clock;
-    Holds peers;     ///< By "ip:port": peers that did not answer.
+    PeerHolds peers; ///< Nodes ("ip:port") and devices of theirs that did not answer.
     Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
     Stalled stalled; ///< Devices with a worker that hangs.
 
@@ -283,8 +284,10 @@ public:
     /// Sends one verb and waits at most `timeout`. A reply of any status is a reply; 2xx or not is
     /// for the caller.
     [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
-        if (pass_.memory.peers.held(address(), pass_.clock.monotonic())) {
-            return Fault{Error::held_back, address() + ": left alone after recent failures"};
+        const std::string held =
+            pass_.memory.peers.held(address(), device_.device, pass_.clock.monotonic());
+        if (!held.empty()) {
+            return Fault{Error::held_back, held + ": left alone after recent failures"};
         }
         request_.body = std::move(body);
         request_.repeatable = repeatable;
@@ -294,9 +297,10 @@ public:
             ahead_ = std::max(pass_.compare_clocks(device_, *reply->date), Seconds(0));
         }
         if (reply) {
-            pass_.memory.peers.succeeded(address());
+            pass_.memory.peers.succeeded(address(), device_.device);
         } else if (reply.error().code != Error::stopped) {
-            pass_.memory.peers.failed(address(), pass_.after(pass_.settings.peer_hold));
+            pass_.memory.peers.failed(address(), device_.device, reply.error().code,
+                                      pass_.after(pass_.settings.peer_hold));
         }
         return reply;
     }

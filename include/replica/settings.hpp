@@ -46,7 +46,7 @@ struct Limits {
     Seconds node_timeout{10};  // per request, and rsync's inactivity
     Seconds conn_timeout{0.5}; // to connect
     Seconds watchdog{60};      // a worker silent for this long no longer counts
-    Seconds peer_hold{60};     // a peer that did not answer is left alone this long
+    Seconds peer_hold{60};     // a device or node that did not answer is left alone this long
 };
 
 /// The options of one replicator. A plain aggregate: copy it, change fields, hand it over.

@@ -1,11 +1,10 @@
 #ifndef REPLICA_WORKERS_HPP
 #define REPLICA_WORKERS_HPP
 
-// How much happens at once, and what a bad disk or a dead peer may cost: only itself. Workers are
-// threads that block. `concurrency` bounds the databases in flight and every device has a share of
-// at least one, so a disk that no longer answers holds up its own share and nothing else; its
-// workers are given up after the watchdog's time. A peer that does not answer is left alone for a
-// while, instead of costing node_timeout for each database (defects 32, 41, 43).
+// How much happens at once, and what a bad disk may cost: only itself. Workers are threads that
+// block. `concurrency` bounds the databases in flight and every device has a share of at least one,
+// so a disk that no longer answers holds up its own share and nothing else; its workers are given
+// up after the watchdog's time (defects 32, 43).
 
 #include <replica/clock.hpp>
 #include <replica/settings.hpp>
@@ -41,41 +40,6 @@ public:
 
 private:
     std::atomic<Instant::rep> until_{0};
-};
-
-/// Keys that are left alone until a time. Thread safety: any thread.
-class Holds {
-public:
-    [[nodiscard]] bool held(const std::string& key, Instant now) const {
-        const std::lock_guard guard(mutex_);
-        const auto at = until_.find(key);
-        return at != until_.end() && now < at->second;
-    }
-
-    void hold(const std::string& key, Instant until) {
-        const std::lock_guard guard(mutex_);
-        until_[key] = until;
-    }
-
-    /// One more failure of `key`; the third in a row holds it until `until`. One lost answer is no
-    /// dead peer.
-    void failed(const std::string& key, Instant until) {
-        const std::lock_guard guard(mutex_);
-        if (++failures_[key] >= 3) {
-            until_[key] = until;
-        }
-    }
-
-    void succeeded(const std::string& key) {
-        const std::lock_guard guard(mutex_);
-        failures_.erase(key);
-        until_.erase(key);
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::map<std::string, Instant> until_;
-    std::map<std::string, int> failures_;
 };
 
 /// Spreads starts evenly: `rate` per second. What was missed in up to 5 s is caught up, what was

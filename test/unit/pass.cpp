@@ -187,13 +187,77 @@ BOOST_AUTO_TEST_CASE(a_peer_that_does_not_answer_is_left_alone_for_a_while) {
     BOOST_TEST(ask(duo, harmless).has_value());
 }
 
+namespace {
+
+/// What a request to a device of the other node comes to, of which nothing is heard if `fault`.
+Result<Reply> ask_device(Containers& duo, const std::string& name,
+                         std::optional<SimFault> fault = {}) {
+    if (fault) {
+        duo.nodes.network().fail({}, *fault, 1);
+    } else {
+        duo.nodes.network().answer({}, Reply{202, "", "", ""}, 1);
+    }
+    auto reply = duo.with_task([&](auto& task, Device device) {
+        device.device = name;
+        return Conversation(task.pass, task.pulse, device, task.found).send(harmless, Seconds(10));
+    });
+    duo.nodes.network().heal();
+    return reply;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_disk_that_hangs_on_a_peer_holds_up_no_other_of_its_disks) {
+    Containers duo;
+    for (int i = 0; i < 3; ++i) {
+        BOOST_TEST((ask_device(duo, "sda", SimFault::silent).error().code == Error::timed_out));
+    }
+    const auto held = ask_device(duo, "sda");
+    BOOST_TEST((held.error().code == Error::held_back));
+    BOOST_TEST(held.error().what == "10.0.0.2:6201/sda: left alone after recent failures");
+    BOOST_TEST(ask_device(duo, "sdb").has_value());
+    BOOST_TEST((ask_device(duo, "sda").error().code == Error::held_back)); // the other's answer
+    duo.clock.advance(duo.settings.peer_hold);
+    BOOST_TEST(ask_device(duo, "sda").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_node_of_which_three_devices_in_a_row_give_no_answer_is_left_alone) {
+    for (const SimFault fault : {SimFault::silent, SimFault::lose_reply}) {
+        Containers duo;
+        (void)ask_device(duo, "sda", fault);
+        (void)ask_device(duo, "sdb", fault);
+        BOOST_TEST(ask_device(duo, "sdc").has_value()); // it lives
+        (void)ask_device(duo, "sdd", fault);
+        (void)ask_device(duo, "sdd", fault); // still one
+        (void)ask_device(duo, "sde", fault);
+        BOOST_TEST(ask_device(duo, "sdc").has_value());
+        for (const char* device : {"sda", "sdb", "sdd"}) {
+            BOOST_TEST((ask_device(duo, device, fault).error().code != Error::held_back));
+        }
+        const auto held = ask_device(duo, "sdc");
+        BOOST_REQUIRE(!held);
+        BOOST_TEST(held.error().what == "10.0.0.2:6201: left alone after recent failures");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_cannot_be_connected_to_is_left_alone_with_all_its_devices) {
+    Containers duo;
+    for (int i = 0; i < 3; ++i) {
+        BOOST_TEST(
+            (ask_device(duo, "sda", SimFault::refuse).error().code == Error::connect_failed));
+    }
+    const auto held = ask_device(duo, "sdb");
+    BOOST_REQUIRE(!held);
+    BOOST_TEST(held.error().what == "10.0.0.2:6201: left alone after recent failures");
+}
+
 BOOST_AUTO_TEST_CASE(a_stop_says_nothing_about_the_peer) {
     Containers duo;
     duo.stop.request_stop();
     for (int i = 0; i < 5; ++i) {
         BOOST_TEST((ask(duo, harmless).error().code == Error::stopped));
     }
-    BOOST_TEST(!duo.memory.peers.held("10.0.0.2:6201", duo.clock.monotonic()));
+    BOOST_TEST(duo.memory.peers.held("10.0.0.2:6201", "sda", duo.clock.monotonic()).empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_watchdog_is_told_how_long_a_request_may_take) {

@@ -380,38 +380,6 @@ BOOST_AUTO_TEST_CASE(a_device_is_stalled_until_the_last_of_its_workers_is_back) 
     BOOST_TEST(!stalled.contains("sda"));
 }
 
-// ---- Holds.
-
-BOOST_AUTO_TEST_CASE(a_peer_is_held_after_three_failures_in_a_row) {
-    Holds holds;
-    const Instant now{1h};
-    for (int i = 0; i < 2; ++i) {
-        holds.failed("a", now + 60s);
-        BOOST_TEST(!holds.held("a", now));
-    }
-    holds.succeeded("a"); // one answer in between
-    holds.failed("a", now + 60s);
-    holds.failed("a", now + 60s);
-    BOOST_TEST(!holds.held("a", now));
-    holds.failed("a", now + 60s);
-    BOOST_TEST(holds.held("a", now));
-    BOOST_TEST(holds.held("a", now + 59s));
-    BOOST_TEST(!holds.held("a", now + 60s)); // one may try
-    BOOST_TEST(!holds.held("b", now));
-    holds.failed("a", now + 120s); // and if that fails it is held again at once
-    BOOST_TEST(holds.held("a", now + 60s));
-    holds.succeeded("a");
-    BOOST_TEST(!holds.held("a", now + 60s));
-}
-
-BOOST_AUTO_TEST_CASE(a_hold_lasts_until_its_time) {
-    Holds holds;
-    const Instant now{1h};
-    holds.hold("db peer", now + 20s);
-    BOOST_TEST(holds.held("db peer", now + 19s));
-    BOOST_TEST(!holds.held("db peer", now + 20s));
-}
-
 // ---- Pacing.
 
 BOOST_AUTO_TEST_CASE(starts_are_spread_evenly) {

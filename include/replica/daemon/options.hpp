@@ -140,7 +140,8 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "a worker stuck on a dying disk for longer no longer holds up the pass",
            Origin::replica),
     number(&Settings::peer_hold, "peer_hold", "s", 0, 86400,
-           "a peer that did not answer is not asked again for this long", Origin::replica),
+           "a device or node that did not answer is not asked again for this long",
+           Origin::replica),
     number(
         &Settings::leave_share, "leave_share", "%", 0, 100,
         "most of a device's databases that one pass moves away or deletes, beyond the first 100; "
