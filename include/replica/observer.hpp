@@ -212,7 +212,8 @@ struct PeerFailed {
     const std::string& what; ///< Names the peer, and its answer if there was one.
 };
 
-/// A pass would take too much away from a device and stops doing so (brakes.hpp). Once a device.
+/// Too much would be taken away from a device, in a pass or in an hour, and stays (brakes.hpp).
+/// Once a device and pass.
 struct Braked {
     const std::string& device;
     std::string_view reason;

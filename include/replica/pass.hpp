@@ -44,6 +44,7 @@ struct Memory {
     PeerHolds peers; ///< Nodes ("ip:port") and devices of theirs that did not answer.
     Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
     Stalled stalled; ///< Devices with a worker that hangs.
+    HourlyBrake hourly;
 
     /// A note (notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

@@ -41,41 +41,81 @@ template <class P>
            P::server_type::may_expire(info);
 }
 
-/// Removes a database unless `keep` finds a reason against it (storage.hpp), and counts it.
+inline constexpr std::string_view too_many = "too many are leaving its device";
+
+/// A database stays. That the brakes keep it is told once a device as well.
+template <class P>
+void keep_database(P& pass, const Found& found, const Device& local, const std::string& reason) {
+    pass.count(&Stats::kept);
+    pass.observer(event::Kept{found.path, reason});
+    if (reason == too_many && pass.brakes.announce(local.device)) {
+        pass.observer(event::Braked{local.device, "too many of its databases would leave"});
+    }
+}
+
+/// Removes a database unless the brakes or `keep` have a reason against it (storage.hpp). Returns
+/// the reason; nothing if it has been put off. What counts as left is put down before it goes.
+template <class P, class Keep>
+[[nodiscard]] std::optional<std::string>
+remove_braked(P& pass, const Found& found, const Device& local, const typename P::info_type& info,
+              Keep keep) {
+    const std::string device = storage::device_path(pass.settings.devices, local.device);
+    HourlyBrake& hourly = pass.memory.hourly;
+    if (pass.brakes.frozen(local.device)) {
+        return "its device has databases with wrong hashes";
+    }
+    if (!hourly.may_leave(pass.broker, pass.observer, device, pass.brakes.present(local.device),
+                          pass.settings.leave_share)) {
+        return std::string(too_many);
+    }
+    std::optional<std::string> reason;
+    try {
+        if (P::server_type::before_removal(pass, LocalDatabase{found, local}, info)) {
+            reason = storage::remove(pass.broker, found.path, device, pass.random,
+                                     pass.after(storage::broker_patience), keep);
+        }
+    } catch (const Failure&) {
+        if (pass.broker.disk().stat(found.path)) {
+            hourly.stays(pass.broker, pass.observer, device);
+        }
+        throw;
+    }
+    if (!reason || !reason->empty()) {
+        hourly.stays(pass.broker, pass.observer, device);
+    }
+    return reason;
+}
+
+/// Removes a database unless there is a reason against it, and counts it.
 template <class P, class Keep>
 void remove_database(P& pass, const Found& found, const Device& local,
                      const typename P::info_type& info, std::string_view why, Keep keep) {
-    std::string reason = "its device has databases with wrong hashes";
-    if (!pass.brakes.frozen(local.device)) {
-        if (!P::server_type::before_removal(pass, LocalDatabase{found, local}, info)) {
-            return;
-        }
-        reason = storage::remove(pass.broker, found.path,
-                                 storage::device_path(pass.settings.devices, local.device),
-                                 pass.random, pass.after(storage::broker_patience), keep);
+    const auto reason = remove_braked(pass, found, local, info, keep);
+    if (!reason) {
+        return;
     }
-    if (reason.empty()) {
-        pass.count(&Stats::remove);
-        pass.observer(event::Removed{found.path, local.device, why});
-    } else {
-        pass.count(&Stats::kept);
-        pass.observer(event::Kept{found.path, reason});
+    if (!reason->empty()) {
+        keep_database(pass, found, local, *reason);
+        return;
     }
+    pass.brakes.left(local.device);
+    pass.count(&Stats::remove);
+    pass.observer(event::Removed{found.path, local.device, why});
 }
 
 /// Whether the brakes let one more database leave its device. If not, it stays and is not sent out
 /// either: with a wrong ring that would only fill the disks of others.
 template <class P>
 [[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
-    if (pass.brakes.may_leave(local.device)) {
-        return true;
+    const std::string device = storage::device_path(pass.settings.devices, local.device);
+    const bool may =
+        pass.brakes.may_try(local.device) &&
+        pass.memory.hourly.has_room(pass.broker, pass.observer, device,
+                                    pass.brakes.present(local.device), pass.settings.leave_share);
+    if (!may) {
+        keep_database(pass, found, local, std::string(too_many));
     }
-    pass.count(&Stats::kept);
-    pass.observer(event::Kept{found.path, "too many are leaving its device"});
-    if (pass.brakes.announce(local.device)) {
-        pass.observer(event::Braked{local.device, "too many of its databases would leave"});
-    }
-    return false;
+    return may;
 }
 
 /// Another machine that has all of it.
@@ -161,21 +201,23 @@ void local_failure(P& pass, const Found& found, const Device& local, Pulse& puls
     std::string what = failure.what();
     pass.count(&Stats::errors);
     pass.count_failure(local);
-    if (failure.code() == Condition::quarantine && pass.brakes.may_quarantine(local.device)) {
+    const std::string device = storage::device_path(pass.settings.devices, local.device);
+    HourlyBrake& hourly = pass.memory.hourly;
+    if (failure.code() == Condition::quarantine &&
+        hourly.may_quarantine(pass.broker, pass.observer, device)) {
         try {
             const auto status = pass.broker.disk().stat(found.path);
             pulse.expect(pass.after(2 * storage::broker_patience +
                                     storage::time_to_read(status ? status->size : 0) +
                                     pass.settings.watchdog));
-            const auto target = storage::quarantine(
-                pass.broker, found.path, storage::device_path(pass.settings.devices, local.device),
-                pass.random, pass.after(storage::broker_patience));
+            const auto target = storage::quarantine(pass.broker, found.path, device, pass.random,
+                                                    pass.after(storage::broker_patience));
             if (target) {
                 pass.count(&Stats::quarantined);
                 pass.observer(event::Quarantined{found.path, *target, what});
                 return;
             }
-            pass.brakes.spared(local.device);
+            hourly.spared(pass.broker, pass.observer, device);
         } catch (const std::exception& second) {
             what += std::string("; not quarantined: ") + second.what();
         }

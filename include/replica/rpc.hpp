@@ -216,7 +216,7 @@ private:
                 return std::nullopt;
             }
             if (failure.code() != Condition::quarantine ||
-                !core_->brake.may_quarantine(place.name, broker.clock().monotonic())) {
+                !core_->brake.may_quarantine(broker, core_->observer, place.device)) {
                 throw;
             }
             quarantine(place, path, failure);
@@ -228,7 +228,7 @@ private:
         const auto target =
             storage::quarantine(core_->broker, path, place.device, core_->random, patience());
         if (!target) {
-            core_->brake.spared(place.name);
+            core_->brake.spared(core_->broker, core_->observer, place.device);
             throw Failure(Error::locked, path + ": changed while it was looked at");
         }
         const std::string what = failure.what();

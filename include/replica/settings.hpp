@@ -38,7 +38,7 @@ struct Limits {
     Seconds reclaim_age{604800};        // tombstones and deleted databases older than this go away
     bool handoffs_only = false;         // skip the partitions a device is a primary for
     int handoff_delete = 0;             // copies needed before a handoff goes; 0: every primary
-    double leave_share = 50;            // percent of a device that a pass may move or delete
+    double leave_share = 50;            // percent of a device that may leave it in an hour
     bool accept_stale = false;          // send what may have been deleted, see stale.hpp
     bool rsync_compress = false;        // only towards another region
 

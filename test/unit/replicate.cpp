@@ -91,6 +91,9 @@ struct Turn {
     [[nodiscard]] bool is_here() { return nodes.has(at, name); }
     [[nodiscard]] std::string path() const { return nodes.path(name); }
     [[nodiscard]] Stats stats() const { return pass.counted().first; }
+    [[nodiscard]] bool may_quarantine() {
+        return memory.hourly.may_quarantine(here().broker, heard, nodes.device_path());
+    }
 
     /// What is heard while it has its turn, in its own partition or in another.
     Lines run() { return run(name.partition); }
@@ -269,7 +272,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_hashes_elsewhere_is_sent_nowhere_and_freezes_it
 BOOST_AUTO_TEST_CASE(a_copy_that_the_brakes_hold_back_is_not_sent_out_either) {
     Container turn(Where::handoff);
     for (int i = 0; i < Brakes::free_leaves; ++i) {
-        BOOST_REQUIRE(turn.pass.brakes.may_leave("sda"));
+        BOOST_REQUIRE(turn.pass.brakes.may_try("sda"));
     }
     BOOST_TEST(turn.run() == (Lines{"began", "kept: too many are leaving its device", "braked: sda",
                                     "ended badly"}),
@@ -279,6 +282,39 @@ BOOST_AUTO_TEST_CASE(a_copy_that_the_brakes_hold_back_is_not_sent_out_either) {
                boost::test_tools::per_element()); // one line a device
     BOOST_TEST(turn.nodes.network().log().empty());
     BOOST_TEST(turn.stats().kept == 2);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_leaves_is_counted_before_it_goes_and_one_that_stays_is_not) {
+    Container turn(Where::handoff);
+    const auto left = [&] {
+        const auto hour =
+            turn.here().disk.read_link(turn.nodes.device_path() + "/tmp/container.brakes/hour");
+        const std::string text = hour.value_or("");
+        return text.substr(std::min(text.find("left="), text.size()), 7);
+    };
+    turn.here().disk.fail_next(SimCall::rename, turn.name.hash, Error::io);
+    BOOST_TEST(turn.run().back() == "ended badly");
+    BOOST_TEST(left() == "left=0 ");
+
+    turn.here().disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::try_lock && path.ends_with(turn.name.hash)) {
+            turn.here().disk.on_call(nullptr);
+            turn.nodes.put(turn.at, turn.name, "late");
+        }
+    });
+    BOOST_TEST(turn.run().at(4) == "kept: it has changed meanwhile");
+    BOOST_TEST(left() == "left=0 ");
+
+    std::string then;
+    turn.here().disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::rename && path.ends_with(turn.name.hash)) {
+            turn.here().disk.on_call(nullptr);
+            then = left();
+        }
+    });
+    BOOST_TEST(turn.run().at(4) == "removed: handed off");
+    BOOST_TEST(then == "left=1 ");
+    BOOST_TEST(left() == "left=1 ");
 }
 
 // ---- Expired.
@@ -581,8 +617,8 @@ BOOST_AUTO_TEST_CASE(a_broken_one_goes_to_quarantine_before_anybody_is_asked) {
 BOOST_AUTO_TEST_CASE(a_broken_one_stays_where_it_is_when_too_many_are) {
     Container turn;
     turn.nodes.damage(turn.at, turn.name, Error::corrupt);
-    for (int i = 0; i < Brakes::quarantine_max; ++i) {
-        BOOST_REQUIRE(turn.pass.brakes.may_quarantine("sda"));
+    for (int i = 0; i < HourlyBrake::quarantine_max; ++i) {
+        BOOST_REQUIRE(turn.may_quarantine());
     }
     const Lines lines = turn.run();
     BOOST_REQUIRE(lines.size() == 3U);
@@ -610,8 +646,8 @@ BOOST_AUTO_TEST_CASE(one_that_turns_out_well_stays_and_takes_no_turn_of_the_brok
     BOOST_TEST(lines[1].starts_with("failed: " + turn.path()));
     BOOST_TEST(turn.is_here());
     BOOST_TEST(turn.stats().quarantined == 0);
-    for (int i = 0; i < Brakes::quarantine_max; ++i) {
-        BOOST_TEST(turn.pass.brakes.may_quarantine("sda"));
+    for (int i = 0; i < HourlyBrake::quarantine_max; ++i) {
+        BOOST_TEST(turn.may_quarantine());
     }
 }
 

@@ -433,10 +433,10 @@ BOOST_AUTO_TEST_CASE(a_database_that_turns_out_well_takes_no_turn_of_the_broken_
             }
         }
     });
-    for (int i = 0; i < 2 * Brakes::quarantine_max; ++i) {
+    for (int i = 0; i < 2 * HourlyBrake::quarantine_max; ++i) {
         BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 503);
     }
-    BOOST_TEST(opened == 4 * Brakes::quarantine_max);
+    BOOST_TEST(opened == 4 * HourlyBrake::quarantine_max);
     node.disk.on_call(nullptr);
     node.broker.damage(node.path, Error::corrupt);
     BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 404);

@@ -144,8 +144,8 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            Origin::replica),
     number(
         &Settings::leave_share, "leave_share", "%", 0, 100,
-        "most of a device's databases that one pass moves away or deletes, beyond the first 100; "
-        "a wrong ring or clock would take all of them; 100 is no limit",
+        "most of a device's databases that are moved away or deleted in an hour, beyond the first "
+        "100; a wrong ring or clock would take all of them; 100 is no limit",
         Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
