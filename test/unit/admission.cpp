@@ -5,7 +5,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -30,6 +32,33 @@ BOOST_AUTO_TEST_CASE(a_refusal_takes_no_place) {
     const auto place = admission.enter("sda", 1);
     BOOST_TEST(!admission.enter("sda", 1).has_value());
     BOOST_TEST(place.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(keys_that_never_leave_do_not_take_what_a_new_one_needs) {
+    Admission admission(384);
+    std::vector<Admission::Place> places;
+    const auto fill = [&](const std::string& key) {
+        const auto before = places.size();
+        while (auto place = admission.enter(key, 32)) {
+            places.push_back(std::move(*place));
+        }
+        return places.size() - before;
+    };
+    BOOST_TEST(fill("first") == 32U);
+    for (int key = 1; key < 20; ++key) {
+        BOOST_TEST(fill(std::to_string(key)) > 4U);
+    }
+    for (int key = 20; key < 40; ++key) {
+        BOOST_TEST(fill(std::to_string(key)) > 0U);
+    }
+    BOOST_TEST(admission.enter("healthy", 32).has_value());
+    for (int key = 40; key < 500; ++key) { // but there are no more than there are
+        fill(std::to_string(key));
+    }
+    BOOST_TEST(places.size() == 384U);
+    BOOST_TEST(!admission.enter("healthy", 32).has_value());
+    places.clear();
+    BOOST_TEST(fill("healthy") == 32U);
 }
 
 BOOST_AUTO_TEST_CASE(threads_never_exceed_the_limit_together) {

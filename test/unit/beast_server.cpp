@@ -5,8 +5,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -53,12 +55,38 @@ public:
         changed_.wait(lock, [&] { return waiting_ >= count; });
     }
 
+    int waiting() {
+        const std::lock_guard lock(mutex_);
+        return waiting_;
+    }
+
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     int waiting_ = 0;
     bool open_ = false;
 };
+
+// Devices whose name begins with "hung" do not answer until the gate is opened.
+auto disks(Gate& gate) {
+    return [&gate](const Request& request) {
+        return request.device.starts_with("hung") ? gate.pass(request) : yes(request);
+    };
+}
+
+// Sends `count` requests to a device, each on a connection of its own.
+void ask(std::list<RawClient>& clients, const BeastServer& server, const std::string& device,
+         int count) {
+    for (int i = 0; i < count; ++i) {
+        clients.emplace_back(server.port()).send(request_text("[]", {}, '/' + device + "/906/"));
+    }
+}
+
+// How many have been answered while the gate is closed: those were turned away.
+std::ptrdiff_t answered(std::list<RawClient>& clients) {
+    return std::ranges::count_if(clients,
+                                 [](RawClient& client) { return client.socket.available() > 0; });
+}
 
 std::string failure_of(const ServerOptions& options) {
     try {
@@ -203,8 +231,10 @@ BOOST_AUTO_TEST_CASE(as_many_handlers_are_at_work_as_there_are_workers) {
     Gate gate;
     BeastServer server(options, [&](const Request& request) { return gate.pass(request); });
     std::list<RawClient> clients;
-    for (int count = 0; count < 6; ++count) {
-        clients.emplace_back(server.port()).send(request_text(std::to_string(count)));
+    for (int count = 0; count < 6; ++count) { // a device alone may have one of three
+        clients.emplace_back(server.port())
+            .send(request_text(std::to_string(count), {},
+                               "/sdb" + std::to_string(count % 3) + "/906/"));
     }
     gate.await(3);
     gate.open();
@@ -230,6 +260,106 @@ BOOST_AUTO_TEST_CASE(too_many_requests_are_turned_away_and_may_come_again) {
     BOOST_TEST(refused.exchange(request_text("3")).ends_with("\r\n\r\n3")); // still connected
 }
 
+BOOST_AUTO_TEST_CASE(two_devices_that_hang_leave_room_for_a_healthy_one_and_for_pages) {
+    Gate gate;
+    BeastServer server(local(), disks(gate), [](std::string_view) {
+        return Reply{200, plain, "OK", {}};
+    });
+    std::list<RawClient> hung;
+    ask(hung, server, "hung1", 40);
+    ask(hung, server, "hung2", 40);
+    BOOST_TEST(eventually([&] { return answered(hung) >= 16; }));
+    RawClient client(server.port());
+    for (int count = 0; count < 20; ++count) {
+        const std::string healthy = client.exchange(request_text("[]"));
+        BOOST_TEST(healthy.ends_with("yes"), healthy);
+    }
+    const std::string page = client.exchange("GET /healthcheck HTTP/1.1\r\n\r\n");
+    BOOST_TEST(page.ends_with("OK"), page);
+    BOOST_TEST(answered(hung) == 16); // a device may have 32, more is turned away
+    gate.open();
+}
+
+BOOST_AUTO_TEST_CASE(many_devices_that_hang_hold_a_healthy_one_up_for_a_moment_at_most) {
+    ServerOptions options = local();
+    options.late = Seconds{0.1};
+    Gate gate;
+    BeastServer server(options, disks(gate));
+    std::list<RawClient> hung;
+    for (int device = 0; device < 25; ++device) {
+        ask(hung, server, "hung" + std::to_string(device), 4);
+    }
+    RawClient client(server.port());
+    for (int count = 0; count < 20; ++count) {
+        const std::string reply = client.exchange(request_text("[]"));
+        BOOST_TEST(reply.ends_with("yes"), reply);
+    }
+    gate.await(100); // none of those is forgotten, each has a thread
+    BOOST_TEST(answered(hung) == 0);
+    gate.open();
+}
+
+BOOST_AUTO_TEST_CASE(many_names_of_devices_take_no_more_than_there_is) {
+    ServerOptions options = local();
+    options.late = Seconds{0.05};
+    options.max_requests = 40;
+    Gate gate;
+    std::atomic<int> heard = 0;
+    options.on_busy = [&](const std::string& device) { heard += device.starts_with("hung"); };
+    BeastServer server(options, disks(gate));
+    std::list<RawClient> hung;
+    for (int device = 0; device < 100; ++device) {
+        ask(hung, server, "hung" + std::to_string(device), 1);
+    }
+    BOOST_TEST(eventually([&] { return answered(hung) >= 60; }));
+    gate.await(40);
+    BOOST_TEST(answered(hung) == 60);
+    BOOST_TEST(heard == 60);
+    BOOST_TEST(gate.waiting() == 40);
+    gate.open();
+    for (RawClient& each : hung) { // whoever was turned away is still connected, and may come again
+        const std::string reply = each.receive();
+        BOOST_TEST((reply.ends_with("[]") || reply.ends_with(" is busy")), reply);
+    }
+    BOOST_TEST(hung.back().exchange(request_text("[]")).ends_with("yes"));
+}
+
+BOOST_AUTO_TEST_CASE(a_page_that_waits_for_a_disk_holds_no_other_page_up) {
+    Gate gate;
+    BeastServer server(local(), yes, [&](std::string_view path) {
+        return path == "/recon/diskusage" ? gate.pass({}) : Reply{200, plain, "OK", {}};
+    });
+    std::list<RawClient> hung;
+    for (int count = 0; count < 20; ++count) {
+        hung.emplace_back(server.port()).send("GET /recon/diskusage HTTP/1.1\r\n\r\n");
+    }
+    BOOST_TEST(eventually([&] { return answered(hung) >= 4; })); // of one page sixteen may wait
+    RawClient client(server.port());
+    BOOST_TEST(client.exchange("GET /healthcheck HTTP/1.1\r\n\r\n").ends_with("OK"));
+    BOOST_TEST(client.exchange(request_text("[]")).ends_with("yes"));
+    gate.open();
+}
+
+BOOST_AUTO_TEST_CASE(requests_at_work_do_not_use_up_the_room_for_connections) {
+    ServerOptions options = local();
+    options.max_connections = 2;
+    Gate gate;
+    BeastServer server(options, disks(gate));
+    std::list<RawClient> hung;
+    for (int count = 0; count < 6; ++count) { // one after the other: the room is for two
+        ask(hung, server, "hung" + std::to_string(count), 1);
+        BOOST_TEST(eventually([&] { return gate.waiting() > count || answered(hung) > 0; }));
+    }
+    BOOST_TEST(answered(hung) == 0);
+    RawClient client(server.port());
+    const std::string reply = client.exchange(request_text("[]"));
+    BOOST_TEST(reply.ends_with("yes"), reply);
+    gate.open();
+    for (RawClient& each : hung) {
+        BOOST_TEST(each.receive().ends_with("[]"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_idle_connection_makes_room_for_a_new_one) {
     ServerOptions options = local();
     options.max_connections = 3;
@@ -251,22 +381,20 @@ BOOST_AUTO_TEST_CASE(the_longest_idle_connection_makes_room_for_a_new_one) {
 BOOST_AUTO_TEST_CASE(where_all_connections_are_busy_a_new_one_is_refused) {
     ServerOptions options = local();
     options.max_connections = 2;
-    options.workers = 2;
-    Gate gate;
-    BeastServer server(options, [&](const Request& request) { return gate.pass(request); });
+    BeastServer server(options, yes);
+    const std::string request = request_text("[]", "Expect: 100-continue\r\n");
     std::list<RawClient> busy;
-    for (int count = 0; count < 2; ++count) {
-        busy.emplace_back(server.port()).send(request_text(std::to_string(count)));
+    for (int count = 0; count < 2; ++count) { // invited: the server reads
+        busy.emplace_back(server.port()).send(request.substr(0, request.size() - 2));
+        BOOST_TEST(busy.back().receive() == "HTTP/1.1 100 Continue\r\n\r\n");
     }
-    gate.await(2);
     RawClient refused(server.port());
     refused.send(request_text("[]"));
     const std::string reply = refused.receive();
     BOOST_TEST(reply.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), reply);
     BOOST_TEST(reply.find("\r\nConnection: close\r\n") != std::string::npos);
-    gate.open();
     for (RawClient& client : busy) {
-        BOOST_TEST(client.receive().starts_with("HTTP/1.1 200 OK\r\n"));
+        BOOST_TEST(client.exchange("[]").ends_with("yes"));
     }
 }
 

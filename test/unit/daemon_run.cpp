@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <future>
 #include <iostream>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -235,6 +236,51 @@ BOOST_FIXTURE_TEST_CASE(settings_that_would_make_a_pass_lie_are_refused, Node) {
         return failure.error() == Error::bad_config;
     });
     BOOST_TEST(ups == 0);
+}
+
+// ---- Serving.
+
+BOOST_FIXTURE_TEST_CASE(two_disks_that_hang_leave_room_for_a_healthy_one_and_for_pages, Node) {
+    // A lock that does not come free holds a request up for 25 s: long enough for a disk that
+    // hangs.
+    const std::string path = create();
+    const std::string below = path.substr(directory.path("srv/sda").size());
+    for (const char* device : {"sdb", "sdc"}) {
+        fs::copy(directory.path("srv/sda"), directory.path("srv/") + device,
+                 fs::copy_options::recursive);
+    }
+    auto broker = daemon::detail::make_broker<ContainerBroker>(settings);
+    auto b = broker.open(directory.path("srv/sdb") + below, Instant::max());
+    auto c = broker.open(directory.path("srv/sdc") + below, Instant::max());
+    auto lock_of_b = std::make_optional(b.exclusive(Instant::max()));
+    auto lock_of_c = std::make_optional(c.exclusive(Instant::max()));
+
+    settings.replica_port = served.port();
+    const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger));
+    const std::string body = R"(["merge_syncs", [{"sync_point": 3, "remote_id": "x"}]])";
+    const std::string place = below.substr(std::string("/containers").size());
+    const std::string partition = place.substr(1, place.find('/', 1) - 1);
+    const std::string hash = HashPath{"", "changeme"}("/a/c");
+    const auto request = [&](const std::string& device) {
+        return loopback::request_text(body, {}, '/' + device + '/' + partition + '/' + hash);
+    };
+    std::list<loopback::RawClient> hung;
+    for (int count = 0; count < 80; ++count) {
+        hung.emplace_back(static_cast<std::uint16_t>(settings.replica_port))
+            .send(request(count % 2 == 0 ? "sdb" : "sdc"));
+    }
+    const auto refused = [&] {
+        return std::ranges::count_if(
+            hung, [](loopback::RawClient& client) { return client.socket.available() > 0; });
+    };
+    BOOST_TEST(loopback::eventually([&] { return refused() >= 16; }));
+    loopback::RawClient client(static_cast<std::uint16_t>(settings.replica_port));
+    const std::string healthy = client.exchange(request("sda"));
+    BOOST_TEST(healthy.starts_with("HTTP/1.1 202 "), healthy);
+    const auto page = get(settings.replica_port, "/healthcheck");
+    BOOST_TEST(page.value_or("none").ends_with("OK"), page.value_or("none"));
+    lock_of_b.reset();
+    lock_of_c.reset();
 }
 
 // ---- Its parts.

@@ -2,7 +2,7 @@
 #define REPLICA_BEAST_SERVER_HPP
 
 // The receiving end of REPLICATE: an HTTP/1.1 server that turns requests into calls of a handler.
-// One thread does the I/O of all connections, a few workers run the handler, which blocks on
+// One thread does the I/O of all connections, a crew of others runs the handler, which blocks on
 // SQLite. Stock senders talk to it as to their own container and account servers.
 
 #include <replica/beast/http.hpp>
@@ -60,7 +60,8 @@ public:
     /// what the caller destroys next. Who cannot wait for a disk that hangs ends the process.
     ~BeastServer() {
         stop(Seconds{5});
-        hall_.workers.join();
+        hall_.devices.join();
+        hall_.pages.join();
     }
 
     /// The port that is served; not 0.
@@ -78,7 +79,8 @@ public:
         if (io_thread_.joinable()) {
             boost::asio::post(hall_.io, [this, bound] { begin_stop(bound); });
             io_thread_.join();
-            hall_.workers.stop();
+            hall_.devices.stop();
+            hall_.pages.stop();
         }
         return !cut_ && hall_.at_work == 0;
     }
@@ -165,13 +167,14 @@ private:
 
     void admit(Tcp::socket socket) {
         const std::size_t most = hall_.options.max_connections;
-        if (hall_.sessions.size() >= most) {
+        const auto taken = [this] { return hall_.sessions.size() - hall_.at_work; };
+        if (taken() >= most) {
             close_longest_idle();
         }
-        if (hall_.sessions.size() >= 2 * most) {
+        if (taken() >= 2 * most) {
             return; // even those that are being refused have become too many
         }
-        const bool room = hall_.sessions.size() < most;
+        const bool room = taken() < most;
         auto session = std::make_shared<http::Session>(hall_, std::move(socket));
         hall_.sessions.insert(session);
         room ? session->serve() : session->refuse();
@@ -194,8 +197,7 @@ private:
         boost::system::error_code ignored;
         acceptor_.close(ignored);
         pause_.cancel();
-        // The timer also keeps the I/O thread while every session is at work. It is set before
-        // sessions are closed, since the last one that leaves cancels it.
+        // The timer also keeps the I/O thread while every session is at work.
         pause_.expires_after(to_duration(bound));
         pause_.async_wait([this](boost::system::error_code code) {
             if (!code) {
@@ -219,9 +221,10 @@ private:
         }
     }
 
+    // What is left on the I/O thread then are timers: the bound, and those of handlers at work.
     void session_left() {
         if (hall_.stopping && hall_.sessions.empty()) {
-            pause_.cancel();
+            hall_.io.stop();
         }
     }
 

@@ -5,6 +5,7 @@
 // call, which gets a whole request and gives back a whole reply: a peer that sends slowly holds a
 // socket and a timer, never a worker.
 
+#include <replica/beast/crew.hpp>
 #include <replica/beast/http.hpp>
 #include <replica/clock.hpp>
 #include <replica/transport.hpp>
@@ -12,9 +13,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -34,22 +33,30 @@
 
 namespace replica {
 
-/// What a server may use up, and for how long. The worst case of memory is
-/// max_connections * max_body.
+/// What a server may use up, and for how long. The worst case of threads is max_requests and a few,
+/// that of memory (max_connections + max_requests) * max_body.
 struct ServerOptions {
-    std::string ip = "0.0.0.0";         ///< An address of this machine, not a name.
-    std::uint16_t port = 0;             ///< 0: any free one, see BeastServer::port().
-    std::string name{};                 ///< For the Server header; empty: there is none.
-    unsigned workers = 4;               ///< Handlers at work at the same time.
-    std::size_t max_connections = 256;  ///< Above it the longest idle one is closed, or 503.
-    std::size_t max_requests = 64;      ///< Whole requests, waiting or at work; above it 503.
-    std::size_t max_header = 16 * 1024; ///< Bytes; above it 431.
+    std::string ip = "0.0.0.0";        ///< An address of this machine, not a name.
+    std::uint16_t port = 0;            ///< 0: any free one, see BeastServer::port().
+    std::string name{};                ///< For the Server header; empty: there is none.
+    std::size_t workers = 16;          ///< Handlers at work at the same time, without late ones; a
+                                       ///< device has at most a quarter of them.
+    Seconds late{2};                   ///< A handler at work for longer is late.
+    int max_per_device = 32;           ///< Whole requests, waiting or at work; above it 503.
+    std::size_t max_requests = 384;    ///< Of all devices; see Admission for the share of each.
+    std::size_t max_connections = 256; ///< Without those whose request is waiting or at work. Above
+                                       ///< it the longest idle one is closed, or 503.
+    std::size_t max_header = 16 * 1024;        ///< Bytes; above it 431.
     std::uint64_t max_body = 64 * 1024 * 1024; ///< Bytes; above it 413.
     Seconds read_timeout{60};                  ///< From a request's first byte to its last.
     Seconds write_timeout{60};                 ///< For a reply.
     Seconds idle_timeout{3600}; ///< Between requests: a stock sender keeps its connection open
                                 ///< while it copies a large file with rsync.
     Seconds linger{2};          ///< For reading away what a refused peer still sends.
+
+    /// Hears of requests that are answered 503 without a handler, for want of room. Called on the
+    /// I/O thread: it must not wait for anything. Empty: nobody listens.
+    std::function<void(const std::string& device)> on_busy{};
 };
 
 namespace http {
@@ -63,15 +70,17 @@ struct Hall {
 
     Hall(const ServerOptions& given, Work on_request, Page on_get)
         : options(given), work(std::move(on_request)), page(std::move(on_get)),
-          workers(given.workers) {}
+          devices(io, {given.workers, given.max_per_device, given.max_requests, given.late}),
+          pages(io, {4, 16, 128, given.late}) {}
 
     const ServerOptions options;
     const Work work;
     const Page page; ///< Empty: GET is not allowed.
     boost::asio::io_context io{1};
-    boost::asio::thread_pool workers;
+    Crew devices; ///< Calls `work`, by device.
+    Crew pages;   ///< Calls `page`, by path: some look at disks, /healthcheck must not wait for it.
     std::set<std::shared_ptr<Session>> sessions;
-    std::size_t at_work = 0; ///< Requests given to `workers` and not yet answered.
+    std::size_t at_work = 0; ///< Requests given to a crew and not yet answered.
     bool stopping = false;
     std::function<void()> on_leave; ///< Called when a session is gone.
 };
@@ -245,33 +254,43 @@ private:
                 return;
             }
             request->body = std::move(message.body());
-            hand_over([this, request = std::move(*request)] { return hall_.work(request); });
+            const std::string device = request->device;
+            if (!hand_over(hall_.devices, device,
+                           [this, request = std::move(*request)] { return hall_.work(request); })) {
+                if (hall_.options.on_busy) {
+                    hall_.options.on_busy(device);
+                }
+                answer({503, "text/plain", device + " is busy", {}});
+            }
         } else if (verb == "GET" && hall_.page) {
-            hand_over([this, path = std::string(path)] { return hall_.page(path); });
+            const std::string page(path);
+            if (!hand_over(hall_.pages, page, [this, page] { return hall_.page(page); })) {
+                answer({503, "text/plain", "too many requests", {}});
+            }
         } else {
             answer({verb == "OPTIONS" ? 200 : 405, "text/html; charset=UTF-8", {}, {}},
                    "Allow: " + allowed + "\r\n");
         }
     }
 
-    // Runs `call` on a worker. The I/O thread hears of the reply by a posted message only.
-    void hand_over(std::function<Reply()> call) {
-        if (hall_.at_work >= hall_.options.max_requests) {
-            answer({503, "text/plain", "too many requests", {}});
-            return;
-        }
-        ++hall_.at_work;
-        state_ = State::at_work;
-        timer_.expires_at(Instant::max()); // how long a handler may take is not for us to say
-        boost::asio::post(hall_.workers, [self = shared_from_this(), call = std::move(call)] {
-            auto reply = std::make_shared<Reply>(guarded(call));
-            boost::asio::post(self->hall_.io, [self, reply] {
+    // Runs `call` on a thread of the crew, unless there is no room for it. The I/O thread hears of
+    // the reply by a posted message only.
+    [[nodiscard]] bool hand_over(Crew& crew, const std::string& key, std::function<Reply()> call) {
+        auto reply = std::make_shared<Reply>();
+        const bool taken = crew.take(
+            key, [call = std::move(call), reply] { *reply = guarded(call); },
+            [self = shared_from_this(), reply] {
                 --self->hall_.at_work;
                 if (self->state_ != State::closed) {
                     self->answer(std::move(*reply));
                 }
             });
-        });
+        if (taken) {
+            ++hall_.at_work;
+            state_ = State::at_work;
+            timer_.expires_at(Instant::max()); // how long a handler may take is not for us to say
+        }
+        return taken;
     }
 
     static Reply guarded(const std::function<Reply()>& call) noexcept {

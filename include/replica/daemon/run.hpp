@@ -81,9 +81,8 @@ class Receiver {
 public:
     /// Throws Failure with bad_config: the address cannot be served.
     Receiver(const Settings& settings, const Log& log)
-        : statsd_(named(settings)),
-          rpc_(settings, detail::make_broker<B>(settings), ServerObserver(log, statsd_)),
-          pages_(settings),
+        : statsd_(named(settings)), observer_(log, statsd_),
+          rpc_(settings, detail::make_broker<B>(settings), observer_), pages_(settings),
           server_(
               options(settings), [this](const Request& request) { return rpc_.handle(request); },
               [this](std::string_view path) { return pages_(path); }) {
@@ -96,18 +95,24 @@ private:
         return settings;
     }
 
-    /// Workers for three devices that hang with all the requests they may hold, and one to go on.
-    [[nodiscard]] static ServerOptions options(const Settings& settings) {
+    /// Forty devices that hang leave room for others, see Admission.
+    [[nodiscard]] ServerOptions options(const Settings& settings) const {
         ServerOptions options;
         options.ip = settings.bind_ip;
         options.port = static_cast<std::uint16_t>(settings.replica_port);
         options.name =
             http::server_name(B::server_type::name, static_cast<std::uint16_t>(settings.bind_port));
-        options.workers = static_cast<unsigned>(std::min(3 * settings.receiver_limit + 1, 64));
+        options.max_per_device = settings.receiver_limit;
+        options.max_requests =
+            static_cast<std::size_t>(std::clamp(12 * settings.receiver_limit, 384, 2048));
+        options.on_busy = [this](const std::string& device) {
+            observer_(event::Served{device, {}, 503, {}});
+        };
         return options;
     }
 
     Statsd statsd_;
+    ServerObserver observer_;
     RpcServer<B, ServerObserver> rpc_;
     Pages<> pages_;
     BeastServer server_;
