@@ -2,9 +2,9 @@
 #define REPLICA_ADMISSION_HPP
 
 // Bounds what is at work under one key: requests on a device, merges of a database. Where keys
-// share a room, a key that never gives its places back must not take those of the others.
+// share a room (threads, memory), one that keeps what it has must not take that of the others.
 
-#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <memory>
@@ -15,53 +15,64 @@
 
 namespace replica {
 
-/// Counts by key. Thread safety: any thread.
+/// Counts by key, and what is taken up. Thread safety: any thread.
 class Admission {
     struct Leave {
-        void operator()(Admission* admission) const { admission->leave(key); }
+        void operator()(Admission* admission) const { admission->leave(key, amount); }
         std::string key;
+        std::uint64_t amount;
     };
 
 public:
     /// Holds a place until its end.
     using Place = std::unique_ptr<Admission, Leave>;
 
-    /// `total`: the places that all keys share.
-    explicit Admission(std::size_t total = std::numeric_limits<std::size_t>::max())
+    /// `total`: what all keys share: places, or what the amounts of `enter` are of.
+    explicit Admission(std::uint64_t total = std::numeric_limits<std::uint64_t>::max())
         : free_(total) {}
 
-    /// A place under `key`, or nothing if the key has had its share. The admission must outlive the
-    /// place.
+    /// A place under `key` that takes up `amount`, or nothing if the key has had its share. The
+    /// admission must outlive the place.
     ///
-    /// A key may have `limit` places, but after the first no more than an eighth of those that are
-    /// free. So a new key finds a place however many others keep theirs: of 384 places ten keys
-    /// that never leave take 257, twenty take 344, forty take 380.
-    [[nodiscard]] std::optional<Place> enter(const std::string& key, int limit) {
+    /// A key may have `limit` places. The first may take up all that is free, those of a key
+    /// together no more than an eighth of it; for an amount of 0 there is always room. So a new key
+    /// finds a place however many others keep theirs: of 384 places ten keys that never leave take
+    /// 257, twenty take 344, forty take 380.
+    [[nodiscard]] std::optional<Place> enter(const std::string& key, int limit,
+                                             std::uint64_t amount = 1) {
         const std::lock_guard guard(mutex_);
-        const auto known = counts_.find(key);
-        const std::size_t count = known == counts_.end() ? 0 : known->second;
-        if (count >= static_cast<std::size_t>(limit) || count >= (count == 0 ? free_ : free_ / 8)) {
+        const auto known = taken_.find(key);
+        const Taken taken = known == taken_.end() ? Taken{} : known->second;
+        const std::uint64_t share = taken.amount == 0 ? free_ : free_ / 8;
+        const bool room = amount == 0 || (amount <= share && taken.amount <= share - amount);
+        if (taken.places >= limit || !room) {
             return std::nullopt;
         }
-        Leave leave{key};
-        counts_[key] = count + 1;
-        --free_;
+        Leave leave{key, amount};
+        taken_[key] = {taken.places + 1, taken.amount + amount};
+        free_ -= amount;
         return Place(this, std::move(leave));
     }
 
 private:
-    void leave(const std::string& key) {
+    struct Taken {
+        int places = 0;
+        std::uint64_t amount = 0;
+    };
+
+    void leave(const std::string& key, std::uint64_t amount) {
         const std::lock_guard guard(mutex_);
-        ++free_;
-        const auto known = counts_.find(key);
-        if (--known->second == 0) {
-            counts_.erase(known);
+        free_ += amount;
+        const auto known = taken_.find(key);
+        known->second.amount -= amount;
+        if (--known->second.places == 0) {
+            taken_.erase(known);
         }
     }
 
     std::mutex mutex_;
-    std::size_t free_;
-    std::map<std::string, std::size_t> counts_;
+    std::uint64_t free_;
+    std::map<std::string, Taken> taken_;
 };
 
 } // namespace replica

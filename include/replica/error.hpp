@@ -56,6 +56,7 @@ enum class Error {
     // Input.
     bad_name,    ///< A name from outside that must not become a path.
     bad_request, ///< A body, row or argument of the wrong shape or type.
+    too_large,   ///< A body that would take more memory than a request may.
     bad_config,  ///< An option, section or ring file that cannot be used.
 };
 
@@ -133,6 +134,8 @@ public:
             return "unsafe name";
         case Error::bad_request:
             return "bad request";
+        case Error::too_large:
+            return "too large";
         case Error::bad_config:
             return "bad configuration";
         }
@@ -193,6 +196,7 @@ detail::ErrorCategory::equivalent(int value,
     case Error::exists:
     case Error::bad_name:
     case Error::bad_request:
+    case Error::too_large:
     case Error::bad_config:
     case Error::peer_refused:
         return false;

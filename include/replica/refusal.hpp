@@ -7,6 +7,7 @@
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
+#include <replica/json.hpp>
 #include <replica/transport.hpp>
 
 #include <boost/json/parse.hpp>
@@ -27,7 +28,8 @@ namespace detail {
 /// or the text of an error.
 [[nodiscard]] inline bool listed_as_mounted(const std::string& diskusage, std::string_view device) {
     boost::system::error_code code;
-    const auto listed = boost::json::parse(diskusage, code);
+    const bool too_much = json::count_values(diskusage) > json::most_values;
+    const auto listed = boost::json::parse(too_much ? std::string() : diskusage, code);
     if (code || !listed.is_array()) {
         return false;
     }

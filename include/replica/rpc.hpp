@@ -57,18 +57,20 @@ public:
     ///
     /// 200 with the info: sync; with a list: get_shard_ranges. 202: merge_items, merge_syncs,
     /// merge_shard_ranges. 204: complete_rsync, rsync_then_merge. 400: not a request of ours;
-    /// nothing was touched. 404: no such database or upload. 503: come again (a merge of this
-    /// database is under way, it is about to leave, the device is busy or a lock did not come
-    /// free). 507: the device cannot take data. 500: anything else, with the reason as text.
+    /// nothing was touched. 404: no such database or upload. 413: too many values. 503: come again
+    /// (a merge of this database is under way, it is about to leave, the device is busy or a lock
+    /// did not come free). 507: the device cannot take data. 500: anything else, with the reason.
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = core_->broker.clock().monotonic();
         std::string verb;
         Reply reply;
         try {
             const Place place = locate(request);
-            const message::Call call = message::decode_call(request.body);
-            verb = call.verb;
-            reply = dispatch(place, call);
+            // A disk that hangs must not take every thread of the server, nor all of its memory.
+            const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit,
+                                                      json::cost_of(request.body));
+            reply = at_work ? dispatch(place, request.body, verb)
+                            : answer::text(503, place.name + " is busy");
         } catch (const Failure& failure) {
             reply = refuse(request, failure);
         } catch (const std::exception& failure) {
@@ -92,8 +94,8 @@ private:
         [[no_unique_address]] B broker;
         [[no_unique_address]] O observer;
         Random random;
-        Admission devices; ///< Requests at work, by device.
-        Admission merges;  ///< Merges under way, by directory.
+        Admission devices{1 << 30}; ///< Requests at work, by device, and bytes for their bodies.
+        Admission merges;           ///< Merges under way, by directory.
         HourlyBrake brake;
     };
 
@@ -121,8 +123,10 @@ private:
         return place;
     }
 
-    [[nodiscard]] Reply dispatch(const Place& place, const message::Call& call) {
+    [[nodiscard]] Reply dispatch(const Place& place, const std::string& body, std::string& verb) {
         namespace hana = boost::hana;
+        const message::Call call = message::decode_call(body);
+        verb = call.verb;
         const auto verbs = hana::make_tuple(
             hana::make_pair(hana::type_c<message::Sync>, &RpcServer::sync),
             hana::make_pair(hana::type_c<message::MergeItems<Row>>, &RpcServer::merge_items),
@@ -140,11 +144,6 @@ private:
         });
         if (handler == nullptr) {
             throw Failure(Error::bad_request, "unknown operation '" + call.verb + '\'');
-        }
-        // A disk that hangs must not take every thread of the server.
-        const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit);
-        if (!at_work) {
-            return answer::text(503, place.name + " is busy");
         }
         if (auto refusal = unusable(place)) {
             return *std::move(refusal);
@@ -378,6 +377,8 @@ private:
         case Error::bad_request:
         case Error::bad_name:
             return answer::text(400, what);
+        case Error::too_large:
+            return answer::text(413, what);
         case Error::missing:
             return answer::not_found();
         case Error::locked:

@@ -5,6 +5,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
@@ -59,6 +61,24 @@ BOOST_AUTO_TEST_CASE(keys_that_never_leave_do_not_take_what_a_new_one_needs) {
     BOOST_TEST(!admission.enter("healthy", 32).has_value());
     places.clear();
     BOOST_TEST(fill("healthy") == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_taken_up_counts_and_not_only_how_often) {
+    Admission admission(1000);
+    auto first = admission.enter("sda", 9, 900); // the first of a key may be large
+    BOOST_TEST(first.has_value());
+    BOOST_TEST(!admission.enter("sda", 9, 1).has_value());
+    BOOST_TEST(!admission.enter("sdb", 9, 101).has_value());
+    const auto none = admission.enter("sda", 9, 0); // where nothing is taken up there is room
+    BOOST_TEST(none.has_value());
+    BOOST_TEST(!admission.enter("sda", 2, 0).has_value());
+    const auto other = admission.enter("sdb", 9, 50);
+    BOOST_TEST(other.has_value());
+    first.reset();
+    const auto more = admission.enter("sdb", 9, 50); // of 950
+    BOOST_TEST(more.has_value());
+    BOOST_TEST(!admission.enter("sdb", 9, 50).has_value());
+    BOOST_TEST(!admission.enter("sdc", 9, std::numeric_limits<std::uint64_t>::max()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(threads_never_exceed_the_limit_together) {

@@ -7,9 +7,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <list>
 #include <mutex>
 #include <regex>
+#include <semaphore>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace replica;
@@ -209,6 +212,41 @@ BOOST_AUTO_TEST_CASE(a_body_that_is_too_long_is_refused_without_being_read) {
                  std::string(1001, 'x') + "\r\n0\r\n\r\n");
     BOOST_TEST(chunked.receive().starts_with("HTTP/1.1 413 "));
     BOOST_TEST(echo.seen().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(long_bodies_share_the_room_there_is_for_all) {
+    ServerOptions options;
+    options.ip = "127.0.0.1";
+    options.read_timeout = Seconds{10};
+    std::counting_semaphore<> at_work(0);
+    std::counting_semaphore<> go(0);
+    BeastServer server(options, [&](const Request& request) {
+        if (request.body.size() > 100'000) {
+            at_work.release();
+            go.acquire();
+        }
+        return Reply{200, ok_type, std::to_string(request.body.size()), {}};
+    });
+    const std::string body(60'000'000, 'x');
+    std::list<RawClient> clients;
+    for (const std::string device : {"/sdb1/906/", "/sdb2/906/"}) {
+        clients.emplace_back(server.port()).send(request_text(body, {}, device));
+        at_work.acquire();
+    }
+    for (const std::string device : {"/sdb3/906/", "/sdb4/906/"}) { // 240 of 256 MiB
+        const auto asking = request_text(body, "Expect: 100-continue\r\n", device);
+        clients.emplace_back(server.port()).send(std::string_view(asking).substr(0, 250));
+        BOOST_TEST(clients.back().receive() == "HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    RawClient refused(server.port());
+    refused.send(std::string_view(request_text(body, {}, "/sdb5/906/")).substr(0, 250));
+    const std::string reply = refused.receive();
+    BOOST_TEST(reply.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), reply);
+    RawClient client(server.port()); // what is short needs no room
+    BOOST_TEST(client.exchange(request_text("[]", {}, "/sdb1/906/")).ends_with("\r\n\r\n2"));
+    go.release(100);
+    BOOST_TEST(clients.front().receive().ends_with("60000000"));
+    BOOST_TEST(client.exchange(request_text(body, {}, "/sdb5/906/")).ends_with("60000000"));
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_peer_reads_the_refusal_though_it_is_still_sending) {

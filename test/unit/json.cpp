@@ -203,3 +203,29 @@ BOOST_AUTO_TEST_CASE(a_member_that_need_not_be_there_keeps_its_default) {
                        [](std::string_view) { return false; });
     BOOST_TEST((point == SyncPoint{7, "kept"}));
 }
+
+// ---- What a text costs.
+
+BOOST_AUTO_TEST_CASE(values_are_counted_outside_of_strings) {
+    BOOST_TEST(json::count_values("") == 1U);
+    BOOST_TEST(json::count_values("7") == 1U);
+    BOOST_TEST(json::count_values("[]") == 2U);
+    BOOST_TEST(json::count_values("[1, 2, [3]]") == 5U);
+    BOOST_TEST(json::count_values(R"({"a": 1, "b": {}})") == 6U);
+    BOOST_TEST(json::count_values(R"(["[,:{", "\"[,", "\\", 1])") == 5U);
+    BOOST_TEST(json::count_values(R"(["[[[[)") == 2U); // broken off
+    BOOST_TEST(json::count_values("\"\\") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_text_of_too_many_values_is_refused_and_costs_no_memory) {
+    std::string text(json::most_values - 1, ',');
+    BOOST_TEST(json::cost_of(text) == 64 * json::most_values + 2 * text.size());
+    text += ',';
+    BOOST_CHECK_EXCEPTION((void)json::cost_of(text), Failure, [](const Failure& failure) {
+        return failure.error() == Error::too_large;
+    });
+    BOOST_TEST(refusal([&] { (void)json::parse(text); }) == "more than 4000000 values");
+    BOOST_TEST(refusal([] { (void)json::parse("[1,2,3,4]", 4); }) == "more than 4 values");
+    BOOST_TEST(json::parse("[1,2,3]", 4).as_array().size() == 3U);
+    BOOST_TEST(json::parse(R"(",,,,,,")", 4).as_string() == ",,,,,,");
+}

@@ -272,6 +272,81 @@ BOOST_AUTO_TEST_CASE(a_device_that_hangs_takes_only_its_share_of_requests) {
     BOOST_TEST(node.ask("[\"merge_syncs\", []]").status == 202); // and all places are free again
 }
 
+BOOST_AUTO_TEST_CASE(a_body_of_very_many_values_is_refused_before_it_is_parsed) {
+    Containers node;
+    node.create();
+    std::string body = "[\"sync\"";
+    while (body.size() < 15'000'000) {
+        body += ",[]";
+    }
+    const Reply reply = node.ask(body + ']');
+    BOOST_TEST(reply.status == 413);
+    BOOST_TEST(!reply.body.empty());
+    BOOST_TEST((node.heard.notes->served == std::vector<std::string>{" 413"}));
+}
+
+BOOST_AUTO_TEST_CASE(metadata_of_very_many_values_is_reported_and_the_rest_goes_on) {
+    Containers node;
+    node.create();
+    auto remote = node.remote(1);
+    remote.metadata = R"({"X-Account-Meta-A": ["b", "1400000000.00000"], "X": [[])";
+    while (remote.metadata.size() < 1'000'000) {
+        remote.metadata += ",[]";
+    }
+    remote.metadata += "]}";
+    BOOST_TEST(node.ask(message::encode(remote)).status == 200);
+    BOOST_REQUIRE(node.heard.notes->set_aside.size() == 1U);
+    BOOST_TEST(node.heard.notes->set_aside[0].find("values") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_a_hundred_thousand_rows_is_taken) {
+    Containers node;
+    node.create();
+    std::string body = "[\"merge_items\", [";
+    for (int i = 1; i <= 100'000; ++i) {
+        const std::string n = std::to_string(i);
+        body += (i == 1 ? "" : ", ") +
+                (R"({"ROWID": )" + n + R"(, "name": "a,b:c[)" + n +
+                 R"(", "created_at": "1700000000.00000", "size": 1, "content_type": "text/plain")"
+                 R"(, "etag": "d41d8cd98f00b204e9800998ecf8427e", "deleted": 0)"
+                 R"(, "storage_policy_index": 0, "one_more": null})");
+    }
+    body += "], \"peer-sdb\"]";
+    BOOST_TEST(node.ask(body).status == 202);
+    BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == 100'000);
+}
+
+BOOST_AUTO_TEST_CASE(bodies_that_cost_much_share_what_there_is) {
+    Containers node;
+    node.create();
+    node.disk.mount("/srv/node/sdb");
+    const auto large = [&](int rowid) { // 1,000,000 values: about 70 MB
+        std::string body = R"(["merge_items", [{"ROWID": )" + std::to_string(rowid) +
+                           R"(, "name": "a", "created_at": "1.0", "size": 1, "content_type": "t",)"
+                           R"( "etag": "e", "deleted": 0, "more": [0)";
+        for (int i = 0; i < 1'000'000; ++i) {
+            body += ",0";
+        }
+        return node.request(body + "]}], \"peer-sdb\"]");
+    };
+    Request second = large(2);
+    Request elsewhere = second;
+    elsewhere.device = "sdb";
+    std::vector<int> statuses;
+    node.disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::stat && path == node.device && statuses.empty()) {
+            statuses = {0}; // while one is at work others come in
+            statuses = {node.server.handle(second).status, node.server.handle(elsewhere).status,
+                        node.ask("[\"merge_syncs\", []]").status};
+        }
+    });
+    BOOST_TEST(node.server.handle(large(1)).status == 202);
+    node.disk.on_call(nullptr);
+    BOOST_TEST((statuses == std::vector<int>{503, 404, 202}));
+    BOOST_TEST(node.server.handle(second).status == 202); // it may come again
+    BOOST_TEST(node.open().sync_point("peer-sdb", Direction::incoming) == 2);
+}
+
 // ---- sync.
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(sync_answers_with_the_whole_info_and_the_point, Server, Servers) {

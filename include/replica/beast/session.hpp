@@ -5,13 +5,14 @@
 // call, which gets a whole request and gives back a whole reply: a peer that sends slowly holds a
 // socket and a timer, never a worker.
 
+#include <replica/admission.hpp>
 #include <replica/beast/crew.hpp>
+#include <replica/beast/hall.hpp>
 #include <replica/beast/http.hpp>
 #include <replica/clock.hpp>
 #include <replica/transport.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -26,64 +27,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
-namespace replica {
-
-/// What a server may use up, and for how long. The worst case of threads is max_requests and a few,
-/// that of memory (max_connections + max_requests) * max_body.
-struct ServerOptions {
-    std::string ip = "0.0.0.0";        ///< An address of this machine, not a name.
-    std::uint16_t port = 0;            ///< 0: any free one, see BeastServer::port().
-    std::string name{};                ///< For the Server header; empty: there is none.
-    std::size_t workers = 16;          ///< Handlers at work at the same time, without late ones; a
-                                       ///< device has at most a quarter of them.
-    Seconds late{2};                   ///< A handler at work for longer is late.
-    int max_per_device = 32;           ///< Whole requests, waiting or at work; above it 503.
-    std::size_t max_requests = 384;    ///< Of all devices; see Admission for the share of each.
-    std::size_t max_connections = 256; ///< Without those whose request is waiting or at work. Above
-                                       ///< it the longest idle one is closed, or 503.
-    std::size_t max_header = 16 * 1024;        ///< Bytes; above it 431.
-    std::uint64_t max_body = 64 * 1024 * 1024; ///< Bytes; above it 413.
-    Seconds read_timeout{60};                  ///< From a request's first byte to its last.
-    Seconds write_timeout{60};                 ///< For a reply.
-    Seconds idle_timeout{3600}; ///< Between requests: a stock sender keeps its connection open
-                                ///< while it copies a large file with rsync.
-    Seconds linger{2};          ///< For reading away what a refused peer still sends.
-
-    /// Hears of requests that are answered 503 without a handler, for want of room. Called on the
-    /// I/O thread: it must not wait for anything. Empty: nobody listens.
-    std::function<void(const std::string& device)> on_busy{};
-};
-
-namespace http {
-
-class Session;
-
-/// What the sessions of one server share. Only `work` and `page` are called on other threads.
-struct Hall {
-    using Work = std::function<Reply(const Request&)>;
-    using Page = std::function<Reply(std::string_view)>;
-
-    Hall(const ServerOptions& given, Work on_request, Page on_get)
-        : options(given), work(std::move(on_request)), page(std::move(on_get)),
-          devices(io, {given.workers, given.max_per_device, given.max_requests, given.late}),
-          pages(io, {4, 16, 128, given.late}) {}
-
-    const ServerOptions options;
-    const Work work;
-    const Page page; ///< Empty: GET is not allowed.
-    boost::asio::io_context io{1};
-    Crew devices; ///< Calls `work`, by device.
-    Crew pages;   ///< Calls `page`, by path: some look at disks, /healthcheck must not wait for it.
-    std::set<std::shared_ptr<Session>> sessions;
-    std::size_t at_work = 0; ///< Requests given to a crew and not yet answered.
-    bool stopping = false;
-    std::function<void()> on_leave; ///< Called when a session is gone.
-};
+namespace replica::http {
 
 /// A connection and its present request. Everything is called on the I/O thread.
 class Session : public std::enable_shared_from_this<Session> {
@@ -214,11 +162,26 @@ private:
             failure(431, "the head is longer than " + std::to_string(hall_.options.max_header));
         } else if (code) {
             failure(400, code.message());
+        } else if (!has_room()) {
+            failure(503, "too many long bodies");
         } else if (parser_->is_done()) {
             dispatch();
         } else {
             invite_body();
         }
+    }
+
+    // Takes room for the body as soon as the head says how long it is, until there is a reply. A
+    // chunked one may become the longest.
+    [[nodiscard]] bool has_room() {
+        if (!parser_->is_header_done() || room_) {
+            return true;
+        }
+        const std::uint64_t unknown = parser_->chunked() ? hall_.options.max_body : 0;
+        const std::uint64_t length = parser_->content_length().value_or(unknown);
+        const auto request = request_of(path_of(parser_->get().target()));
+        room_ = hall_.room_for(request ? request->device : std::string(), length);
+        return room_.has_value();
     }
 
     // Clients such as curl ask before they send a long body.
@@ -257,9 +220,7 @@ private:
             const std::string device = request->device;
             if (!hand_over(hall_.devices, device,
                            [this, request = std::move(*request)] { return hall_.work(request); })) {
-                if (hall_.options.on_busy) {
-                    hall_.options.on_busy(device);
-                }
+                hall_.busy(device);
                 answer({503, "text/plain", device + " is busy", {}});
             }
         } else if (verb == "GET" && hall_.page) {
@@ -313,6 +274,7 @@ private:
 
     void answer(Reply reply, std::string_view extra = {}) {
         state_ = State::writing;
+        room_.reset();
         keep_ = keep_ && !hall_.stopping;
         reply_ = std::move(reply);
         if (reply_.status == 204) {
@@ -362,6 +324,7 @@ private:
     boost::asio::steady_timer timer_;
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;
+    std::optional<Admission::Place> room_; // for the body
     State state_ = State::idle;
     Instant idle_since_{};
     bool continued_ = false; // 100 Continue has been written
@@ -370,8 +333,6 @@ private:
     std::string head_;
 };
 
-} // namespace http
-
-} // namespace replica
+} // namespace replica::http
 
 #endif // REPLICA_BEAST_SESSION_HPP
