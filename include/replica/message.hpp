@@ -81,6 +81,7 @@ struct MergeItems {
 };
 
 /// The sender's incoming points: through them a receiver learns what it has got by way of others.
+/// One of -1 says nothing and is left out when it comes in.
 struct MergeSyncs {
     static constexpr std::string_view verb = "merge_syncs";
     std::vector<SyncPoint> points;
@@ -229,6 +230,7 @@ template <class Info>
         throw Failure(Error::bad_reply, "the answer to sync has no point");
     }
     json::read(*point, reply.point, "the answer to sync's point");
+    require_id(reply.info.id, whose + "'s id");
     detail::require_timestamps(reply.info.timestamps(), whose);
     detail::require_at_least(-1, reply.point, "the answer to sync's point");
     detail::require_at_least(-1, reply.info.max_row, "the answer to sync's max_row");
@@ -279,9 +281,7 @@ inline void require_count(const Call& call, std::size_t least, std::size_t most)
     json::read(in[6], sync.metadata, "sync's metadata");
     detail::require_timestamps(sync.times, "sync");
     detail::require_at_least(-1, sync.max_row, "sync's max_row");
-    if (!is_safe_name(sync.id)) {
-        throw Failure(Error::bad_request, "sync's id must be a plain name");
-    }
+    require_id(sync.id, "sync's id");
     if (in.size() >= 10) {
         sync.policy.emplace();
         json::read(in[7], sync.policy->status_changed_at, "sync's status_changed_at");
@@ -307,6 +307,9 @@ template <class Row>
     if (call.arguments.size() == 2 && !call.arguments[1].is_null()) {
         json::read(call.arguments[1], items.source, "merge_items' source");
     }
+    if (!items.source.empty()) {
+        require_id(items.source, "merge_items' source");
+    }
     items.rows.reserve(rows->size());
     for (const auto& value : *rows) {
         const auto* const object = value.if_object();
@@ -317,8 +320,9 @@ template <class Row>
         const auto* const rowid = object->if_contains("ROWID");
         if (rowid != nullptr) {
             json::read(*rowid, row.rowid, "a row's ROWID");
-        } else if (!items.source.empty()) {
-            throw Failure(Error::bad_request, "a row has no ROWID");
+        }
+        if (!items.source.empty()) { // it sends what lies above the point -1
+            detail::require_at_least(0, row.rowid, "a row's ROWID");
         }
         items.last_rowid = std::max(items.last_rowid, row.rowid);
         std::string fault;
@@ -357,7 +361,12 @@ template <class Row>
         }
         SyncPoint point;
         json::read_members(*object, point, "a sync point", [](std::string_view) { return true; });
-        syncs.points.push_back(std::move(point));
+        if (const std::string fault = unusable(point); !fault.empty()) {
+            throw Failure(Error::bad_request, "a sync point's " + fault);
+        }
+        if (point.sync_point >= 0) {
+            syncs.points.push_back(std::move(point));
+        }
     }
     return syncs;
 }

@@ -1,9 +1,11 @@
 #ifndef REPLICA_ROW_RULES_HPP
 #define REPLICA_ROW_RULES_HPP
 
-// What a row of a peer must be to be stored. Swift stores whatever comes (defect 25), and a row
-// that cannot be compared or counted is then in everybody's way.
+// What a row or a point of a peer must be to be stored. Swift stores whatever comes (defect 25),
+// and a row that cannot be compared or counted is then in everybody's way.
 
+#include <replica/error.hpp>
+#include <replica/hash_path.hpp>
 #include <replica/info.hpp>
 #include <replica/timestamp.hpp>
 
@@ -32,6 +34,22 @@ namespace replica {
     const bool times =
         Timestamp::parse(row.put_timestamp) && Timestamp::parse(row.delete_timestamp);
     return times ? "" : "put_timestamp or delete_timestamp is no timestamp";
+}
+
+/// A point of -1 says nothing, but is one: a stock peer has it of the id that it had while it was
+/// empty.
+[[nodiscard]] inline std::string unusable(const SyncPoint& point) {
+    if (!is_safe_name(point.remote_id)) {
+        return "remote_id must be a plain name";
+    }
+    return point.sync_point < -1 ? "sync_point must be -1 or more" : "";
+}
+
+/// Throws bad_request that names what must be the id of a database.
+inline void require_id(const std::string& id, const std::string& what) {
+    if (!is_safe_name(id)) {
+        throw Failure(Error::bad_request, what + " must be a plain name");
+    }
 }
 
 /// A time that was never set is empty or null in old databases and "0" in newer ones.

@@ -13,6 +13,7 @@
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/pass.hpp>
+#include <replica/row_rules.hpp>
 #include <replica/stale.hpp>
 
 #include <algorithm>
@@ -49,6 +50,8 @@ template <class P>
     pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
     const Instant began = pass.clock.monotonic();
     message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
+    // Swift stores whatever it is told, and one that is none would have all of them refused.
+    std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
 
     std::int64_t sent = 0;
     bool held = hold.already;

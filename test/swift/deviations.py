@@ -413,6 +413,20 @@ def a_request_that_is_none_is_answered_with_400(s):
         same(s.rpc(HERE, *body), 500, 400)
 
 
+@case('A sync point or ROWID below zero, an id that is no plain name')
+def a_point_that_is_none_is_not_stored(s):
+    s.create(HERE)
+    point = {'sync_point': -7, 'remote_id': 'x'}
+    same(s.rpc(HERE, 'merge_syncs', [point, {'sync_point': 3, 'remote_id': 'y'}]), 202, 400)
+    same(s.rpc(HERE, 'merge_items', [row('a', ROWID=-7)], 'z'), 202, 400)
+    same(s.rpc(HERE, 'merge_items', [row('b')], '../x'), 202, 400)
+    nothing = {'sync_point': -1, 'remote_id': 'empty'}  # of a database that was empty
+    same(s.rpc(HERE, 'merge_syncs', [nothing]), 202, 202)
+    same(tuple(sorted(each['remote_id'] for each in points)
+               for points in s.both(HERE, 'sync_points', incoming=True)),
+         ['../x', 'empty', 'x', 'y', 'z'], [])
+
+
 @case('An unknown operation, wrong types, unsafe names')
 def an_upload_outside_of_tmp_is_not_taken(s):
     s.create(PEER)

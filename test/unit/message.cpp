@@ -205,6 +205,10 @@ BOOST_AUTO_TEST_CASE(an_answer_that_makes_no_sense_is_refused_by_name) {
         "the answer to sync's max_row must be -1 or more");
     BOOST_TEST(refused(R"({"id": "a", "hash": "b", "max_row": 3, "point": -2})") ==
                "the answer to sync's point must be -1 or more");
+    for (const std::string id : {"", "../a", "a\\u0000b"}) { // points of many would be those of one
+        BOOST_TEST(refused(R"({"id": ")" + id + R"(", "hash": "b", "max_row": 3, "point": 1})") ==
+                   "the answer to sync's id must be a plain name");
+    }
     // Times that would be stored.
     for (const std::string key : {"created_at", "put_timestamp", "delete_timestamp"}) {
         BOOST_TEST(refused(R"({"id": "a", "hash": "b", "max_row": 3, "point": 1, ")" + key +
@@ -346,11 +350,16 @@ BOOST_AUTO_TEST_CASE(merge_items_of_the_wrong_shape_is_refused_whole) {
     BOOST_TEST(refused(R"(["merge_items", null, "a"])") == "merge_items' rows must be a list");
     BOOST_TEST(refused(R"(["merge_items", [], 7])") == "merge_items' source must be a string");
     BOOST_TEST(refused(R"(["merge_items", [7], "a"])") == "a row must be an object");
-    BOOST_TEST(refused(R"(["merge_items", [{"name": "x"}], "a"])") == "a row has no ROWID");
+    BOOST_TEST(refused(R"(["merge_items", [{"name": "x"}], "a"])") ==
+               "a row's ROWID must be 0 or more");
     BOOST_TEST(refused(R"(["merge_items", [{"ROWID": "1", "name": "x"}], "a"])") ==
                "a row's ROWID must be a whole number");
     BOOST_TEST(refused(R"(["merge_items", [{"ROWID": null, "name": "x"}], "a"])") ==
                "a row's ROWID must be a whole number");
+    BOOST_TEST(refused(R"(["merge_items", [{"ROWID": -1, "name": "x"}], "a"])") ==
+               "a row's ROWID must be 0 or more");
+    BOOST_TEST(refused(R"(["merge_items", [], "/etc/passwd"])") ==
+               "merge_items' source must be a plain name");
 }
 
 BOOST_AUTO_TEST_CASE(merge_items_may_have_no_rows_or_no_source) {
@@ -361,6 +370,7 @@ BOOST_AUTO_TEST_CASE(merge_items_may_have_no_rows_or_no_source) {
         "size": 1, "content_type": "a", "etag": "b", "deleted": 0}]])");
     BOOST_TEST(merge.rows.size() == 1U);
     BOOST_TEST(merge.last_rowid == -1);
+    BOOST_TEST(items<ObjectRow>(R"(["merge_items", [{"ROWID": -7, "name": "x"}]])").rows.empty());
 }
 
 BOOST_AUTO_TEST_CASE(sync_points_are_numbers_and_never_text) {
@@ -384,6 +394,14 @@ BOOST_AUTO_TEST_CASE(sync_points_are_numbers_and_never_text) {
                "a sync point's remote_id must be a string");
     BOOST_TEST(refused(R"(["merge_syncs", [{"sync_point": 2}]])") ==
                "a sync point has no remote_id");
+    BOOST_TEST(refused(R"(["merge_syncs", [{"remote_id": "r", "sync_point": -2}]])") ==
+               "a sync point's sync_point must be -1 or more");
+    BOOST_TEST(refused(R"(["merge_syncs", [{"remote_id": "", "sync_point": 2}]])") ==
+               "a sync point's remote_id must be a plain name");
+    // A stock peer has -1 for an id that it took while it was empty.
+    BOOST_TEST((points(R"(["merge_syncs", [{"remote_id": "r", "sync_point": -1},
+                                           {"remote_id": "s", "sync_point": 0}]])") ==
+                std::vector<SyncPoint>{{0, "s"}}));
 }
 
 BOOST_AUTO_TEST_CASE(an_upload_is_finished_under_the_names_it_may_have) {

@@ -80,3 +80,12 @@ BOOST_AUTO_TEST_CASE(a_time_that_was_never_set_is_zero) {
     normalise(other);
     BOOST_TEST(unusable(other) == "created_at is no timestamp");
 }
+
+BOOST_AUTO_TEST_CASE(a_point_has_a_plain_name_and_is_no_less_than_minus_one) {
+    BOOST_TEST(unusable(SyncPoint{0, "ad8de2a3-5f0e-4d4b-8a64-c1e2a0b0b0b0-sdb1"}) == "");
+    BOOST_TEST(unusable(SyncPoint{-1, "x"}) == "");
+    BOOST_TEST(unusable(SyncPoint{-2, "x"}) == "sync_point must be -1 or more");
+    for (const std::string id : {"", "..", "a/b", "a\nb"}) {
+        BOOST_TEST(unusable(SyncPoint{3, id}) == "remote_id must be a plain name");
+    }
+}

@@ -585,6 +585,44 @@ BOOST_AUTO_TEST_CASE(points_are_taken_over_and_never_fall) {
     BOOST_TEST(node.open().sync_points(Direction::outgoing).empty());
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_point_that_is_none_is_refused_and_touches_nothing, Server,
+                              Servers) {
+    Receiver<Server> node;
+    node.create();
+    node.put("one");
+    const auto before = node.broker.peek(node.path)->version;
+    const auto files = node.disk.dump();
+    for (const char* body :
+         {R"(["merge_syncs", [{"sync_point": -7, "remote_id": "x"}]])",
+          R"(["merge_syncs", [{"sync_point": 4, "remote_id": "y"},
+                              {"sync_point": -2, "remote_id": "x"}]])",
+          R"(["merge_syncs", [{"sync_point": -9223372036854775808, "remote_id": "x"}]])",
+          R"(["merge_syncs", [{"sync_point": 7, "remote_id": ""}]])",
+          R"(["merge_syncs", [{"sync_point": 7, "remote_id": "../x"}]])",
+          R"(["merge_syncs", [{"sync_point": -1, "remote_id": "a\u0000b"}]])",
+          R"(["merge_items", [{"ROWID": -7, "name": null}], "x"])",
+          R"(["merge_items", [], "../x"])", R"(["merge_items", [], "a\nb"])"}) {
+        const Reply reply = node.ask(body);
+        BOOST_TEST(reply.status == 400, body << " was answered " << reply.status);
+    }
+    BOOST_TEST(node.broker.peek(node.path)->version == before);
+    BOOST_TEST((node.disk.dump() == files));
+}
+
+BOOST_AUTO_TEST_CASE(the_point_of_an_empty_database_says_nothing_and_writes_nothing) {
+    Containers node;
+    node.create();
+    BOOST_TEST(node.ask(message::encode(message::MergeSyncs{{{5, "x"}}})).status == 202);
+    const auto before = node.broker.peek(node.path)->version;
+    for (const auto& points :
+         {std::vector<SyncPoint>{{-1, "y"}}, std::vector<SyncPoint>{{-1, "x"}, {-1, "y"}}}) {
+        BOOST_TEST(node.ask(message::encode(message::MergeSyncs{points})).status == 202);
+    }
+    BOOST_TEST(node.broker.peek(node.path)->version == before);
+    BOOST_TEST(node.ask(message::encode(message::MergeSyncs{{{-1, "y"}, {6, "x"}}})).status == 202);
+    BOOST_TEST((node.open().sync_points(Direction::incoming) == std::vector<SyncPoint>{{6, "x"}}));
+}
+
 BOOST_AUTO_TEST_CASE(a_point_in_an_answer_never_speaks_of_a_row_that_is_not_here) {
     // The sender has "one" (row 1) and "two" (row 2); "two" comes in during a sync that was sent
     // before, when the sender had row 1 only.

@@ -72,6 +72,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(all_rows_go_in_batches_then_the_points, Server, Se
     BOOST_TEST(duo.stats().diff_capped == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_point_that_is_none_does_not_keep_the_others_back) {
+    Containers duo(5);
+    const std::vector<SyncPoint> points{{4, "x"}, {-1, "empty"}, {7, ""}, {8, "../y"}};
+    duo.open(0).merge_sync_points(points, Direction::incoming); // as a Swift server would have them
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_syncs 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.open(1).sync_point("x", Direction::incoming) == 4);
+    BOOST_TEST(duo.open(1).sync_points(Direction::incoming).size() == 2U); // and the sender's own
+    BOOST_TEST(duo.noted_here() == 5);
+}
+
 BOOST_AUTO_TEST_CASE(rows_go_in_rising_order_without_a_gap_one_batch_at_a_time) {
     Containers duo(35);
     std::vector<std::int64_t> rowids;
