@@ -13,6 +13,7 @@
 #include <replica/pass.hpp>
 #include <replica/replicate.hpp>
 #include <replica/ring.hpp>
+#include <replica/seed.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage.hpp>
 #include <replica/walk.hpp>
@@ -104,9 +105,10 @@ private:
     struct Core {
         Core(Settings settings_, B broker_, R ring_, T transport_, F files_, C clock_,
              IsLocal is_local_, O observer_)
-            : settings(std::move(settings_)), broker(std::move(broker_)), ring(std::move(ring_)),
-              transport(std::move(transport_)), files(std::move(files_)), clock(std::move(clock_)),
-              observer(std::move(observer_)), is_local(std::move(is_local_)), random(settings.seed),
+            : settings(with_seed(std::move(settings_))), broker(std::move(broker_)),
+              ring(std::move(ring_)), transport(std::move(transport_)), files(std::move(files_)),
+              clock(std::move(clock_)), observer(std::move(observer_)),
+              is_local(std::move(is_local_)), random(settings.seed),
               pacer(clock, settings.databases_per_second) {}
 
         Settings settings;

@@ -16,6 +16,7 @@
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/random.hpp>
+#include <replica/seed.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage.hpp>
 #include <replica/transport.hpp>
@@ -87,7 +88,7 @@ public:
 private:
     struct Core {
         Core(Settings settings_, B broker_, O observer_)
-            : settings(std::move(settings_)), broker(std::move(broker_)),
+            : settings(with_seed(std::move(settings_))), broker(std::move(broker_)),
               observer(std::move(observer_)), random(settings.seed ^ 0x72706373U) {}
 
         Settings settings;

@@ -38,7 +38,7 @@ BANNED = [
      r"|\b(clock_gettime|gettimeofday)\b",
      ("clock.hpp", "disk/", "beast/", "process/", "daemon/"), "time comes from the Clock"),
     (SLEEP, ("clock.hpp",), "only the Clock sleeps"),
-    (r"\b(random_device|rand)\s*[({]", ("clock.hpp", "disk/", "daemon/"),
+    (r"\b(random_device|rand)\s*[({]", ("clock.hpp", "seed.hpp", "disk/", "daemon/"),
      "randomness comes from the seeded source"),
     (r"^\s*#\s*pragma\s+once", (), "use an include guard"),
     (r"^\s*#\s*define\s+(?!REPLICA_\w+_HPP$)", (), "no macros in headers"),

@@ -12,6 +12,7 @@ using Stage = replica::test::Cluster<Server>;
 #include "losses.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 // ---- Clocks, which real nodes of one machine share.
@@ -107,6 +108,30 @@ BOOST_AUTO_TEST_CASE(a_full_stock_primary_is_not_stood_in_for) {
     cluster.network().heal();
     BOOST_REQUIRE(cluster.settle() > 0);
     cluster.require_identical(name);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_seed_names_of_uploads_do_not_repeat_after_a_restart) {
+    Stage<ContainerServer> cluster(2, 2);
+    const auto name = cluster.name("AUTH_seed");
+    cluster.create(0, name);
+    cluster.create(1, name);
+    cluster.put_many(0, name, "row", 50);
+    Settings settings = cluster.node(0).settings;
+    settings.per_diff = 5;
+    settings.seed = 0;
+    const std::string to = SimNetwork::address(cluster.node(1).ip, cluster.port);
+    cluster.network().answer({{}, to, "rsync_then_merge"}, {500, "text/plain", "", {}}, 0);
+    std::set<std::string> uploads;
+    cluster.network().after([&](const SimExchange& exchange, const Request& request) {
+        if (exchange.verb == "rsync_then_merge") {
+            uploads.insert(request.body);
+        }
+    });
+    for (int start = 0; start < 3; ++start) {
+        cluster.restart(0, settings);
+        BOOST_TEST(cluster.pass(0).failure == 1);
+    }
+    BOOST_TEST(uploads.size() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(an_unmounted_stock_primary_is_stood_in_for_and_asked_once_in_a_pass) {

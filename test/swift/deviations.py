@@ -18,6 +18,8 @@ from swift.common.utils import ShardRange
 ELSEWHERE = {
     'The end of a commit that a peer was told of',  # would take a power cut
     'A body that would take gigabytes once it is parsed',  # unit.json, unit.rpc, unit.beast_hall
+    # unit.seed, unit.rpc, scenario.ways
+    'A process is started again while a file that it sent or took is merged',
     'Disks of a receiver hang',  # unit.beast_server, unit.beast_crew, unit.daemon_run
     'Many damaged databases on a device',  # unit.brakes, unit.rpc
     'A daemon that is started again and again, or a single pass beside the service',  # unit.brakes

@@ -242,6 +242,7 @@ BOOST_AUTO_TEST_CASE(first_passes_are_spread_over_the_first_interval) {
     BOOST_TEST((*begun.begin() >= Seconds(0) && *begun.begin() < Seconds(5)));
     BOOST_TEST((*begun.rbegin() < Seconds(100) && *begun.rbegin() > Seconds(95)));
     BOOST_TEST((first(7) == first(7)));
+    BOOST_TEST((first(0) != first(0))); // drawn
 }
 
 BOOST_AUTO_TEST_CASE(passes_begin_an_interval_apart_however_long_they_take) {

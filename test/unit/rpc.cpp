@@ -54,6 +54,7 @@ struct Receiver : OneNode<Server> {
     static Settings with(Settings settings) {
         settings.devices = Node::root;
         settings.hash_path_suffix = "changeme";
+        settings.seed = 1;
         return settings;
     }
 
@@ -686,6 +687,24 @@ BOOST_AUTO_TEST_CASE(a_foreign_or_torn_upload_is_an_error_with_a_reason) {
     BOOST_TEST(reply.body.find("peer-sdb") != std::string::npos);
     BOOST_TEST(node.heard.notes->failed.size() == 1U);
     BOOST_TEST(!node.disk.stat(node.path));
+}
+
+BOOST_AUTO_TEST_CASE(names_of_uploads_at_work_do_not_repeat_after_a_restart) {
+    Containers node;
+    node.settings.seed = 0; // drawn
+    std::set<std::string> claimed;
+    node.disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::open && path.ends_with(".claimed")) {
+            claimed.insert(path);
+        }
+    });
+    for (int start = 0; start < 3; ++start) {
+        RpcServer server(node.settings, node.broker);
+        node.disk.write(node.device + "/tmp/peer-sdb", "torn");
+        BOOST_TEST(server.handle(node.request("[\"complete_rsync\", \"peer-sdb\"]")).status == 500);
+    }
+    node.disk.on_call(nullptr);
+    BOOST_TEST(claimed.size() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_merge_of_a_database_has_to_come_again) {

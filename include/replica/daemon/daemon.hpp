@@ -11,6 +11,7 @@
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/swift_conf.hpp>
 #include <replica/error.hpp>
+#include <replica/seed.hpp>
 #include <replica/settings.hpp>
 
 #include <unistd.h>
@@ -22,7 +23,6 @@
 #include <functional>
 #include <iostream>
 #include <optional>
-#include <random>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -69,9 +69,7 @@ namespace detail {
     if (settings.bind_port == 0) {
         settings.bind_port = program.default_port;
     }
-    while (settings.seed == 0) {
-        settings.seed = std::random_device{}();
-    }
+    settings = with_seed(std::move(settings)); // the same for all that the body makes
     return loaded;
 }
 
