@@ -47,6 +47,7 @@ struct Space {
 ///   directory or is not there throws Error::missing.
 /// - stat gives nothing for what is not there.
 /// - rename replaces its target in one step; rename_new never does and returns false instead.
+/// - exchange gives two files each other's names in one step; both must be there.
 /// - remove and remove_empty return false for what is not there; remove_empty also for a directory
 ///   that has entries.
 /// - make_link makes a symbolic link that says `target`, whether that is there or not; false if
@@ -75,6 +76,7 @@ concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
                    { disk.make_directories(path) };
                    { disk.rename(path, path) };
                    { disk.rename_new(path, path) } -> std::same_as<bool>;
+                   { disk.exchange(path, path) };
                    { disk.make_link(path, path) } -> std::same_as<bool>;
                    { disk.read_link(path) } -> std::same_as<std::optional<std::string>>;
                    { disk.remove(path) } -> std::same_as<bool>;

@@ -47,11 +47,14 @@ namespace detail {
 /// get its turn in between.
 inline constexpr std::int64_t merge_batch = 1000;
 
-/// Removes a file in the wake of a failure, which must not be masked by another one.
+/// Removes a file in the wake of a failure, which must not be masked by another one. Only if it is
+/// the one that was `claimed`: in the middle of an exchange another may lie under its name.
 template <Disk D>
-void discard(D& disk, const std::string& path) noexcept {
+void discard(D& disk, const std::string& path, const std::optional<FileStatus>& claimed) noexcept {
     try {
-        disk.remove(path);
+        if (storage::is_same_file(disk.stat(path), claimed)) {
+            disk.remove(path);
+        }
     } catch (const Failure&) {
         return; // The sweep of tmp takes it.
     }
@@ -122,6 +125,48 @@ template <Broker B>
     return progress;
 }
 
+/// Merges the database at `target` into the claimed file, which is open, and puts that in its
+/// place. Begins again if another file comes there meanwhile, as a stock server's merge puts one.
+template <Broker B>
+void merge_and_replace(B& broker, const std::string& claimed, const std::string& target,
+                       std::optional<typename B::database_type>& upload) {
+    const auto patience = [&] {
+        return broker.clock().monotonic() + to_duration(storage::broker_patience);
+    };
+    const auto try_once = [&] {
+        auto progress = merge_rows(broker, target, *upload);
+        return storage::replace(broker, claimed, target, patience(), [&](auto& existing) {
+            const auto last = existing.info();
+            if (!B::server_type::sends_rows(last)) {
+                throw Failure(Error::moved, target + ": sharding has begun");
+            }
+            if (last.id != progress.id) {
+                // Its ROWIDs are others, and all of them are too many for an exclusive lock.
+                throw Failure(Error::moved, target + ": got another id while it was merged");
+            }
+            while (merge_next(existing, *upload, progress)) {
+            }
+            merge_rest(broker, existing, last, *upload);
+            upload.reset();
+        });
+    };
+    for (int attempt = 1;; ++attempt) {
+        try {
+            if (try_once()) {
+                return;
+            }
+            upload.emplace(broker.open(claimed, patience()));
+            if (attempt == 3) {
+                throw Failure(Error::moved, target + ": other files keep coming there");
+            }
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::moved || attempt == 3) {
+                throw;
+            }
+        }
+    }
+}
+
 } // namespace detail
 
 /// Puts an upload in place, merging it with the database that is there. False when there is no such
@@ -146,8 +191,8 @@ template <Broker B>
     if (!claimed) {
         return false;
     }
+    const auto status = disk.stat(*claimed);
     try {
-        const auto status = disk.stat(*claimed); // all of it is read
         const Seconds reading = storage::time_to_read(status ? status->size : 0);
         std::optional<typename B::database_type> upload(
             broker.open_upload(*claimed, patience() + to_duration(reading)));
@@ -173,24 +218,10 @@ template <Broker B>
             throw Failure(Error::wrong_place,
                           *claimed + ": is being sharded, and a database is here");
         }
-        auto progress = detail::merge_rows(broker, *target, *upload);
-        storage::replace(broker, *claimed, *target, patience(), [&](auto& existing) {
-            const auto last = existing.info();
-            if (!B::server_type::sends_rows(last)) {
-                throw Failure(Error::moved, *target + ": sharding has begun");
-            }
-            if (last.id != progress.id) {
-                // Its ROWIDs are others, and all of them are too many for an exclusive lock.
-                throw Failure(Error::moved, *target + ": got another id while it was merged");
-            }
-            while (detail::merge_next(existing, *upload, progress)) {
-            }
-            detail::merge_rest(broker, existing, last, *upload);
-            upload.reset();
-        });
+        detail::merge_and_replace(broker, *claimed, *target, upload);
         return true;
     } catch (...) {
-        detail::discard(disk, *claimed);
+        detail::discard(disk, *claimed, status);
         throw;
     }
 }

@@ -16,6 +16,7 @@
 #include <replica/seed.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage.hpp>
+#include <replica/sweep.hpp>
 #include <replica/walk.hpp>
 #include <replica/workers.hpp>
 
@@ -260,7 +261,7 @@ private:
             } else if (mount_check && !disk.is_mount(path)) {
                 reason = "is not mounted";
             } else {
-                storage::sweep(disk, core.clock, path + "/tmp", core.settings.reclaim_age, beat);
+                storage::sweep(disk, path + "/tmp", pass.now(), core.settings.reclaim_age, beat);
             }
         } catch (const Failure&) {
             reason = "cannot be read";
@@ -285,7 +286,7 @@ private:
             Walk<typename B::disk_type>(
                 core.broker.disk(), storage::device_path(core.settings.devices, device.device),
                 std::string(Server::datadir), pass.ring.partition_count(), std::move(wanted),
-                core.random, core.clock.now().plus(-core.settings.reclaim_age)));
+                core.random, pass.now().plus(-core.settings.reclaim_age)));
     }
 
     /// The next database of a device. Nothing at the end, and for a device that cannot be used.

@@ -15,6 +15,7 @@
 #include <replica/leaving.hpp>
 #include <replica/message.hpp>
 #include <replica/observer.hpp>
+#include <replica/quarantine.hpp>
 #include <replica/random.hpp>
 #include <replica/seed.hpp>
 #include <replica/settings.hpp>
@@ -73,7 +74,11 @@ public:
             reply = at_work ? dispatch(place, request.body, verb)
                             : answer::text(503, place.name + " is busy");
         } catch (const Failure& failure) {
-            reply = refuse(request, failure);
+            reply = answer::failure(failure, request.device);
+            if (reply.status == 500) {
+                const std::string what = failure.what();
+                core_->observer(event::ServeFailed{request.hash, what});
+            }
         } catch (const std::exception& failure) {
             const std::string what = failure.what();
             core_->observer(event::ServeFailed{request.hash, what});
@@ -149,7 +154,19 @@ private:
         if (auto refusal = unusable(place)) {
             return *std::move(refusal);
         }
-        return (this->*handler)(place, call);
+        const bool finishes =
+            call.verb == message::CompleteRsync::verb || call.verb == message::RsyncThenMerge::verb;
+        for (int attempt = 1;; ++attempt) {
+            try {
+                return (this->*handler)(place, call);
+            } catch (const Failure& failure) {
+                // A stock server has put another file there: what was written to the old one is
+                // lost with it. An upload has been claimed by then, and is its sender's to repeat.
+                if (failure.error() != Error::moved || finishes || attempt == 3) {
+                    throw;
+                }
+            }
+        }
     }
 
     /// Containers have two more.
@@ -165,8 +182,7 @@ private:
         }
     }
 
-    /// 507 for a device that is not there, or has less space than its reserve. The phrases differ,
-    /// since the first wants a handoff and the second must not get one (defect 21).
+    /// 507 for a device that is not there, or has less space than its reserve.
     [[nodiscard]] std::optional<Reply> unusable(const Place& place) {
         auto& disk = core_->broker.disk();
         const auto status = disk.stat(place.device);
@@ -180,11 +196,8 @@ private:
         if (reason.empty()) {
             return std::nullopt;
         }
-        Reply reply =
-            answer::html(507, "Insufficient Storage",
-                         "There was not enough space to save the resource. Drive: " + place.name);
-        reply.reason = reason;
-        return reply;
+        return answer::no_storage(
+            "There was not enough space to save the resource. Drive: " + place.name, reason);
     }
 
     [[nodiscard]] Instant patience() const {
@@ -369,32 +382,6 @@ private:
         reply.status = 204;
         reply.content_type = answer::html_type;
         return reply;
-    }
-
-    /// A failure as an answer.
-    [[nodiscard]] Reply refuse(const Request& request, const Failure& failure) {
-        const std::string what = failure.what();
-        switch (failure.error()) {
-        case Error::bad_request:
-        case Error::bad_name:
-            return answer::text(400, what);
-        case Error::too_large:
-            return answer::text(413, what);
-        case Error::missing:
-            return answer::not_found();
-        case Error::locked:
-        case Error::moved:
-        case Error::timed_out:
-            return answer::text(503, what);
-        case Error::no_space: {
-            Reply reply = answer::html(507, "Insufficient Storage", what);
-            reply.reason = request.device + " is full";
-            return reply;
-        }
-        default:
-            core_->observer(event::ServeFailed{request.hash, what});
-            return answer::text(500, what);
-        }
     }
 
     std::shared_ptr<Core> core_;

@@ -23,7 +23,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -143,58 +143,6 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
     }
 }
 
-/// Whether the database at `path` cannot be opened, or a page or an index of it is broken. All of
-/// it is read, under SQLite's shared lock, which other writers wait for.
-template <Broker B>
-[[nodiscard]] bool is_beyond_use(B& broker, const std::string& path, Instant deadline,
-                                 std::int64_t bytes) {
-    try {
-        auto database = broker.open(path, deadline);
-        (void)database.info();
-        database.require_sound(deadline + to_duration(time_to_read(bytes)));
-        return false;
-    } catch (const Failure& failure) {
-        if (failure.code() != Condition::quarantine) {
-            throw;
-        }
-        return true;
-    }
-}
-
-/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (seed: quarantine_db), or to
-/// that name with a random part if something is there. Only if it still is beyond use: a swap of
-/// the file may have looked like damage (defect 47). That is looked at without the directory lock,
-/// for which a stock server waits 10 s and then refuses its client; under the lock it must still be
-/// the same file. Returns the new place, or nothing if it turned out well. Locks are waited for
-/// until `deadline`, and from after the look for as long again.
-template <Broker B>
-[[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
-                                                    const std::string& device, Random& random,
-                                                    Instant deadline) {
-    auto& disk = broker.disk();
-    const std::string directory = parent(path);
-    const auto patience = deadline - broker.clock().monotonic();
-    const FileStatus suspect = require(disk, path);
-    if (!is_beyond_use(broker, path, deadline, suspect.size)) {
-        return std::nullopt;
-    }
-    const Instant looked = broker.clock().monotonic();
-    const auto lock = lock_directory(disk, broker.clock(), directory, looked + patience);
-    const auto now = disk.stat(path);
-    if (!now || now->device != suspect.device || now->inode != suspect.inode) {
-        return std::nullopt;
-    }
-    const std::string shelf = device + "/quarantined/" + std::string(B::server_type::name) + 's';
-    make_durable_directories(disk, device, shelf);
-    std::string target = shelf + '/' + base(directory);
-    while (!disk.rename_new(directory, target)) {
-        target = shelf + '/' + base(directory) + '-' + random.name();
-    }
-    disk.sync(shelf);
-    disk.sync(parent(directory));
-    return target;
-}
-
 /// Whether somebody has yet to look at pending entries that could not be read.
 template <Disk D>
 [[nodiscard]] bool has_set_aside(D& disk, const std::string& directory) {
@@ -203,13 +151,80 @@ template <Disk D>
     });
 }
 
+/// Calls `work(database)` with the directory and the database locked, its waiting rows committed,
+/// and returns what that returns. Waits for locks until `deadline`.
+///
+/// While the directory is locked a stock server waits, 10 s at most, and then refuses its client.
+/// So the exclusive lock, which may take as long as somebody reads, is waited for in pieces of two
+/// seconds, and in between the directory is free.
+template <Broker B, std::invocable<typename B::database_type&> Work>
+auto under_both_locks(B& broker, const std::string& path, Instant deadline, Work work) {
+    auto& disk = broker.disk();
+    auto& clock = broker.clock();
+    for (;;) {
+        bool begun = false;
+        try {
+            const auto lock = lock_directory(disk, clock, parent(path), deadline);
+            const Instant until = std::min(deadline, clock.monotonic() + std::chrono::seconds(2));
+            auto database = broker.open(path, until);
+            if (has_pending(disk, path)) {
+                database.commit_pending(lock);
+            }
+            const auto exclusive = database.exclusive(until);
+            begun = true;
+            return work(database);
+        } catch (const Failure& failure) {
+            const bool again = failure.error() == Error::locked && !begun;
+            if (!again || clock.monotonic() >= deadline) {
+                throw;
+            }
+        }
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(100), std::stop_token());
+    }
+}
+
+/// Whether both are there and one file.
+[[nodiscard]] inline bool is_same_file(const std::optional<FileStatus>& a,
+                                       const std::optional<FileStatus>& b) {
+    return a && b && a->device == b->device && a->inode == b->inode;
+}
+
+/// The file that `database` has open, if it is still the one at `path`; else throws Error::moved.
+template <Disk D, Database Db>
+[[nodiscard]] FileStatus file_of(D& disk, Db& database, const std::string& path) {
+    const FileStatus status = require(disk, path);
+    (void)database.info(); // looks whether it is in place, after the stat
+    return status;
+}
+
+/// Undoes the removal of a directory in which somebody has meanwhile put another database.
+template <Disk D>
+void put_back(D& disk, const std::string& grave, const std::string& directory) {
+    bool back = disk.rename_new(grave, directory);
+    if (!back) { // somebody who wanted its lock has made it
+        disk.remove(directory + "/.lock");
+        back = disk.remove_empty(directory) && disk.rename_new(grave, directory);
+    }
+    if (!back) {
+        disk.rename(grave, grave + ".kept"); // which no sweep takes
+        throw Failure(Error::exists, grave +
+                                         ".kept: holds a database that came while another was "
+                                         "removed; move it back to " +
+                                         directory);
+    }
+    disk.sync(parent(grave));
+    disk.sync(parent(directory));
+}
+
 /// Removes a database and its directory if `keep(info)` finds no reason against it. Returns the
 /// reason why it stays, empty when it is gone.
 ///
 /// Order: lock the directory; commit pending rows; take the exclusive lock; read the info and ask
-/// `keep`; rename the whole directory to tmp, which takes it out of the tree in one step; fsync
-/// both directories; let go; delete what is in tmp; remove empty parents. A server that waited for
-/// the directory lock finds its path gone and answers with an error instead of an acknowledgement.
+/// `keep`; rename the whole directory to tmp, which takes it out of the tree in one step; look
+/// whether the database in it is the one that was locked, since a stock server renames without a
+/// lock, and if not put it back; fsync both directories; let go; delete what is in tmp; remove
+/// empty parents. A server that waited for the directory lock finds its path gone and answers with
+/// an error instead of an acknowledgement.
 template <Broker B, class Keep>
 [[nodiscard]] std::string remove(B& broker, const std::string& path, const std::string& device,
                                  Random& random, Instant deadline, Keep keep) {
@@ -217,16 +232,10 @@ template <Broker B, class Keep>
     const std::string directory = parent(path);
     const std::string grave = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
     require(disk, path);
-    {
-        const auto lock = lock_directory(disk, broker.clock(), directory, deadline);
+    const auto take_away = [&](typename B::database_type& database) -> std::string {
         if (find_database(disk, directory) != path) {
             return "another database has appeared beside it";
         }
-        auto database = broker.open(path, deadline);
-        if (has_pending(disk, path)) {
-            database.commit_pending(lock);
-        }
-        const auto exclusive = database.exclusive(deadline);
         if (std::string reason = keep(database.info()); !reason.empty()) {
             return reason;
         }
@@ -237,9 +246,18 @@ template <Broker B, class Keep>
             return "rows that could not be read lie beside it";
         }
         make_durable_directories(disk, device, parent(grave));
+        const FileStatus doomed = file_of(disk, database, path);
         disk.rename(directory, grave);
+        if (!is_same_file(disk.stat(grave + '/' + base(path)), doomed)) {
+            put_back(disk, grave, directory);
+            return "another file has taken its place";
+        }
         disk.sync(parent(directory));
         disk.sync(parent(grave));
+        return {};
+    };
+    if (std::string reason = under_both_locks(broker, path, deadline, take_away); !reason.empty()) {
+        return reason;
     }
     disk.remove_tree(grave);
     const std::string suffix = parent(directory);
@@ -291,106 +309,44 @@ template <Broker B>
     return true;
 }
 
-/// Replaces the database at `path` by `file`, after `catch_up(existing)` has copied over what the
-/// file does not have yet. Other writers are kept out from before the last look at the existing
-/// database until the new one has its name (defect 5).
+/// Puts `file` in the place of the database at `path`, after `catch_up(existing)` has copied over
+/// what the file does not have yet. Other writers are kept out from before the last look at the
+/// existing database until the new one has its name (defect 5). False if a stock server, which
+/// renames without a lock, has put another file there meanwhile: that one is in place then, and
+/// `file` is where it was.
 ///
-/// Order: lock the directory; commit pending rows; take the exclusive lock; catch up (which closes
-/// the file); fsync file; rename over; fsync directory; let go.
+/// Order: fsync file, all but the last rows; lock the directory; commit pending rows; take the
+/// exclusive lock; catch up (which closes the file); fsync file; exchange the two names; look
+/// whether what came out is the existing database, and if not exchange them back; fsync directory;
+/// let go; delete the old one.
 template <Broker B, class CatchUp>
-void replace(B& broker, const std::string& file, const std::string& path, Instant deadline,
-             CatchUp catch_up) {
+[[nodiscard]] bool replace(B& broker, const std::string& file, const std::string& path,
+                           Instant deadline, CatchUp catch_up) {
     auto& disk = broker.disk();
-    const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
-    auto existing = broker.open(path, deadline);
-    if (has_pending(disk, path)) {
-        existing.commit_pending(lock);
-    }
-    const auto exclusive = existing.exclusive(deadline);
-    catch_up(existing);
     disk.sync(file);
-    disk.rename(file, path);
-    disk.sync(parent(path));
-}
-
-/// Whether this was last changed before `limit`.
-[[nodiscard]] inline bool is_older(const std::optional<FileStatus>& status, Timestamp limit) {
-    return status && status->modified_ns / 10'000 < limit.ticks;
-}
-
-/// Removes drafts in a hash directory that are older than `limit`: a process that was killed while
-/// it made a database has left them (sqlite/store.hpp: <hash>.db.<random>.new). Never throws: the
-/// database beside them has its turn all the same.
-template <Disk D>
-void sweep_drafts(D& disk, const std::string& directory, const std::vector<Entry>& entries,
-                  Timestamp limit) noexcept {
-    for (const Entry& entry : entries) {
-        const bool draft = entry.name.starts_with(base(directory)) && !entry.directory &&
-                           (entry.name.ends_with(".new") || entry.name.ends_with(".new-journal"));
-        try {
-            const std::string path = directory + '/' + entry.name;
-            if (draft && is_older(disk.stat(path), limit)) {
-                disk.remove(path);
+    const auto put = [&](typename B::database_type& existing) {
+        const FileStatus old = file_of(disk, existing, path);
+        catch_up(existing);
+        disk.sync(file);
+        const FileStatus fresh = require(disk, file);
+        disk.exchange(file, path);
+        const bool done = is_same_file(disk.stat(file), old);
+        if (!done) {
+            disk.exchange(file, path);
+            if (!is_same_file(disk.stat(file), fresh)) { // a third one, in between
+                const std::string kept = path + ".displaced." + base(file);
+                disk.rename(file, kept);
+                throw Failure(Error::exists, kept + ": was replaced while it came into place");
             }
-        } catch (const Failure&) {
-            continue; // The next pass tries again.
         }
+        disk.sync(parent(path));
+        return done;
+    };
+    const bool done = under_both_locks(broker, path, deadline, put);
+    if (done) {
+        disk.remove(file);
     }
-}
-
-/// Removes a hash directory that holds nothing, or since before `limit` nothing but .lock: who
-/// waits for the lock of a directory while it is removed makes it again (defect 4). What it held is
-/// gone, or the lock was taken for a database that was never made. Younger ones stay, since a stock
-/// server that waits with the .lock open would not notice that it is another.
-template <Disk D>
-void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
-    if (disk.remove_empty(directory) || !is_older(disk.stat(directory), limit)) {
-        return;
-    }
-    if (const auto lock = disk.try_lock(directory)) {
-        const std::vector<Entry> entries = disk.list(directory);
-        if (entries.size() == 1 && entries.front().name == ".lock") {
-            disk.remove(directory + "/.lock");
-            disk.remove_empty(directory);
-        }
-    }
-}
-
-/// How long a file in tmp may lie untouched: `age`. Of a process of ours, which keeps neither a
-/// private copy nor a claimed upload for longer than deadlines by its size allow, an hour and twice
-/// the time to read it: they are whole databases, and a process that is killed leaves them.
-[[nodiscard]] inline Seconds may_lie(const std::string& name, const FileStatus& status,
-                                     Seconds age) {
-    const bool own = name.ends_with(".copy") || name.ends_with(".claimed");
-    return own ? std::min(age, Seconds(3600) + 2 * time_to_read(status.size)) : age;
-}
-
-/// Clears `tmp` of what has lain there too long: uploads of senders that went away after `age`
-/// (seed: unlink_older_than), see may_lie. Never throws for a single entry. Returns how many went.
-/// Calls `beat` before each entry: a disk on which 100,000 of them take minutes does not hang.
-template <Disk D, Clock C, std::invocable Beat>
-std::size_t sweep(D& disk, C& clock, const std::string& tmp, Seconds age, Beat beat) {
-    if (!disk.stat(tmp)) {
-        return 0;
-    }
-    const Timestamp now = clock.now();
-    std::size_t count = 0;
-    for (const Entry& entry : disk.list(tmp)) {
-        const std::string path = tmp + '/' + entry.name;
-        beat();
-        try {
-            const auto status = disk.stat(path);
-            const bool old =
-                status && is_older(status, now.plus(-may_lie(entry.name, *status, age)));
-            const bool gone = old && (status->directory ? entry.name.ends_with(".removed") &&
-                                                              disk.remove_tree(path)
-                                                        : disk.remove(path));
-            count += gone ? 1 : 0;
-        } catch (const Failure&) {
-            continue; // The next pass tries again; a sweep must not stand in a pass's way.
-        }
-    }
-    return count;
+    return done;
 }
 
 } // namespace replica::storage

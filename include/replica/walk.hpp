@@ -13,6 +13,7 @@
 #include <replica/random.hpp>
 #include <replica/ring.hpp>
 #include <replica/storage.hpp>
+#include <replica/sweep.hpp>
 #include <replica/timestamp.hpp>
 
 #include <algorithm>

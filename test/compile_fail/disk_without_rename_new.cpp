@@ -13,6 +13,7 @@ struct Files {
 #ifdef FIXED
     bool rename_new(const std::string&, const std::string&) { return true; }
 #endif
+    void exchange(const std::string&, const std::string&) {}
     bool make_link(const std::string&, const std::string&) { return true; }
     std::optional<std::string> read_link(const std::string&) { return {}; }
     bool remove(const std::string&) { return true; }

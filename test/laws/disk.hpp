@@ -125,6 +125,23 @@ void disk_renames(D& disk, const std::string& root, auto& write) {
 }
 
 template <Disk D>
+void disk_exchanges(D& disk, const std::string& root, auto write) {
+    disk.make_directories(root + "/exchanging/other");
+    const std::string a = root + "/exchanging/a";
+    const std::string b = root + "/exchanging/other/b";
+    write(a, "of a");
+    write(b, "of b");
+    const auto was = disk.stat(a)->inode;
+    disk.exchange(a, b);
+    BOOST_TEST(disk.read(a, 9) == "of b");
+    BOOST_TEST(disk.read(b, 9) == "of a");
+    BOOST_TEST(disk.stat(b)->inode == was);
+    BOOST_CHECK_EXCEPTION(disk.exchange(a, root + "/exchanging/none"), Failure,
+                          fails_with(Error::missing, root + "/exchanging/none"));
+    BOOST_TEST(disk.read(a, 9) == "of b");
+}
+
+template <Disk D>
 void disk_links(D& disk, const std::string& root, auto& write) {
     const std::string top = root + "/linking";
     disk.make_directories(top + "/directory");
@@ -268,6 +285,7 @@ void check_disk_laws(D disk, const std::string& root,
     disk_lists_and_stats(disk, root, write);
     disk_reads(disk, root, write);
     disk_renames(disk, root, write);
+    disk_exchanges(disk, root, write);
     disk_links(disk, root, write);
     disk_removes(disk, root, write);
     disk_syncs(disk, root, write);

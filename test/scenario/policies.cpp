@@ -193,8 +193,8 @@ BOOST_AUTO_TEST_CASE(a_queue_that_does_not_belong_here_goes_only_at_the_end_of_t
     const auto at = nodes.primaries(name)[0];
     nodes.wait_for_queue(at, false);
     auto queue = nodes.queue();
-    queue.info.created_at = "1402464677.00000"; // equal everywhere, so that it could go at once
-    nodes.create(at, queue, 0);                 // left by a pass that was killed
+    queue.info.created_at = nodes.clock().now().normal(); // equal everywhere: it could go at once
+    nodes.create(at, queue, 0);                           // left by a pass that was killed
     nodes.create(at, name, 1);
     nodes.put(at, name, "wrong");
     nodes.open(at, name).set_storage_policy_index(0, nodes.clock().now());

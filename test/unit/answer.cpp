@@ -39,3 +39,28 @@ BOOST_AUTO_TEST_CASE(a_text_goes_over_as_it_is) {
     BOOST_TEST(!reply.success());
     BOOST_TEST(answer::text(204, "").success());
 }
+
+BOOST_AUTO_TEST_CASE(each_kind_of_failure_has_the_status_that_tells_its_sender_what_to_do) {
+    const auto status = [](Error error) {
+        const Reply reply = answer::failure(Failure(error, "/d/x.db: why"), "sda");
+        BOOST_TEST((reply.status == 404 || reply.body.find("/d/x.db: why") != std::string::npos));
+        return reply.status;
+    };
+    for (const Error error : {Error::bad_request, Error::bad_name}) {
+        BOOST_TEST(status(error) == 400);
+    }
+    BOOST_TEST(status(Error::missing) == 404);
+    BOOST_TEST(status(Error::too_large) == 413);
+    for (const Error error : {Error::locked, Error::moved, Error::timed_out}) {
+        BOOST_TEST(status(error) == 503);
+    }
+    BOOST_TEST(status(Error::no_space) == 507);
+    for (const Error error : {Error::io, Error::corrupt, Error::unknown_schema, Error::exists}) {
+        BOOST_TEST(status(error) == 500);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_full_device_is_named_in_the_status_line) {
+    BOOST_TEST(answer::failure(Failure(Error::no_space, "x"), "sda").reason == "sda is full");
+    BOOST_TEST(answer::no_storage("body", "sda is not mounted").reason == "sda is not mounted");
+}

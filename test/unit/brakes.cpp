@@ -455,6 +455,6 @@ BOOST_AUTO_TEST_CASE(no_sweep_of_tmp_takes_the_counts) {
     Process process;
     BOOST_TEST(process.empty(240) == 120);
     process.clock.advance(Seconds(10));
-    storage::sweep(process.disk, process.clock, sda + "/tmp", Seconds(0), [] {});
+    storage::sweep(process.disk, sda + "/tmp", process.clock.now(), Seconds(0), [] {});
     BOOST_TEST(process.disk.read_link(Process::hour).has_value());
 }

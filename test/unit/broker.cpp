@@ -179,6 +179,7 @@ struct EmptyDisk {
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }
+    void exchange(const std::string&, const std::string&) {}
     bool make_link(const std::string&, const std::string&) { return false; }
     std::optional<std::string> read_link(const std::string&) { return {}; }
     bool remove(const std::string&) { return false; }

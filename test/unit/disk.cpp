@@ -18,6 +18,7 @@ struct Empty {
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }
+    void exchange(const std::string&, const std::string&) {}
     bool make_link(const std::string&, const std::string&) { return false; }
     std::optional<std::string> read_link(const std::string&) { return {}; }
     bool remove(const std::string&) { return false; }
@@ -45,6 +46,9 @@ struct SilentRemove : Empty {
 };
 struct CountingRemove : Empty {
     std::uintmax_t remove_tree(const std::string&) { return 0; }
+};
+struct ExchangeOfOne : Empty {
+    void exchange(const std::string&) {} // with what?
 };
 struct BlindLink : Empty {
     void make_link(const std::string&, const std::string&) {} // was there something?
@@ -81,6 +85,7 @@ static_assert(!Disk<ReadsAll>);
 static_assert(!Disk<BlindRename>);
 static_assert(!Disk<SilentRemove>);
 static_assert(!Disk<CountingRemove>);
+static_assert(!Disk<ExchangeOfOne>);
 static_assert(!Disk<BlindLink>);
 static_assert(!Disk<SureLink>);
 static_assert(!Disk<WaitingLock>);

@@ -1,10 +1,13 @@
 #include <replica/storage.hpp>
 
 #define BOOST_TEST_MODULE storage
+#include <replica/sweep.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <support/one_node.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -158,133 +161,6 @@ BOOST_AUTO_TEST_CASE(a_waiting_row_is_there_once_after_any_failure_or_crash) {
     BOOST_TEST(with_a_crash_before_each_call(make, act, check) >= 5);
 }
 
-// ---- Quarantine.
-
-BOOST_AUTO_TEST_CASE(a_damaged_database_goes_to_quarantine_with_its_directory) {
-    auto node = node_with_database();
-    node->broker.damage(node->path, Error::corrupt);
-    const auto target =
-        storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
-    BOOST_TEST(target.value() == node->device + "/quarantined/containers/" + node->hash);
-    BOOST_TEST(!node->disk.stat(node->directory));
-    BOOST_TEST(node->names(*target + '/' + node->hash + ".db")->size() == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(a_second_one_of_the_same_name_does_not_replace_the_first) {
-    auto node = node_with_database();
-    std::set<std::string> targets;
-    for (int i = 0; i < 3; ++i) {
-        node->broker.damage(node->path, Error::missing_table);
-        const auto target =
-            storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
-        BOOST_REQUIRE(target);
-        BOOST_TEST(node->disk.stat(*target + '/' + node->hash + ".db").has_value());
-        targets.insert(*target);
-        node->create();
-    }
-    BOOST_TEST(targets.size() == 3U);
-}
-
-BOOST_AUTO_TEST_CASE(a_database_that_looked_damaged_while_it_was_swapped_stays) {
-    auto node = node_with_database();
-    BOOST_TEST(
-        !storage::quarantine(node->broker, node->path, node->device, node->random, node->soon()));
-    BOOST_TEST(complete(*node));
-    BOOST_TEST(!node->disk.stat(node->device + "/quarantined"));
-}
-
-BOOST_AUTO_TEST_CASE(a_good_file_that_comes_while_the_broken_one_is_looked_at_stays) {
-    auto node = node_with_database();
-    const auto good = *node->disk.content(node->path);
-    node->broker.damage(node->path, Error::corrupt);
-    node->disk.on_call([&](SimCall call, const std::string&) {
-        if (call == SimCall::try_lock) { // of the directory: the look is over
-            node->disk.on_call(nullptr);
-            node->disk.write(node->device + "/tmp/good", good);
-            node->disk.rename(node->device + "/tmp/good", node->path);
-        }
-    });
-    BOOST_TEST(
-        !storage::quarantine(node->broker, node->path, node->device, node->random, node->soon()));
-    BOOST_TEST(complete(*node));
-}
-
-BOOST_AUTO_TEST_CASE(a_look_that_takes_long_keeps_no_client_from_the_directory) {
-    struct Slow : Node::Broker {
-        struct database_type : Node::Broker::database_type {
-            void require_sound(Instant deadline) {
-                slow->allowed = deadline - slow->clock().monotonic();
-                slow->clock().advance(Seconds(300));
-                slow->acknowledged = slow->node->client_appends("late");
-                throw Failure(Error::corrupt, "a page is broken");
-            }
-            Slow* slow;
-        };
-        explicit Slow(Node& on) : Node::Broker(on.broker), node(&on) {}
-        database_type open(const std::string& path, Instant deadline) {
-            return {Node::Broker::open(path, deadline), this};
-        }
-        database_type open_upload(const std::string& path, Instant deadline) {
-            return open(path, deadline);
-        }
-        Node* node;
-        Instant::duration allowed{};
-        bool acknowledged = false;
-    };
-    auto node = node_with_database();
-    auto content = *node->disk.content(node->path);
-    content.size = std::int64_t{10} << 30;
-    node->disk.write(node->path, content);
-    Slow broker(*node);
-    const auto target =
-        storage::quarantine(broker, node->path, node->device, node->random, node->soon());
-    BOOST_REQUIRE(target);
-    BOOST_TEST((broker.allowed == to_duration(Seconds(1 + 10 * 1024)))); // 1 MiB/s
-    BOOST_TEST(broker.acknowledged);
-    BOOST_TEST(node->pending(*target + '/' + node->hash + ".db") == Names{"late"});
-}
-
-BOOST_AUTO_TEST_CASE(a_disk_error_is_no_reason_for_quarantine) {
-    auto node = node_with_database();
-    node->disk.fail_next(SimCall::open, node->hash, Error::io);
-    BOOST_TEST((error_of([&] {
-                    (void)storage::quarantine(node->broker, node->path, node->device, node->random,
-                                              node->soon());
-                }) == Error::io));
-    BOOST_TEST(complete(*node));
-}
-
-BOOST_AUTO_TEST_CASE(what_went_away_meanwhile_is_not_made_again_by_locking_it) {
-    Node node;
-    BOOST_TEST((error_of([&] {
-                    (void)storage::quarantine(node.broker, node.path, node.device, node.random,
-                                              node.soon());
-                }) == Error::missing));
-    BOOST_TEST((error_of([&] { (void)remove(node); }) == Error::missing));
-    BOOST_TEST(!node.disk.stat(node.directory));
-}
-
-BOOST_AUTO_TEST_CASE(quarantine_never_loses_the_file_whatever_fails_and_whenever_the_power_goes) {
-    const auto make = [] {
-        auto node = node_with_database();
-        node->broker.damage(node->path, Error::corrupt);
-        return node;
-    };
-    const auto act = [](Node& node) {
-        (void)storage::quarantine(node.broker, node.path, node.device, node.random, node.soon());
-    };
-    const auto check = [](Node& node, bool done) {
-        const std::string shelf =
-            node.device + "/quarantined/containers/" + node.hash + '/' + node.hash + ".db";
-        const bool here = node.names().has_value();
-        const bool there = node.names(shelf).has_value();
-        BOOST_TEST(here != there);
-        BOOST_TEST((!done || there));
-    };
-    BOOST_TEST(with_each_call_failing(make, act, check) >= 8);
-    BOOST_TEST(with_a_crash_before_each_call(make, act, check) >= 8);
-}
-
 // ---- Removal.
 
 BOOST_AUTO_TEST_CASE(a_database_goes_with_its_directory_and_empty_parents) {
@@ -367,7 +243,7 @@ BOOST_AUTO_TEST_CASE(a_removal_that_fails_leaves_all_or_nothing_in_the_tree) {
     const auto check = [](Node& node, bool done) {
         BOOST_TEST((complete(node) || !node.disk.stat(node.directory)));
         BOOST_TEST((!done || !node.disk.stat(node.directory)));
-        storage::sweep(node.disk, node.clock, node.device + "/tmp", Seconds(-60), [] {});
+        storage::sweep(node.disk, node.device + "/tmp", node.clock.now(), Seconds(-60), [] {});
         BOOST_TEST((node.entries(node.device + "/tmp").empty()));
     };
     BOOST_TEST(with_each_call_failing(node_with_database, act, check) >= 10);
@@ -526,9 +402,9 @@ BOOST_AUTO_TEST_CASE(a_replacement_sees_every_row_that_a_client_was_told_is_stor
     };
     const auto act = [](Node& node) {
         const std::string file = node.device + "/tmp/upload";
-        storage::replace(node.broker, file, node.path, node.soon(), [&](auto& existing) {
+        BOOST_TEST(storage::replace(node.broker, file, node.path, node.soon(), [&](auto& existing) {
             node.open(file).merge_items(existing.items_since(-1, 1000), "");
-        });
+        }));
     };
     const auto whole = [](Node& node, bool acknowledged) {
         const auto names = node.names().value();
@@ -548,61 +424,140 @@ BOOST_AUTO_TEST_CASE(a_replacement_sees_every_row_that_a_client_was_told_is_stor
     BOOST_TEST(with_a_crash_before_each_call(make, act, either) > 8);
 }
 
-// ---- The sweep.
+// ---- Beside a server that locks nothing.
 
-BOOST_AUTO_TEST_CASE(only_what_nobody_has_touched_for_long_is_swept) {
-    Node node;
-    const std::string tmp = node.device + "/tmp";
-    node.disk.write(tmp + "/old", "x");
-    node.disk.make_directories(tmp + "/old.removed/deep");
-    node.disk.make_directories(tmp + "/somebodys");
-    node.clock.advance(Seconds(100));
-    node.disk.write(tmp + "/young", "x");
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [] {}) == 0U);
-    node.clock.advance(Seconds(1));
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [] {}) == 2U);
-    BOOST_TEST((node.entries(tmp) == Names{"young", "somebodys"}));
-    int beats = 0;
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(100), [&] { ++beats; }) == 0U);
-    BOOST_TEST(beats == 2);
-    BOOST_TEST(storage::sweep(node.disk, node.clock, node.device + "/nothing", Seconds(1), [] {}) ==
-               0U);
+namespace {
+
+/// A stock server's merge renames its result over the database, whoever has that locked: with all
+/// rows that were there and the row "merged".
+void stock_renames_over(Node& node) {
+    const std::string file = node.device + "/tmp/stock";
+    node.broker.create(file, node.info());
+    if (const auto state = node.broker.peek(node.path)) {
+        auto merged = node.broker.open(file, node.soon());
+        merged.merge_items(state->since(-1, 1000), "");
+    }
+    node.put("merged", file);
+    node.disk.rename(file, node.path);
 }
 
-BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_that_is_certain) {
-    Node node;
-    const std::string tmp = node.device + "/tmp";
-    for (const char* name : {"id.1.copy", "id.2.claimed", "id"}) {
-        node.disk.write(tmp + '/' + name, "x");
+/// Runs `act` on fresh nodes, each time with a rename of a stock server before another call of the
+/// disk, then `check(node, whether it came through)`. Returns how often it did.
+int with_a_rename_before_each_call(const auto& make, const auto& act, const auto& check) {
+    int times = 0;
+    for (int n = 1;; ++n) {
+        auto node = make();
+        int calls = 0;
+        bool renamed = false;
+        node->disk.on_call([&](SimCall, const std::string&) {
+            if (++calls == n) {
+                node->disk.on_call(nullptr);
+                if (node->disk.stat(node->path)) {
+                    stock_renames_over(*node);
+                    renamed = true;
+                }
+            }
+        });
+        try {
+            act(*node);
+        } catch (const Failure& failure) {
+            BOOST_TEST((failure.error() == Error::moved), failure.what());
+        }
+        node->disk.on_call(nullptr);
+        check(*node, renamed);
+        times += renamed ? 1 : 0;
+        if (calls < n) {
+            return times;
+        }
     }
-    SimContent large;
-    large.size = std::int64_t{60} << 30; // at 1 MiB/s: 17 hours
-    node.disk.write(tmp + "/large.copy", large);
-    const auto swept_after = [&](Seconds time) {
-        node.clock.advance(time);
-        return storage::sweep(node.disk, node.clock, tmp, Seconds(7 * 86400), [] {});
-    };
-    BOOST_TEST(swept_after(Seconds(3600)) == 0U);
-    BOOST_TEST(swept_after(Seconds(1)) == 2U);
-    BOOST_TEST((node.entries(tmp) == Names{"id", "large.copy"}));
-    BOOST_TEST(swept_after(Seconds(2 * 60 * 1024 - 1)) == 0U);
-    BOOST_TEST(swept_after(Seconds(1)) == 1U);
-    BOOST_TEST((node.entries(tmp) == Names{"id"}));
-    node.disk.write(tmp + "/id.3.copy", "x");
-    node.clock.advance(Seconds(10));
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(9), [] {}) == 2U); // never later
 }
 
-BOOST_AUTO_TEST_CASE(one_entry_that_cannot_be_swept_does_not_keep_the_others) {
-    Node node;
-    const std::string tmp = node.device + "/tmp";
-    for (const char* name : {"/a", "/b", "/c"}) {
-        node.disk.write(tmp + name, "x");
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_file_that_takes_the_place_of_one_that_is_removed_is_not_removed_with_it) {
+    BOOST_TEST(with_a_rename_before_each_call(
+                   node_with_database,
+                   [](Node& node) {
+                       (void)remove(node, [](const ContainerInfo& now) { // peers have two rows
+                           return now.count == 2 ? std::string() : std::string("changed");
+                       });
+                   },
+                   [](Node& node, bool renamed) {
+                       if (renamed) {
+                           BOOST_TEST((node.names() == Names{"one", "two", "merged"}));
+                       }
+                   }) > 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_takes_the_place_of_one_that_is_replaced_is_not_replaced_unmerged) {
+    BOOST_TEST(with_a_rename_before_each_call(
+                   [] {
+                       auto node = node_with_database();
+                       upload(*node);
+                       return node;
+                   },
+                   [](Node& node) {
+                       const std::string file = node.device + "/tmp/upload";
+                       const bool done = storage::replace(
+                           node.broker, file, node.path, node.soon(), [&](auto& existing) {
+                               node.open(file).merge_items(existing.items_since(-1, 1000), "");
+                           });
+                       BOOST_TEST(done == node.names()->contains("new"));
+                       BOOST_TEST(node.disk.stat(file).has_value() == !done); // to be merged again
+                   },
+                   [](Node& node, bool renamed) {
+                       const auto names = node.names().value();
+                       BOOST_TEST((names.contains("one") && names.contains("two")));
+                       BOOST_TEST((!renamed || names.contains("merged") || names.contains("new")));
+                   }) > 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_is_made_while_one_is_put_back_is_no_obstacle) {
+    auto node = node_with_database();
+    node->disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::rename && path == node->directory) {
+            node->disk.on_call([&](SimCall next, const std::string&) {
+                if (next == SimCall::rename_new) { // a server wants the lock meanwhile
+                    node->disk.on_call(nullptr);
+                    (void)node->disk.try_lock(node->directory);
+                }
+            });
+            stock_renames_over(*node);
+        }
+    });
+    BOOST_TEST(remove(*node) == "another file has taken its place");
+    BOOST_TEST((node->names() == Names{"one", "two", "merged"}));
+}
+
+// A stock server waits 10 s for the lock of a directory, and then refuses its client.
+BOOST_AUTO_TEST_CASE(while_somebody_reads_a_database_its_directory_is_free_every_other_moment) {
+    for (const bool replaces : {false, true}) {
+        auto node = node_with_database();
+        const std::string file = upload(*node);
+        auto reader = node->open();
+        const auto read = reader.exclusive(node->soon());
+        int free = 0;
+        const Instant start = node->clock.monotonic();
+        for (int at = 0; at < 250; ++at) { // a server that polls each 100 ms
+            node->clock.at(start + at * 100ms, [&] {
+                free += node->disk.try_lock(node->directory).has_value() ? 1 : 0;
+            });
+        }
+        const Instant deadline = start + 25s;
+        BOOST_TEST(
+            (error_of([&] {
+                 if (replaces) {
+                     (void)storage::replace(node->broker, file, node->path, deadline, [](auto&) {});
+                 } else {
+                     (void)storage::remove(node->broker, node->path, node->device, node->random,
+                                           deadline, [](const auto&) { return std::string(); });
+                 }
+             }) == Error::locked));
+        BOOST_TEST((node->clock.monotonic() >= deadline));
+        BOOST_TEST((node->clock.monotonic() < deadline + 1s));
+        BOOST_TEST(free >= 10);
+        BOOST_TEST(complete(*node));
     }
-    node.clock.advance(Seconds(100));
-    node.disk.fail_next(SimCall::remove, "/b", Error::io);
-    BOOST_TEST(storage::sweep(node.disk, node.clock, tmp, Seconds(10), [] {}) == 2U);
-    BOOST_TEST((node.entries(tmp) == Names{"b"}));
 }
 
 // ---- Space.

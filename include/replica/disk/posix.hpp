@@ -254,6 +254,23 @@ public:
         return detail::refused_or_throw(errno, from, to);
     }
 
+    /// File systems without RENAME_EXCHANGE (NFS, older FUSE) take three steps, in each of which
+    /// `b` is there.
+    void exchange(const std::string& a, const std::string& b) const {
+        if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
+            return;
+        }
+        const std::string what = a + " and " + b;
+        if (errno != EINVAL && errno != ENOSYS) {
+            throw_errno(errno, "exchange", what);
+        }
+        const std::string aside = a + ".exchanged";
+        if (::link(b.c_str(), aside.c_str()) != 0 || ::rename(a.c_str(), b.c_str()) != 0 ||
+            ::rename(aside.c_str(), a.c_str()) != 0) {
+            throw_errno(errno, "exchange", what);
+        }
+    }
+
     /// False, and nothing has changed, if something is at `path` already.
     [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
         if (::symlink(target.c_str(), path.c_str()) == 0) {

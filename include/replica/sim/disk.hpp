@@ -112,6 +112,11 @@ public:
         return true;
     }
 
+    void exchange(const std::string& a, const std::string& b) const {
+        const auto guard = enter(SimCall::exchange, a);
+        state_->tree.exchange(a, b);
+    }
+
     [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
         const auto guard = enter(SimCall::make_link, path);
         if (state_->tree.find(path)) {

@@ -29,6 +29,7 @@ enum class SimCall {
     make_directories,
     rename,
     rename_new,
+    exchange,
     make_link,
     read_link,
     remove,

@@ -130,6 +130,23 @@ public:
         touch(*target);
     }
 
+    /// Gives two files each other's names.
+    void exchange(const std::string& a, const std::string& b) {
+        const Pointer first = existing_file(a);
+        const Pointer second = existing_file(b);
+        const auto [first_parent, first_name] = split(a);
+        const auto [second_parent, second_name] = split(b);
+        if (first->device != second->device) {
+            fail(Error::io, a, "cannot be exchanged with a file of another device");
+        }
+        const Pointer here = existing(first_parent);
+        const Pointer there = existing(second_parent);
+        here->entries[std::string(first_name)] = second;
+        there->entries[std::string(second_name)] = first;
+        touch(*here);
+        touch(*there);
+    }
+
     /// False if it is not there. A directory goes with everything in it.
     bool erase(const std::string& path) {
         const Pointer node = find(path);

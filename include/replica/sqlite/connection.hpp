@@ -226,12 +226,19 @@ public:
         }
     }
 
+    /// Throws Error::moved if the file was replaced while it was written to, as a stock server may
+    /// do, which renames without a lock: what was committed is lost with the file then, and has to
+    /// be written again to the one that has its name now.
     void commit() {
         connection_->execute(nested_ ? "RELEASE nested" : "COMMIT");
-        if (kind_ != Kind::read) {
-            connection_->count_commit();
+        Connection& connection = *std::exchange(connection_, nullptr);
+        if (kind_ == Kind::read) {
+            return;
         }
-        connection_ = nullptr;
+        connection.count_commit();
+        if (!nested_) {
+            connection.require_in_place();
+        }
     }
 
 private:
