@@ -135,6 +135,7 @@ struct NoteBook {
             set_sync_point(point, direction);
         }
     }
+    void merge_status(NoteBook&) {}
     void renew_id() { notes->info.id += '\''; }
     void adopt(std::string_view) { renew_id(); }
     void merge_timestamps(const Timestamps&) {} // a note book is never deleted

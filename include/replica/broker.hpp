@@ -42,6 +42,7 @@ namespace replica {
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
 ///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
 ///   deletion before `forgotten` of a key that is not there is left out.
+/// - merge_status(from) takes over the mark of a deletion, after merge_timestamps.
 /// - after renew_id() the id is one that no replica has ever had. Rows and incoming points stay.
 /// The
 ///   outgoing points go, but for notes::agreed(): their history is in doubt.
@@ -75,6 +76,7 @@ concept Database =
         { db.set_sync_point(SyncPoint{}, direction) };
         { db.merge_timestamps(times) };
         { db.merge_metadata(text, time) };
+        { db.merge_status(db) };
         { db.renew_id() };
         { db.adopt(text) };
         { db.reclaim(info, time, time) };

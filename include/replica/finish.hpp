@@ -68,6 +68,7 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
                 typename B::database_type& upload) {
     (void)B::server_type::agree(upload, upload.info(), last, broker.clock().now());
     upload.merge_timestamps(last.timestamps());
+    upload.merge_status(existing);
     try {
         if (!last.metadata.empty() && last.metadata != upload.info().metadata) {
             upload.merge_metadata(last.metadata, Timestamp{});

@@ -36,3 +36,25 @@ BOOST_AUTO_TEST_CASE(an_old_deleted_shard_range_does_not_go_round_for_ever) {
         BOOST_TEST(cluster.open(at, name).shard_ranges().empty());
     }
 }
+
+BOOST_AUTO_TEST_CASE(an_account_that_is_marked_deleted_stays_so_when_a_file_is_merged_into_it) {
+    Stage<AccountServer> cluster(2, 2);
+    const auto name = cluster.name("AUTH_mark");
+    cluster.create(0, name);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    const auto status = [&](std::size_t at) {
+        return test::StockConnection(cluster.path(at, name))
+            .rows("SELECT status FROM account_stat");
+    };
+    cluster.clock().advance(Seconds(1));
+    cluster.open(1, name).mark_deleted(cluster.clock().now());
+    BOOST_REQUIRE(status(1) == "DELETED|");
+    cluster.put_many(0, name, "many", 2500);
+    BOOST_TEST(cluster.pass(0).remote_merge == 1);
+    BOOST_TEST(status(1) == "DELETED|");
+    cluster.clock().advance(Seconds(1));
+    cluster.open(0, name).mark_put(cluster.clock().now()); // made again
+    cluster.put_many(0, name, "more", 5000);
+    BOOST_TEST(cluster.pass(0).remote_merge == 1);
+    BOOST_TEST(status(1) == "|");
+}

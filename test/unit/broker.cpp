@@ -30,6 +30,7 @@ struct Blank {
     void set_sync_point(const SyncPoint&, Direction) {}
     void merge_timestamps(const Timestamps&) {}
     void merge_metadata(std::string_view, Timestamp) {}
+    void merge_status(const Blank&) {}
     void renew_id() {}
     void adopt(std::string_view) {}
     void reclaim(const info_type&, Timestamp, Timestamp) {}

@@ -137,6 +137,22 @@ public:
         change([&](State& state) { return state.merge(metadata, forgotten); });
     }
 
+    /// Simulated accounts have no such mark.
+    void merge_status(SimDatabase& from) {
+        const State& theirs = *from.read();
+        change([&](State& state) {
+            if constexpr (requires { state.stat.status; }) {
+                const bool put_since = timestamp_or_zero(state.stat.delete_timestamp) <
+                                       timestamp_or_zero(state.stat.put_timestamp);
+                if (!theirs.stat.status.empty() && !put_since) {
+                    state.stat.status = theirs.stat.status;
+                    return true;
+                }
+            }
+            return false;
+        });
+    }
+
     void renew_id() {
         change([&](State& state) {
             state.stat.id = broker_.new_id();

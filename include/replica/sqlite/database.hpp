@@ -196,6 +196,19 @@ public:
         }
     }
 
+    /// Takes over the mark of a deletion, by which Swift's account reaper finds what to empty,
+    /// unless the database was put since. To be called once the times are merged.
+    void merge_status(SqliteDatabase& from) {
+        const std::string status =
+            from.connection_->text("SELECT status FROM " + std::string(S::stat));
+        if (status.empty()) {
+            return;
+        }
+        sqlite::Transaction transaction = begin_write();
+        update("SET status = ? WHERE delete_timestamp >= put_timestamp", status);
+        transaction.commit();
+    }
+
     void renew_id() {
         sqlite::Transaction transaction = begin_write();
         update("SET id = ?", sqlite::new_id(path()));
