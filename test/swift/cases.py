@@ -254,7 +254,7 @@ def rows_of_two_policies(f):
         # Nothing is to be moved between policies here. Ours notes with which policy that was said.
         copy.set(reconciler_sync_point=1000)
         since = copy.broker.get_info()["status_changed_at"]
-        copy.broker.merge_syncs([{"remote_id": f"policy 0 of {since} in {copy.id}",
+        copy.broker.merge_syncs([{"remote_id": f"note/policy 0 of {since} in {copy.id}",
                                   "sync_point": 1000}], incoming=False)
 
 
@@ -323,6 +323,8 @@ def nothing_there_and_reported_to_the_account(f):
           "1.wire.1.arguments.0", "?.sdb.incoming.(new id)"),
     Meant("a sender tells its point after the merge, and makes sure of the file", SENDER,
           "1.wire.2.*", "1.wire.3.*"),
+    Meant("rows of the merged database are no news to the file if its sender has had them", RECEIVER,
+          "?.sdb.incoming.(id of b)"),
     Meant("an older row does not bring a newer one's counts back", RECEIVER, "?.sdb.rows.*",
           "?.sdb.stat.*", "?.sdb.policy_stat.*", "2.wire.0.reply.*", kinds=("account",))])
 def far_behind_with_rows_of_its_own(f):
@@ -397,7 +399,10 @@ def deleted_here_and_nothing_there(f):
 WEEK = 7 * 86400
 
 
-@case("")
+EXPIRES = Meant("an expired one asks its peers before it goes", SENDER, "?.wire*", "?.sdb.stat.created_at")
+
+
+@case("", deviates=[EXPIRES])
 def deleted_longer_ago_than_reclaim_age(f):
     for side in ("a", "b"):
         f.make(side, put=-2 * WEEK).delete(-2 * WEEK + 10).set(
@@ -406,7 +411,7 @@ def deleted_longer_ago_than_reclaim_age(f):
                if f.kind == "container" else {}))
 
 
-@case("", kinds=("container",))
+@case("", kinds=("container",), deviates=[EXPIRES])
 def deleted_long_ago_and_not_reported(f):
     for side in ("a", "b"):
         f.make(side, put=-2 * WEEK).delete(-2 * WEEK + 10)
@@ -521,9 +526,7 @@ def hour_of_a_pair():
     raise RuntimeError("no such hour in a day")
 
 
-@case("sync:200 merge_items:202 merge_syncs:202", kinds=("container",), policies=(2,), deviates=[
-    Meant("a sender notes with which policy all rows were compared", SENDER,
-          "?.sda.outgoing.policy*")])
+@case("sync:200 merge_items:202 merge_syncs:202", kinds=("container",), policies=(2,))
 def rows_of_another_policy_wait_for_the_reconciler(f):
     tick = hour_of_a_pair()
     a = f.make("a").rows(0, 10)
@@ -560,8 +563,8 @@ def the_device_of_the_peer_is_full(f):
 
 # ---- Copies that do not belong here
 
-LEAVES = Meant("a copy that leaves notes what it has sent itself, and asks if a file has arrived",
-               SENDER, "?.spare.outgoing*", "1.wire.*")
+LEAVES = Meant("a copy that leaves asks if a file has arrived, and once more before it goes",
+               SENDER, "1.wire.*")
 
 
 @case("sync:404 complete_rsync:204 sync:404 complete_rsync:204", group=HANDOFF, deviates=[LEAVES])
@@ -570,7 +573,8 @@ def a_handoff_goes_when_its_primaries_have_it(f):
 
 
 @case("sync:200 merge_items:202 merge_syncs:202 sync:404 complete_rsync:204", group=HANDOFF,
-      deviates=[LEAVES])
+      deviates=[LEAVES, Meant("and notes under a name of its own what it has sent", SENDER,
+                              "?.spare.outgoing*")])
 def a_copy_in_the_wrong_partition_goes_to_the_right_one(f):
     f.make("a", misplaced=True).rows(0, 10)
     f.make("b").rows(5, 15)

@@ -16,6 +16,12 @@ from stock import TICKS, Place, clock
 from swift.common.utils import ShardRange
 
 ELSEWHERE = {
+    # unit.storage: it takes a rename at one moment
+    "Another file takes the place of one that is replaced or removed, as a stock server's merge "
+    'renames one there under no lock',
+    'A lock that is waited for while the directory is locked',  # unit.storage
+    # unit.leaving, unit.departure, scenario.ways
+    'Two nodes have different rings, and each takes the other for the owner',
     'The end of a commit that a peer was told of',  # would take a power cut
     'A body that would take gigabytes once it is parsed',  # unit.json, unit.rpc, unit.beast_hall
     # unit.seed, unit.rpc, scenario.ways
@@ -240,6 +246,17 @@ def the_same_one_of_two_values_wins_in_whatever_order_they_come(s):
     same(tuple(json.loads(info['metadata'])['X-A'][0] for info in infos), 'one', '')
 
 
+@case('The deletion of a metadata key, or of a shard range, that is older than what reclaim drops '
+      'and is not known here')
+def an_old_deletion_of_an_unknown_key_is_no_news(s):
+    s.create(HERE)
+    info, _ = s.both(HERE, 'info')
+    old = json.dumps({'X-Gone': ['', '0000000001.00000']})
+    s.rpc(HERE, *sync_body(info, id='peer', metadata=old))
+    infos = s.both(HERE, 'info')
+    same(tuple(json.loads(each['metadata'] or '{}') for each in infos), json.loads(old), {})
+
+
 @case('A received file')
 def a_file_with_a_strange_trigger_is_not_installed(s):
     s.create(PEER)
@@ -387,6 +404,17 @@ def a_merged_file_keeps_the_times_of_the_database_it_replaces(s):
     same(tuple(info['put_timestamp'] for info in infos), at(0), at(50))
 
 
+@case('The mark of a deletion in an account that a merged file replaces')
+def a_merged_file_keeps_the_mark_of_a_deletion(s):
+    peer = ACCOUNT._replace(device='sdb')
+    s.create(ACCOUNT, peer)
+    s.merge(peer, container('theirs', 0))
+    s.both(ACCOUNT, 'mark_deleted', time=at(5))
+    upload = s.upload(peer)
+    same(s.rpc(ACCOUNT, 'rsync_then_merge', upload, ACCOUNT.hash + '.db'), 204, 204)
+    same(s.column(ACCOUNT, 'status', 'account_stat'), [''], ['DELETED'])
+
+
 @case('The policy of a container changes')
 def misplaced_rows_are_looked_for_again_after_a_change_of_policy(s):
     s.create(HERE)
@@ -461,6 +489,17 @@ def an_older_report_does_not_replace_newer_counts(s):
     s.merge(ACCOUNT, container('a', 9, count=5))
     s.merge(ACCOUNT, container('a', 1, count=2))
     same(s.column(ACCOUNT, 'object_count'), [2], [5])
+
+
+@case('Two reports of a container under one put time')
+def a_report_that_comes_once_more_does_not_replace_a_later_one(s):
+    s.create(ACCOUNT)
+    first = container('a', 1, count=5)
+    s.merge(ACCOUNT, first, source='peer')
+    s.merge(ACCOUNT, container('a', 1, count=7))
+    assert s.column(ACCOUNT, 'object_count') == ([7], [7])
+    s.merge(ACCOUNT, first, source='peer')  # its answer was lost
+    same(s.column(ACCOUNT, 'object_count'), [5], [7])
 
 
 @case('A row of an account that says nothing new')

@@ -96,14 +96,25 @@ def set_point(broker, remote_id, point):
         connection.commit()
 
 
+def drop_notes(broker, beyond):
+    """What a database noted of its peers."""
+    with broker.get() as connection:
+        connection.execute('DELETE FROM outgoing_sync WHERE sync_point > ?', (beyond,))
+        connection.commit()
+
+
 class AmendedBroker:
     """Both kinds."""
 
+    merged_from = None
+
     def newid(self, remote_id):
-        """The point of the source is the highest ROWID ever given, not the highest still there."""
+        """The point of the source is the highest ROWID ever given, not the highest still there.
+        What the source noted of its peers goes if it is beyond that."""
         reached = self.get_max_row()
         super().newid(remote_id)
         set_point(self, remote_id, reached)
+        drop_notes(self, reached)
 
     def merge_timestamps(self, created_at, put_timestamp, delete_timestamp):
         """The mark of a deletion goes with a later put."""
@@ -135,6 +146,7 @@ class AmendedBroker:
 class AmendedContainer(AmendedBroker, ContainerBroker):
     def merge_items(self, item_list, source=None):
         """Rows get their ROWIDs in the order of their names; the point is the highest of all."""
+        source = source or self.merged_from
         items = sorted(map(dict, item_list),
                        key=lambda row: (row['name'], row.get('storage_policy_index', 0)))
         if source:
@@ -191,35 +203,27 @@ def counts(row):
 class AmendedAccount(AmendedBroker, AccountBroker):
     """Rows are merged by time: Swift takes each for news, whatever its age, and writes it again."""
 
-    local = False
-
     def merge_items(self, item_list, source=None):
+        source = source or self.merged_from
+        known = self.get_sync(source) if source else None
         rows = sorted(map(dict, item_list), key=lambda row: row['name'])
         for row in rows:
             row.setdefault('storage_policy_index', 0)
         for name, group in itertools.groupby(rows, key=lambda row: row['name']):
+            group = list(group)
             row = functools.reduce(self.joined, group)
             held = self.held(name)
-            result = self.joined(held, row) if held else row
-            # After a tie the row is written again as it was, so that others get it.
-            tie = held and not self.local and newest(held) == newest(row) and (
-                counts(held) != counts(row))
+            repeat = known is not None and group[-1]['ROWID'] <= known
+            result = self.joined(held, row, not repeat) if held else row
+            # After a tie the row is written again even if it stays as it was, so that others get it.
+            tie = held and newest(held) == newest(row) and counts(held) != counts(row)
             if tie or held is None or any(result[each] != held[each] for each in held):
                 super().merge_items([result])
         if source:
             reached = max(row['ROWID'] for row in rows)
             self.merge_syncs([{'remote_id': source, 'sync_point': reached}])
 
-    def merge_local(self, item_list):
-        """From the container itself: of two reports for one time the later one counts."""
-        self.local = True
-        self.merge_items(item_list)
-        self.local = False
-
-    def _commit_puts(self, item_list=None):
-        self.local = True
-        super()._commit_puts(item_list)
-        self.local = False
+    merge_local = merge_items
 
     def held(self, name):
         with self.get() as connection:
@@ -228,10 +232,10 @@ class AmendedAccount(AmendedBroker, AccountBroker):
         return {'storage_policy_index': 0, **{key: row[key] for key in row.keys()
                                               if key != 'ROWID'}} if row else None
 
-    def joined(self, held, row):
-        """Times are the newest of both, counts are those of the newer row."""
-        later = newest(row), () if self.local else counts(row)
-        news = later >= (newest(held), () if self.local else counts(held))
+    def joined(self, held, row, news=True):
+        """Times are the newest of both, counts are those of the newer row; at equal times those of
+        the row that came last, unless it has come before."""
+        news = newest(row) > newest(held) or (news and newest(row) == newest(held))
         result = dict(row if news else held)
         for time in ('put_timestamp', 'delete_timestamp'):
             result[time] = max(held[time], row[time], key=Timestamp)
@@ -242,27 +246,39 @@ class AmendedAccount(AmendedBroker, AccountBroker):
 
 
 class AmendedRpc:
-    """A file that is merged notes its sender's own highest ROWID, and keeps times and policy."""
+    """A file that is merged notes its sender's own highest ROWID, and keeps times, policy and the
+    mark of a deletion. Rows of the database it replaces come from a replica, as those of any."""
 
     def rsync_then_merge(self, drive, db_file, args):
         upload = os.path.join(self.root, drive, 'tmp', args[0])
-        there = self._db_file_exists(db_file) and os.path.exists(upload)
-        reached = -1
-        if there:
-            reached = max(self.broker_class(upload).get_max_row(),
-                          self.broker_class(db_file).get_sync(args[0]))
-        response = super().rsync_then_merge(drive, db_file, args)
-        if there:
-            set_point(self.broker_class(db_file), args[0], reached)
+        if not self._db_file_exists(db_file) or not os.path.exists(upload):
+            return super().rsync_then_merge(drive, db_file, args)
+        sent = self.broker_class(upload).get_max_row()
+        reached = max(sent, self.broker_class(db_file).get_sync(args[0]))
+        AmendedBroker.merged_from = self.broker_class(db_file).get_info()['id']
+        try:
+            response = super().rsync_then_merge(drive, db_file, args)
+        finally:
+            AmendedBroker.merged_from = None
+        set_point(self.broker_class(db_file), args[0], reached)
+        drop_notes(self.broker_class(db_file), sent)
         return response
 
     def _post_rsync_then_merge_hook(self, existing_broker, new_broker):
         super()._post_rsync_then_merge_hook(existing_broker, new_broker)
         there, info = existing_broker.get_replication_info(), new_broker.get_replication_info()
-        if incorrect_policy_index(info, there):
+        if 'status_changed_at' in there and incorrect_policy_index(info, there):
             new_broker.set_storage_policy_index(there['storage_policy_index'], clock.text())
         new_broker.merge_timestamps(*(there[time] for time in (
             'created_at', 'put_timestamp', 'delete_timestamp')))
+        with existing_broker.get() as connection:
+            mark, = connection.execute('SELECT status FROM %s_stat'
+                                       % new_broker.db_type).fetchone()
+        if mark:
+            with new_broker.get() as connection:
+                connection.execute('UPDATE %s_stat SET status = ? WHERE delete_timestamp >='
+                                   ' put_timestamp' % new_broker.db_type, (mark,))
+                connection.commit()
 
 
 class AmendedContainerRpc(AmendedRpc, ContainerReplicatorRpc):
@@ -270,10 +286,7 @@ class AmendedContainerRpc(AmendedRpc, ContainerReplicatorRpc):
 
 
 class AmendedAccountRpc(AmendedRpc, ReplicatorRpc):
-    def _post_rsync_then_merge_hook(self, existing_broker, new_broker):
-        there = existing_broker.get_replication_info()
-        new_broker.merge_timestamps(*(there[time] for time in (
-            'created_at', 'put_timestamp', 'delete_timestamp')))
+    pass
 
 
 class Stock:
@@ -406,6 +419,11 @@ class Stock:
 
     def set_reconciler_point(self, broker, point):
         broker.update_reconciler_sync(point)
+
+
+def is_note(remote_id):
+    """Ours note in outgoing_sync what they must know themselves. Swift's keep it and tell nobody."""
+    return remote_id.startswith('note/')
 
 
 def dump(path):
