@@ -29,6 +29,7 @@ struct FileStatus {
     std::int64_t size = 0;        ///< Bytes.
     std::int64_t modified_ns = 0; ///< Nanoseconds since 1970, by the disk's own clock.
     bool directory = false;
+    bool regular = false; ///< A plain file: no directory, FIFO, socket or device.
 
     friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
@@ -52,7 +53,9 @@ struct Space {
 ///   that has entries.
 /// - make_link makes a symbolic link that says `target`, whether that is there or not; false if
 ///   something is at `path`. read_link gives what a link says, and nothing for what is no link or
-///   not there. stat and list follow links, remove takes the link itself.
+///   not there. stat, list and read follow links, remove and rename take the link itself.
+/// - read gives the first bytes of a regular file. Anything else is Error::io at once: to open a
+///   FIFO would wait for a writer.
 /// - try_lock: of two holders of the lock of one directory there is only ever one; a lock on a
 ///   directory whose .lock was replaced meanwhile is not handed out (defect 4). The directory is
 ///   made if it is not there. The lock ends with its value, also when the process dies.

@@ -269,16 +269,17 @@ template <Broker B, class Keep>
 
 /// Takes an upload out of everybody's reach: `<tmp>/<name>` gets a name that no sender knows, so
 /// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there,
-/// or is a directory.
+/// or is a directory. A link or a FIFO is claimed too: open_upload refuses it, and it is removed.
 template <Disk D>
 [[nodiscard]] std::optional<std::string> claim(D& disk, const std::string& tmp,
                                                const std::string& name, Random& random) {
-    std::string claimed = tmp + '/' + name + '.' + random.name() + ".claimed";
-    const auto status = disk.stat(tmp + '/' + name);
-    if (!status || status->directory) {
+    const std::string path = tmp + '/' + name;
+    std::string claimed = path + '.' + random.name() + ".claimed";
+    const auto status = disk.stat(path);
+    if (!disk.read_link(path) && (!status || status->directory)) {
         return std::nullopt;
     }
-    disk.rename(tmp + '/' + name, claimed);
+    disk.rename(path, claimed);
     return claimed;
 }
 

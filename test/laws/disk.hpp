@@ -56,7 +56,9 @@ void disk_lists_and_stats(D& disk, const std::string& root, auto& write) {
     BOOST_REQUIRE(directory);
     BOOST_TEST(file->size == 5);
     BOOST_TEST(!file->directory);
+    BOOST_TEST(file->regular);
     BOOST_TEST(directory->directory);
+    BOOST_TEST(!directory->regular);
     BOOST_TEST(file->inode != directory->inode);
     BOOST_TEST((disk.stat(top + "/file") == file));
     BOOST_TEST(!disk.stat(top + "/none"));
@@ -156,6 +158,10 @@ void disk_links(D& disk, const std::string& root, auto& write) {
     BOOST_TEST(!disk.read_link(top + "/none"));
     BOOST_TEST(!disk.read_link(top + "/none/below"));
     BOOST_TEST((disk.stat(top + "/link") == disk.stat(top + "/file")));
+    BOOST_TEST(disk.read(top + "/link", 10) == "12345");
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.read(top + "/dangling", 10)), Failure,
+                          fails_with(Error::missing, top + "/dangling"));
+    BOOST_CHECK_THROW(static_cast<void>(disk.read(top + "/inside", 10)), Failure);
     BOOST_TEST(!disk.stat(top + "/dangling"));
     const std::vector<Entry> expected{{"dangling", false},
                                       {"directory", true},

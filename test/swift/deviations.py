@@ -288,6 +288,28 @@ def the_file_of_another_container_is_not_installed(s):
     same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
 
 
+@case('What lies in tmp is a link or a FIFO')
+def a_link_in_tmp_does_not_make_one_file_two_databases(s):
+    other = PEER._replace(container='other')
+    s.create(other)
+    for root in s.roots.values():
+        os.makedirs(os.path.join(root, 'sda', 'tmp'), exist_ok=True)
+        os.symlink(other.path(root), os.path.join(root, 'sda', 'tmp', 'upload'))
+    same(s.rpc(HERE, 'complete_rsync', 'upload', HERE.hash + '.db'), 204, 500)
+    same(tuple(os.path.islink(HERE.plain_path(root)) for root in s.roots.values()), True, False)
+
+
+@case('A link or a FIFO in the place of a database, its journal or its pending rows')
+def a_link_in_the_place_of_a_database_is_not_followed(s):
+    s.create(PEER)
+    for root in s.roots.values():
+        os.makedirs(os.path.dirname(HERE.plain_path(root)))
+        os.symlink(PEER.path(root), HERE.plain_path(root))
+    same(s.rpc(HERE, 'merge_items', [row('a')], None), 202, 500)
+    same(s.column(PEER, 'name'), ['a'], [])
+    same(tuple(os.path.islink(HERE.plain_path(root)) for root in s.roots.values()), True, True)
+
+
 def with_rows_in_both(s, count):
     """HERE and PEER with `count` rows each, and PEER's file uploaded to HERE's device."""
     s.create(HERE, PEER)

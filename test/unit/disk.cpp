@@ -117,4 +117,5 @@ BOOST_AUTO_TEST_CASE(every_part_of_a_status_counts_when_two_are_compared) {
     BOOST_TEST(differs(&FileStatus::size, 9));
     BOOST_TEST(differs(&FileStatus::modified_ns, 9));
     BOOST_TEST(differs(&FileStatus::directory, true));
+    BOOST_TEST(differs(&FileStatus::regular, true));
 }

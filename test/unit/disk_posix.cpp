@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE disk_posix
 #include "laws/disk.hpp"
+#include "support/fifo.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -59,6 +60,22 @@ BOOST_AUTO_TEST_CASE(links_are_followed_in_a_listing_and_removed_without_their_t
     BOOST_TEST(disk.stat(root + "/links/directory")->directory);
     BOOST_TEST(disk.remove_tree(root + "/links"));
     BOOST_TEST(disk.read(root + "/real/file", 10) == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_fifo_is_neither_a_file_nor_waited_for) {
+    const replica::test::Fifo fifo(root + "/fifo");
+    BOOST_TEST(!disk.stat(root + "/fifo")->regular);
+    BOOST_TEST(!disk.stat("/dev/null")->regular);
+    const auto refused = replica::test::fails_with(Error::io, root + "/fifo");
+    BOOST_CHECK_EXCEPTION(fifo.must_not_hold_up([&] { return disk.read(root + "/fifo", 100); }),
+                          Failure, refused);
+    BOOST_CHECK_EXCEPTION(fifo.must_not_hold_up([&] { disk.sync(root + "/fifo"); }), Failure,
+                          refused);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.read("/dev/zero", 100)), Failure,
+                          replica::test::fails_with(Error::io, "/dev/zero"));
+    fs::create_directory(root + "/locked");
+    const replica::test::Fifo lock(root + "/locked/.lock");
+    lock.must_not_hold_up([&] { return disk.try_lock(root + "/locked").has_value(); });
 }
 
 BOOST_AUTO_TEST_CASE(a_file_in_the_way_of_a_directory_is_named) {

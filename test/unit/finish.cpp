@@ -275,6 +275,11 @@ BOOST_AUTO_TEST_CASE(an_upload_that_cannot_be_used_is_refused_removed_and_change
         {Error::missing_table, [](auto& node) { node.disk.write(upload_path(node), ""); }},
         {Error::not_a_database,
          [](auto& node) { node.disk.write(upload_path(node), "half of a file"); }},
+        {Error::io, // a link to the very database
+         [](auto& node) {
+             node.disk.remove(upload_path(node));
+             BOOST_REQUIRE(node.disk.make_link(node.path, upload_path(node)));
+         }},
         {Error::wrong_place, [](auto& node) {
              node.disk.remove(upload_path(node));
              ContainerInfo info;

@@ -274,6 +274,20 @@ BOOST_AUTO_TEST_CASE(a_file_too_large_to_be_one_is_left_alone) {
     BOOST_TEST(std::filesystem::exists(place.pending()));
 }
 
+BOOST_AUTO_TEST_CASE(rows_of_another_database_do_not_come_through_a_link) {
+    Place<ContainerBroker> place;
+    const std::string other = place.device() + "/other.pending";
+    std::ofstream(other) << row<ContainerSchema>("theirs");
+    std::filesystem::create_symlink(other, place.pending());
+    BOOST_CHECK_EXCEPTION(place.commit(), Failure, [&](const Failure& failure) {
+        return failure.error() == Error::io &&
+               std::string(failure.what()).find(place.pending()) != std::string::npos;
+    });
+    BOOST_TEST(place.rows().empty());
+    BOOST_TEST(std::filesystem::exists(other));
+    BOOST_TEST(std::filesystem::is_symlink(place.pending())); // a person may know what it is
+}
+
 BOOST_AUTO_TEST_CASE(a_file_stays_when_its_rows_cannot_be_committed) {
     Place<ContainerBroker> place;
     const std::string content = row<ContainerSchema>("a") + ":garbage";

@@ -1,6 +1,7 @@
 #include <replica/sqlite/shard_state.hpp>
 
 #define BOOST_TEST_MODULE sqlite_shard_state
+#include "support/fifo.hpp"
 #include "support/sqlite_place.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -104,6 +105,21 @@ BOOST_AUTO_TEST_CASE(while_a_container_is_being_sharded_its_sums_are_those_of_th
     BOOST_TEST(newer.info().status_changed_at == changed);
     write_file(retiring, std::string(1024, 'x')); // what the rows are cannot be guessed
     BOOST_TEST((error_of([&] { return container.info(); }) == Error::not_a_database));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_file_in_the_place_of_the_older_one_is_not_opened) {
+    Container container;
+    const std::string retiring = container.directory + '/' + hash + ".db";
+    container.place.create("other");
+    std::filesystem::create_symlink(container.place.path("other"), retiring);
+    BOOST_TEST((error_of([&] { return container.info(); }) == Error::io));
+    std::filesystem::remove(retiring);
+    container.place.broker.create(retiring, container_info(), container.place.soon());
+    const Fifo journal(retiring + "-journal");
+    BOOST_TEST((error_of([&] {
+                    journal.must_not_hold_up([&] { return container.info(); });
+                    return 0;
+                }) == Error::io));
 }
 
 BOOST_AUTO_TEST_CASE(an_older_file_may_have_the_form_of_a_swift_without_policies) {

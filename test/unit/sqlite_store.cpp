@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE sqlite_store
 
 #include "laws/broker.hpp"
+#include "support/fifo.hpp"
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
 
@@ -175,6 +176,49 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_bad_file_gives_a_clear_error_and_stays_as_it_is,
     run_sql(bare, std::is_same_v<B, AccountBroker> ? "DELETE FROM account_stat"
                                                    : "DELETE FROM container_info");
     refused(Error::missing_table, bare, open(bare));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_fifo_in_the_place_of_a_file_holds_nobody_up, B, Brokers) {
+    Place<B> place;
+    const std::string upload = place.root() + "/tmp/upload";
+    const test::Fifo fifo(upload);
+    const auto all = [&](const std::string& path) {
+        return [&, path] { (void)place.broker().open_upload(path, never); };
+    };
+    const auto live = [&](const std::string& path) {
+        return [&, path] { (void)place.broker().open(path, never); };
+    };
+    refused(Error::not_a_database, upload, [&] { fifo.must_not_hold_up(all(upload)); });
+    refused(Error::not_a_database, upload, [&] { fifo.must_not_hold_up(live(upload)); });
+
+    // SQLite reads a journal before anything else.
+    const std::string path = place.create("beside");
+    const test::Fifo journal(path + "-journal");
+    refused(Error::io, path, [&] { journal.must_not_hold_up(live(path)); });
+    std::filesystem::remove(path + "-journal");
+    BOOST_TEST(place.broker().open(path, never).info().count == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_link_does_not_lead_to_the_database_of_somebody_else, B, Brokers) {
+    Place<B> place;
+    const std::string other = place.create("other");
+    const std::string before = bytes_of(other);
+    const std::string link = place.root() + "/tmp/link";
+    for (const std::string& target : {other, place.root(), place.root() + "/nowhere"}) {
+        const Error error = std::filesystem::exists(target) ? Error::io : Error::missing;
+        std::filesystem::create_symlink(target, link);
+        refused(error, link, [&] { place.broker().open_upload(link, never).renew_id(); });
+        refused(error, link, [&] { place.broker().open(link, never).renew_id(); });
+        std::filesystem::remove(link);
+    }
+    BOOST_TEST((bytes_of(other) == before));
+
+    // Devices, and any directory on the way, may be links.
+    std::filesystem::create_symlink(place.root() + "/sda", place.root() + "/sdb");
+    std::string path = other;
+    path.replace(place.root().size(), 4, "/sdb");
+    BOOST_TEST(place.broker().open(path, never).info().count == 0);
+    BOOST_TEST(place.broker().open_upload(path, never).info().count == 0);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_locked_file_is_waited_for_until_the_deadline, B, Brokers) {

@@ -302,6 +302,20 @@ BOOST_AUTO_TEST_CASE(a_claimed_upload_has_a_name_that_its_sender_does_not_know) 
     BOOST_TEST(second.value() != *claimed);
 }
 
+BOOST_AUTO_TEST_CASE(a_link_is_claimed_itself_wherever_it_leads) {
+    Node node;
+    upload(node);
+    const std::string tmp = node.device + "/tmp";
+    for (const std::string& target : {tmp + "/upload", node.device, node.device + "/none"}) {
+        BOOST_REQUIRE(node.disk.make_link(target, tmp + "/link"));
+        const auto claimed = storage::claim(node.disk, tmp, "link", node.random);
+        BOOST_REQUIRE(claimed);
+        BOOST_TEST((node.disk.read_link(*claimed) == target)); // for its opener to refuse
+        BOOST_TEST(!node.disk.read_link(tmp + "/link"));
+    }
+    BOOST_TEST(node.disk.stat(tmp + "/upload").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_directory_in_tmp_is_no_upload) {
     Node node;
     node.disk.make_directories(node.device + "/tmp/x.removed");

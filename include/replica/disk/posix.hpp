@@ -157,7 +157,8 @@ public:
                           .inode = status->st_ino,
                           .size = status->st_size,
                           .modified_ns = status->st_mtim.tv_sec * second + status->st_mtim.tv_nsec,
-                          .directory = S_ISDIR(status->st_mode)};
+                          .directory = S_ISDIR(status->st_mode),
+                          .regular = S_ISREG(status->st_mode)};
     }
 
     /// As Swift's ismount: another device than the directory above, or a file system's root, or a
@@ -189,9 +190,13 @@ public:
 
     /// The first `bytes` bytes of a file, or all of it if it is shorter.
     [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
-        const Descriptor file = Descriptor::open(path, O_RDONLY);
-        if (!file) {
+        const Descriptor file = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
+        struct ::stat status {};
+        if (!file || ::fstat(file.get(), &status) != 0) {
             throw_errno(errno, "open", path);
+        }
+        if (!S_ISREG(status.st_mode)) {
+            throw Failure(Error::io, "cannot read " + path + ": not a regular file");
         }
         constexpr std::size_t piece = 65536; // a caller may ask for more than there is
         std::string content;
@@ -328,7 +333,7 @@ public:
     }
 
     void sync(const std::string& path) const {
-        const Descriptor file = Descriptor::open(path, O_RDONLY);
+        const Descriptor file = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
         if (!file) {
             throw_errno(errno, "open", path);
         }

@@ -90,7 +90,7 @@ public:
     /// At most `bytes` from the beginning of a file.
     [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
         const auto guard = enter(SimCall::read, path);
-        return state_->tree.existing_file(path)->content.bytes.substr(0, bytes);
+        return state_->tree.followed_file(path)->content.bytes.substr(0, bytes);
     }
 
     void make_directories(const std::string& path) const {
@@ -335,7 +335,8 @@ private:
     }
 
     [[nodiscard]] static FileStatus status(const SimNode& node) {
-        return {node.device, node.inode, node.content.size, node.modified_ns, node.directory};
+        return {node.device,      node.inode,     node.content.size,
+                node.modified_ns, node.directory, !node.directory};
     }
 
     std::shared_ptr<State> state_;

@@ -59,12 +59,23 @@ public:
         return node;
     }
 
-    [[nodiscard]] Pointer existing_file(const std::string& path) const {
-        Pointer node = existing(path);
+    [[nodiscard]] Pointer followed_file(const std::string& path) const {
+        Pointer node = follow(path);
+        if (!node) {
+            fail(Error::missing, path, "does not exist");
+        }
         if (node->directory) {
             fail(Error::io, path, "is a directory");
         }
         return node;
+    }
+
+    /// As a database is opened: a link is refused.
+    [[nodiscard]] Pointer existing_file(const std::string& path) const {
+        if (existing(path)->link) {
+            fail(Error::io, path, "is a link");
+        }
+        return followed_file(path);
     }
 
     /// The directory, made with its parents where they are not there.

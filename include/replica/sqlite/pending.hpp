@@ -224,13 +224,17 @@ template <Schema S>
 /// Commits the rows in `file` through `put(rows)` and takes the file away: see the order above. One
 /// with an unreadable entry stays as `<file>.unreadable.<uuid>`. Returns whether there were rows.
 /// The caller holds the directory lock. Throws what `put` throws, with the file left as it was;
-/// also bad_request for a file of more than 256 MiB (stock servers begin to commit at 128 KiB).
+/// also bad_request for a file of more than 256 MiB (stock servers begin to commit at 128 KiB), and
+/// io for what is no file, or a link.
 template <Schema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
 bool commit_pending(D& disk, const std::string& file, Put put) {
     constexpr std::int64_t most = 256 << 20;
     const auto status = disk.stat(file);
     if (!status || status->size == 0) {
         return false;
+    }
+    if (!status->regular || disk.read_link(file)) {
+        throw Failure(Error::io, file + ": is no file of this database alone");
     }
     if (status->size > most) {
         throw Failure(Error::bad_request, file + ": too large to hold pending rows");

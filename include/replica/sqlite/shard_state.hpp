@@ -11,6 +11,7 @@
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/info.hpp>
+#include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/metadata.hpp>
@@ -134,6 +135,7 @@ void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     if (files.size() > 1) {
         info.db_state = "sharding";
         if (const std::string retiring = directory + '/' + files.end()[-2]; retiring != path) {
+            require_database_file(disk, retiring);
             Connection beside = connection.beside(retiring);
             detail::add_retiring(beside, info);
         }

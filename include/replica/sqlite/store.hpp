@@ -46,9 +46,8 @@ public:
     /// Opens a file that came from elsewhere, after a look at all of it (check.hpp). Takes as long
     /// as reading the file; Error::timed_out at the deadline.
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
-        if (disk_.stat(path)) {
-            sqlite::check_header(disk_, path);
-        }
+        sqlite::require_file(disk_, path);
+        sqlite::check_header(disk_, path);
         auto connection = connect(path, deadline);
         const sqlite::Watch watch(*connection, clock_, deadline);
         const auto check = [&] { sqlite::check_content<S>(*connection); };
@@ -97,13 +96,7 @@ public:
 private:
     [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
                                                               Instant deadline) {
-        const auto status = disk_.stat(path);
-        if (!status) {
-            throw Failure(Error::missing, path + ": no such database");
-        }
-        if (status->directory) {
-            throw Failure(Error::not_a_database, path + ": is a directory");
-        }
+        sqlite::require_database_file(disk_, path);
         return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
                                                     sqlite::wait_by(clock_), deadline);
     }
