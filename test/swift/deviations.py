@@ -280,6 +280,23 @@ def a_file_whose_hash_is_not_that_of_its_rows_is_not_installed(s):
     same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
 
 
+@case('A received file has what no server writes')
+def a_trigger_under_a_name_of_sqlites_own_is_not_installed(s):
+    s.create(PEER)
+    upload = s.upload(PEER)
+    for side, root in s.roots.items():
+        path = os.path.join(root, 'sda', 'tmp', s.pair.ids[side][upload])
+        with sqlite3.connect(path) as connection:
+            connection.execute('CREATE TRIGGER strange AFTER INSERT ON object BEGIN'
+                               ' DELETE FROM incoming_sync; END')
+            connection.execute('PRAGMA writable_schema = ON')
+            connection.execute("UPDATE sqlite_master SET name = 'sqlite_stat1',"
+                               " sql = replace(sql, 'strange', 'sqlite_stat1')"
+                               " WHERE name = 'strange'")
+        connection.close()
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
+
+
 @case('A received file')
 def the_file_of_another_container_is_not_installed(s):
     other = PEER._replace(container='other')

@@ -77,6 +77,9 @@ CREATE TABLE account_stat (
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index, put_timestamp || '-' || delete_timestamp || '-' || object_count"
         " || '-' || bytes_used FROM container WHERE ROWID > ? ORDER BY ROWID LIMIT ?";
+    static constexpr int hashed_column = 8;
+    static constexpr int deleted_column = 6;
+    static constexpr int policy_column = 7;
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index FROM container WHERE deleted IN (0, 1) AND name = ?";

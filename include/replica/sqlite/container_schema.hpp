@@ -110,6 +110,9 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE ROWID > ? AND ROWID <= ? AND storage_policy_index <>"
         " (SELECT storage_policy_index FROM container_info) ORDER BY ROWID LIMIT ?";
+    static constexpr int hashed_column = 2;
+    static constexpr int deleted_column = 6;
+    static constexpr int policy_column = 7;
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE deleted IN (0, 1) AND name = ? AND storage_policy_index = ?";

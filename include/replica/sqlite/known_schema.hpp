@@ -3,9 +3,9 @@
 
 // What a schema may contain. A file from elsewhere is opened one day by a stock server, and that
 // runs its triggers: so each trigger, view and index must have the very text that Swift or we give
-// it. Tables run nothing as long as they are plain, and Swift's migrations spell them differently:
-// they must have the known columns and no word that a plain table has no use for (CHECK, GENERATED,
-// VIRTUAL, WITHOUT).
+// it, under its own name. Tables are spelled differently by Swift's migrations: each column must be
+// one of those that are known, word for word, and there must be nothing else (CHECK, GENERATED,
+// WITHOUT, a comment).
 
 #include <replica/error.hpp>
 #include <replica/md5.hpp>
@@ -72,68 +72,55 @@ namespace replica::sqlite {
 
 namespace detail {
 
-/// digest_of the triggers, the view and the indexes of Swift 2.30.1's both kinds. Their texts have
-/// been the same since 2.0, except those of shard_range, which came with 2.18.
-inline constexpr std::array<std::string_view, 17> swift_digests{
-    "f4aa8fb04db8a3fda1fc09791f97e2a0", // outgoing_sync_insert
-    "834d1cddb36950d333e274cf05cf27e7", // outgoing_sync_update
-    "f03f911ebb4baa6241ae16c448401918", // incoming_sync_insert
-    "760a551197cb3d6231e19ad9f7aecf61", // incoming_sync_update
-    "00f584100b8ce64dcd0f5a4a8a6eb497", // ix_object_deleted_name
-    "4d2e867c034257b2e6b057eb91944938", // object_update
-    "a988cc8682f7a8fdcfd9dd82191a7dce", // object_insert_policy_stat
-    "271ce8dc950aa7c457fcfc8a51246333", // object_delete_policy_stat
-    "14fa70c21bfc5de79e4dafdf670a106b", // container_stat
-    "ecd722c33180441c90792765ac97ebfe", // container_stat_update
-    "d9188a2f21f0a5c8526de964308ea6e0", // shard_range_update
-    "d1a30c0f00cd5989b2bb1ba9c7282ee2", // ix_container_deleted_name
-    "8a2e05addda97fbff0f20033b28e9a69", // container_insert
-    "78004e4cdb3b1f3106d475806f3f5b3d", // container_update
-    "d676796972f1ca15fec495fc957ef4a4", // container_delete
-    "5129a62af1bd13bfee6d4af851e94767", // container_insert_ps
-    "c9d3613aabb470903ce440bcaa7bfa89", // container_delete_ps
+struct KnownText {
+    std::string_view name;
+    std::string_view digest; ///< digest_of
 };
 
-struct Column {
-    std::string type;
-    std::string standard; ///< Its default, without quotes.
-    std::int64_t key = 0;
-
-    friend bool operator==(const Column&, const Column&) = default;
-};
+/// The triggers, the view and the indexes of Swift 2.30.1's both kinds. Their texts have been the
+/// same since 2.0, except those of shard_range, which came with 2.18. At the end what SQLite makes
+/// where somebody has asked for statistics.
+inline constexpr std::array<KnownText, 19> known_texts{{
+    {"outgoing_sync_insert", "f4aa8fb04db8a3fda1fc09791f97e2a0"},
+    {"outgoing_sync_update", "834d1cddb36950d333e274cf05cf27e7"},
+    {"incoming_sync_insert", "f03f911ebb4baa6241ae16c448401918"},
+    {"incoming_sync_update", "760a551197cb3d6231e19ad9f7aecf61"},
+    {"ix_object_deleted_name", "00f584100b8ce64dcd0f5a4a8a6eb497"},
+    {"object_update", "4d2e867c034257b2e6b057eb91944938"},
+    {"object_insert_policy_stat", "a988cc8682f7a8fdcfd9dd82191a7dce"},
+    {"object_delete_policy_stat", "271ce8dc950aa7c457fcfc8a51246333"},
+    {"container_stat", "14fa70c21bfc5de79e4dafdf670a106b"},
+    {"container_stat_update", "ecd722c33180441c90792765ac97ebfe"},
+    {"shard_range_update", "d9188a2f21f0a5c8526de964308ea6e0"},
+    {"ix_container_deleted_name", "d1a30c0f00cd5989b2bb1ba9c7282ee2"},
+    {"container_insert", "8a2e05addda97fbff0f20033b28e9a69"},
+    {"container_update", "78004e4cdb3b1f3106d475806f3f5b3d"},
+    {"container_delete", "d676796972f1ca15fec495fc957ef4a4"},
+    {"container_insert_ps", "5129a62af1bd13bfee6d4af851e94767"},
+    {"container_delete_ps", "c9d3613aabb470903ce440bcaa7bfa89"},
+    {"sqlite_stat1", "9a2ce0ecbf16dfe1cc779610a213d468"},
+    {"sqlite_stat4", "e9b673587dc3298275d65a3076665d40"},
+}};
 
 struct SchemaEntry {
+    std::string table; ///< That it belongs to.
     std::string sql;
-    std::map<std::string, Column> columns; ///< Of a table, by name.
 };
 
 /// By type and name.
 using SchemaMap = std::map<std::pair<std::string, std::string>, SchemaEntry>;
 
-[[nodiscard]] inline std::map<std::string, Column> columns_of(Connection& connection,
-                                                              std::string_view table) {
-    std::map<std::string, Column> columns;
-    Query found = connection.query("SELECT name, type, dflt_value, pk FROM pragma_table_xinfo(?)");
-    found.bind(table);
-    while (found.step()) {
-        std::string standard = found.text(2);
-        std::erase(standard, '\'');
-        columns[found.text(0)] = {found.text(1), standard, found.integer(3)};
-    }
-    return columns;
-}
-
-/// All that somebody made on purpose: SQLite's own tables and indexes carry the prefix sqlite_,
-/// which it lets nobody else use.
+/// All of it. SQLite lets nobody but itself use names that begin with sqlite_; a file from
+/// elsewhere was not made by asking it.
 [[nodiscard]] inline SchemaMap schema_of(Connection& connection) {
     SchemaMap entries;
-    Query found = connection.query("SELECT type, name, coalesce(sql, '') FROM sqlite_master"
-                                   " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+    Query found =
+        connection.query("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master");
     while (found.step()) {
-        SchemaEntry& entry = entries[{found.text(0), found.text(1)}];
-        entry.sql = found.text(2);
-        if (found.view(0) == "table") {
-            entry.columns = columns_of(connection, found.view(1));
+        const std::pair key(found.text(0), found.text(1));
+        if (!entries.try_emplace(key, SchemaEntry{found.text(2), found.text(3)}).second) {
+            throw Failure(Error::unknown_schema,
+                          connection.path() + ": has twice " + key.first + ' ' + key.second);
         }
     }
     return entries;
@@ -151,45 +138,78 @@ template <Schema S>
     return entries;
 }
 
-/// CREATE TABLE with nothing but columns of plain types, keys and defaults.
-[[nodiscard]] inline bool is_plain_table(std::string_view name, const SchemaEntry& table) {
-    static const std::set<std::string, std::less<>> words{
-        "create", "table",         "integer", "text",    "primary", "key", "(",
-        ")",      "autoincrement", "unique",  "default", ",",       "-",   ";"};
-    const auto is_name = [&](std::string_view token) {
-        if (token.size() > 2 && (token.front() == '"' || token.front() == '\'')) {
+/// A column of a table: the words of its definition.
+using ColumnText = std::vector<std::string>;
+
+/// The columns of "CREATE TABLE `table` (...)", in no order: those that a migration has added stand
+/// last. Quotes around a name or a default are left out, since ALTER TABLE and people put them;
+/// quotes around a type or a key would make something else of it. Empty for any other text.
+[[nodiscard]] inline std::set<ColumnText> columns_of(std::string_view table, std::string_view sql) {
+    const auto unquote = [](std::string& token, std::string_view quotes) {
+        if (token.size() > 2 && quotes.find(token.front()) != std::string_view::npos) {
             token = token.substr(1, token.size() - 2);
         }
-        return token == name || std::ranges::any_of(table.columns, [&](const auto& column) {
-                   return tokens_of(column.first) == std::vector<std::string>{std::string(token)};
-               });
     };
-    return std::ranges::all_of(tokens_of(table.sql), [&](const std::string& token) {
-        return words.contains(token) || is_name(token) || token.front() == '\'' ||
-               std::ranges::all_of(token, [](char c) { return c >= '0' && c <= '9'; });
-    });
+    std::vector<std::string> tokens = tokens_of(sql);
+    if (tokens.size() < 6 || tokens[0] != "create" || tokens[1] != "table" || tokens[3] != "(" ||
+        tokens.back() != ")") {
+        return {};
+    }
+    unquote(tokens[2], "\"'");
+    if (tokens[2] != table) {
+        return {};
+    }
+    tokens.back() = ",";
+    std::set<ColumnText> columns;
+    ColumnText column;
+    for (std::size_t at = 4; at < tokens.size(); ++at) {
+        if (tokens[at] == ",") {
+            columns.insert(std::exchange(column, {}));
+            continue;
+        }
+        if (column.empty()) {
+            unquote(tokens[at], "\"'");
+        } else if (column.back() == "default") {
+            unquote(tokens[at], "'");
+        }
+        column.push_back(std::move(tokens[at]));
+    }
+    return columns;
 }
 
-/// Otherwise SQLite may give out the ROWID of a lost row again, which lies behind others' points.
-[[nodiscard]] inline bool uses_rowids_once(const SchemaEntry& table) {
-    const auto tokens = tokens_of(table.sql);
-    return std::ranges::find(tokens, "autoincrement") != tokens.end();
-}
-
-/// Swift added both tables and columns about sharding in time (2.18 to 2.26).
+/// Swift added a table and columns for sharding in time (2.18 to 2.26).
 [[nodiscard]] inline bool may_be_missing(std::string_view name) {
     return name.starts_with("shard_range");
 }
 
 [[nodiscard]] inline bool is_known_table(std::string_view name, const SchemaEntry& table,
                                          const SchemaEntry& own) {
-    const auto known = [&](const auto& column) {
-        const auto found = own.columns.find(column.first);
-        return found != own.columns.end() && found->second == column.second;
-    };
-    return is_plain_table(name, table) && uses_rowids_once(table) == uses_rowids_once(own) &&
-           std::ranges::all_of(table.columns, known) &&
-           (table.columns.size() == own.columns.size() || may_be_missing(name));
+    const auto columns = columns_of(name, table.sql);
+    const auto known = columns_of(name, own.sql);
+    return std::ranges::includes(known, columns) &&
+           std::ranges::all_of(known, [&](const ColumnText& column) {
+               return columns.contains(column) ||
+                      (may_be_missing(name) &&
+                       (column.front() == "reported" || column.front() == "tombstones"));
+           });
+}
+
+/// `own` is null for what our script does not make.
+[[nodiscard]] inline bool is_known(const std::pair<std::string, std::string>& key,
+                                   const SchemaEntry& entry, const SchemaEntry* own) {
+    const auto& [type, name] = key;
+    if (entry.table != (own == nullptr ? name : own->table)) {
+        return false;
+    }
+    // SQLite finds the columns of its own tables by their order.
+    if (own != nullptr && type == "table" && !name.starts_with("sqlite_")) {
+        return is_known_table(name, entry, *own);
+    }
+    const std::string digest = digest_of(entry.sql);
+    return (own != nullptr && digest == digest_of(own->sql)) ||
+           std::ranges::any_of(known_texts, [&](const KnownText& text) {
+               return text.name == name && text.digest == digest;
+           });
 }
 
 } // namespace detail
@@ -206,36 +226,21 @@ void check_schema(Connection& connection) {
     const auto found = detail::schema_of(connection);
     for (const auto& [key, entry] : found) {
         const auto expected = own.find(key);
-        if (expected == own.end()) {
+        const bool statistics = key.first == "table" && key.second.starts_with("sqlite_stat");
+        if (expected == own.end() && !statistics) {
             refuse("an unknown", key);
         }
-        const std::string digest = digest_of(entry.sql);
-        const bool known = key.first == "table"
-                               ? detail::is_known_table(key.second, entry, expected->second)
-                               : digest == digest_of(expected->second.sql) ||
-                                     std::ranges::find(detail::swift_digests, digest) !=
-                                         detail::swift_digests.end();
-        if (!known) {
+        if (!detail::is_known(key, entry, expected == own.end() ? nullptr : &expected->second)) {
             refuse("another", key);
         }
     }
     for (const auto& [key, entry] : own) {
         if (!found.contains(key) && !detail::may_be_missing(key.second)) {
-            refuse("no", key);
+            const std::pair table(std::string("table"), entry.table);
+            refuse("no", own.contains(table) && !found.contains(table)
+                             ? table
+                             : key); // the reason, not what followed
         }
-    }
-    // Nothing but SQLite's statistics and what serves AUTOINCREMENT and UNIQUE.
-    if (connection.integer("SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite\\_%' ESCAPE"
-                           " '\\' AND name NOT IN ('sqlite_sequence', 'sqlite_stat1',"
-                           " 'sqlite_stat4', 'sqlite_autoindex_outgoing_sync_1',"
-                           " 'sqlite_autoindex_incoming_sync_1')") > 0 ||
-        connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN"
-                           " ('sqlite_autoindex_outgoing_sync_1',"
-                           " 'sqlite_autoindex_incoming_sync_1')") != 2 ||
-        connection.integer("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_sequence'") !=
-            1) {
-        throw Failure(Error::unknown_schema,
-                      connection.path() + ": has other tables or indexes of SQLite's own");
     }
 }
 

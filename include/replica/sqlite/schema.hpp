@@ -53,7 +53,9 @@ struct FormerTrigger {
 /// the
 ///   column of policy_stat that counts them.
 /// - `stat`, `select_hash`, `insert`, `remove`, `select_*`: SQL; the select_* give the columns that
-///   `read`, `read_rowid` and `read_hashed` expect.
+///   `read`, `read_rowid` and `read_hashed` expect. Those of select_since begin with ROWID and
+///   name; where the others are that a check needs, the *_column say (`hashed_column`:
+///   read_hashed).
 /// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
 ///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
@@ -74,6 +76,9 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::policy_count } -> std::convertible_to<const char*>;
                      { S::select_hash } -> std::convertible_to<std::string_view>;
                      { S::select_since } -> std::convertible_to<std::string_view>;
+                     { S::hashed_column } -> std::convertible_to<int>;
+                     { S::deleted_column } -> std::convertible_to<int>;
+                     { S::policy_column } -> std::convertible_to<int>;
                      { S::select_key } -> std::convertible_to<std::string_view>;
                      { S::select_rowid } -> std::convertible_to<std::string_view>;
                      { S::select_tombstones } -> std::convertible_to<std::string_view>;

@@ -113,9 +113,23 @@ public:
         require(sqlite3_reset(statement_));
     }
 
-    [[nodiscard]] bool is_null(int column) const {
-        return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+    [[nodiscard]] int columns() const { return sqlite3_column_count(statement_); }
+
+    /// What a table says its column holds; empty for an expression.
+    [[nodiscard]] std::string_view declared(int column) const {
+        const char* const type = sqlite3_column_decltype(statement_, column);
+        return type == nullptr ? std::string_view() : std::string_view(type);
     }
+
+    /// Valid until the next step; for the thread that steps.
+    [[nodiscard]] sqlite3_value* value(int column) const {
+        return sqlite3_column_value(statement_, column);
+    }
+
+    /// What a value is: SQLITE_INTEGER and the like. Ask before integer() or view(), which convert.
+    [[nodiscard]] int type(int column) const { return sqlite3_column_type(statement_, column); }
+
+    [[nodiscard]] bool is_null(int column) const { return type(column) == SQLITE_NULL; }
 
     [[nodiscard]] std::int64_t integer(int column) const {
         return sqlite3_column_int64(statement_, column);

@@ -1,0 +1,98 @@
+#ifndef REPLICA_SQLITE_ROW_READER_HPP
+#define REPLICA_SQLITE_ROW_READER_HPP
+
+// Reads whole rows, and tells those that no server writes. SQLite lets any value stand in any
+// column. Servers write numbers into INTEGER and text into TEXT, and count on it: a name that is a
+// blob is found by no statement, a number that is a text sorts behind all numbers. Each value is
+// fetched once: a check of a million rows makes half as many calls of SQLite as it would column by
+// column.
+
+#include <replica/error.hpp>
+#include <replica/json.hpp>
+#include <replica/sqlite/statement.hpp>
+
+#include <sqlite3.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace replica::sqlite {
+
+/// Text as JSON can carry it and Python can read it.
+[[nodiscard]] inline bool is_utf8(std::string_view text) {
+    try {
+        for (std::size_t at = 0; at < text.size();) {
+            if (static_cast<unsigned char>(text[at]) < 0x80) {
+                ++at;
+            } else {
+                (void)json::detail::next_code_point(text, at);
+            }
+        }
+        return true;
+    } catch (const Failure&) {
+        return false;
+    }
+}
+
+/// The values of one row after the other, as Query gives them. Columns are counted from 0. The
+/// views live until the query's next step.
+class RowReader {
+public:
+    explicit RowReader(const Query& query) {
+        for (int at = 0; at < query.columns(); ++at) {
+            const std::string_view type = query.declared(at);
+            columns_.emplace_back();
+            columns_.back().number = type.starts_with('I') || type.starts_with('i');
+        }
+    }
+
+    /// Reads the row that the query is at. Returns whether each value is of the type that its
+    /// column declares, or null. An expression counts as text.
+    bool read(const Query& row) {
+        bool fits = true;
+        for (std::size_t at = 0; at < columns_.size(); ++at) {
+            Column& column = columns_[at];
+            sqlite3_value* const value = row.value(static_cast<int>(at));
+            const int type = sqlite3_value_type(value); // before the value is asked for: converts
+            column.null = type == SQLITE_NULL;
+            if (column.number) {
+                column.integer = sqlite3_value_int64(value);
+                fits = fits && (type == SQLITE_INTEGER || column.null);
+            } else {
+                column.text = text_of(value);
+                fits = fits && (type == SQLITE_TEXT || column.null);
+            }
+        }
+        return fits;
+    }
+
+    [[nodiscard]] std::int64_t number(int column) const { return at(column).integer; }
+    [[nodiscard]] std::string_view text(int column) const { return at(column).text; }
+    [[nodiscard]] bool is_null(int column) const { return at(column).null; }
+
+private:
+    struct Column {
+        bool number = false; ///< Declared so.
+        bool null = false;
+        std::int64_t integer = 0;
+        std::string_view text;
+    };
+
+    [[nodiscard]] static std::string_view text_of(sqlite3_value* value) {
+        const auto* const begin = reinterpret_cast<const char*>(sqlite3_value_text(value));
+        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
+        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
+    }
+
+    [[nodiscard]] const Column& at(int column) const {
+        return columns_[static_cast<std::size_t>(column)];
+    }
+
+    std::vector<Column> columns_;
+};
+
+} // namespace replica::sqlite
+
+#endif // REPLICA_SQLITE_ROW_READER_HPP
