@@ -98,6 +98,7 @@ struct NoteBook {
     std::shared_ptr<Notes> notes;
 
     void set_deadline(Instant) {} // nothing is ever locked
+    bool mend_sums() { return false; } // they are made anew with each note
     void require_sound(Instant) {}
     AccountInfo info() { return notes->info; }
     std::vector<ContainerRow> items_since(std::int64_t point, std::int64_t count) {

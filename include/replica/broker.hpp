@@ -44,11 +44,11 @@ namespace replica {
 ///   deletion before `forgotten` of a key that is not there is left out.
 /// - merge_status(from) takes over the mark of a deletion, after merge_timestamps.
 /// - after renew_id() the id is one that no replica has ever had. Rows and incoming points stay.
-/// The
-///   outgoing points go, but for notes::agreed(): their history is in doubt.
+///   The outgoing points go, but for notes::agreed(): their history is in doubt.
 /// - adopt(source) is a new id, the incoming point of source := max_row (the rows came from there),
 ///   and whatever was reported to others counts as not reported (Swift: newid). Outgoing points
 ///   beyond max_row and the former owner's notes (notes.hpp) go, and the copy agrees with a peer.
+///   With an empty source rows may be missing: nobody's incoming point stays.
 /// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as it gets to in
 ///   about 20 s, and sync points not touched since `sync_age`. What is not in the snapshot
 ///   `confirmed` stays: a deletion that came after it is known to nobody else yet.
@@ -56,6 +56,9 @@ namespace replica {
 ///   handle still can. No journal is left behind by it.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
 ///   holds no lock that keeps writers out for more than a second.
+/// - mend_sums makes the stored hash, counts and bytes those of the rows, whatever they were, and
+///   returns whether they were others. Nothing is written if they were not. Rows that others commit
+///   meanwhile count. Reads all rows, and holds no lock for long.
 /// - require_sound throws corrupt if a page or an index is broken. It reads the whole file.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
@@ -82,6 +85,7 @@ concept Database =
         { db.reclaim(info, time, time) };
         { db.exclusive(deadline) } -> std::movable;
         { db.copy_to(path, deadline) };
+        { db.mend_sums() } -> std::same_as<bool>;
         { db.require_sound(deadline) };
         { db.commit_pending(lock) } -> std::same_as<bool>;
         { db.version() } -> std::same_as<std::uint64_t>;
@@ -95,9 +99,10 @@ concept Database =
 /// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
 ///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
 ///   lock through this handle.
-/// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it: no
-///   write-ahead log, every page intact, only tables, views and triggers that are known, the hash
-///   in it equal to the one its rows give (defect 17).
+/// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it: a
+///   regular file, no write-ahead log, every page intact, only tables, views and triggers that are
+///   known, only values that a server writes (defect 17). What follows from the rows may be wrong:
+///   see mend_sums.
 /// - disk() and clock() are the ones that everything about these files goes through.
 ///
 /// Models: AccountBroker, ContainerBroker (sqlite/), SimBroker (sim/). Thread safety: any thread.

@@ -7,9 +7,11 @@
 // (defects 5, 6, 8, 15, 17). The order here:
 //
 //   claim       the upload gets a private name; a retry cannot replace it under us
-//   check       every page, the schema, the hash of its rows, and that it belongs to this place
+//   check       every page, the schema, every value, and that it belongs to this place
+//   mend        the hash and the sums, if they are not those of the rows
 //   adopt       a new id, and the incoming point of its sender, before anything else is merged into
-//               it: the point speaks of the sender's ROWIDs only
+//               it: the point speaks of the sender's ROWIDs only. No point at all if rows may be
+//               missing, and no word of success in the end
 //   no database here:  install (storage.hpp), which never replaces
 //   a database here:   merge its rows into the upload in batches, without a lock; then replace
 //                      (storage.hpp): under both locks the last rows, times, metadata and points
@@ -20,6 +22,7 @@
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>
 #include <replica/notes.hpp>
+#include <replica/observer.hpp>
 #include <replica/random.hpp>
 #include <replica/storage.hpp>
 
@@ -28,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace replica {
@@ -126,6 +130,30 @@ template <Broker B>
     return progress;
 }
 
+/// Makes what follows from an upload's rows right, and says so. False if its hash was another. Such
+/// is the hash of an honest file whose server has once made a mistake; such is that of a file, too,
+/// that was written to while a stock server sent it, which lacks rows then.
+template <Database D, Observer O>
+[[nodiscard]] bool mend(D& upload, const std::string& hash, const std::string& path, O& observer) {
+    if (!upload.mend_sums()) {
+        return true;
+    }
+    const bool same = upload.info().hash == hash;
+    const std::string what = std::string("a file came whose ") + (same ? "sums or index" : "hash") +
+                             " did not agree with its rows; the rows count";
+    observer(event::SetAside{path, what});
+    return same;
+}
+
+/// A sender that is told of success may remove its copy, and its rows are all here only if nothing
+/// is in doubt. Told to come again it finds a database, in which it has no point, and sends rows.
+inline bool require_complete(bool complete, const std::string& path) {
+    if (!complete) {
+        throw Failure(Error::moved, path + ": in place with another hash; rows may be missing");
+    }
+    return true;
+}
+
 /// Merges the database at `target` into the claimed file, which is open, and puts that in its
 /// place. Begins again if another file comes there meanwhile, as a stock server's merge puts one.
 template <Broker B>
@@ -173,10 +201,12 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
 /// Puts an upload in place, merging it with the database that is there. False when there is no such
 /// upload, or (`merge` asked for) no database to merge with. Throws Failure: wrong_place, corrupt,
 /// not_a_database, unknown_schema, wal for an upload that cannot be used, which is removed; locked
-/// or moved when somebody else was faster.
-template <Broker B>
+/// or moved when somebody else was faster; moved also for one that is in place now, but may lack
+/// rows. `observer` hears what was put right in it.
+template <Broker B, class O = Silent>
+    requires Observer<std::remove_reference_t<O>>
 [[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,
-                                 Random& random, bool merge) {
+                                 Random& random, bool merge, O&& observer = O()) {
     auto& disk = broker.disk();
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
@@ -202,12 +232,13 @@ template <Broker B>
             throw Failure(Error::wrong_place, *claimed + ": holds " + info.name() +
                                                   ", which does not belong to " + place.hash);
         }
-        upload->adopt(place.upload);
         const std::string path = place.directory + '/' + place.file;
+        const bool complete = detail::mend(*upload, info.hash, path, observer);
+        upload->adopt(complete ? place.upload : std::string());
         if (!existing_path()) {
             upload.reset();
             if (storage::install(broker, *claimed, path, place.device, patience())) {
-                return true;
+                return detail::require_complete(complete, path);
             }
             upload.emplace(broker.open(*claimed, patience()));
         }
@@ -220,7 +251,7 @@ template <Broker B>
                           *claimed + ": is being sharded, and a database is here");
         }
         detail::merge_and_replace(broker, *claimed, *target, upload);
-        return true;
+        return detail::require_complete(complete, *target);
     } catch (...) {
         detail::discard(disk, *claimed, status);
         throw;

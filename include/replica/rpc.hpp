@@ -375,7 +375,8 @@ private:
         const HashPath hash_path{core_->settings.hash_path_prefix,
                                  core_->settings.hash_path_suffix};
         const bool merge = Verb::verb == message::RsyncThenMerge::verb;
-        if (!finish_upload(core_->broker, upload, hash_path, core_->random, merge)) {
+        if (!finish_upload(core_->broker, upload, hash_path, core_->random, merge,
+                           core_->observer)) {
             return answer::not_found();
         }
         Reply reply;

@@ -201,6 +201,10 @@ void a_new_id_leaves_rows_and_incoming_points(Fixture& fixture) {
                now.ticks / Timestamp::ticks_per_second);
     BOOST_TEST((database.last_heard() <= now));
     BOOST_TEST((database.last_heard() > now.plus(Seconds(-60))));
+    const std::string id = database.info().id;
+    database.adopt(""); // it may lack rows
+    BOOST_TEST(database.sync_points(Direction::incoming).empty());
+    BOOST_TEST(database.info().id != id);
 }
 
 template <class Fixture>
@@ -237,6 +241,21 @@ void reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(Fixture& fixture) 
     BOOST_TEST(database.info().metadata == R"({"X-B": ["", "1700000001.00000"]})");
     database.reclaim(database.info(), later, Timestamp{});
     BOOST_TEST(database.info().metadata == "{}");
+}
+
+template <class Fixture>
+void sums_that_are_right_stay(Fixture& fixture) {
+    const std::string path = fixture.create("sums");
+    auto database = open(fixture, path);
+    BOOST_TEST(!database.mend_sums());
+    const std::vector rows{fixture.row("dead", 10, 0, true), fixture.row("live", 10, 1, false)};
+    database.merge_items(rows, "");
+    const auto before = database.info();
+    const auto version = database.version();
+    BOOST_TEST(!database.mend_sums());
+    BOOST_TEST(database.version() == version); // nothing was written
+    BOOST_TEST(database.info().hash == before.hash);
+    BOOST_TEST(database.info().count == before.count);
 }
 
 template <class Fixture>
@@ -297,6 +316,7 @@ void check_broker_laws(Fixture& fixture) {
     a_new_id_leaves_rows_and_incoming_points(fixture);
     reclaim_takes_old_tombstones_only(fixture);
     reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(fixture);
+    sums_that_are_right_stay(fixture);
     an_exclusive_lock_keeps_others_out(fixture);
     a_copy_is_whole_and_the_version_moves(fixture);
 }

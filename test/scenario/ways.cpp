@@ -155,3 +155,47 @@ BOOST_AUTO_TEST_CASE(an_unmounted_stock_primary_is_stood_in_for_and_asked_once_i
     BOOST_REQUIRE(cluster.settle() > 0);
     cluster.require_identical(name);
 }
+
+// ---- What only a simulated database can be told: that its hash is wrong.
+
+BOOST_AUTO_TEST_CASE(a_wrong_hash_keeps_no_primary_empty) {
+    Stage<ContainerServer> cluster(3, 3);
+    const auto name = cluster.name("AUTH_wrong");
+    const auto places = cluster.primaries(name);
+    cluster.create(places[0], name);
+    cluster.put_many(places[0], name, "row", 50);
+    cluster.node(places[0]).broker.damage(cluster.path(name), Error{});
+    BOOST_TEST(cluster.pass(places[0]).failure == 2); // the files are there, the word is not given
+    for (const std::size_t at : {places[1], places[2]}) {
+        BOOST_REQUIRE(cluster.has(at, name));
+        BOOST_TEST(cluster.stored(at, name).size() == 50U);
+        cluster.check(at, name);
+    }
+    (void)cluster.pass(places[0]); // the rows
+    const auto info = cluster.info(places[0], name);
+    for (const std::size_t at : {places[1], places[2]}) {
+        BOOST_TEST(cluster.open(at, name).sync_point(info.id, Direction::incoming) == info.max_row);
+    }
+    BOOST_TEST(cluster.open(places[0], name).mend_sums());
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+}
+
+BOOST_AUTO_TEST_CASE(a_handoff_with_a_wrong_hash_goes_only_after_its_rows) {
+    Stage<ContainerServer> cluster(4, 3);
+    const auto name = cluster.name("AUTH_handoff");
+    const std::size_t handoff = cluster.others(name)[0];
+    cluster.create(handoff, name);
+    cluster.put_many(handoff, name, "row", 50);
+    cluster.node(handoff).broker.damage(cluster.path(name), Error{});
+    (void)cluster.pass(handoff);
+    BOOST_TEST(cluster.has(handoff, name));
+    for (int passes = 0; cluster.has(handoff, name) && passes < 5; ++passes) {
+        (void)cluster.pass(handoff);
+    }
+    BOOST_TEST(!cluster.has(handoff, name));
+    for (const std::size_t at : cluster.primaries(name)) {
+        BOOST_TEST(cluster.stored(at, name).size() == 50U);
+        cluster.check(at, name);
+    }
+}

@@ -135,8 +135,8 @@ public:
     }
     /// Every page of the file, its schema, and its hash.
     void check(std::size_t at, const Name& name) {
-        BOOST_CHECK_NO_THROW(
-            (void)node(at).broker.open_upload(Base::path(at, name), Instant::max()));
+        BOOST_CHECK_NO_THROW(BOOST_TEST(
+            !node(at).broker.open_upload(Base::path(at, name), Instant::max()).mend_sums()));
     }
 
     /// Connections to this node's port are refused.

@@ -271,15 +271,6 @@ def a_file_with_a_strange_trigger_is_not_installed(s):
     same(tuple(os.path.exists(HERE.path(root)) for root in s.roots.values()), True, False)
 
 
-@case('A received file')
-def a_file_whose_hash_is_not_that_of_its_rows_is_not_installed(s):
-    s.create(PEER)
-    s.merge(PEER, row('a'))
-    s.sql(PEER, "UPDATE container_info SET hash = '%032x'" % 5)
-    upload = s.upload(PEER)
-    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
-
-
 @case('A received file has what no server writes')
 def a_trigger_under_a_name_of_sqlites_own_is_not_installed(s):
     s.create(PEER)
@@ -295,6 +286,28 @@ def a_trigger_under_a_name_of_sqlites_own_is_not_installed(s):
                                " WHERE name = 'strange'")
         connection.close()
     same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 500)
+
+
+@case('A received file whose hash is not that of its rows')
+def a_file_whose_hash_is_wrong_gets_its_own_and_its_sender_sends_rows(s):
+    s.create(PEER)
+    s.merge(PEER, row('a'))
+    right = s.swift(PEER, 'info')['hash']
+    s.sql(PEER, "UPDATE container_info SET hash = '%032x'" % 5)
+    upload = s.upload(PEER)
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 503)
+    same(s.column(HERE, 'hash', 'container_info'), ['%032x' % 5], [right])
+    same(s.points(HERE, upload), 1, -1)
+
+
+@case('A received file whose counts, bytes or index are not those of its rows')
+def a_file_that_says_it_is_empty_is_not_believed(s):
+    s.create(PEER)
+    s.merge(PEER, row('a'))
+    s.sql(PEER, 'UPDATE policy_stat SET object_count = 0')
+    upload = s.upload(PEER)
+    same(s.rpc(HERE, 'complete_rsync', upload, HERE.hash + '.db'), 204, 204)
+    same(tuple(info['count'] for info in s.both(HERE, 'info')), 0, 1)
 
 
 @case('A received file')

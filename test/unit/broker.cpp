@@ -19,6 +19,7 @@ struct Blank {
     using lock_type = Guard;
 
     void set_deadline(Instant) {}
+    bool mend_sums() { return false; }
     void require_sound(Instant) {}
     info_type info() { return {}; }
     std::vector<row_type> items_since(std::int64_t, std::int64_t) { return {}; }
@@ -132,6 +133,11 @@ struct AdoptAlone : Blank {
     void adopt() {} // from whom?
 };
 static_assert(!Database<AdoptAlone>);
+
+struct SilentMend : Blank {
+    void mend_sums() {} // was anything wrong?
+};
+static_assert(!Database<SilentMend>);
 
 struct ReclaimByAge : Blank {
     void reclaim(Timestamp, Timestamp) {} // what no peer has yet would go

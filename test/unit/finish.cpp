@@ -268,7 +268,6 @@ BOOST_AUTO_TEST_CASE(an_upload_that_cannot_be_used_is_refused_removed_and_change
     };
     const std::vector<Case> cases{
         {Error::corrupt, [](auto& node) { node.broker.damage(upload_path(node), Error::corrupt); }},
-        {Error::corrupt, [](auto& node) { node.broker.damage(upload_path(node), Error{}); }},
         {Error::wal, [](auto& node) { node.broker.damage(upload_path(node), Error::wal); }},
         {Error::unknown_schema,
          [](auto& node) { node.broker.damage(upload_path(node), Error::unknown_schema); }},
@@ -297,6 +296,24 @@ BOOST_AUTO_TEST_CASE(an_upload_that_cannot_be_used_is_refused_removed_and_change
             BOOST_TEST((node->names() == before));
             BOOST_TEST(tmp(*node).empty());
         }
+    }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_with_a_wrong_hash_is_put_in_place_and_its_sender_keeps_its_own,
+                              Node, decltype(std::tuple<Accounts, Containers>())) {
+    for (const bool merge : {false, true}) {
+        auto node = merge ? with_both<Node>() : with_upload<Node>();
+        node->broker.damage(upload_path(*node), Error{});
+        BOOST_TEST((refused(*node, merge) == Error::moved));
+        BOOST_TEST((node->names() == (merge ? Names{"ours", "theirs"} : Names{"theirs"})));
+        const auto state = node->broker.peek(node->path);
+        BOOST_TEST((state->hash == state->computed_hash()));
+        BOOST_TEST(state->stat.id != sender);
+        // A row may be missing: nobody is told that all of his are here.
+        auto database = node->open();
+        BOOST_TEST(database.sync_point(sender, Direction::incoming) == -1);
+        BOOST_TEST(database.sync_point("third", Direction::incoming) == (merge ? 4 : -1));
+        BOOST_TEST(tmp(*node).empty());
     }
 }
 

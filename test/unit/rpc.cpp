@@ -707,6 +707,22 @@ BOOST_AUTO_TEST_CASE(names_of_uploads_at_work_do_not_repeat_after_a_restart) {
     BOOST_TEST(claimed.size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_with_a_wrong_hash_is_put_in_place_once_and_the_sender_sends_rows) {
+    Containers node;
+    const std::string upload = node.device + "/tmp/peer-sdb";
+    node.create(upload);
+    node.put("theirs", upload);
+    node.broker.damage(upload, Error{});
+    // Its sender keeps its copy, and comes again.
+    BOOST_TEST(node.ask("[\"complete_rsync\", \"peer-sdb\"]").status == 503);
+    BOOST_TEST((node.names() == Names{"theirs"}));
+    BOOST_TEST(node.heard.notes->set_aside.size() == 1U);
+    BOOST_TEST(node.heard.notes->failed.empty());
+    const auto [info, point] = node.sync(node.remote(1));
+    BOOST_TEST(point == -1);
+    BOOST_TEST(info.hash == to_hex(node.broker.peek(node.path)->computed_hash()));
+}
+
 BOOST_AUTO_TEST_CASE(a_second_merge_of_a_database_has_to_come_again) {
     Containers node;
     node.create();

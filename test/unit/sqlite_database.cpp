@@ -157,6 +157,19 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_adopted_is_a_new_one_that_knows_its_sour
     BOOST_TEST(home.database.sync_point("source", Direction::incoming) == 1); // not 99
     home.database.renew_id();
     BOOST_TEST(home.database.info().id != after.id);
+    home.database.adopt("");
+    BOOST_TEST(home.stored("SELECT count(*) FROM incoming_sync") == "0|");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_check_has_found_counts_until_somebody_writes) {
+    Home home;
+    home.put("there", 1);
+    auto upload = home.place.broker.open_upload(home.place.path(), home.place.soon());
+    home.put("since", 2);
+    BOOST_TEST(!upload.mend_sums()); // or what was added for it were taken away
+    StockConnection(home.place.path()).execute("UPDATE policy_stat SET object_count = 7");
+    BOOST_TEST(upload.mend_sums());
+    BOOST_TEST(upload.info().count == 2);
 }
 
 // Each page of them costs a pause: all at once would look like a disk that hangs.

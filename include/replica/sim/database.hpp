@@ -7,6 +7,7 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/info.hpp>
+#include <replica/md5.hpp>
 #include <replica/notes.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
@@ -169,7 +170,11 @@ public:
             });
             const Timestamp now = broker_.clock().now();
             state.outgoing[notes::agreed()] = {now.ticks / Timestamp::ticks_per_second, now};
-            state.incoming[std::string(source)] = {state.max_row, broker_.clock().now()};
+            if (source.empty()) {
+                state.incoming.clear();
+            } else {
+                state.incoming[std::string(source)] = {state.max_row, now};
+            }
             state.forget_reports();
         });
     }
@@ -207,6 +212,17 @@ public:
 
     /// Throws std::logic_error if `lock` is not that of the database's directory.
     bool commit_pending(const SimLock& lock) { return broker_.flush(*this, lock); }
+
+    /// Sums are always made from the rows here.
+    bool mend_sums() {
+        bool wrong = false;
+        change([&](State& state) {
+            const Md5Digest hash = state.computed_hash();
+            wrong = std::exchange(state.hash, hash) != hash;
+            return wrong;
+        });
+        return wrong;
+    }
 
     void require_sound(Instant /*deadline*/) { static_cast<void>(read()); }
 

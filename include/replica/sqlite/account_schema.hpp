@@ -80,6 +80,8 @@ CREATE TABLE account_stat (
     static constexpr int hashed_column = 8;
     static constexpr int deleted_column = 6;
     static constexpr int policy_column = 7;
+    static constexpr int objects_column = 4;
+    static constexpr int bytes_column = 5;
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index FROM container WHERE deleted IN (0, 1) AND name = ?";
@@ -95,6 +97,15 @@ CREATE TABLE account_stat (
         " storage_policy_index FROM container WHERE deleted = 0 AND ? IS NOT NULL";
     static constexpr std::string_view select_policies =
         "SELECT storage_policy_index, container_count, bytes_used FROM policy_stat";
+    static constexpr std::string_view select_sums =
+        "SELECT storage_policy_index, container_count, object_count, bytes_used FROM policy_stat";
+    static constexpr std::string_view put_sums =
+        "INSERT OR REPLACE INTO policy_stat (storage_policy_index, container_count, object_count,"
+        " bytes_used) VALUES (?, ?, ?, ?)";
+    static constexpr std::string_view select_total =
+        "SELECT container_count, object_count, bytes_used FROM account_stat";
+    static constexpr std::string_view put_total =
+        "UPDATE account_stat SET container_count = ?, object_count = ?, bytes_used = ?";
     static constexpr std::string_view select_row_count = "SELECT count(*) FROM container";
     static constexpr std::string_view insert =
         "INSERT INTO container (name, put_timestamp, delete_timestamp, object_count, bytes_used,"

@@ -9,12 +9,12 @@
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
-#include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/known_schema.hpp>
 #include <replica/sqlite/row_reader.hpp>
 #include <replica/sqlite/row_set.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/sqlite/sums.hpp>
 
 #include <sqlite3.h>
 
@@ -128,8 +128,8 @@ void check_small_tables(Connection& connection) {
     if (connection.integer("SELECT count(*) FROM " + stat) != 1) {
         refuse(connection, "several rows in " + stat);
     }
-    for (const std::string& table : {stat, std::string("policy_stat"), std::string("shard_range"),
-                                     std::string("incoming_sync"), std::string("outgoing_sync")}) {
+    for (const std::string& table : {stat, std::string("shard_range"), std::string("incoming_sync"),
+                                     std::string("outgoing_sync")}) {
         if (!has_table(connection, table)) {
             continue; // of shard ranges
         }
@@ -186,42 +186,40 @@ void check_rowids(Connection& connection) {
     }
 }
 
-/// The index by which rows are found has exactly these, in its order.
+/// Whether the index by which rows are found has exactly these, in its order.
 template <Schema S>
-void check_index(Connection& connection, RowSet rows) {
-    const std::string table(S::rows);
-    const std::string index = "ix_" + table + "_deleted_name";
-    Query found =
-        connection.query("SELECT deleted, name, ROWID FROM " + table + " INDEXED BY " + index);
+[[nodiscard]] bool is_indexed(Connection& connection, RowSet rows) {
+    Query found = connection.query("SELECT deleted, name, ROWID FROM " + std::string(S::rows) +
+                                   " INDEXED BY " + index_of<S>());
     std::tuple<std::int64_t, std::string, std::int64_t> last{-1, {}, 0};
-    bool sound = true;
-    while (sound && found.step()) {
-        sound = found.type(0) == SQLITE_INTEGER && found.type(1) == SQLITE_TEXT;
+    while (found.step()) {
+        const bool typed = found.type(0) == SQLITE_INTEGER && found.type(1) == SQLITE_TEXT;
         const std::int64_t deleted = found.integer(0);
         const std::string_view name = found.view(1);
         const std::int64_t rowid = found.integer(2);
-        sound = sound && last < std::tie(deleted, name, rowid);
+        if (!typed || last >= std::tie(deleted, name, rowid)) {
+            return false;
+        }
         rows.remove(rowid, deleted, name);
         std::get<0>(last) = deleted;
         std::get<1>(last) = name;
         std::get<2>(last) = rowid;
     }
-    if (!sound || !rows.empty()) {
-        refuse(connection, index + " has not the rows of its table");
-    }
+    return rows.empty();
 }
 
 } // namespace detail
 
-/// Every page is sound, every value is one that a server writes, every row is found by its index,
-/// and the hash is that of the rows. Reads all pages, then the rows and their index once more:
-/// about 0.6 s for a million rows. Throws corrupt.
+/// Every page is sound, and every value is one that a server writes. Returns what the rows give:
+/// hash, sums and index may be others, and can be mended. Throws corrupt, also if both hash and
+/// index are others: what of the rows is right cannot be told then. Reads all pages, then the rows
+/// and their index once more: about 0.6 s for a million rows.
 template <Schema S>
-void check_content(Connection& connection) {
+[[nodiscard]] Content check_content(Connection& connection) {
     check_pages(connection);
     detail::check_small_tables<S>(connection);
     detail::check_rowids<S>(connection);
-    Chexor hash;
+    Content content;
     RowSet rows;
     Query found = connection.query(S::select_since);
     found.bind(std::int64_t{0}, std::int64_t{-1});
@@ -237,13 +235,14 @@ void check_content(Connection& connection) {
             (deleted != 0 && deleted != 1)) {
             detail::refuse(connection, "row " + std::to_string(rowid) + " is none of a server's");
         }
-        hash.toggle(name, row.is_null(S::hashed_column) ? "None" : row.text(S::hashed_column));
+        add_row<S>(content.totals, row);
         rows.add(rowid, deleted, name);
     }
-    detail::check_index<S>(connection, rows);
-    if (hash.text() != connection.text(S::select_hash)) {
-        detail::refuse(connection, "its hash is not that of its rows");
+    content.indexed = detail::is_indexed<S>(connection, rows);
+    if (!content.indexed && content.totals.hash.text() != connection.text(S::select_hash)) {
+        detail::refuse(connection, "neither its hash nor " + index_of<S>() + " has its rows");
     }
+    return content;
 }
 
 } // namespace replica::sqlite

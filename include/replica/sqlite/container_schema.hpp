@@ -113,6 +113,7 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
     static constexpr int hashed_column = 2;
     static constexpr int deleted_column = 6;
     static constexpr int policy_column = 7;
+    static constexpr int bytes_column = 3;
     static constexpr std::string_view select_key =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
         " FROM object WHERE deleted IN (0, 1) AND name = ? AND storage_policy_index = ?";
@@ -127,6 +128,11 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         " FROM object WHERE deleted = 0 AND storage_policy_index = ?";
     static constexpr std::string_view select_policies =
         "SELECT storage_policy_index, object_count, bytes_used FROM policy_stat";
+    static constexpr std::string_view select_sums =
+        "SELECT storage_policy_index, object_count, 0, bytes_used FROM policy_stat";
+    static constexpr std::string_view put_sums =
+        "INSERT OR REPLACE INTO policy_stat (storage_policy_index, object_count, bytes_used)"
+        " VALUES (?1, ?2, ?4)";
     static constexpr std::string_view select_row_count = "SELECT count(*) FROM object";
     static constexpr std::string_view insert =
         "INSERT INTO object (name, created_at, size, content_type, etag, deleted,"

@@ -18,6 +18,7 @@
 #include <replica/sqlite/metadata.hpp>
 #include <replica/sqlite/pending.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/sqlite/sums.hpp>
 #include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/tombstones.hpp>
 #include <replica/sqlite/wait.hpp>
@@ -230,7 +231,11 @@ public:
         const Timestamp now = clock_.now();
         sync_table(Direction::outgoing)
             .set(notes::agreed(), now.ticks / Timestamp::ticks_per_second, now);
-        sync_table(Direction::incoming).set(source, max_row, now);
+        if (source.empty()) {
+            connection_->execute("DELETE FROM incoming_sync");
+        } else {
+            sync_table(Direction::incoming).set(source, max_row, now);
+        }
         S::forget_reported(*connection_);
         transaction.commit();
     }
@@ -269,6 +274,19 @@ public:
         connection_->require_in_place();
         return guard;
     }
+
+    /// See sums.hpp. Of an upload that nobody has written to since it was checked, what the check
+    /// has found counts, and its index is mended as well.
+    bool mend_sums() {
+        connection_->require_in_place();
+        if (content_ && content_->second == version()) {
+            return sqlite::mend<S>(*connection_, content_->first);
+        }
+        return sqlite::mend_sums<S>(*connection_, options_.page_rows);
+    }
+
+    /// For the broker: what a look at all of the file has found.
+    void remember(sqlite::Content content) { content_.emplace(std::move(content), version()); }
 
     void require_sound(Instant deadline) {
         const sqlite::Watch watch(*connection_, clock_, deadline);
@@ -411,6 +429,7 @@ private:
     }
 
     std::unique_ptr<sqlite::Connection> connection_;
+    std::optional<std::pair<sqlite::Content, std::uint64_t>> content_; ///< At which version.
     D disk_;
     C clock_;
     SqliteOptions options_;

@@ -56,6 +56,9 @@ struct FormerTrigger {
 ///   `read`, `read_rowid` and `read_hashed` expect. Those of select_since begin with ROWID and
 ///   name; where the others are that a check needs, the *_column say (`hashed_column`:
 ///   read_hashed).
+/// - `select_sums` gives a policy, its live rows, objects and bytes; `put_sums` takes the same.
+/// What
+///   `select_total` and `put_total`, if there are such, give and take is the sum over policies.
 /// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
 ///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
@@ -79,6 +82,9 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::hashed_column } -> std::convertible_to<int>;
                      { S::deleted_column } -> std::convertible_to<int>;
                      { S::policy_column } -> std::convertible_to<int>;
+                     { S::bytes_column } -> std::convertible_to<int>;
+                     { S::select_sums } -> std::convertible_to<std::string_view>;
+                     { S::put_sums } -> std::convertible_to<std::string_view>;
                      { S::select_key } -> std::convertible_to<std::string_view>;
                      { S::select_rowid } -> std::convertible_to<std::string_view>;
                      { S::select_tombstones } -> std::convertible_to<std::string_view>;
@@ -121,6 +127,12 @@ CREATE TRIGGER incoming_sync_insert AFTER INSERT ON incoming_sync BEGIN
 CREATE TRIGGER incoming_sync_update AFTER UPDATE ON incoming_sync BEGIN
     UPDATE incoming_sync SET updated_at = strftime('%s', 'now') WHERE rowid = new.rowid; END;
 )sql";
+
+/// The index by which rows are found.
+template <Schema S>
+[[nodiscard]] std::string index_of() {
+    return "ix_" + std::string(S::rows) + "_deleted_name";
+}
 
 /// Makes tables, triggers and the one row of the stat table in an empty file. The connection runs
 /// no triggers itself, but SQLite checks what they name.

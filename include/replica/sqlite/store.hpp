@@ -53,14 +53,17 @@ public:
         auto connection = connect(path, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing that can be measured
         const sqlite::Watch watch(*connection, clock_, deadline);
-        const auto check = [&] { sqlite::check_content<S>(*connection); };
+        sqlite::Content content;
+        const auto check = [&] { content = sqlite::check_content<S>(*connection); };
         if (!prepare(*connection)) {
             sqlite::migrate<S>(*connection, check);
         } else {
             sqlite::check_schema<S>(*connection);
             check();
         }
-        return database_type(std::move(connection), disk_, clock_, options_);
+        database_type database(std::move(connection), disk_, clock_, options_);
+        database.remember(std::move(content));
+        return database;
     }
 
     /// Makes a database with the names, times and policy of `info`; an empty id becomes a new one,
