@@ -323,8 +323,8 @@ def nothing_there_and_reported_to_the_account(f):
           "1.wire.1.arguments.0", "?.sdb.incoming.(new id)"),
     Meant("a sender tells its point after the merge, and makes sure of the file", SENDER,
           "1.wire.2.*", "1.wire.3.*"),
-    Meant("rows of the merged database are no news to the file if its sender has had them", RECEIVER,
-          "?.sdb.incoming.(id of b)"),
+    Meant("rows of the merged database are no news to the file if its sender has had them",
+          RECEIVER, "?.sdb.incoming.(id of b)"),
     Meant("an older row does not bring a newer one's counts back", RECEIVER, "?.sdb.rows.*",
           "?.sdb.stat.*", "?.sdb.policy_stat.*", "2.wire.0.reply.*", kinds=("account",))])
 def far_behind_with_rows_of_its_own(f):
@@ -399,7 +399,8 @@ def deleted_here_and_nothing_there(f):
 WEEK = 7 * 86400
 
 
-EXPIRES = Meant("an expired one asks its peers before it goes", SENDER, "?.wire*", "?.sdb.stat.created_at")
+EXPIRES = Meant("an expired one asks its peers before it goes", SENDER, "?.wire*",
+                "?.sdb.stat.created_at")
 
 
 @case("", deviates=[EXPIRES])

@@ -215,7 +215,7 @@ class AmendedAccount(AmendedBroker, AccountBroker):
             held = self.held(name)
             repeat = known is not None and group[-1]['ROWID'] <= known
             result = self.joined(held, row, not repeat) if held else row
-            # After a tie the row is written again even if it stays as it was, so that others get it.
+            # After a tie the row is written again even if it stays as it was: others get it.
             tie = held and newest(held) == newest(row) and counts(held) != counts(row)
             if tie or held is None or any(result[each] != held[each] for each in held):
                 super().merge_items([result])
@@ -422,7 +422,7 @@ class Stock:
 
 
 def is_note(remote_id):
-    """Ours note in outgoing_sync what they must know themselves. Swift's keep it and tell nobody."""
+    """What ours note in outgoing_sync for themselves. Swift's keep it and tell nobody."""
     return remote_id.startswith('note/')
 
 

@@ -1,4 +1,5 @@
 #include <replica/sim/disk.hpp>
+#include <replica/sim/file.hpp>
 
 #define BOOST_TEST_MODULE sim_disk
 #include <boost/test/unit_test.hpp>

@@ -7,6 +7,7 @@
 
 #include <replica/disk.hpp>
 #include <replica/disk/descriptor.hpp>
+#include <replica/disk/rename.hpp>
 #include <replica/error.hpp>
 
 #include <dirent.h>
@@ -21,7 +22,6 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -35,20 +35,6 @@ namespace replica {
 
 namespace detail {
 
-/// The status of a path; links are followed unless `link` is set. Nothing if it is not there.
-[[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
-                                                            bool link = false) {
-    struct ::stat status {};
-    const int result = link ? ::lstat(path.c_str(), &status) : ::stat(path.c_str(), &status);
-    if (result == 0) {
-        return status;
-    }
-    if (errno == ENOENT || errno == ENOTDIR) {
-        return std::nullopt;
-    }
-    throw_errno(errno, "stat", path);
-}
-
 /// False if `path` now names another file than the open one, or none.
 [[nodiscard]] inline bool is_still(const Descriptor& open, const std::string& path) {
     struct ::stat mine {};
@@ -57,43 +43,6 @@ namespace detail {
     }
     const auto named = stat_path(path);
     return named && named->st_dev == mine.st_dev && named->st_ino == mine.st_ino;
-}
-
-/// False if something was in the way of a rename.
-[[nodiscard]] inline bool refused_or_throw(int number, const std::string& from,
-                                           const std::string& to) {
-    if (error_of_errno(number) == Error::exists) {
-        return false;
-    }
-    throw_errno(number, "rename", from + " to " + to);
-}
-
-/// rename_new for file systems without RENAME_NOREPLACE (NFS, older FUSE). A file gets its second
-/// name in one step and loses the first in another; a directory moves over an empty one that was
-/// made for it, which rename does only as long as it is empty.
-[[nodiscard]] inline bool rename_new_by_steps(const std::string& from, const std::string& to) {
-    const auto source = stat_path(from, true);
-    if (!source) {
-        throw_errno(ENOENT, "rename", from);
-    }
-    if (!S_ISDIR(source->st_mode)) {
-        if (::link(from.c_str(), to.c_str()) != 0) {
-            return refused_or_throw(errno, from, to);
-        }
-        if (::unlink(from.c_str()) != 0) {
-            throw_errno(errno, "remove", from);
-        }
-        return true;
-    }
-    if (::mkdir(to.c_str(), 0777) != 0) {
-        return refused_or_throw(errno, from, to);
-    }
-    if (::rename(from.c_str(), to.c_str()) == 0) {
-        return true;
-    }
-    const int reason = errno;
-    ::rmdir(to.c_str());
-    return refused_or_throw(reason, from, to);
 }
 
 } // namespace detail
@@ -250,31 +199,10 @@ public:
 
     /// False, and nothing has changed, if something is at `to` already (defect 8).
     [[nodiscard]] bool rename_new(const std::string& from, const std::string& to) const {
-        if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-            return true;
-        }
-        if (errno == EINVAL || errno == ENOSYS) {
-            return detail::rename_new_by_steps(from, to);
-        }
-        return detail::refused_or_throw(errno, from, to);
+        return detail::rename_new(from, to);
     }
 
-    /// File systems without RENAME_EXCHANGE (NFS, older FUSE) take three steps, in each of which
-    /// `b` is there.
-    void exchange(const std::string& a, const std::string& b) const {
-        if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
-            return;
-        }
-        const std::string what = a + " and " + b;
-        if (errno != EINVAL && errno != ENOSYS) {
-            throw_errno(errno, "exchange", what);
-        }
-        const std::string aside = a + ".exchanged";
-        if (::link(b.c_str(), aside.c_str()) != 0 || ::rename(a.c_str(), b.c_str()) != 0 ||
-            ::rename(aside.c_str(), a.c_str()) != 0) {
-            throw_errno(errno, "exchange", what);
-        }
-    }
+    void exchange(const std::string& a, const std::string& b) const { detail::exchange(a, b); }
 
     /// False, and nothing has changed, if something is at `path` already.
     [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {

@@ -12,6 +12,7 @@
 #include <replica/sim/clock.hpp>
 #include <replica/sim/database.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/sim/file.hpp>
 #include <replica/sim/payload.hpp>
 #include <replica/sim/state.hpp>
 

@@ -11,6 +11,7 @@
 #include <replica/notes.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/sim/file.hpp>
 #include <replica/sim/payload.hpp>
 #include <replica/sim/state.hpp>
 #include <replica/sqlite/metadata.hpp>

@@ -202,12 +202,10 @@ struct State {
     /// Returns whether the database went from live to deleted or back.
     bool merge(const Timestamps& times) {
         const bool before = deleted();
-        const auto earlier = [](const std::string& a, const std::string& b) {
-            return std::pair(timestamp_or_zero(a), a) < std::pair(timestamp_or_zero(b), b);
-        };
-        stat.created_at = std::min(stat.created_at, times.created_at, earlier);
-        stat.put_timestamp = std::max(stat.put_timestamp, times.put_timestamp, earlier);
-        stat.delete_timestamp = std::max(stat.delete_timestamp, times.delete_timestamp, earlier);
+        const Timestamps now = merged(times, stat.timestamps());
+        stat.created_at = now.created_at;
+        stat.put_timestamp = now.put_timestamp;
+        stat.delete_timestamp = now.delete_timestamp;
         return deleted() != before;
     }
 

@@ -13,6 +13,7 @@
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/copy.hpp>
+#include <replica/sqlite/exclusive.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/merge.hpp>
 #include <replica/sqlite/metadata.hpp>
@@ -53,25 +54,6 @@ public:
     using info_type = typename S::info_type;
     using row_type = typename S::row_type;
     using lock_type = typename D::lock_type;
-
-    /// What exclusive() gives: nobody else reads or writes while it lives. What the database's own
-    /// handle writes meanwhile is committed at the end, or rolled back if the file was replaced.
-    class Exclusive {
-    public:
-        explicit Exclusive(sqlite::Connection& connection) : connection_(&connection) {}
-
-    private:
-        struct End {
-            void operator()(sqlite::Connection* connection) const noexcept {
-                const char* const sql = connection->moved() ? "ROLLBACK" : "COMMIT";
-                if (sqlite3_exec(connection->get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
-                    sqlite3_exec(connection->get(), "ROLLBACK", nullptr, nullptr, nullptr);
-                }
-            }
-        };
-
-        std::unique_ptr<sqlite::Connection, End> connection_;
-    };
 
     /// `connection` is open and its schema looked at: see SqliteBroker.
     SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
@@ -160,13 +142,13 @@ public:
         }
         connection_->require_in_place();
         const info_type seen = S::read_info(*connection_);
-        if (merged(times, seen) == seen.timestamps()) {
+        if (merged(times, seen.timestamps()) == seen.timestamps()) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         const info_type info = read_state();
         const bool was_deleted = S::is_deleted(*connection_, info);
-        const Timestamps now = merged(times, info);
+        const Timestamps now = merged(times, info.timestamps());
         update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
                now.put_timestamp, now.delete_timestamp);
         update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put
@@ -213,9 +195,7 @@ public:
     void renew_id() {
         sqlite::Transaction transaction = begin_write();
         update("SET id = ?", sqlite::new_id(path()));
-        connection_->query("DELETE FROM outgoing_sync WHERE remote_id <> ?")
-            .bind(notes::agreed())
-            .run();
+        sync_table(Direction::outgoing).drop_all_but(notes::agreed());
         transaction.commit();
     }
 
@@ -223,16 +203,12 @@ public:
         sqlite::Transaction transaction = begin_write();
         const std::int64_t max_row = S::read_info(*connection_).max_row;
         update("SET id = ?", sqlite::new_id(path()));
-        connection_
-            ->query("DELETE FROM outgoing_sync WHERE CAST(sync_point AS INTEGER) > ?1 OR"
-                    " substr(remote_id, 1, length(?2)) = ?2")
-            .bind(max_row, notes::prefix)
-            .run();
         const Timestamp now = clock_.now();
-        sync_table(Direction::outgoing)
-            .set(notes::agreed(), now.ticks / Timestamp::ticks_per_second, now);
+        sqlite::SyncTable outgoing = sync_table(Direction::outgoing);
+        outgoing.drop_beyond(max_row, notes::prefix);
+        outgoing.set(notes::agreed(), now.ticks / Timestamp::ticks_per_second, now);
         if (source.empty()) {
-            connection_->execute("DELETE FROM incoming_sync");
+            sync_table(Direction::incoming).drop_all_but("");
         } else {
             sync_table(Direction::incoming).set(source, max_row, now);
         }
@@ -264,13 +240,13 @@ public:
     }
 
     /// Waits for the lock until `deadline`. The handle must outlive the value returned.
-    [[nodiscard]] Exclusive exclusive(Instant deadline) {
+    [[nodiscard]] sqlite::Exclusive exclusive(Instant deadline) {
         connection_->require_in_place();
         {
             const sqlite::DeadlineScope scope(*connection_, deadline);
             connection_->execute("BEGIN EXCLUSIVE");
         }
-        Exclusive guard(*connection_);
+        sqlite::Exclusive guard(*connection_);
         connection_->require_in_place();
         return guard;
     }
@@ -400,22 +376,6 @@ private:
             }
         };
         sqlite::RowCopy<S>(*connection_, file, options_.page_rows, between).run();
-    }
-
-    /// Times are compared as times; of equal ones in different form ("0", "0000000000.00000") every
-    /// replica takes the same.
-    [[nodiscard]] static Timestamps merged(const Timestamps& a, const Timestamps& b) {
-        const auto before = [](const std::string& x, const std::string& y) {
-            return std::pair(timestamp_or_zero(x), std::string_view(x)) <
-                   std::pair(timestamp_or_zero(y), std::string_view(y));
-        };
-        return {std::min(a.created_at, b.created_at, before),
-                std::max(a.put_timestamp, b.put_timestamp, before),
-                std::max(a.delete_timestamp, b.delete_timestamp, before)};
-    }
-
-    [[nodiscard]] static Timestamps merged(const Timestamps& a, const info_type& b) {
-        return merged(a, b.timestamps());
     }
 
     /// Whether reclaim() finds anything but tombstones.

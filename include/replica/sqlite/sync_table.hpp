@@ -79,6 +79,23 @@ public:
             .run();
     }
 
+    /// Points beyond `point`, and those of ids that begin with `prefix`.
+    void drop_beyond(std::int64_t point, std::string_view prefix) {
+        query("DELETE FROM incoming_sync WHERE CAST(sync_point AS INTEGER) > ?1 OR"
+              " substr(remote_id, 1, length(?2)) = ?2",
+              "DELETE FROM outgoing_sync WHERE CAST(sync_point AS INTEGER) > ?1 OR"
+              " substr(remote_id, 1, length(?2)) = ?2")
+            .bind(point, prefix)
+            .run();
+    }
+
+    void drop_all_but(std::string_view id) {
+        query("DELETE FROM incoming_sync WHERE remote_id IS NOT ?",
+              "DELETE FROM outgoing_sync WHERE remote_id IS NOT ?")
+            .bind(id)
+            .run();
+    }
+
     /// Whether a replica was heard of last before `time` (in its stored form).
     [[nodiscard]] bool has_older(std::string_view time) {
         return query("SELECT 1 FROM incoming_sync WHERE updated_at < ? LIMIT 1",

@@ -1,0 +1,102 @@
+#ifndef REPLICA_DISK_RENAME_HPP
+#define REPLICA_DISK_RENAME_HPP
+
+// Renames that replace nothing, or exchange two names: what stands in for them on file systems that
+// cannot do it in one step.
+
+#include <replica/disk/descriptor.hpp>
+#include <replica/error.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace replica::detail {
+
+/// The status of a path; links are followed unless `link` is set. Nothing if it is not there.
+[[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
+                                                            bool link = false) {
+    struct ::stat status {};
+    const int result = link ? ::lstat(path.c_str(), &status) : ::stat(path.c_str(), &status);
+    if (result == 0) {
+        return status;
+    }
+    if (errno == ENOENT || errno == ENOTDIR) {
+        return std::nullopt;
+    }
+    throw_errno(errno, "stat", path);
+}
+
+/// False if something was in the way of a rename.
+[[nodiscard]] inline bool refused_or_throw(int number, const std::string& from,
+                                           const std::string& to) {
+    if (error_of_errno(number) == Error::exists) {
+        return false;
+    }
+    throw_errno(number, "rename", from + " to " + to);
+}
+
+/// rename_new for file systems without RENAME_NOREPLACE (NFS, older FUSE). A file gets its second
+/// name in one step and loses the first in another; a directory moves over an empty one that was
+/// made for it, which rename does only as long as it is empty.
+[[nodiscard]] inline bool rename_new_by_steps(const std::string& from, const std::string& to) {
+    const auto source = stat_path(from, true);
+    if (!source) {
+        throw_errno(ENOENT, "rename", from);
+    }
+    if (!S_ISDIR(source->st_mode)) {
+        if (::link(from.c_str(), to.c_str()) != 0) {
+            return refused_or_throw(errno, from, to);
+        }
+        if (::unlink(from.c_str()) != 0) {
+            throw_errno(errno, "remove", from);
+        }
+        return true;
+    }
+    if (::mkdir(to.c_str(), 0777) != 0) {
+        return refused_or_throw(errno, from, to);
+    }
+    if (::rename(from.c_str(), to.c_str()) == 0) {
+        return true;
+    }
+    const int reason = errno;
+    ::rmdir(to.c_str());
+    return refused_or_throw(reason, from, to);
+}
+
+/// False, and nothing has changed, if something is at `to` already (defect 8).
+[[nodiscard]] inline bool rename_new(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    if (errno == EINVAL || errno == ENOSYS) {
+        return rename_new_by_steps(from, to);
+    }
+    return refused_or_throw(errno, from, to);
+}
+
+/// Gives two files each other's names. File systems without RENAME_EXCHANGE (NFS, older FUSE) take
+/// three steps, in each of which `b` is there.
+inline void exchange(const std::string& a, const std::string& b) {
+    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
+        return;
+    }
+    const std::string what = a + " and " + b;
+    if (errno != EINVAL && errno != ENOSYS) {
+        throw_errno(errno, "exchange", what);
+    }
+    const std::string aside = a + ".exchanged";
+    if (::link(b.c_str(), aside.c_str()) != 0 || ::rename(a.c_str(), b.c_str()) != 0 ||
+        ::rename(aside.c_str(), a.c_str()) != 0) {
+        throw_errno(errno, "exchange", what);
+    }
+}
+
+} // namespace replica::detail
+
+#endif // REPLICA_DISK_RENAME_HPP
