@@ -130,6 +130,20 @@ template <class P>
     return seen.due(task.info.count != remote.count || task.info.bytes_used != remote.bytes_used);
 }
 
+/// A wrong hash of ours differs from every peer's for ever, whatever is sent. So it is made anew
+/// before anything is. Returns whether the two contents are the same now.
+template <class P>
+[[nodiscard]] bool mend_own(Task<P>& task, const typename P::info_type& remote) {
+    task.pulse.expect(task.pass.after(task.pass.settings.watchdog));
+    if (!task.database().mend_sums()) {
+        return false;
+    }
+    task.info = task.database().info();
+    const std::string what = "its hash or its sums did not agree with its rows; the rows count";
+    task.pass.observer(event::SetAside{task.found.path, what});
+    return decide::same_content(decide::Replica(task.info), decide::Replica(remote));
+}
+
 /// In sync by points. If not by content as well, and that again and again, all rows are sent again;
 /// once begun, also when new rows come between, after those, and in other processes. A copy that
 /// leaves has no need of it: see decide::proven.
@@ -148,6 +162,9 @@ template <class P>
         resend = choice.suspect ? see_difference(task, remote) : notes::Resend::nothing;
     }
     if (resend == notes::Resend::nothing) {
+        return decide::Outcome::done;
+    }
+    if (mend_own(task, remote)) {
         return decide::Outcome::done;
     }
     pass.count(&Stats::diverged);

@@ -13,7 +13,9 @@ using Stage = replica::test::RealCluster<Server>;
 #include "losses.hpp"
 #include <replica/info.hpp>
 
+#include <concepts>
 #include <span>
+#include <string>
 
 // ---- What only real files have: simulated ones keep deleted shard ranges.
 
@@ -57,4 +59,26 @@ BOOST_AUTO_TEST_CASE(an_account_that_is_marked_deleted_stays_so_when_a_file_is_m
     cluster.put_many(0, name, "more", 5000);
     BOOST_TEST(cluster.pass(0).remote_merge == 1);
     BOOST_TEST(status(1) == "|");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Server, Servers) {
+    Stage<Server> cluster(2, 2);
+    const auto name = cluster.name("AUTH_hash");
+    cluster.create(0, name);
+    cluster.put_many(0, name, "row", 50);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    const std::string hash = cluster.info(1, name).hash;
+    for (const std::size_t wrong : {0, 1}) {
+        const std::string table =
+            std::same_as<Server, AccountServer> ? "account_stat" : "container_info";
+        test::StockConnection(cluster.path(wrong, name))
+            .execute("UPDATE " + table + " SET hash = '00000000000000000000000000000001'");
+        int rounds = 0;
+        while (cluster.info(wrong, name).hash != hash && rounds < 10) {
+            cluster.round();
+            ++rounds;
+        }
+        BOOST_TEST(rounds == 8); // as long as a difference of hashes is watched
+        cluster.require_identical(name);
+    }
 }

@@ -383,6 +383,23 @@ BOOST_AUTO_TEST_CASE(a_difference_that_stays_is_sent_again_in_the_second_pass) {
                boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_wrong_hash_of_ours_is_mended_when_rows_are_due_and_none_is_sent) {
+    Containers duo;
+    fill(duo, 3, 0);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    duo.nodes.damage(0, duo.name, Error{});
+    duo.nodes.network().clear_log();
+    note(duo, 0, duo.open(1).info().id, 3, Direction::incoming); // as if it had had a pass
+    for (int pass = 1; pass <= 8; ++pass) {
+        BOOST_TEST((duo.open(0).info().hash != duo.open(1).info().hash));
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        BOOST_TEST(duo.said() == Said{"sync 200"}, boost::test_tools::per_element());
+        duo.nodes.network().clear_log();
+    }
+    BOOST_TEST(duo.open(0).info().hash == duo.open(1).info().hash);
+    BOOST_TEST(duo.stats().diverged == 0);
+}
+
 // As a stock one, of a row with the time of its own.
 BOOST_AUTO_TEST_CASE(a_receiver_that_drops_a_row_gets_the_file_the_third_time) {
     Containers duo;
