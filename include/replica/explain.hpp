@@ -68,8 +68,9 @@ struct FilePlace {
     switch (choice.way) {
     case decide::Way::no_change:
         return choice.suspect ? "nothing to send by the points, and yet the contents differ: a "
-                                "write in flight, or a divergence; if it lasts for three passes "
-                                "all rows are sent again"
+                                "write in flight, or a divergence; the second time that a pass "
+                                "sees it all rows are sent again, the third time the file (four "
+                                "times as late if only the hashes differ)"
                               : "nothing to send: it has all our rows by the points";
     case decide::Way::hash_match:
         return "nothing to send: hash, count and bytes are the same; only the point is noted";
@@ -151,7 +152,8 @@ template <Broker B>
             return "It is expired, but stays until its last state has been reported upwards.\n";
         }
         return B::server_type::may_expire(info)
-                   ? "It is expired: a pass removes it and asks nobody.\n"
+                   ? "It is expired: a pass removes it once every peer that has it knows all of "
+                     "it and has nothing for it; a peer without it is not sent it.\n"
                    : "It is expired, but the sharder's: it stays.\n";
     }
     std::string text = belongs ? "It stays.\n" : "It goes once enough primaries have it all.\n";
@@ -159,6 +161,23 @@ template <Broker B>
         text += "It is deleted; reclaim_age has not passed yet.\n";
     }
     return text;
+}
+
+/// Whether it may send rows that were deleted while it was away (stale.hpp).
+template <Broker B>
+[[nodiscard]] std::string explain_age(const Settings& settings, typename B::database_type& database,
+                                      const info_type_of<B>& info, Timestamp now) {
+    const auto noted = database.sync_point(notes::agreed(), Direction::outgoing);
+    const Timestamp agreed = notes::last_agreement(database, noted, info.created_at);
+    const Timestamp limit = now.plus(-settings.reclaim_age);
+    if (limit <= agreed) {
+        return {};
+    }
+    return "It last agreed with a peer at " + agreed.normal() +
+           ", longer ago than reclaim_age. Unless its content is a peer's, " +
+           (settings.accept_stale ? "it is stale, and sends all of its rows: accept_stale is set.\n"
+                                  : "it is stale: live rows from before " + limit.normal() +
+                                        " are held back, and so is the whole file.\n");
 }
 
 } // namespace detail
@@ -210,6 +229,7 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
                 std::to_string(partition) + ".\n";
     }
     text += detail::explain_end<B>(settings, info, belongs, broker.clock().now());
+    text += detail::explain_age<B>(settings, database, info, broker.clock().now());
 
     for (const Device& device : decide::peer_order(primaries, belongs ? local_id : -1)) {
         text += "Peer " + device.replication_ip + ':' + std::to_string(device.replication_port) +

@@ -52,11 +52,11 @@ namespace detail {
 inline constexpr std::int64_t merge_batch = 1000;
 
 /// Removes a file in the wake of a failure, which must not be masked by another one. Only if it is
-/// the one that was `claimed`: in the middle of an exchange another may lie under its name.
+/// the one that was `claimed`, or a link: in the middle of an exchange another may have its name.
 template <Disk D>
 void discard(D& disk, const std::string& path, const std::optional<FileStatus>& claimed) noexcept {
     try {
-        if (storage::is_same_file(disk.stat(path), claimed)) {
+        if (disk.read_link(path) || storage::is_same_file(disk.stat(path), claimed)) {
             disk.remove(path);
         }
     } catch (const Failure&) {

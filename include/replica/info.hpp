@@ -6,16 +6,11 @@
 // and out is defined once (message.hpp). Times stay text: the text is what is stored and compared
 // on disk (defect 56); timestamp.hpp reads it where an order is needed.
 
-#include <replica/timestamp.hpp>
-
 #include <boost/hana/adapt_struct.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 
 namespace replica {
 
@@ -41,18 +36,6 @@ struct Timestamps {
 
     friend bool operator==(const Timestamps&, const Timestamps&) = default;
 };
-
-/// Times are compared as times; of equal ones in different form ("0", "0000000000.00000") every
-/// replica takes the same.
-[[nodiscard]] inline Timestamps merged(const Timestamps& a, const Timestamps& b) {
-    const auto before = [](const std::string& x, const std::string& y) {
-        return std::pair(timestamp_or_zero(x), std::string_view(x)) <
-               std::pair(timestamp_or_zero(y), std::string_view(y));
-    };
-    return {std::min(a.created_at, b.created_at, before),
-            std::max(a.put_timestamp, b.put_timestamp, before),
-            std::max(a.delete_timestamp, b.delete_timestamp, before)};
-}
 
 /// State of one replica, all of it read in one transaction (defect 9). What both kinds have.
 struct Info {

@@ -226,3 +226,29 @@ BOOST_AUTO_TEST_CASE(a_choice_of_each_kind_has_words_of_its_own) {
     ++seen[detail::in_words({decide::Way::no_change, 3, true}, 9)];
     BOOST_TEST(seen.size() == 7U);
 }
+
+BOOST_AUTO_TEST_CASE(an_expired_one_is_said_to_wait_for_its_peers) {
+    Cluster<AccountServer> cluster(3, 3);
+    const auto name = cluster.name("AUTH_gone");
+    cluster.create(0, name);
+    cluster.clock().advance(Seconds(1));
+    cluster.open(0, name).merge_timestamps(
+        {"9999999999.00000", "0", cluster.clock().now().normal()});
+    cluster.clock().advance(Seconds(1));
+    BOOST_TEST(says(explained(cluster, 0, cluster.path(name)), "reclaim_age has not passed yet"));
+    cluster.clock().advance(cluster.node(0).settings.reclaim_age);
+    BOOST_TEST(says(explained(cluster, 0, cluster.path(name)),
+                    "a pass removes it once every peer that has it knows all of it"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_stale_one_is_said_to_hold_back_its_rows, Server, Servers) {
+    Cluster<Server> cluster(3, 3);
+    const auto name = cluster.name("AUTH_away");
+    cluster.create(0, name);
+    cluster.put(0, name, "row");
+    BOOST_TEST(!says(explained(cluster, 0, cluster.path(name)), "stale"));
+    cluster.clock().advance(cluster.node(0).settings.reclaim_age + Seconds(1));
+    BOOST_TEST(says(explained(cluster, 0, cluster.path(name)), "are held back"));
+    cluster.node(0).settings.accept_stale = true;
+    BOOST_TEST(says(explained(cluster, 0, cluster.path(name)), "accept_stale is set"));
+}

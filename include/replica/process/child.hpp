@@ -142,10 +142,11 @@ public:
         return ended_;
     }
 
-    /// Asks the child to end, and a second later makes it end. Only a child that hangs in a dead
-    /// disk is not gone then; it keeps its thread, which the watchdog counts off.
+    /// Asks the child to end, and half a second later makes it end: a daemon that is told to go has
+    /// a second. Only a child that hangs in a dead disk is not gone then; it keeps its thread,
+    /// which the watchdog counts off.
     void end() {
-        constexpr std::chrono::seconds patience{1};
+        constexpr std::chrono::milliseconds patience{500};
         ::kill(child_.id(), SIGTERM); // not yet waited for, so the number is still its own
         if (!wait(SystemClock().monotonic() + patience, {})) {
             ::kill(child_.id(), SIGKILL);

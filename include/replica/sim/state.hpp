@@ -11,6 +11,7 @@
 #include <replica/md5.hpp>
 #include <replica/sim/rows.hpp>
 #include <replica/sqlite/metadata.hpp>
+#include <replica/times.hpp>
 #include <replica/timestamp.hpp>
 
 #include <algorithm>

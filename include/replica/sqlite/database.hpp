@@ -23,6 +23,7 @@
 #include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/tombstones.hpp>
 #include <replica/sqlite/wait.hpp>
+#include <replica/times.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -101,7 +102,23 @@ public:
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
     /// `source` records no point.
     sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source) {
-        return merge(rows, source);
+        if (rows.empty()) {
+            return {};
+        }
+        sqlite::Transaction transaction = begin_write();
+        std::optional<std::int64_t> known;
+        if (!source.empty()) {
+            known = sync_table(Direction::incoming).point(source);
+        }
+        sqlite::RowChanges<S> changes(*connection_);
+        const sqlite::Merged merged = changes.put(rows, known);
+        changes.finish();
+        if (!source.empty()) {
+            const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
+            sync_table(Direction::incoming).raise(source, last->rowid, clock_.now());
+        }
+        transaction.commit();
+        return merged;
     }
 
     void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {
@@ -297,7 +314,7 @@ public:
     bool commit_pending(const lock_type& /*lock*/) {
         connection_->require_in_place();
         const auto put = [this](std::span<const row_type> rows) {
-            merge(rows, std::string_view());
+            merge_items(rows, std::string_view());
         };
         return sqlite::commit_pending<S>(disk_, pending_path(path()), put);
     }
@@ -330,26 +347,6 @@ protected:
     void update(std::string_view rest, const Values&... values) {
         std::string sql("UPDATE ");
         connection_->query(sql.append(S::stat).append(" ").append(rest)).bind(values...).run();
-    }
-
-    sqlite::Merged merge(std::span<const row_type> rows, std::string_view source) {
-        if (rows.empty()) {
-            return {};
-        }
-        sqlite::Transaction transaction = begin_write();
-        std::optional<std::int64_t> known;
-        if (!source.empty()) {
-            known = sync_table(Direction::incoming).point(source);
-        }
-        sqlite::RowChanges<S> changes(*connection_);
-        const sqlite::Merged merged = changes.put(rows, known);
-        changes.finish();
-        if (!source.empty()) {
-            const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
-            sync_table(Direction::incoming).raise(source, last->rowid, clock_.now());
-        }
-        transaction.commit();
-        return merged;
     }
 
 private:

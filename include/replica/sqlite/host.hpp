@@ -56,7 +56,7 @@ public:
                 json::append_members(sent, row);
             }
         });
-        return this->merge(rows, std::string_view());
+        return this->merge_items(rows, std::string_view());
     }
 
     sqlite::Merged put(const row_type& row) { return put(std::span(&row, 1)); }
