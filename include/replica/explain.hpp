@@ -174,7 +174,8 @@ template <Broker B>
         return {};
     }
     return "It last agreed with a peer at " + agreed.normal() +
-           ", longer ago than reclaim_age. Unless its content is a peer's, " +
+           ", longer ago than reclaim_age. Unless its content is a peer's, or no other primary has "
+           "one, " +
            (settings.accept_stale ? "it is stale, and sends all of its rows: accept_stale is set.\n"
                                   : "it is stale: live rows from before " + limit.normal() +
                                         " are held back, and so is the whole file.\n");

@@ -195,7 +195,7 @@ struct Task {
     /// Of a copy that leaves: a peer has been seen to have all of it.
     bool proven = false;
 
-    bool reported_stale = false;
+    std::size_t without = 0;          ///< Peers without a copy, seen by a stale one.
     Seconds ahead{0};                 ///< Of our clock, against the latest of the peers'.
     std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
 

@@ -207,7 +207,6 @@ template <class P>
     const bool sends =
         choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
     if ((sends || (choice.suspect && !task.leaves)) && is_stale(task)) {
-        report_stale(task);
         return sends ? push_stale(task, peer, remote.id, choice.point)
                      : Result<decide::Outcome>(decide::Outcome::done);
     }
@@ -270,7 +269,7 @@ template <class P>
         if (reply->status == 404) {
             task.settled = false;
             if (is_stale(task)) {
-                report_stale(task);
+                ++task.without;
                 return decide::Outcome::stale;
             }
             pass.count(&Stats::rsync);

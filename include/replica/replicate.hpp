@@ -86,6 +86,28 @@ template <class P>
     return asked;
 }
 
+/// Asks those once more from whom something was held back (stale.hpp): one of those that came after
+/// them may have shown that this copy is not stale. What remains is told.
+template <class P>
+void ask_again_unless_stale(Task<P>& task, Asked& asked, bool belongs) {
+    if (belongs && task.without == asked.peers.size()) {
+        task.agreed = true;
+    }
+    bool stale = false;
+    for (std::size_t i = 0; i < asked.outcomes.size() && !task.pass.stop.stop_requested(); ++i) {
+        auto& outcome = asked.outcomes[i];
+        if (outcome == decide::Outcome::stale && task.agreed) {
+            const auto again = replicate_to_peer(task, asked.peers[i]);
+            (void)settle(task, asked.peers[i], again);
+            outcome = again ? *again : decide::Outcome::failed;
+        }
+        stale = stale || outcome == decide::Outcome::stale;
+    }
+    if (stale) {
+        report_stale(task);
+    }
+}
+
 /// A local database could not be dealt with: quarantine, or a report.
 template <class P>
 void local_failure(P& pass, const Found& found, const Device& local, Pulse& pulse,
@@ -191,6 +213,7 @@ template <class P>
     Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
     task.expiring = expiring;
     Asked asked = replicate_to_peers(task, primaries, belongs);
+    ask_again_unless_stale(task, asked, belongs);
     if (pass.stop.stop_requested()) {
         // Not all peers may have been asked. And a daemon that is told to go ends within a second
         // or two, in the middle of whatever is begun now.

@@ -14,6 +14,9 @@
 //   without a source. Nothing is removed here.
 // - It is not stale any more once its content is a peer's, or the operator lets it send all of its
 //   rows (accept_stale), or takes the copy away, so that its peers bring a new one.
+// - A primary that is the only copy left is not stale: there is nobody whose deletions it could
+// have
+//   missed, but for a database that expired everywhere, which ours does not without asking it.
 
 #include <replica/broker.hpp>
 #include <replica/info.hpp>
@@ -61,13 +64,11 @@ template <class P>
            detail::last_agreement(task) < task.reclaim_limit();
 }
 
-/// Counts and tells it, once in a pass.
+/// Counts and tells it, at the end of a database's turn.
 template <class P>
 void report_stale(Task<P>& task) {
-    if (!std::exchange(task.reported_stale, true)) {
-        task.pass.count(&Stats::stale);
-        task.pass.observer(event::Stale{task.found.path, detail::last_agreement(task)});
-    }
+    task.pass.count(&Stats::stale);
+    task.pass.observer(event::Stale{task.found.path, detail::last_agreement(task)});
 }
 
 /// Takes note of what a peer's answer says of the two copies. `settled`: this one has all rows of

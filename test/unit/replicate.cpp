@@ -202,6 +202,58 @@ BOOST_AUTO_TEST_CASE(one_that_leaves_is_counted_before_it_goes_and_one_that_stay
     BOOST_TEST(left() == "left=1 ");
 }
 
+// ---- Away for longer than reclaim_age.
+
+namespace {
+
+/// Nothing is noted of it, as of one that Swift had until now, and it was made long ago.
+struct Old : Container {
+    explicit Old(Where where = Where::primary) : Container(where) {
+        clock.advance(settings.reclaim_age + Seconds(60));
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(one_that_a_later_peer_equals_goes_to_an_earlier_one_without_a_copy) {
+    Old turn; // asks 0, then 3
+    turn.nodes.create(3, turn.name);
+    turn.nodes.open(3, turn.name).merge_items(turn.open().items_since(-1, 10), "");
+    BOOST_TEST(turn.run() == (Lines{"began", "0 not done", "3 done", "0 done", "ended well"}),
+               boost::test_tools::per_element());
+    BOOST_TEST((turn.nodes.names(0, turn.name) == Names{"row"}));
+    BOOST_TEST(turn.stats().stale == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_primary_that_is_the_only_copy_goes_to_its_peers) {
+    Old turn;
+    BOOST_TEST(turn.run() ==
+                   (Lines{"began", "0 not done", "3 not done", "0 done", "3 done", "ended well"}),
+               boost::test_tools::per_element());
+    BOOST_TEST((turn.nodes.names(3, turn.name) == Names{"row"}));
+    BOOST_TEST(turn.stats().stale == 0);
+}
+
+BOOST_AUTO_TEST_CASE(one_whose_other_peer_does_not_answer_may_not_be_the_only_copy) {
+    Old turn;
+    turn.nodes.down(3);
+    BOOST_TEST(turn.run().back() == "ended badly");
+    BOOST_TEST(!turn.nodes.has(0, turn.name));
+    BOOST_TEST(turn.stats().stale == 1);
+    BOOST_TEST(turn.run().back() == "ended badly");
+    BOOST_TEST(turn.stats().stale == 2); // once in a turn
+}
+
+BOOST_AUTO_TEST_CASE(a_handoff_that_nobody_else_has_may_be_of_a_database_that_expired) {
+    Old turn(Where::handoff);
+    BOOST_TEST(turn.run().back() == "ended badly");
+    BOOST_TEST(turn.is_here());
+    for (const std::size_t peer : {3U, 4U, 0U}) {
+        BOOST_TEST(!turn.nodes.has(peer, turn.name));
+    }
+    BOOST_TEST(turn.stats().stale == 1);
+}
+
 // ---- A copy that belongs here, after its peers.
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_go_when_every_peer_has_them_and_nobody_has_more, Server,
