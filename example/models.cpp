@@ -97,7 +97,7 @@ struct NoteBook {
     using lock_type = SimLock;
     std::shared_ptr<Notes> notes;
 
-    void set_deadline(Instant) {} // nothing is ever locked
+    void set_deadline(Instant) {}      // nothing is ever locked
     bool mend_sums() { return false; } // they are made anew with each note
     void require_sound(Instant) {}
     AccountInfo info() { return notes->info; }
