@@ -235,6 +235,33 @@ template <class P>
     }
 }
 
+/// The peer has no copy: it gets this one, unless the database expires or this copy may be stale.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> bring_back(Task<P>& task, Conversation<P>& peer) {
+    if (task.expiring) {
+        return decide::Outcome::done; // it has nothing that could come back
+    }
+    task.settled = false;
+    if (is_stale(task)) {
+        ++task.without;
+        return decide::Outcome::stale;
+    }
+    task.pass.count(&Stats::rsync);
+    return push_first(task, peer);
+}
+
+/// The answer to a question about a database that both have.
+template <class P>
+[[nodiscard]] Result<message::SyncReply<typename P::info_type>>
+understand(const Conversation<P>& peer, const Reply& reply) {
+    try {
+        return message::decode_reply<typename P::info_type>(reply.body);
+    } catch (const Failure& failure) {
+        return Fault{Error::bad_reply,
+                     peer.address() + '/' + peer.device().device + ": " + failure.what()};
+    }
+}
+
 /// The rows are the sharder's. Only of a copy that has none left does a peer miss nothing: Swift
 /// counts the others as done too, and removes handoffs with rows that nobody else has.
 template <class P>
@@ -253,7 +280,6 @@ template <class P>
 /// the local database is thrown.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> replicate_to_peer(Task<P>& task, const Device& device) {
-    using Info = typename P::info_type;
     P& pass = task.pass;
     Conversation<P> peer(pass, task.pulse, device, task.found);
     bool renewed = false;
@@ -263,28 +289,17 @@ template <class P>
             return reply.error();
         }
         task.ahead = std::max(task.ahead, peer.ahead());
-        if (reply->status == 404 && task.expiring) {
-            return decide::Outcome::done; // it has nothing that could come back
-        }
         if (reply->status == 404) {
-            task.settled = false;
-            if (is_stale(task)) {
-                ++task.without;
-                return decide::Outcome::stale;
-            }
-            pass.count(&Stats::rsync);
-            return detail::push_first(task, peer);
+            return detail::bring_back(task, peer);
         }
         if (!reply->success()) {
             return peer.fault_of(*reply);
         }
-        message::SyncReply<Info> remote;
-        try {
-            remote = message::decode_reply<Info>(reply->body);
-        } catch (const Failure& failure) {
-            return Fault{Error::bad_reply,
-                         peer.address() + '/' + device.device + ": " + failure.what()};
+        const auto understood = detail::understand(peer, *reply);
+        if (!understood) {
+            return understood.error();
         }
+        const auto& remote = *understood;
         const auto unread = detail::apply_reply(task, remote.info);
         auto fault = P::server_type::before_rows(task, peer, remote.info);
         fault = fault ? fault : unread;

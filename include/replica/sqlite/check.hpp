@@ -149,7 +149,7 @@ void check_small_tables(Connection& connection) {
         }
         const std::string verdict = connection.text("PRAGMA integrity_check(" + table + ')');
         if (verdict != "ok") {
-            refuse(connection, table + ": " + verdict);
+            refuse(connection, "integrity_check: " + verdict);
         }
     }
 }
