@@ -200,7 +200,8 @@ template <class P>
 }
 
 /// Removes an expired database, once whoever sums it up knows, every peer that has it is expired as
-/// well, and none has a row for us: one that was away would bring it back with its live rows.
+/// well, and none has a row for us: one that was away would bring it back with its live rows. A
+/// count of 0 may be wrong for an honest reason (sqlite/sums.hpp), so that the rows are looked at.
 /// Returns the reason why it stays.
 template <class P>
 [[nodiscard]] std::string expire(Task<P>& task, std::optional<typename P::database_type>& database,
@@ -215,6 +216,9 @@ template <class P>
     }
     if (!may_leave(pass, found, task.local)) {
         return {};
+    }
+    if (mend_sums(task)) {
+        return "expired by sums that its rows did not agree with";
     }
     database.reset();
     remove_database(pass, found, task.local, task.info, "expired", [&](const auto& now) {

@@ -91,6 +91,21 @@ concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
                    { disk.is_held(path) } -> std::same_as<bool>;
                };
 
+/// Why what is at `path` is no file of its own; empty if it is one, or if nothing is there. A FIFO
+/// keeps its reader waiting for ever. A link leads to a file that others know by another name, and
+/// to nothing that stat sees if its target is gone.
+template <Disk D>
+[[nodiscard]] std::string why_no_file(const D& disk, const std::string& path) {
+    if (disk.read_link(path)) {
+        return "is a symbolic link, which is not followed";
+    }
+    const auto status = disk.stat(path);
+    if (!status || status->regular) {
+        return {};
+    }
+    return status->directory ? "is a directory" : "is no regular file";
+}
+
 } // namespace replica
 
 #endif // REPLICA_DISK_HPP

@@ -38,6 +38,11 @@ inline constexpr std::string_view prefix = "note/";
     return key("held from ", remote_id);
 }
 
+/// Up to which row of the file `remote_id` this copy waits for, to have agreed with it (stale.hpp).
+[[nodiscard]] inline std::string awaited_from(std::string_view remote_id) {
+    return key("awaited from ", remote_id);
+}
+
 /// When the copy last agreed with a peer (stale.hpp): whole seconds since 1970.
 [[nodiscard]] inline std::string agreed() {
     return key("agreed with a peer");
@@ -59,10 +64,10 @@ enum class Resend {
     whole,   ///< The whole file, to be merged: rows have not helped.
 };
 
-/// How often the same two contents were compared and found different although both sides say that
-/// they have everything.
+/// How often two contents were compared and found different in the same way although both sides say
+/// that they have everything.
 struct Sighting {
-    std::uint32_t contents = 0; ///< A digest of both.
+    std::uint32_t contents = 0; ///< A digest of the difference.
     std::uint32_t times = 0;    ///< In a row, in as many passes.
 
     /// A note as it is stored; one that is not there, or is none of ours, was never seen.
@@ -76,7 +81,7 @@ struct Sighting {
         return static_cast<std::int64_t>(std::uint64_t{contents} << 24 | times);
     }
 
-    /// Seen once more: other contents begin anew.
+    /// Seen once more: another difference begins anew.
     [[nodiscard]] constexpr Sighting again(std::uint32_t now) const {
         const bool same = times > 0 && now == contents;
         return {now, same ? std::min(times + 1, 0xffffffU) : 1};

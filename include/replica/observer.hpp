@@ -187,7 +187,8 @@ struct Diverged {
 /// are held back, for they may have been deleted meanwhile (stale.hpp).
 struct Stale {
     const std::string& path;
-    Timestamp agreed; ///< When it last knew all that a peer knew.
+    Timestamp agreed;   ///< When it last knew all that a peer knew.
+    bool alone = false; ///< No other primary has a copy, so that nothing is held back.
 };
 
 /// Rows are left to the sharder.

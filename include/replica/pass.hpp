@@ -196,7 +196,8 @@ struct Task {
     bool proven = false;
 
     std::size_t without = 0;          ///< Peers without a copy, seen by a stale one.
-    Seconds ahead{0};                 ///< Of our clock, against the latest of the peers'.
+    Seconds ahead{0};                 ///< Of our clock, against the earliest of the peers'.
+    Seconds behind{0};                ///< Of our clock, against the latest of the peers'.
     std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
 
     /// Wall time for what is given up by its age: never ahead of a peer's that has answered.
@@ -205,6 +206,15 @@ struct Task {
     /// What is older by `ages` times reclaim_age may be forgotten.
     [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
         return now().plus(-ages * pass.settings.reclaim_age);
+    }
+
+    /// What was written before may have been deleted and forgotten elsewhere (stale.hpp): by the
+    /// latest clock, for it was the peers' clocks that forgot. A peer that is ahead by more than a
+    /// third of reclaim_age is believed no more than that: notes of an agreement are up to half a
+    /// reclaim_age old, and one wrong clock must not make every copy of a cluster stale.
+    [[nodiscard]] Timestamp stale_limit() const {
+        const Seconds age = pass.settings.reclaim_age;
+        return pass.now().plus(std::min(behind, age / 3) - age);
     }
 
     /// The database, for one use: a lock is waited for from now on, however long peers have taken.
@@ -264,6 +274,23 @@ private:
     }
 };
 
+/// Makes the hash and the sums of the local database anew if they do not agree with its rows
+/// (sqlite/sums.hpp), and tells it. Returns whether they did not.
+template <class P>
+bool mend_sums(Task<P>& task) {
+    P& pass = task.pass;
+    const auto status = pass.broker.disk().stat(task.found.path);
+    task.pulse.expect(
+        pass.after(pass.settings.watchdog + storage::time_to_read(status ? status->size : 0)));
+    if (!task.database().mend_sums()) {
+        return false;
+    }
+    task.info = task.database().info();
+    const std::string what = "its hash or its sums did not agree with its rows; the rows count";
+    pass.observer(event::SetAside{task.found.path, what});
+    return true;
+}
+
 /// Requests about one database to one peer.
 template <class P>
 class Conversation {
@@ -282,6 +309,9 @@ public:
     /// By how much our clock is ahead of the peer's, by its last answer; 0 if it is not.
     [[nodiscard]] Seconds ahead() const { return ahead_; }
 
+    /// By how much our clock is behind the peer's, by its last answer; 0 if it is not.
+    [[nodiscard]] Seconds behind() const { return behind_; }
+
     /// Sends one verb and waits at most `timeout`. A reply of any status is a reply; 2xx or not is
     /// for the caller.
     [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
@@ -295,7 +325,9 @@ public:
         auto reply = within(
             timeout, [&](Instant deadline) { return peer_.send(request_, deadline, pass_.stop); });
         if (reply && reply->date) {
-            ahead_ = std::max(pass_.compare_clocks(device_, *reply->date), Seconds(0));
+            const Seconds ahead = pass_.compare_clocks(device_, *reply->date);
+            ahead_ = std::max(ahead, Seconds(0));
+            behind_ = std::max(-ahead, Seconds(0));
         }
         if (reply) {
             pass_.memory.peers.succeeded(address(), device_.device);
@@ -355,6 +387,7 @@ private:
     Device device_;
     Request request_;
     Seconds ahead_{0};
+    Seconds behind_{0};
 };
 
 } // namespace replica

@@ -110,13 +110,22 @@ template <class P>
     return true;
 }
 
-/// A digest of both contents: unchanged means that nothing has helped.
+/// A digest of the difference between two contents: unchanged means that nothing has helped. The
+/// hash of a database is the sum of its rows', modulo 2. So rows that both have got meanwhile make
+/// no other difference, and one in a database that is written to all the time is seen as well.
 template <class I>
 [[nodiscard]] std::uint32_t digest_of(const I& local, const I& remote) {
-    const auto content = [](const I& info) {
-        return info.hash + ' ' + std::to_string(info.count) + ' ' + std::to_string(info.bytes_used);
-    };
-    const Md5Digest digest = md5(content(local), std::string_view(" "), content(remote));
+    const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+    std::string difference = local.hash + ' ' + remote.hash;
+    if (is_hash(local.hash) && is_hash(remote.hash)) {
+        difference.clear();
+        for (std::size_t i = 0; i < local.hash.size(); ++i) {
+            difference += static_cast<char>(digit(local.hash[i]) ^ digit(remote.hash[i]));
+        }
+    }
+    difference += ' ' + std::to_string(local.count - remote.count) + ' ' +
+                  std::to_string(local.bytes_used - remote.bytes_used);
+    const Md5Digest digest = md5(difference);
     return std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 |
            std::uint32_t{digest[2]} << 8 | digest[3];
 }
@@ -134,19 +143,34 @@ template <class P>
 /// before anything is. Returns whether the two contents are the same now.
 template <class P>
 [[nodiscard]] bool mend_own(Task<P>& task, const typename P::info_type& remote) {
-    task.pulse.expect(task.pass.after(task.pass.settings.watchdog));
-    if (!task.database().mend_sums()) {
+    if (!mend_sums(task)) {
         return false;
     }
-    task.info = task.database().info();
-    const std::string what = "its hash or its sums did not agree with its rows; the rows count";
-    task.pass.observer(event::SetAside{task.found.path, what});
     return decide::same_content(decide::Replica(task.info), decide::Replica(remote));
+}
+
+/// Sends what a stale copy may: see stale.hpp. The note is where the next pass goes on, since the
+/// peer's point stays below a row that was held back.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_stale(Task<P>& task, Conversation<P>& peer,
+                                                 const std::string& remote_id, std::int64_t point) {
+    const std::string key = notes::held_from(remote_id);
+    const std::int64_t before = point;
+    point = std::max(point, task.note(key));
+    const HoldBack hold{task.stale_limit(), before < point};
+    auto outcome = push_rows(task, peer, remote_id, point, hold);
+    if (outcome && *outcome == decide::Outcome::stale) {
+        task.set_note(key, point);
+    } else if (outcome && task.leaves && point > before) {
+        task.set_note(notes::sent_to(remote_id), point);
+    }
+    return outcome;
 }
 
 /// In sync by points. If not by content as well, and that again and again, all rows are sent again;
 /// once begun, also when new rows come between, after those, and in other processes. A copy that
-/// leaves has no need of it: see decide::proven.
+/// leaves has no need of it: see decide::proven. Of one that was never followed (stale.hpp) go
+/// those that a stale one may send.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> resend_if_diverged(Task<P>& task, Conversation<P>& peer,
                                                          const typename P::info_type& remote,
@@ -169,6 +193,9 @@ template <class P>
     }
     pass.count(&Stats::diverged);
     pass.observer(event::Diverged{task.found.path, peer.device()});
+    if (!is_followed(task)) {
+        return push_stale(task, peer, remote.id, -1);
+    }
     if (resend == notes::Resend::whole) {
         pass.count(&Stats::remote_merge);
         return push_and_note(task, peer, remote);
@@ -177,24 +204,6 @@ template <class P>
     auto outcome = push_rows(task, peer, remote.id, point);
     const bool complete = outcome && *outcome == decide::Outcome::done;
     task.set_note(progress, complete ? -1 : point);
-    return outcome;
-}
-
-/// Sends what a stale copy may: see stale.hpp. The note is where the next pass goes on, since the
-/// peer's point stays below a row that was held back.
-template <class P>
-[[nodiscard]] Result<decide::Outcome> push_stale(Task<P>& task, Conversation<P>& peer,
-                                                 const std::string& remote_id, std::int64_t point) {
-    const std::string key = notes::held_from(remote_id);
-    const std::int64_t before = point;
-    point = std::max(point, task.note(key));
-    const HoldBack hold{task.reclaim_limit(), before < point};
-    auto outcome = push_rows(task, peer, remote_id, point, hold);
-    if (outcome && *outcome == decide::Outcome::stale) {
-        task.set_note(key, point);
-    } else if (outcome && task.leaves && point > before) {
-        task.set_note(notes::sent_to(remote_id), point);
-    }
     return outcome;
 }
 
@@ -208,7 +217,7 @@ template <class P>
         choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
     if ((sends || (choice.suspect && !task.leaves)) && is_stale(task)) {
         return sends ? push_stale(task, peer, remote.id, choice.point)
-                     : Result<decide::Outcome>(decide::Outcome::done);
+                     : Result<decide::Outcome>(decide::Outcome::stale);
     }
     switch (choice.way) {
     case decide::Way::no_change:
@@ -289,6 +298,7 @@ template <class P>
             return reply.error();
         }
         task.ahead = std::max(task.ahead, peer.ahead());
+        task.behind = std::max(task.behind, peer.behind());
         if (reply->status == 404) {
             return detail::bring_back(task, peer);
         }
@@ -316,8 +326,8 @@ template <class P>
             decide::choose(local, there, detail::points_of(task, remote), pass.settings);
         if (choice.way != decide::Way::renew_id) {
             task.settled = task.settled && choice.settled;
-            compare_for_agreement(task, decide::same_content(local, there),
-                                  choice.settled && remote.info.max_row >= 0);
+            compare_for_agreement(task, remote.info, decide::same_content(local, there),
+                                  choice.settled);
             auto outcome = detail::act(task, peer, remote.info, choice);
             return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
         }

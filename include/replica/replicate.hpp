@@ -90,7 +90,8 @@ template <class P>
 /// them may have shown that this copy is not stale. What remains is told.
 template <class P>
 void ask_again_unless_stale(Task<P>& task, Asked& asked, bool belongs) {
-    if (belongs && task.without == asked.peers.size()) {
+    if (belongs && task.without > 0 && task.without == asked.peers.size()) {
+        report_stale(task, true);
         task.agreed = true;
     }
     bool stale = false;

@@ -7,16 +7,20 @@
 //
 // - A copy is stale if it last agreed with a peer longer than reclaim_age ago: their contents were
 //   equal, or it had been sent all of the peer's rows. The latter counts only while it is not
-//   stale: a tombstone that was dropped meanwhile is among nobody's rows.
+//   stale: a tombstone that was dropped meanwhile is among nobody's rows. And only if it is known
+//   that it was not, by an earlier agreement or since the database is younger: a copy that stock
+//   replicators have had until now may have been away, and one row that a peer has just sent it
+//   says nothing of that.
 // - It is counted and told, once in a pass, for as long as it is stale and differs.
 // - It sends deletions and what is younger than reclaim_age. A live row that is older is held back,
 //   and so is the whole file. No point moves past a row that is held back: what comes after it goes
 //   without a source. Nothing is removed here.
 // - It is not stale any more once its content is a peer's, or the operator lets it send all of its
 //   rows (accept_stale), or takes the copy away, so that its peers bring a new one.
-// - A primary that is the only copy left is not stale: there is nobody whose deletions it could
-// have
-//   missed, but for a database that expired everywhere, which ours does not without asking it.
+// - A primary that is the only copy left sends all it has: there is nobody whose deletions it could
+//   have missed, but those of a database that expired everywhere while a ring had no place for this
+//   copy. Nothing tells the two apart, so that it goes to its peers, and is counted and told.
+// - The rows of a container that is being sharded are the sharder's, and no copy of it is stale.
 
 #include <replica/broker.hpp>
 #include <replica/info.hpp>
@@ -27,6 +31,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 namespace replica {
 
@@ -54,28 +59,72 @@ template <class P>
     return notes::last_agreement(task.database(), task.note(notes::agreed()), task.info.created_at);
 }
 
+/// Before which time, in whole seconds, an agreement is noted anew.
+template <class P>
+[[nodiscard]] std::int64_t agreement_due(Task<P>& task) {
+    return task.now().plus(-task.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
+}
+
 } // namespace detail
 
 /// Whether this copy must hold back what may have been deleted. Asked after a peer has answered, so
-/// that a clock of ours which is ahead of the peer's makes nothing stale.
+/// that a clock of ours which is behind the peer's hides nothing.
 template <class P>
 [[nodiscard]] bool is_stale(Task<P>& task) {
     return !task.agreed && !task.pass.settings.accept_stale &&
-           detail::last_agreement(task) < task.reclaim_limit();
+           P::server_type::sends_rows(task.info) &&
+           detail::last_agreement(task) < task.stale_limit();
 }
 
-/// Counts and tells it, at the end of a database's turn.
+/// Whether it is known that this copy has not been away: it has once agreed with a peer, or the
+/// database is younger than reclaim_age.
 template <class P>
-void report_stale(Task<P>& task) {
-    task.pass.count(&Stats::stale);
-    task.pass.observer(event::Stale{task.found.path, detail::last_agreement(task)});
+[[nodiscard]] bool is_followed(Task<P>& task) {
+    return task.agreed || task.pass.settings.accept_stale || task.note(notes::agreed()) >= 0 ||
+           timestamp_or_zero(task.info.created_at) >= task.stale_limit();
 }
+
+/// Counts and tells it, at the end of a database's turn. `alone`: see above.
+template <class P>
+void report_stale(Task<P>& task, bool alone = false) {
+    task.pass.count(&Stats::stale);
+    task.pass.observer(event::Stale{task.found.path, detail::last_agreement(task), alone});
+}
+
+namespace detail {
+
+/// Whether this copy has by now all rows that the peer had when it was asked in an earlier pass. In
+/// a database that is written to all the time the contents differ whenever they are compared, and
+/// the peer always has a row that is still to come.
+template <class P>
+[[nodiscard]] bool has_caught_up(Task<P>& task, const typename P::info_type& remote) {
+    if (task.note(notes::agreed()) >= agreement_due(task)) {
+        return false; // nobody needs to know
+    }
+    const std::string key = notes::awaited_from(remote.id);
+    const std::int64_t awaited = task.note(key);
+    if (awaited >= 0 && task.database().sync_point(remote.id, Direction::incoming) >= awaited) {
+        task.set_note(key, -1);
+        return true;
+    }
+    if (awaited < 0 || awaited > remote.max_row) {
+        task.set_note(key, remote.max_row);
+    }
+    return false;
+}
+
+} // namespace detail
 
 /// Takes note of what a peer's answer says of the two copies. `settled`: this one has all rows of
-/// the peer's, which has any.
+/// the peer's.
 template <class P>
-void compare_for_agreement(Task<P>& task, bool same_content, bool settled) {
-    task.agreed = task.agreed || same_content || (settled && !is_stale(task));
+void compare_for_agreement(Task<P>& task, const typename P::info_type& remote, bool same_content,
+                           bool settled) {
+    if (task.agreed || same_content) {
+        task.agreed = true;
+    } else if (remote.max_row >= 0 && is_followed(task) && !is_stale(task)) {
+        task.agreed = settled || detail::has_caught_up(task, remote);
+    }
 }
 
 /// Notes an agreement at the end of a database's turn: the first, then one each half reclaim_age,
@@ -85,11 +134,8 @@ void note_agreement(Task<P>& task) {
     if (!task.agreed) {
         return;
     }
-    const Timestamp now = task.now();
-    const std::int64_t due =
-        now.plus(-task.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
-    if (task.note(notes::agreed()) < due) {
-        task.set_note(notes::agreed(), now.ticks / Timestamp::ticks_per_second);
+    if (task.note(notes::agreed()) < detail::agreement_due(task)) {
+        task.set_note(notes::agreed(), task.now().ticks / Timestamp::ticks_per_second);
     }
 }
 

@@ -91,11 +91,13 @@ template <Disk D>
     return find_database(disk.list(directory), directory);
 }
 
-/// Whether rows wait for the database at `path`.
+/// Whether rows wait for the database at `path`, or what lies in their place is no file at all:
+/// who commits them says so.
 template <Disk D>
 [[nodiscard]] bool has_pending(D& disk, const std::string& path) {
-    const auto status = disk.stat(pending_path(path));
-    return status && status->size > 0;
+    const std::string file = pending_path(path);
+    const auto status = disk.stat(file);
+    return status ? status->size > 0 || !status->regular : disk.read_link(file).has_value();
 }
 
 /// Throws Error::missing if the database is not there: to lock a directory makes it.
@@ -143,12 +145,16 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
     }
 }
 
-/// Whether somebody has yet to look at pending entries that could not be read.
+/// Whether a file of this name holds pending entries that could not be read.
+[[nodiscard]] inline bool is_set_aside(const std::string& name) {
+    return name.find(".pending.unreadable") != std::string::npos;
+}
+
+/// Whether somebody has yet to look at such entries.
 template <Disk D>
 [[nodiscard]] bool has_set_aside(D& disk, const std::string& directory) {
-    return std::ranges::any_of(disk.list(directory), [](const Entry& entry) {
-        return entry.name.find(".pending.unreadable") != std::string::npos;
-    });
+    return std::ranges::any_of(disk.list(directory),
+                               [](const Entry& entry) { return is_set_aside(entry.name); });
 }
 
 /// Calls `work(database)` with the directory and the database locked, its waiting rows committed,

@@ -142,6 +142,7 @@ private:
         try {
             const std::vector<Entry> entries = disk_.list(directory);
             storage::sweep_drafts(disk_, directory, entries, limit_);
+            errors += report_strange(entries, directory, observer);
             if (auto path = storage::find_database(entries, directory)) {
                 return Found{*std::move(path), name,
                              *parse_partition(partition_, partition_count_)};
@@ -157,6 +158,29 @@ private:
             report(failure, directory, observer, errors);
         }
         return std::nullopt;
+    }
+
+    /// Tells what a person has to look at, in every pass: an acknowledged row that nobody can read,
+    /// and a directory where a database should be. Returns how many.
+    template <Observer O>
+    static std::int64_t report_strange(const std::vector<Entry>& entries,
+                                       const std::string& directory, O& observer) {
+        std::int64_t count = 0;
+        for (const Entry& entry : entries) {
+            const std::string path = directory + '/' + entry.name;
+            std::string what;
+            if (storage::is_set_aside(entry.name)) {
+                what = "holds pending rows that could not be read; this copy stays until it is "
+                       "taken away";
+            } else if (entry.directory && DatabaseName::parse(entry.name)) {
+                what = "is a directory in the place of a database";
+            } else {
+                continue;
+            }
+            observer(event::SetAside{path, what});
+            ++count;
+        }
+        return count;
     }
 
     template <Observer O>

@@ -244,6 +244,19 @@ void reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(Fixture& fixture) 
 }
 
 template <class Fixture>
+void the_note_of_the_last_agreement_is_never_reclaimed(Fixture& fixture) {
+    const std::string path = fixture.create("agreed");
+    auto database = open(fixture, path);
+    const std::string other = notes::sent_to("elsewhere");
+    database.set_sync_point({1'700'000'000, notes::agreed()}, Direction::outgoing);
+    database.set_sync_point({7, other}, Direction::outgoing);
+    const Timestamp later = fixture.broker().clock().now().plus(Seconds(86400));
+    database.reclaim(database.info(), later, later);
+    BOOST_TEST(database.sync_point(notes::agreed(), Direction::outgoing) == 1'700'000'000);
+    BOOST_TEST(database.sync_point(other, Direction::outgoing) == -1);
+}
+
+template <class Fixture>
 void sums_that_are_right_stay(Fixture& fixture) {
     const std::string path = fixture.create("sums");
     auto database = open(fixture, path);
@@ -316,6 +329,7 @@ void check_broker_laws(Fixture& fixture) {
     a_new_id_leaves_rows_and_incoming_points(fixture);
     reclaim_takes_old_tombstones_only(fixture);
     reclaim_keeps_a_deleted_key_that_came_after_the_snapshot(fixture);
+    the_note_of_the_last_agreement_is_never_reclaimed(fixture);
     sums_that_are_right_stay(fixture);
     an_exclusive_lock_keeps_others_out(fixture);
     a_copy_is_whole_and_the_version_moves(fixture);

@@ -94,6 +94,17 @@ BOOST_AUTO_TEST_CASE(an_expired_one_that_its_account_has_not_heard_of_waits) {
     BOOST_TEST(turn.is_here());
 }
 
+BOOST_AUTO_TEST_CASE(an_expired_one_whose_sums_do_not_agree_with_its_rows_may_have_live_ones) {
+    Expired turn;
+    turn.nodes.reported(turn.at, turn.name);
+    turn.nodes.damage(turn.at, turn.name, Error{});
+    const Lines lines = turn.run();
+    BOOST_TEST(lines[lines.size() - 2] == "kept: expired by sums that its rows did not agree with");
+    BOOST_TEST(turn.is_here());
+    BOOST_TEST(turn.run().back() == "ended well"); // it was expired all the same
+    BOOST_TEST(!turn.is_here());
+}
+
 BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
     Expired turn;
     turn.nodes.reported(turn.at, turn.name);

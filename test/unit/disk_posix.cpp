@@ -78,6 +78,17 @@ BOOST_AUTO_TEST_CASE(a_fifo_is_neither_a_file_nor_waited_for) {
     lock.must_not_hold_up([&] { return disk.try_lock(root + "/locked").has_value(); });
 }
 
+BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_a_lock_is_named_and_nobody_waits_for_it) {
+    fs::create_directory(root + "/linked");
+    for (const std::string& target : {root + "/nowhere/lock", root + "/target"}) {
+        fs::create_symlink(target, root + "/linked/.lock");
+        BOOST_CHECK_EXCEPTION(static_cast<void>(disk.try_lock(root + "/linked")), Failure,
+                              replica::test::fails_with(Error::io, root + "/linked/.lock"));
+        fs::remove(root + "/linked/.lock");
+    }
+    BOOST_TEST(!fs::exists(root + "/target"));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_in_the_way_of_a_directory_is_named) {
     write(root + "/file", "1");
     BOOST_CHECK_THROW(disk.make_directories(root + "/file"), Failure);

@@ -383,6 +383,27 @@ BOOST_AUTO_TEST_CASE(a_difference_that_stays_is_sent_again_in_the_second_pass) {
                boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_difference_in_a_database_that_is_written_to_all_the_time_is_seen_as_well) {
+    Containers duo;
+    fill(duo, 0, 0);
+    duo.nodes.put(0, duo.name, "lacking");
+    const std::string here = duo.open(0).info().id;
+    const std::string there = duo.open(1).info().id;
+    std::int64_t last = 0;
+    for (int pass = 1; pass <= 2; ++pass) {
+        auto row =
+            Containers::Nodes::make_row("new " + std::to_string(pass), duo.clock.now(), 1, false);
+        duo.open(0).put(row);
+        duo.open(1).put(row);
+        last = duo.open(0).info().max_row;
+        note(duo, 0, there, duo.open(1).info().max_row, Direction::incoming);
+        note(duo, 1, here, last, Direction::incoming);
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+    }
+    BOOST_TEST(duo.stats().diverged == 1);
+    BOOST_TEST(duo.nodes.names(1, duo.name).contains("lacking"));
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_hash_of_ours_is_mended_when_rows_are_due_and_none_is_sent) {
     Containers duo;
     fill(duo, 3, 0);

@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(a_primary_that_is_the_only_copy_goes_to_its_peers) {
                    (Lines{"began", "0 not done", "3 not done", "0 done", "3 done", "ended well"}),
                boost::test_tools::per_element());
     BOOST_TEST((turn.nodes.names(3, turn.name) == Names{"row"}));
-    BOOST_TEST(turn.stats().stale == 0);
+    BOOST_TEST(turn.stats().stale == 1); // it may have expired while a ring had no place for it
 }
 
 BOOST_AUTO_TEST_CASE(one_whose_other_peer_does_not_answer_may_not_be_the_only_copy) {

@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE sqlite_pending
 
+#include "../support/fifo.hpp"
 #include "../support/pending_entry.hpp"
 #include <replica/random.hpp>
 #include <replica/sqlite/account.hpp>
@@ -286,6 +287,20 @@ BOOST_AUTO_TEST_CASE(rows_of_another_database_do_not_come_through_a_link) {
     BOOST_TEST(place.rows().empty());
     BOOST_TEST(std::filesystem::exists(other));
     BOOST_TEST(std::filesystem::is_symlink(place.pending())); // a person may know what it is
+}
+
+BOOST_AUTO_TEST_CASE(a_link_to_nothing_and_a_fifo_in_the_place_of_pending_rows_are_named) {
+    Place<ContainerBroker> place;
+    const auto refused = [&](const Failure& failure) {
+        return failure.error() == Error::io &&
+               std::string(failure.what()).find(place.pending()) != std::string::npos;
+    };
+    std::filesystem::create_symlink(place.device() + "/nowhere", place.pending());
+    BOOST_CHECK_EXCEPTION(place.commit(), Failure, refused);
+    BOOST_TEST(std::filesystem::is_symlink(place.pending()));
+    std::filesystem::remove(place.pending());
+    const test::Fifo fifo(place.pending());
+    BOOST_CHECK_EXCEPTION(fifo.must_not_hold_up([&] { return place.commit(); }), Failure, refused);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_stays_when_its_rows_cannot_be_committed) {

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/duo.hpp>
+#include <support/shard_ranges.hpp>
 
 #include <set>
 #include <string>
@@ -166,4 +167,106 @@ BOOST_AUTO_TEST_CASE(what_a_merge_takes_in_is_as_stale_as_it_was) {
     BOOST_TEST(away.noted() == before);
     BOOST_TEST((*away.turn() == Outcome::stale));
     BOOST_TEST(!away.there().contains("old"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_written_to_all_the_time_is_not_away, Server, Servers) {
+    Away<Server> busy;
+    for (int round = 0; round < 9 * 12; ++round) {
+        busy.clock.advance(Seconds(7200));
+        busy.nodes.put(0, busy.name, "here " + std::to_string(round));
+        (void)busy.nodes.pass(1);
+        busy.nodes.put(1, busy.name, "there " + std::to_string(round));
+        BOOST_REQUIRE((*busy.turn() == Outcome::done)); // never equal when they are compared
+    }
+    busy.nodes.wipe(1); // its device is replaced
+    BOOST_TEST((*busy.turn() == Outcome::done));
+    BOOST_TEST(busy.there().contains("here 0"));
+    BOOST_TEST(busy.stats().stale == 0);
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_the_peer_sent_before_an_absence_do_not_end_it) {
+    Containers away;
+    away.nodes.put(0, away.name, "old");
+    away.nodes.put(1, away.name, "theirs");
+    away.clock.advance(week / 2 + Seconds(1)); // an agreement is due
+    (void)away.turn();
+    const std::int64_t awaited = away.open(1).info().max_row;
+    away.nodes.put(0, away.name, "mine");
+    away.clock.advance(week + Seconds(1));
+    away.open(0).merge_sync_points(std::vector<SyncPoint>{{awaited, away.open(1).info().id}},
+                                   Direction::incoming);
+    BOOST_TEST((*away.turn() == Outcome::stale));
+    BOOST_TEST(!away.there().contains("mine"));
+}
+
+BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_comes_to_a_new_device_after_a_week) {
+    Containers sharding;
+    sharding.open(0).merge_shard_ranges(sharding_ranges(sharding.name.info));
+    for (int day = 0; day < 9; ++day) {
+        sharding.clock.advance(Seconds(86400));
+        (void)sharding.turn();
+    }
+    sharding.nodes.wipe(1);
+    BOOST_TEST((*sharding.turn() == Outcome::done));
+    BOOST_TEST(sharding.nodes.has(1, sharding.name));
+    BOOST_TEST((sharding.open(1).shard_ranges() == sharding.open(0).shard_ranges()));
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_stale_copy_whose_points_say_that_nothing_is_to_be_sent_is_told_all_the_same) {
+    Containers away;
+    away.nodes.put(0, away.name, "old");
+    const auto id = [&](std::size_t at) { return away.open(at).info().id; };
+    const auto note = [&](std::size_t at, const std::string& of, std::int64_t point) {
+        away.open(at).merge_sync_points(std::vector<SyncPoint>{{point, of}}, Direction::incoming);
+    };
+    note(0, id(1), away.open(1).info().max_row);
+    note(1, id(0), away.open(0).info().max_row);
+    away.clock.advance(week + Seconds(1));
+    for (int pass = 0; pass < 10; ++pass) {
+        BOOST_TEST((*away.turn() == Outcome::stale));
+    }
+    BOOST_TEST(!away.there().contains("old"));
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_is_behind_that_of_a_peer_hides_no_absence) {
+    Containers away;
+    away.nodes.put(0, away.name, "old");
+    away.clock.advance(week - Seconds(86400));
+    Reply reply{200, "text/html", message::encode_reply(away.open(1).info(), 1), ""};
+    reply.date = away.clock.now().plus(Seconds(2 * 86400));
+    away.nodes.network().answer(away.verb("sync"), reply);
+    BOOST_TEST((*away.turn() == Outcome::stale));
+    BOOST_TEST(!away.there().contains("old"));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_whose_clock_is_wrong_by_months_does_not_make_a_week_of_a_day) {
+    Containers here;
+    here.nodes.put(0, here.name, "old");
+    here.clock.advance(Seconds(86400));
+    Reply reply{200, "text/html", message::encode_reply(here.open(1).info(), 1), ""};
+    reply.date = here.clock.now().plus(Seconds(90 * 86400));
+    here.nodes.network().answer(here.verb("sync"), reply, 1);
+    BOOST_TEST((*here.turn() == Outcome::done));
+    BOOST_TEST(here.there().contains("old"));
+}
+
+// As of one that stock replicators have had until now: it may have been away.
+BOOST_AUTO_TEST_CASE(
+    what_differs_in_a_copy_that_nobody_has_followed_is_sent_as_far_as_it_is_young) {
+    Duo<ContainerServer> duo;
+    duo.nodes.create(1, duo.name);
+    duo.nodes.put(0, duo.name, "old");
+    duo.clock.advance(week + Seconds(1));
+    duo.nodes.put(0, duo.name, "young");
+    duo.nodes.put(1, duo.name, "theirs");
+    (void)duo.nodes.pass(1); // heard of a moment ago
+    duo.open(1).merge_sync_points(std::vector<SyncPoint>{{3, duo.open(0).info().id}},
+                                  Direction::incoming);
+    Result<Outcome> outcome = Outcome::done;
+    for (int pass = 1; pass <= 2; ++pass) {
+        outcome = duo.replicate();
+        BOOST_TEST((*outcome == (pass == 1 ? Outcome::done : Outcome::stale)));
+    }
+    BOOST_TEST((duo.nodes.names(1, duo.name) == std::set<std::string>{"theirs", "young"}));
 }

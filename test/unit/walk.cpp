@@ -21,8 +21,12 @@ const std::string root = device + "/containers";
 struct Heard {
     std::vector<std::string> failed;
     std::vector<std::string> orphans;
+    std::vector<std::string> strange;
     void operator()(const event::ListingFailed& event) { failed.push_back(event.path); }
     void operator()(const event::OrphanPending& event) { orphans.push_back(event.path); }
+    void operator()(const event::SetAside& event) {
+        strange.push_back(event.path + ": " + event.what);
+    }
     template <class Event>
     void operator()(const Event& /*event*/) {}
 };
@@ -250,6 +254,35 @@ BOOST_AUTO_TEST_CASE(rows_that_wait_without_a_database_are_reported_and_kept) {
     const std::string pending = directory("1", name) + '/' + name + ".db.pending";
     BOOST_TEST(result.heard.orphans == Names{pending}, boost::test_tools::per_element());
     BOOST_TEST(disk.stat(pending).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(pending_rows_that_nobody_could_read_are_told_in_each_pass) {
+    const SimDisk disk;
+    const std::string name = hash('a', "abc");
+    const std::string file = name + ".db.pending.unreadable.1234";
+    add(disk, "1", name);
+    add(disk, "1", name, file);
+    for (int pass = 0; pass < 2; ++pass) {
+        const Walked result = walk(disk);
+        BOOST_TEST(result.found.size() == 1U);
+        BOOST_TEST(result.errors == 1);
+        BOOST_REQUIRE(result.heard.strange.size() == 1U);
+        BOOST_TEST(result.heard.strange[0].starts_with(directory("1", name) + '/' + file + ": "));
+    }
+    BOOST_TEST(disk.stat(directory("1", name) + '/' + file).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_in_the_place_of_a_database_is_told) {
+    const SimDisk disk;
+    const std::string name = hash('a', "abc");
+    const std::string path = directory("1", name) + '/' + name + ".db";
+    disk.make_directories(path);
+    const Walked result = walk(disk);
+    BOOST_TEST(result.found.empty());
+    BOOST_TEST(result.errors == 1);
+    BOOST_TEST(result.heard.strange == Names{path + ": is a directory in the place of a database"},
+               boost::test_tools::per_element());
+    BOOST_TEST(disk.stat(path)->directory);
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_pending_file_without_a_database_is_no_news) {

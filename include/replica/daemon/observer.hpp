@@ -233,6 +233,14 @@ public:
             peer.path, name_of(peer.peer));
     }
     void operator()(const event::Stale& copy) const {
+        if (copy.alone) {
+            log(Level::error,
+                "{} agreed with a peer last at {}, longer ago than reclaim_age, and no other "
+                "primary has a copy: it goes to them as it is. If the database was deleted "
+                "meanwhile, delete it once more",
+                copy.path, copy.agreed.normal());
+            return;
+        }
         log(Level::error,
             "{} agreed with a peer last at {}, longer ago than reclaim_age: live rows from before "
             "are held back, for they may have been deleted since. Set accept_stale to send them, "

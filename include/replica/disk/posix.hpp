@@ -275,7 +275,7 @@ public:
         const std::string path = directory + "/.lock";
         for (int attempt = 0; attempt < attempts; ++attempt) {
             make_directories(directory);
-            Descriptor file = Descriptor::open(path, O_RDWR | O_CREAT);
+            Descriptor file = Descriptor::open(path, O_RDWR | O_CREAT | O_NOFOLLOW);
             if (!file && errno == ENOENT) {
                 continue;
             }

@@ -9,6 +9,7 @@
 #include <replica/error.hpp>
 #include <replica/info.hpp>
 #include <replica/md5.hpp>
+#include <replica/notes.hpp>
 #include <replica/sim/rows.hpp>
 #include <replica/sqlite/metadata.hpp>
 #include <replica/times.hpp>
@@ -247,7 +248,7 @@ struct State {
             }
         }
         const auto forgotten = [sync_age](const auto& mark) {
-            return mark.second.touched < sync_age;
+            return mark.second.touched < sync_age && mark.first != notes::agreed();
         };
         dropped += std::erase_if(incoming, forgotten) + std::erase_if(outgoing, forgotten);
         Metadata metadata = Metadata::parse_stored(stat.metadata);

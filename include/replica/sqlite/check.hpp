@@ -29,31 +29,26 @@
 
 namespace replica::sqlite {
 
-/// What has this name is a file, and its own. A FIFO keeps its reader waiting for ever. A link
-/// leads to a file that others know by another name, beside which its journal lies. Throws missing,
-/// not_a_database, or io for a link, so that it stays: its rows may be nowhere else.
+/// A database is a file of its own. Throws missing, not_a_database, or io for a link, so that it
+/// stays: its rows may be nowhere else.
 template <Disk D>
 void require_file(D& disk, const std::string& path) {
-    const auto status = disk.stat(path);
-    if (!status) {
+    const std::string why = why_no_file(disk, path);
+    if (!why.empty()) {
+        throw Failure(disk.read_link(path) ? Error::io : Error::not_a_database, path + ": " + why);
+    }
+    if (!disk.stat(path)) {
         throw Failure(Error::missing, path + ": no such database");
-    }
-    if (disk.read_link(path)) {
-        throw Failure(Error::io, path + ": is a symbolic link, which is not followed");
-    }
-    if (!status->regular) {
-        throw Failure(Error::not_a_database,
-                      path + (status->directory ? ": is a directory" : ": is no regular file"));
     }
 }
 
-/// So is a database, and the journal that SQLite would read first.
+/// So is the journal beside it, which SQLite reads first.
 template <Disk D>
 void require_database_file(D& disk, const std::string& path) {
     require_file(disk, path);
-    const auto journal = disk.stat(path + "-journal");
-    if (journal && !journal->regular) {
-        throw Failure(Error::io, path + "-journal: is no regular file");
+    const std::string journal = path + "-journal";
+    if (const std::string why = why_no_file(disk, journal); !why.empty()) {
+        throw Failure(Error::io, journal + ": " + why);
     }
 }
 

@@ -247,7 +247,8 @@ public:
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
-        sync_table(Direction::outgoing).drop_older(before);
+        // A copy that was away is stale by when it last agreed, however long ago (stale.hpp).
+        sync_table(Direction::outgoing).drop_older(before, notes::agreed());
         auto kept = Metadata::parse_stored(S::read_info(*connection_).metadata);
         if (kept.reclaim(age, Metadata::parse_stored(confirmed.metadata))) {
             update("SET metadata = ?", kept.text());
@@ -381,7 +382,7 @@ private:
         return Metadata::parse_stored(S::read_info(*connection_).metadata)
                    .reclaim(age, Metadata::parse_stored(confirmed.metadata)) ||
                sync_table(Direction::incoming).has_older(before) ||
-               sync_table(Direction::outgoing).has_older(before) ||
+               sync_table(Direction::outgoing).has_older(before, notes::agreed()) ||
                S::has_more(*connection_, confirmed, before);
     }
 

@@ -229,12 +229,12 @@ template <Schema S>
 template <Schema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
 bool commit_pending(D& disk, const std::string& file, Put put) {
     constexpr std::int64_t most = 256 << 20;
+    if (const std::string why = why_no_file(disk, file); !why.empty()) {
+        throw Failure(Error::io, file + ": " + why);
+    }
     const auto status = disk.stat(file);
     if (!status || status->size == 0) {
         return false;
-    }
-    if (!status->regular || disk.read_link(file)) {
-        throw Failure(Error::io, file + ": is no file of this database alone");
     }
     if (status->size > most) {
         throw Failure(Error::bad_request, file + ": too large to hold pending rows");

@@ -272,10 +272,10 @@ struct ContainerState {
     /// at equal times the report merged last stays, as in Swift. A report that has come before is
     /// no news: ours was merged after it and stays, with a tie, so that the other side gets ours.
     ///
-    /// What holds: where one replica has seen the other's report before it got its own, and all
-    /// pass on what they get, the newest report stays everywhere. Two reports neither of whose
-    /// replicas had seen the other's are one too many to tell: the first that is pushed stays until
-    /// the container reports again.
+    /// What holds: where one replica had got the other's report from that replica before it got its
+    /// own, and all pass on what they get, the newest report stays everywhere. In all other cases,
+    /// also where the container itself had told both the older one, nothing tells the two apart:
+    /// the first that is pushed stays until the container reports again.
     Joined join(const ContainerState& other, RowOrigin origin = RowOrigin::news) {
         Joined joined;
         const Timestamp newest = std::max(put.time, deleted_at.time);

@@ -96,18 +96,20 @@ public:
             .run();
     }
 
-    /// Whether a replica was heard of last before `time` (in its stored form).
-    [[nodiscard]] bool has_older(std::string_view time) {
-        return query("SELECT 1 FROM incoming_sync WHERE updated_at < ? LIMIT 1",
-                     "SELECT 1 FROM outgoing_sync WHERE updated_at < ? LIMIT 1")
-            .bind(time)
+    /// Whether a replica other than `kept` was heard of last before `time` (in its stored form).
+    [[nodiscard]] bool has_older(std::string_view time, std::string_view kept = {}) {
+        return query("SELECT 1 FROM incoming_sync WHERE updated_at < ? AND remote_id IS NOT ? "
+                     "LIMIT 1",
+                     "SELECT 1 FROM outgoing_sync WHERE updated_at < ? AND remote_id IS NOT ? "
+                     "LIMIT 1")
+            .bind(time, kept)
             .step();
     }
 
-    void drop_older(std::string_view time) {
-        query("DELETE FROM incoming_sync WHERE updated_at < ?",
-              "DELETE FROM outgoing_sync WHERE updated_at < ?")
-            .bind(time)
+    void drop_older(std::string_view time, std::string_view kept = {}) {
+        query("DELETE FROM incoming_sync WHERE updated_at < ? AND remote_id IS NOT ?",
+              "DELETE FROM outgoing_sync WHERE updated_at < ? AND remote_id IS NOT ?")
+            .bind(time, kept)
             .run();
     }
 
