@@ -31,7 +31,7 @@ namespace replica {
 ///   other call looks at that file. Returns whether anything was committed.
 /// - items_since(p, n) gives at most n rows with ROWID > p, in ascending order and without a gap.
 /// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
-///   given the same rows in any order, some twice, end with equal rows (peers-and-frontier, I4).
+///   given the same rows in any order, some twice, end with equal rows (invariant I4).
 ///   Reports of containers to their account are the exception: of two with one time the one merged
 ///   last stays, unless it is a repeat. With a source, rows up to its incoming point are repeats:
 ///   they undo nothing that has come after them. The point then becomes the highest ROWID given,

@@ -67,8 +67,8 @@ struct Choice {
 };
 
 /// The hash says the same content. Only 32 hexadecimal digits may match, two empty texts may not
-/// (defect 12); and since the hash covers names and times only, the sums must agree too (defect
-/// 11).
+/// (defect 12); and since the hash covers names and times only, the sums must agree too
+/// (defect 11).
 [[nodiscard]] constexpr bool same_content(const Replica& a, const Replica& b) {
     return is_hash(a.hash) && a.hash == b.hash && a.count == b.count &&
            a.bytes_used == b.bytes_used;
@@ -95,8 +95,8 @@ struct Choice {
     return {same ? points.theirs : std::min(points.theirs, sent), -1, points.incoming};
 }
 
-/// The choice after a 2xx answer to sync (seed: _repl_to_node, _in_sync; Swift 2.6 for the second
-/// half of the half rule).
+/// The choice after a 2xx answer to sync (Swift: _repl_to_node, _in_sync; the second half of the
+/// half rule is Swift 2.6's).
 ///
 /// - A peer whose point lies beyond our last row, or which has our id, knows another history than
 ///   ours: this file was restored, or copied (defect 10, invariant I3).
@@ -126,7 +126,7 @@ struct Choice {
 }
 
 /// Whether a database is expired: no rows, deleted after it was last put, and that longer ago than
-/// reclaim_age (seed: _replicate_object). A time that cannot be read keeps the database.
+/// reclaim_age (Swift: _replicate_object). A time that cannot be read keeps the database.
 [[nodiscard]] constexpr bool may_reclaim(std::int64_t count, std::string_view put_timestamp,
                                          std::string_view delete_timestamp, Timestamp now,
                                          Seconds reclaim_age) {
@@ -163,8 +163,9 @@ enum class Outcome {
 }
 
 /// The primaries to ask, in order: those after the local device in the ring's order, then those
-/// before it; all of them for a handoff. `Item` needs an `id`. Footnote [1] of the seed: if every
-/// node begins with its next one, no two nodes talk only to each other while a third gets nothing.
+/// before it; all of them for a handoff. `Item` needs an `id`. If every node begins with its
+/// next one, no two nodes talk only to each other while a third gets nothing (Swift:
+/// _replicate_object).
 template <class Item>
 [[nodiscard]] constexpr std::vector<Item> peer_order(const std::vector<Item>& primaries,
                                                      std::int64_t local_id) {

@@ -3,7 +3,7 @@
 
 // Every way in which a step of replication can fail has one name here, and the three things a
 // caller can do about it are conditions. Swift decides by searching the text of an exception for
-// "no such table" (seed: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
+// "no such table" (Swift: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
 
 #include <boost/assert/source_location.hpp>
 #include <boost/system/error_category.hpp>

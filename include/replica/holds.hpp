@@ -2,7 +2,7 @@
 #define REPLICA_HOLDS_HPP
 
 // What is left alone for a while. A peer that does not answer costs node_timeout for each database;
-// after three failures in a row it costs nothing for a minute (defect 41).
+// after three failures in a row it costs nothing for a minute (defect 43).
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>

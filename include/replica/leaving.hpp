@@ -12,8 +12,7 @@
 //
 // Of two copies that announce at one time each asks after it has announced, so at least one of the
 // questions is refused. The mark is held across the network, and nobody ever waits for it: who sees
-// it refuses. It ends with its process. A stock server knows nothing of it: see
-// test/deviations.md.
+// it refuses. It ends with its process. A stock server knows nothing of it: see defect 70.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>

@@ -32,8 +32,8 @@
 
 namespace replica {
 
-/// The three arguments that `sync` has beyond the seed's seven: sent for containers when the
-/// cluster has more than one storage policy (Swift 2.0).
+/// The three arguments that `sync` has beyond the seven of Swift 1.13.1: sent for containers when
+/// the cluster has more than one storage policy (Swift 2.0; defect 54).
 struct PolicyArguments {
     std::string status_changed_at = "0";
     std::int64_t count = 0;

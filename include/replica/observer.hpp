@@ -32,7 +32,7 @@ struct PassEnded {
     Timestamp began;
     Timestamp ended;
     Seconds elapsed{};
-    bool partial = false; ///< Limited to some devices or partitions: no figures for recon (61).
+    bool partial = false; ///< Limited to some devices or partitions: not for recon (defect 61).
 };
 
 /// The whole pass could not be done; `what` says why.

@@ -285,7 +285,7 @@ template <class P>
 
 } // namespace detail
 
-/// Brings one peer up to date (seed: _repl_to_node). A fault is the peer's; what goes wrong with
+/// Brings one peer up to date (Swift: _repl_to_node). A fault is the peer's; what goes wrong with
 /// the local database is thrown.
 template <class P>
 [[nodiscard]] Result<decide::Outcome> replicate_to_peer(Task<P>& task, const Device& device) {

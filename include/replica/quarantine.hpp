@@ -35,7 +35,7 @@ template <Broker B>
     }
 }
 
-/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (seed: quarantine_db), or to
+/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (Swift: quarantine_db), or to
 /// that name with a random part if something is there. Only if it still is beyond use: a swap of
 /// the file may have looked like damage (defect 47). That is looked at without the directory lock,
 /// for which a stock server waits 10 s and then refuses its client; under the lock it must still be

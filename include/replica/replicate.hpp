@@ -169,7 +169,7 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
         // Only when every peer has the tombstones: a replica that was away must not bring back what
         // they stand for (defect 20). What has come since the first peer was asked is not among
         // them. And only when no peer has anything for us: two replicas would send each other for
-        // ever what the other has just dropped. The seed reclaims before it has pushed anything.
+        // ever what the other has just dropped. Swift reclaims before it has pushed anything.
         if (task.settled && asked.all_done()) {
             task.database().reclaim(confirmed, task.reclaim_limit(), task.reclaim_limit(2));
         }
@@ -234,7 +234,7 @@ template <class P>
 
 } // namespace detail
 
-/// Replicates one database to its peers (seed: _replicate_object). Never throws: this is the one
+/// Replicates one database to its peers (Swift: _replicate_object). Never throws: this is the one
 /// place that catches what goes wrong with a database.
 template <class P>
 void replicate_database(P& pass, const Found& found, const Device& local, Pulse& pulse) {

@@ -73,7 +73,7 @@ public:
         }
     }
 
-    /// Passes for ever, one each `interval`, until `stop` (seed: run_forever). The first begins
+    /// Passes for ever, one each `interval`, until `stop` (Swift: run_forever). The first begins
     /// after a random part of the interval, so that a cluster does not start all at once.
     void run_forever(const std::stop_token& stop) {
         Core& core = *core_;
@@ -87,8 +87,8 @@ public:
         }
     }
 
-    /// One pass over this machine's devices (seed: run_once). Never throws for what goes wrong with
-    /// a device, a database or a peer: that is in the result and went to the observer.
+    /// One pass over this machine's devices (Swift: run_once). Never throws for what goes wrong
+    /// with a device, a database or a peer: that is in the result and went to the observer.
     Stats run_once(const std::stop_token& stop = {}, const Selection& selection = {}) {
         const auto core = core_;
         try {

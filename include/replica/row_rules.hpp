@@ -1,8 +1,8 @@
 #ifndef REPLICA_ROW_RULES_HPP
 #define REPLICA_ROW_RULES_HPP
 
-// What a row or a point of a peer must be to be stored. Swift stores whatever comes (defect 25),
-// and a row that cannot be compared or counted is then in everybody's way.
+// What a row or a point of a peer must be to be stored. Swift stores whatever comes (defects 24,
+// 25), and a row that cannot be compared or counted is then in everybody's way.
 
 #include <replica/error.hpp>
 #include <replica/hash_path.hpp>

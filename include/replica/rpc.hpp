@@ -40,7 +40,7 @@
 
 namespace replica {
 
-/// Answers REPLICATE for one kind of database (seed: ReplicatorRpc).
+/// Answers REPLICATE for one kind of database (Swift: ReplicatorRpc).
 ///
 /// Copies share one state. Thread safety: handle() from any thread.
 template <Broker B, Observer O = Silent>
@@ -248,8 +248,9 @@ private:
         core_->observer(event::Quarantined{path, *target, what});
     }
 
-    /// Compares and takes over metadata, times and points (seed: sync). The answer is the state
-    /// before the sender's times and metadata were merged, and after a change of policy.
+    /// Compares and takes over metadata, times and points (Swift: ReplicatorRpc.sync). The answer
+    /// is the state before the sender's times and metadata were merged, and after a change of
+    /// policy.
     Reply sync(const Place& place, const message::Call& call) {
         const message::Sync remote = message::decode_sync(call);
         auto& broker = core_->broker;

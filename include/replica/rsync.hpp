@@ -3,7 +3,7 @@
 
 // Sends a whole database file, then has the peer put it in place. The live file is sent first,
 // since nearly always nobody writes to it meanwhile. If somebody did, what has arrived is torn, and
-// a private copy made through the broker is sent instead. (The seed sends again while it holds the
+// a private copy made through the broker is sent instead. (Swift sends again while it holds the
 // write lock, and so keeps clients out for as long as two disks take to checksum: defect 33.)
 
 #include <replica/decide.hpp>
@@ -136,7 +136,7 @@ template <class Finish, class P>
 
 } // namespace detail
 
-/// Delivers the file and finishes remotely with `Finish`: CompleteRsync or RsyncThenMerge (seed:
+/// Delivers the file and finishes remotely with `Finish`: CompleteRsync or RsyncThenMerge (Swift:
 /// _rsync_db).
 ///
 /// A stock receiver takes what lies under the upload's name, whenever it comes to it, so there must

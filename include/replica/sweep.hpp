@@ -71,7 +71,7 @@ void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
 }
 
 /// Clears `tmp` of what has lain there too long: uploads of senders that went away after `age`
-/// (seed: unlink_older_than), see may_lie. Never throws for a single entry. Returns how many went.
+/// (Swift: unlink_older_than), see may_lie. Never throws for a single entry. Returns how many went.
 /// Calls `beat` before each entry: a disk on which 100,000 of them take minutes does not hang.
 template <Disk D, std::invocable Beat>
 std::size_t sweep(D& disk, const std::string& tmp, Timestamp now, Seconds age, Beat beat) {

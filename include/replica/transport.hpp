@@ -68,7 +68,7 @@ concept PagePeer =
 
 /// Hands out peers. Which server of a node a request reaches is the transport's affair:
 /// BeastTransport prefers one of ours to a stock one. What a receiver of ours does better
-/// (test/deviations.md, side "receiver") cannot be counted on by a sender.
+/// (doc/defects.md, side "receiver") cannot be counted on by a sender.
 ///
 /// Models: BeastTransport (beast/transport.hpp), SimTransport (sim/transport.hpp). Decorators:
 /// Faulty, Paced, Traced (decorators.hpp). Thread safety: peer() from any thread.

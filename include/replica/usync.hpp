@@ -30,7 +30,7 @@ struct HoldBack {
     bool already = false; ///< One below the point was held back.
 };
 
-/// Brings a peer up to date by rows (seed: _usync_db).
+/// Brings a peer up to date by rows (Swift: _usync_db).
 ///
 /// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
 /// when none is left, send those points (they speak of rows that have all been sent by then), with

@@ -4,7 +4,7 @@
 // How much happens at once, and what a bad disk may cost: only itself. Workers are threads that
 // block. `concurrency` bounds the databases in flight and every device has a share of at least one,
 // so a disk that no longer answers holds up its own share and nothing else; its workers are given
-// up after the watchdog's time (defects 32, 43).
+// up after the watchdog's time (defect 32).
 
 #include <replica/clock.hpp>
 #include <replica/settings.hpp>

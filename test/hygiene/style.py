@@ -16,12 +16,30 @@ SHELL_COLUMNS_MAX = 120  # messages for people cannot be wrapped there without h
 HEADER_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 
-FOLDERS = ["include", "test", "example", "bench", "cmake", ".ci"]
+FOLDERS = ["include", "test", "example", "bench", "doc", "cmake", ".ci"]
 TEXT = {".hpp", ".cpp", ".py", ".sh", ".cmake", ".txt", ".build", ".in", ".md", ".json", ""}
 CODE = {".hpp", ".cpp", ".py", ".sh", ".cmake", ".build"}
 
 # Written in two halves so that this file does not contain what it looks for.
 LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+
+# References to what a reader can look up. A list may go on in the next line of a comment.
+REFERRING = ("include/", "example/", "test/", "bench/", "doc/")
+GAP = r"[\s/*#]+"
+DEFECTS = re.compile(rf"\bdefect{GAP}\d+"
+                     rf"|\bdefects{GAP}\d+(?:(?:,{GAP}|,?{GAP}(?:and|to){GAP})\d+)*",
+                     re.IGNORECASE)
+INVARIANT = re.compile(r"\bI\d+\b")
+PAPERS = re.compile(r"peers-and" r"-frontier")
+
+# Swift's module was called that once. A generator has one as well, but there it does nothing and
+# owns nothing: one is drawn, given or printed, and what is random comes from it.
+OLD_NAME = re.compile(rf"(?:\b(?P<from>from|by|with){GAP})?\bthe{GAP}see" r"d\b"
+                      rf"(?!{GAP}(?:is|was)\b)", re.IGNORECASE)
+OLD_NAME_FIRST = re.compile(r"\bsee" r"d:(?=\s|$)", re.IGNORECASE)
+
+# A path in a document: `test/run.sh unit.decide`.
+PATH = re.compile(r"`((?:include|test|example|bench|doc|\.ci)/[^\s`]*)[^`]*`")
 
 # (what, where it is allowed, what to use): paths are relative to include/replica.
 POSIX = ("open|openat|stat|fstat|lstat|statvfs|rename|renameat|link|symlink|readlink|unlink|"
@@ -52,6 +70,12 @@ def without_comments(line):
     return re.sub(r"//.*$", "", line)
 
 
+def comment_of(path, line):
+    """What follows // in the line, or # where that begins a comment."""
+    mark = "//" if path.endswith((".hpp", ".cpp")) else "#"
+    return line.partition(mark)[2]
+
+
 def guard_of(path):
     """include/replica/sqlite/database.hpp -> REPLICA_SQLITE_DATABASE_HPP"""
     return re.sub(r"[/.]", "_", path.removeprefix("include/")).upper()
@@ -69,6 +93,43 @@ def check_text(path, lines):
             yield number, "tab"
         if match := LEFTOVERS.search(line):
             yield number, f"'{match.group()}' left over: do it, or say in words what does not work"
+
+
+def entries(root, name, heading):
+    """The numbers that have an entry in a document."""
+    path = root / "doc" / name
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return {int(number) for number in re.findall(rf"^### {heading}(\d+)\. ", text, re.MULTILINE)}
+
+
+def check_references(path, text, defects, invariants):
+    """Whatever a comment or a document refers to can be looked up in the tree."""
+    def at(match):
+        return text.count("\n", 0, match.end()) + 1
+
+    for match in DEFECTS.finditer(text):
+        for number in map(int, re.findall(r"\d+", match.group())):
+            if number not in defects:
+                yield at(match), f"defect {number} has no entry in doc/defects.md"
+    for match in INVARIANT.finditer(text):
+        if int(match.group()[1:]) not in invariants:
+            yield at(match), f"{match.group()} has no entry in doc/invariants.md"
+    for match in PAPERS.finditer(text):
+        yield at(match), f"'{match.group()}' is not in the tree: name a defect or an invariant"
+    for match in OLD_NAME.finditer(text):
+        if not match["from"]:
+            yield at(match), f"'{' '.join(match.group().split())}': say Swift, and its version"
+    for number, line in enumerate(text.split("\n"), 1):
+        if OLD_NAME_FIRST.search(line if path.endswith(".md") else comment_of(path, line)):
+            yield number, "name Swift's function as (Swift: function)"
+
+
+def check_paths(root, lines):
+    """A document names only files that are there."""
+    for number, line in enumerate(lines, 1):
+        for name in PATH.findall(line):
+            if not (root / name).exists():
+                yield number, f"'{name}' does not exist"
 
 
 def check_functions(lines):
@@ -161,6 +222,8 @@ def files(root):
 def check(root):
     paths = sorted(files(root))
     problems = list(check_listed(root, paths))
+    defects = entries(root, "defects.md", "")
+    invariants = entries(root, "invariants.md", "I")
     for path in paths:
         text = (root / path).read_text(encoding="utf-8")
         lines = text.split("\n")
@@ -169,6 +232,10 @@ def check(root):
         elif text:
             problems.append((path, len(lines), "no newline at the end of the file"))
         found = list(check_text(path, lines))
+        if path.startswith(REFERRING):
+            found += check_references(path, text, defects, invariants)
+        if path == "README.md" or path.startswith("doc/"):
+            found += check_paths(root, lines)
         if path.endswith((".hpp", ".cpp")):
             found += check_functions(lines)
         if path.startswith("include/replica/"):

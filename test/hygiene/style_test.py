@@ -18,6 +18,10 @@ namespace replica {}
 """
 GOOD_TEST = "#include <replica/sqlite/database.hpp>\n"
 GOOD_LIST = "unit/sqlite_database sqlite\n"
+GOOD_DOCUMENTS = {
+    "doc/defects.md": "### 5. Lost\n\n### 13. Hidden\n",
+    "doc/invariants.md": "### I4. Order\n",
+}
 
 
 class Style(unittest.TestCase):
@@ -119,6 +123,73 @@ class Style(unittest.TestCase):
         constructor = "    S()\n        : x() {\n        g();\n    }\n" + "    int x;\n" * 90
         self.assertEqual(self.problems(body="struct S {\n" + constructor + "};"), [])
         self.assertEqual(self.problems(body="struct S {\n" + "    int x;\n" * 90 + "};"), [])
+
+    def refers(self, text, path=None):
+        """What is said of a reference in the comment of a header, or in another file."""
+        tree = dict(GOOD_DOCUMENTS)
+        if path:
+            tree[path] = text + "\n"
+            return self.problems(tree=tree)
+        return self.problems(tree=tree, body=text)
+
+    def test_a_defect_without_an_entry(self):
+        word = "def" "ect"  # in two halves: this file is looked at as well
+        for good in (f"{word} 5", f"{word}s 5 and 13", f"{word}s 5, 13", f"{word} 5, 99 times",
+                     f"{word}s 5 to 13", f"a {word} in 99", f"{word}s 5,\n// 13"):
+            self.assertEqual(self.refers(f"// {good}"), [], good)
+        for bad in (f"{word} 6", f"({word} 6)", f"{word}s 5 and 6", f"{word}s 5, 6",
+                    f"{word}s 5, 13 and 6", f"{word.title()} 6"):
+            found = self.refers(f"// {bad}")
+            self.assertEqual(len(found), 1, bad)
+            self.assertIn(f"hpp:5: {word} 6 has no entry", found[0])
+        for bad in (f"{word}\n// 6", f"{word}s 5,\n/// 6", f"{word}s 5\n// and 6"):
+            self.assertIn(f"hpp:6: {word} 6 has no entry", self.refers(f"// {bad}")[0])
+        for path in ("test/a.py", "example/a.sh", "bench/a.txt", "doc/other.md"):
+            self.assertIn(f"{path}:1: {word} 6", self.refers(f"# {word} 6", path)[0])
+        self.assertIn("has no entry", self.problems(body=f"// {word} 5")[0])  # no document at all
+
+    def test_an_invariant_without_an_entry(self):
+        number = "I" "7"
+        self.assertEqual(self.refers("// invariant I4, I/O"), [])
+        self.assertEqual(self.refers("template <class I7x> int x;"), [])
+        for bad in (f"invariant {number}", f"({number})", f"invariants I4\n// and {number}"):
+            found = self.refers(f"// {bad}")
+            self.assertEqual(len(found), 1, bad)
+            self.assertIn(f"{number} has no entry in doc/invariants.md", found[0])
+        self.assertIn(f"doc/other.md:1: {number}", self.refers(number, "doc/other.md")[0])
+
+    def test_the_old_name_of_swifts_module(self):
+        word = "see" "d"
+        for good in (f"drawn from the {word}", f"The {word} is printed", f"a {word} of its own",
+                     f"the same {word}", f"with the {word}", f"for ({word} : all)"):
+            self.assertEqual(self.refers(f"// {good}"), [], good)
+        for good in (f"for (auto {word} : all) {{}}", f"int a = b ? {word}: 1;"):
+            self.assertEqual(self.refers(good), [], good)
+        self.assertEqual(self.refers(f"f = lambda {word}: {word}", "test/a.py"), [])
+        for bad in (f"the {word}'s seven", f"The {word} reclaims", f"in the\n// {word}",
+                    f"of the {word}."):
+            found = self.refers(f"// {bad}")
+            self.assertEqual(len(found), 1, bad)
+            self.assertIn("say Swift", found[0])
+        for bad in (f"({word}: _usync_db)", f"{word.title()}: newid.", f"({word}:\n/// sync)"):
+            found = self.refers(f"/// {bad}")
+            self.assertEqual(len(found), 1, bad)
+            self.assertIn("hpp:5: name Swift's function", found[0])
+        self.assertIn("name Swift's", self.refers(f"# {word}: sync", "test/a.py")[0])
+        self.assertIn("name Swift's", self.refers(f"({word}: sync)", "doc/other.md")[0])
+
+    def test_papers_that_are_not_in_the_tree(self):
+        self.expect("is not in the tree", body="// peers-and" "-frontier, R1")
+
+    def test_a_document_that_names_a_file_that_is_not_there(self):
+        for document in ("README.md", "doc/other.md"):
+            good = "`test/list.txt`, `include/replica/`, `test/list.txt --all`, `<device>/tmp`\n"
+            self.assertEqual(self.problems(tree={document: good}), [])
+            for bad in ("test/gone.cpp", "include/gone.hpp", "doc/gone.md", "example/gone.sh",
+                        "bench/gone", ".ci/gone"):
+                self.expect(f"{document}:2: '{bad}' does not exist",
+                            tree={document: f"text\n`{bad} --all`\n"})
+        self.assertEqual(self.problems(tree={"CHANGES.md": "`test/gone.cpp`\n"}), [])
 
     def test_a_unit_test_begins_with_its_own_header(self):
         wrong = {"test/unit/sqlite_database.cpp": "#include <string>\n" + GOOD_TEST}

@@ -6,7 +6,7 @@ Usage: matrix.py [--bin DIRECTORY] [--verbose] [NAME...]
 Each case of cases.py is made once, copied, and replicated twice over by four pairs: stock to stock,
 ours to stock, stock to ours, and ours to ours beside stock servers. What the stock pair says and
 what it leaves on disk is what the other three must say and leave, down to every row, column, item
-of metadata and sync point, but for what the case declares to deviate (test/deviations.md).
+of metadata and sync point, but for what the case declares to deviate (doc/defects.md).
 Afterwards stock servers take new rows on both sides while passes run; none may be missing.
 
 With names only these cases run. DIRECTORY holds our daemons; else they are looked for in

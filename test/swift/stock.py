@@ -1,7 +1,7 @@
 """Swift's own brokers and RPC servers as one side of a comparison.
 
 The time is given: what Swift asks the system clock or SQLite for comes from `clock`. The classes
-named Amended do what Swift does, except where test/deviations.md says that ours differ on purpose:
+named Amended do what Swift does, except where doc/defects.md says that ours differ on purpose:
 there they follow ours, so that a comparison can go on behind the difference. What unamended Swift
 does in these cases is shown in deviations.py.
 """

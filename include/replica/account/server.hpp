@@ -45,7 +45,7 @@ struct AccountServer {
         return false;
     }
 
-    /// Whether whoever keeps the sums above this database has been told its last state (seed:
+    /// Whether whoever keeps the sums above this database has been told its last state (Swift:
     /// report_up_to_date). Only then may an expired database be deleted.
     [[nodiscard]] static bool reported(const AccountInfo& /*info*/) { return true; }
 

@@ -270,7 +270,7 @@ public:
         }
     }
 
-    /// Nothing if another holds it. Seed: lock_parent_directory.
+    /// Nothing if another holds it (Swift: lock_parent_directory).
     [[nodiscard]] std::optional<lock_type> try_lock(const std::string& directory) const {
         const std::string path = directory + "/.lock";
         for (int attempt = 0; attempt < attempts; ++attempt) {

@@ -55,10 +55,10 @@ public:
         }
     }
 
-    /// The arguments of rsync in the order of a stock replicator (seed: _rsync_file), and one more.
-    /// Without --ignore-times rsync skips a file whose size and second of modification are those of
-    /// what lies there, and calls that success: a database that was written to in the very second
-    /// in which its upload was finished would never be corrected by the second transfer.
+    /// The arguments of rsync in the order of a stock replicator (Swift: _rsync_file), and one
+    /// more. Without --ignore-times rsync skips a file whose size and second of modification are
+    /// those of what lies there, and calls that success: a database that was written to in the very
+    /// second in which its upload was finished would never be corrected by the second transfer.
     [[nodiscard]] std::vector<std::string> arguments(const std::string& path,
                                                      const Upload& upload) const {
         std::vector<std::string> arguments{"--quiet", "--no-motd", timeout_, contimeout_};

@@ -277,7 +277,7 @@ DROP TABLE former_stat;
         return policies::is_deleted(info);
     }
 
-    /// An adopted file carries what its former owner had reported. Seed: newid.
+    /// An adopted file carries what its former owner had reported (Swift: newid).
     static void forget_reported(Connection& connection) {
         connection.execute("UPDATE container_info SET reported_put_timestamp = '0',"
                            " reported_delete_timestamp = '0', reported_object_count = 0,"

@@ -3,11 +3,11 @@
 
 // What becomes of two rows about one name. Swift keeps whatever lies there already when the times
 // are equal, so that replicas which got the same rows in another order differ for ever, unseen by
-// the hash (peers-and-frontier, R1 and R2). Here a row is a few registers, each the greatest of
+// the hash (defect 11). Here a row is a few registers, each the greatest of
 // what was written to it in a total order. That makes a merge commutative, associative and
-// idempotent over all columns (I4), with one exception: what a container reports of itself to its
-// account has no time of its own, see ContainerState::join. No SQLite in here: the simulated broker
-// merges the same way.
+// idempotent over all columns (invariant I4), with one exception: what a container reports of
+// itself to its account has no time of its own, see ContainerState::join. No SQLite in here: the
+// simulated broker merges the same way.
 
 #include <replica/error.hpp>
 #include <replica/info.hpp>
