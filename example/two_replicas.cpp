@@ -26,6 +26,13 @@ struct Direct {
     Peer peer(const Device& device) const { return {server, device}; }
 };
 
+// An observer: hears why a database or a peer failed, and passes over everything else.
+struct Log {
+    void operator()(const event::DatabaseFailed& e) const { std::cerr << e.what << '\n'; }
+    void operator()(const event::PeerFailed& e) const { std::cerr << e.what << '\n'; }
+    void operator()(const auto&) const {}
+};
+
 int main(int argc, char** argv) {
     const auto root = std::filesystem::absolute(argc > 1 ? argv[1] : "two-replicas");
     create_directories(root);
@@ -58,11 +65,11 @@ int main(int argc, char** argv) {
         }
     }
 
-    // One pass of each node. The last argument says which devices of the ring are the node's.
+    // One pass of each node; the function says which devices of the ring are the node's.
     for (const std::string node : {"10.0.0.1", "10.0.0.2"}) {
-        Replicator replicator(settings, broker, ring, Direct{{settings, broker}},
-                              LocalFileSync<>(settings.devices), SystemClock(),
-                              [&](const Device& device) { return device.ip == node; });
+        Replicator replicator(
+            settings, broker, ring, Direct{{settings, broker}}, LocalFileSync<>(settings.devices),
+            SystemClock(), [&](const Device& device) { return device.ip == node; }, Log());
         replicator.run_once();
     }
 
