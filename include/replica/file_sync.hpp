@@ -19,7 +19,7 @@ namespace replica {
 /// Where a file goes: `<device>/tmp/<name>` on the node of `target`.
 struct Upload {
     Device target;
-    std::string name;              ///< To a stock peer it must be the sender's database id.
+    std::string name;              ///< A receiver takes it for the id of the sender: see rsync.hpp.
     bool different_region = false; ///< Compression pays only across regions (Swift 2.4).
     bool whole_file = true;        ///< False: something like it lies there already; send the delta.
 };

@@ -7,7 +7,7 @@
 // (defects 5, 6, 8, 15, 17). The order here:
 //
 //   claim       the upload gets a private name; a retry cannot replace it under us
-//   check       every page, the schema, every value, and that it belongs to this place
+//   check       the header, the schema, every page, every value, and that it belongs to this place
 //   mend        the hash and the sums, if they are not those of the rows
 //   adopt       a new id, and the incoming point of its sender, before anything else is merged into
 //               it: the point speaks of the sender's ROWIDs only. No point at all if rows may be
@@ -41,8 +41,9 @@ struct UploadPlace {
     std::string device;    ///< Path of the device.
     std::string directory; ///< The hash directory.
     std::string hash;
-    std::string upload; ///< Name in tmp: the sender's database id.
-    std::string file;   ///< Name of the database file to be.
+    std::string
+        upload;       ///< Name in tmp: the sender's database id, or a name of its own (rsync.hpp).
+    std::string file; ///< Name of the database file to be.
 };
 
 namespace detail {
