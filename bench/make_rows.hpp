@@ -3,8 +3,8 @@
 
 // Rows of both kinds for benchmarks: always the same ones, of the size that real ones have.
 
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
 
 #include <concepts>
 #include <cstdint>

@@ -4,8 +4,8 @@
 // What the benchmarks of real database files share: a directory of their own that is removed at the
 // end, rows to put into them, and a line of output that says whether a disk was measured or memory.
 
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
 
 #include <benchmark/benchmark.h>
 #include <sys/vfs.h>

@@ -3,8 +3,8 @@
 // either side, see merge.cpp.
 
 #include "make_rows.hpp"
-#include <replica/members.hpp>
-#include <replica/message.hpp>
+#include <replica/words/members.hpp>
+#include <replica/words/message.hpp>
 
 #include <benchmark/benchmark.h>
 

@@ -2,7 +2,7 @@
 // a transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
 // replicas of a note book, each with a note that the other does not have, become one.
 
-#include <replica/account/server.hpp>
+#include <replica/account/kind.hpp>
 #include <replica/replica.hpp>
 #include <replica/sim/disk.hpp>
 

@@ -9,7 +9,7 @@ Usage: test/run.sh [--preset PRESET] [NAME]
 
 Without NAME: builds everything and runs all tests with ctest.
 With NAME: builds and runs the tests whose name matches this regular expression, for example
-           test/run.sh unit.decide
+           test/run.sh unit.send.decide
 
   --preset PRESET   one of release (default), debug, asan, tsan, clang; built in build/PRESET
   --no-install      do not look for missing packages

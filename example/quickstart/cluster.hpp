@@ -8,7 +8,7 @@
 //     127.0.0.1/srv/<device>/containers/<partition>/<suffix>/<hash>/<hash>.db
 
 #include <replica/daemon/swift_conf.hpp>
-#include <replica/hash_path.hpp>
+#include <replica/words/hash_path.hpp>
 #include <replica/ring/json_ring.hpp>
 
 #include <concepts>

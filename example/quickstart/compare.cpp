@@ -4,8 +4,8 @@
 // all of its replicas in their places, no other copy is left anywhere, and all are identical.
 
 #include "cluster.hpp"
-#include <replica/account/server.hpp>
-#include <replica/container/server.hpp>
+#include <replica/account/kind.hpp>
+#include <replica/container/kind.hpp>
 #include <replica/sqlite/chexor.hpp>
 
 #include <CLI/App.hpp>

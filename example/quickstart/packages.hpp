@@ -4,9 +4,9 @@
 // Real input that every Debian machine has: the packages that dpkg has installed, with the files of
 // each, their sizes and MD5 sums. A package becomes a container, a file becomes a row in it.
 
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <cstdint>

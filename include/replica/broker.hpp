@@ -7,7 +7,7 @@
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
-#include <replica/info.hpp>
+#include <replica/words/info.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -95,7 +95,7 @@ concept Database =
 ///
 /// - `server_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
 ///   `default_port`, and the hooks in which a kind differs from the common flow: see
-///   account/server.hpp.
+///   account/kind.hpp.
 /// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
 ///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
 ///   lock through this handle.

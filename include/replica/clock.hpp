@@ -5,7 +5,7 @@
 // in a millisecond and a test never waits. A deadline is a value handed down into every call that
 // may wait, not a timer around it.
 
-#include <replica/timestamp.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <chrono>
 #include <concepts>

@@ -12,9 +12,9 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
-#include <replica/random.hpp>
 #include <replica/ring.hpp>
 #include <replica/transport.hpp>
+#include <replica/words/random.hpp>
 
 #include <algorithm>
 #include <atomic>

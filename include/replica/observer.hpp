@@ -7,7 +7,7 @@
 
 #include <replica/ring.hpp>
 #include <replica/stats.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <boost/system/error_code.hpp>
 

@@ -6,22 +6,22 @@
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
-#include <replica/decide.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/info.hpp>
-#include <replica/message.hpp>
 #include <replica/observer.hpp>
 #include <replica/replicator.hpp>
 #include <replica/ring.hpp>
 #include <replica/rpc.hpp>
+#include <replica/send/decide.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>
-#include <replica/storage.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
 #include <replica/version.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/timestamp.hpp>
 
 #endif // REPLICA_REPLICA_HPP

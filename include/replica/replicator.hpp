@@ -3,22 +3,22 @@
 
 // The pass, top to bottom: which devices are ours, which databases lie on them, and how many
 // at once. Every arrow of the flow is a header: walk.hpp finds the databases, replicate.hpp deals
-// with one of them, peer.hpp with one of its peers; decide.hpp chooses, usync.hpp and rsync.hpp
-// send, storage.hpp removes, stats.hpp counts.
+// with one of them, peer_turn.hpp with one of its peers; decide.hpp chooses, usync.hpp and
+// rsync.hpp send, storage.hpp removes, stats.hpp counts.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
-#include <replica/hash_path.hpp>
 #include <replica/observer.hpp>
-#include <replica/pass.hpp>
-#include <replica/replicate.hpp>
 #include <replica/ring.hpp>
-#include <replica/seed.hpp>
+#include <replica/send/pass.hpp>
+#include <replica/send/replicate.hpp>
+#include <replica/send/walk.hpp>
+#include <replica/send/workers.hpp>
 #include <replica/settings.hpp>
-#include <replica/storage.hpp>
-#include <replica/sweep.hpp>
-#include <replica/walk.hpp>
-#include <replica/workers.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/storage/sweep.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/seed.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -5,22 +5,22 @@
 // closed table. Nothing of it is trusted: names are checked before they become paths, arguments
 // before they reach a database, files before they get a name. What is refused has touched nothing.
 
-#include <replica/admission.hpp>
-#include <replica/answer.hpp>
-#include <replica/brakes.hpp>
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
-#include <replica/finish.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/leaving.hpp>
-#include <replica/message.hpp>
 #include <replica/observer.hpp>
-#include <replica/quarantine.hpp>
-#include <replica/random.hpp>
-#include <replica/seed.hpp>
+#include <replica/receive/admission.hpp>
+#include <replica/receive/answer.hpp>
+#include <replica/receive/finish.hpp>
 #include <replica/settings.hpp>
-#include <replica/storage.hpp>
+#include <replica/storage/brakes.hpp>
+#include <replica/storage/leaving.hpp>
+#include <replica/storage/quarantine.hpp>
+#include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/random.hpp>
+#include <replica/words/seed.hpp>
 
 #include <boost/hana/concat.hpp>
 #include <boost/hana/for_each.hpp>

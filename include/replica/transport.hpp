@@ -7,7 +7,7 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <concepts>
 #include <cstdint>

@@ -16,7 +16,7 @@ HEAVY = r"boost/(beast|asio|process)|sqlite3\.h|spdlog/|CLI/|zlib\.h"
 RULES = {
     "replica.hpp": HEAVY,
     "replicator.hpp": HEAVY,
-    "decide.hpp": HEAVY + r"|boost/(json|filesystem)|bits/fs_|c\+\+/\d+/(thread|fstream)$",
+    "send/decide.hpp": HEAVY + r"|boost/(json|filesystem)|bits/fs_|c\+\+/\d+/(thread|fstream)$",
 }
 
 

@@ -38,7 +38,7 @@ OLD_NAME = re.compile(rf"(?:\b(?P<from>from|by|with){GAP})?\bthe{GAP}see" r"d\b"
                       rf"(?!{GAP}(?:is|was)\b)", re.IGNORECASE)
 OLD_NAME_FIRST = re.compile(r"\bsee" r"d:(?=\s|$)", re.IGNORECASE)
 
-# A path in a document: `test/run.sh unit.decide`.
+# A path in a document: `test/run.sh unit.send.decide`.
 PATH = re.compile(r"`((?:include|test|example|bench|doc|\.ci)/[^\s`]*)[^`]*`")
 
 # (what, where it is allowed, what to use): paths are relative to include/replica.
@@ -176,11 +176,11 @@ def check_test(path, lines):
             yield number, "a test waits for what it expects, it does not sleep"
     if not path.startswith("test/unit/"):
         return
-    # sqlite_database.cpp and sqlite_database_copy.cpp begin with <replica/sqlite/database.hpp>.
+    # sqlite/database.cpp and sqlite/database_copy.cpp begin with <replica/sqlite/database.hpp>.
     first = next((line for line in lines if line.startswith("#include")), "")
     match = re.match(r"#include <replica/(.*)\.hpp>$", first)
-    own = match.group(1).replace("/", "_") if match else None
-    name = pathlib.PurePath(path).stem
+    own = match.group(1) if match else None
+    name = path.removeprefix("test/unit/").removesuffix(".cpp")
     if own is None or not (name == own or name.startswith(own + "_")):
         yield 1, "the first include of a unit test is its own header"
 

@@ -17,7 +17,7 @@ namespace replica {}
 #endif // REPLICA_SQLITE_DATABASE_HPP
 """
 GOOD_TEST = "#include <replica/sqlite/database.hpp>\n"
-GOOD_LIST = "unit/sqlite_database sqlite\n"
+GOOD_LIST = "unit/sqlite/database sqlite\n"
 GOOD_DOCUMENTS = {
     "doc/defects.md": "### 5. Lost\n\n### 13. Hidden\n",
     "doc/invariants.md": "### I4. Order\n",
@@ -29,7 +29,7 @@ class Style(unittest.TestCase):
         """What style.py says about a good tree in which some files are replaced or added."""
         tree = {
             "include/replica/sqlite/database.hpp": GOOD_HEADER,
-            "test/unit/sqlite_database.cpp": GOOD_TEST,
+            "test/unit/sqlite/database.cpp": GOOD_TEST,
             "test/list.txt": GOOD_LIST,
         }
         tree.update(changed.get("tree", {}))
@@ -192,20 +192,20 @@ class Style(unittest.TestCase):
         self.assertEqual(self.problems(tree={"CHANGES.md": "`test/gone.cpp`\n"}), [])
 
     def test_a_unit_test_begins_with_its_own_header(self):
-        wrong = {"test/unit/sqlite_database.cpp": "#include <string>\n" + GOOD_TEST}
+        wrong = {"test/unit/sqlite/database.cpp": "#include <string>\n" + GOOD_TEST}
         self.expect("its own header", tree=wrong)
 
     def test_a_header_may_have_more_than_one_unit_test(self):
-        more = {"test/unit/sqlite_database_copy.cpp": GOOD_TEST,
-                "test/list.txt": GOOD_LIST + "unit/sqlite_database_copy\n"}
+        more = {"test/unit/sqlite/database_copy.cpp": GOOD_TEST,
+                "test/list.txt": GOOD_LIST + "unit/sqlite/database_copy\n"}
         self.assertEqual(self.problems(tree=more), [])
 
     def test_a_test_that_sleeps(self):
-        slow = {"test/unit/sqlite_database.cpp": GOOD_TEST + "std::this_thread::sleep_for(1s);\n"}
+        slow = {"test/unit/sqlite/database.cpp": GOOD_TEST + "std::this_thread::sleep_for(1s);\n"}
         self.expect("does not sleep", tree=slow)
 
     def test_a_source_that_no_list_names(self):
-        self.expect("not in test/list.txt", tree={"test/list.txt": "# unit/sqlite_database\n"})
+        self.expect("not in test/list.txt", tree={"test/list.txt": "# unit/sqlite/database\n"})
         self.expect("not in bench/list.txt", tree={"bench/usync.cpp": "int x;\n"})
         self.expect("listed twice", tree={"test/list.txt": GOOD_LIST + GOOD_LIST})
 

@@ -9,8 +9,8 @@
 //   fixture.copy_path()          a path in an existing directory where nothing is
 
 #include <replica/broker.hpp>
-#include <replica/notes.hpp>
-#include <replica/random.hpp>
+#include <replica/words/notes.hpp>
+#include <replica/words/random.hpp>
 
 #include <boost/test/unit_test.hpp>
 

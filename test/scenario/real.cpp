@@ -11,7 +11,7 @@ using Stage = replica::test::RealCluster<Server>;
 } // namespace
 
 #include "losses.hpp"
-#include <replica/info.hpp>
+#include <replica/words/info.hpp>
 
 #include <concepts>
 #include <span>

@@ -5,8 +5,8 @@
 // and what must be true of all replicas in the end. A story is told once and played by whoever
 // includes this: before it, `Stage<Server>` must say what the nodes are made of.
 
-#include <replica/account/server.hpp>
-#include <replica/container/server.hpp>
+#include <replica/account/kind.hpp>
+#include <replica/container/kind.hpp>
 #include <replica/error.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>

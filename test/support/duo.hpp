@@ -5,7 +5,7 @@
 // parts of a pass can be called one by one.
 
 #include "cluster.hpp"
-#include <replica/peer.hpp>
+#include <replica/send/peer_turn.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -5,12 +5,12 @@
 // again and again, let one call fail, or the power go, or a client write, each at the n-th call of
 // the disk, until every call had its turn.
 
-#include <replica/hash_path.hpp>
-#include <replica/random.hpp>
 #include <replica/sim/broker.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
-#include <replica/storage.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/random.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -4,8 +4,8 @@
 // Shard ranges as a sharder would leave them.
 
 #include <replica/container/shards.hpp>
-#include <replica/info.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <string>
 #include <vector>

@@ -6,11 +6,11 @@
 
 #include "table_ring.hpp"
 #include <replica/clock.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/json.hpp>
-#include <replica/members.hpp>
 #include <replica/replicator.hpp>
 #include <replica/stats.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/json.hpp>
+#include <replica/words/members.hpp>
 
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/for_each.hpp>

@@ -4,7 +4,7 @@
 // The turn of one database on one of five simulated nodes, told in a line per event.
 
 #include "cluster.hpp"
-#include <replica/replicate.hpp>
+#include <replica/send/replicate.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -16,20 +16,22 @@ from stock import TICKS, Place, clock
 from swift.common.utils import ShardRange
 
 ELSEWHERE = {
-    # unit.storage: it takes a rename at one moment
+    # unit.storage.storage: it takes a rename at one moment
     "Another file takes the place of one that is replaced or removed, as a stock server's merge "
     'renames one there under no lock',
-    'A lock that is waited for while the directory is locked',  # unit.storage
-    # unit.leaving, unit.departure, scenario.ways
+    'A lock that is waited for while the directory is locked',  # unit.storage.storage
+    # unit.storage.leaving, unit.send.departure, scenario.ways
     'Two nodes have different rings, and each takes the other for the owner',
     'The end of a commit that a peer was told of',  # would take a power cut
-    'A body that would take gigabytes once it is parsed',  # unit.json, unit.rpc, unit.beast_hall
-    # unit.seed, unit.rpc, scenario.ways
+    # unit.words.json, unit.rpc, unit.beast.server_state
+    'A body that would take gigabytes once it is parsed',
+    # unit.words.seed, unit.rpc, scenario.ways
     'A process is started again while a file that it sent or took is merged',
-    'Disks of a receiver hang',  # unit.beast_server, unit.beast_crew, unit.daemon_run
-    'Many damaged databases on a device',  # unit.brakes, unit.rpc
-    'A daemon that is started again and again, or a single pass beside the service',  # unit.brakes
-    'Stored metadata that cannot be read',  # unit.sqlite_metadata, unit.sqlite_database
+    'Disks of a receiver hang',  # unit.beast.server, unit.beast.crew, unit.daemon.run
+    'Many damaged databases on a device',  # unit.storage.brakes, unit.rpc
+    # unit.storage.brakes
+    'A daemon that is started again and again, or a single pass beside the service',
+    'Stored metadata that cannot be read',  # unit.rows.metadata, unit.sqlite.database
 }
 
 HERE = Place('sda', 'container', 'AUTH_a', 'c')

@@ -3,13 +3,13 @@
 // the test: it runs the script, which starts it again with "serve ROOT".
 
 #include <replica/container/shards.hpp>
-#include <replica/json.hpp>
-#include <replica/message.hpp>
 #include <replica/rpc.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
-#include <replica/storage.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/json.hpp>
+#include <replica/words/message.hpp>
 
 #include <boost/json/object.hpp>
 

@@ -3,9 +3,9 @@
 
 #define BOOST_TEST_MODULE swift_schema_databases
 
-#include <replica/json.hpp>
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
+#include <replica/words/json.hpp>
 
 #include <boost/test/unit_test.hpp>
 

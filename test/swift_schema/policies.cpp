@@ -4,8 +4,8 @@
 #define BOOST_TEST_MODULE swift_schema_policies
 
 #include <replica/container/queue_entry.hpp>
-#include <replica/json.hpp>
 #include <replica/sqlite/container.hpp>
+#include <replica/words/json.hpp>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>

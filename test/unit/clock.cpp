@@ -1,9 +1,9 @@
 #include <replica/clock.hpp>
 
 #define BOOST_TEST_MODULE clock
-#include "laws/clock.hpp"
-
 #include <boost/test/unit_test.hpp>
+
+#include <laws/clock.hpp>
 
 #include <ctime>
 #include <future>

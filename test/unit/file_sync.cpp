@@ -1,10 +1,11 @@
 #include <replica/file_sync.hpp>
 
 #define BOOST_TEST_MODULE file_sync
-#include "laws/file_sync.hpp"
-#include <replica/hash_path.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <laws/file_sync.hpp>
 
 #include <map>
 #include <memory>

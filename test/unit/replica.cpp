@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(the_words_are_there_and_work_together_without_any_model) {
     BOOST_TEST(is_hash(info.hash));
     BOOST_TEST(storage_directory("containers", "906", info.hash).ends_with(info.hash));
 
-    // Infos and rows go into JSON with a server type: account/server.hpp, container/server.hpp.
+    // Infos and rows go into JSON with a server type: account/kind.hpp, container/kind.hpp.
     const auto call = message::decode_call(message::encode(message::MergeSyncs{{{7, "two"}}}));
     BOOST_TEST(
         (message::decode_merge_syncs(call).points == std::vector<SyncPoint>{SyncPoint{7, "two"}}));

@@ -1,10 +1,10 @@
 #include <replica/ring.hpp>
 
 #define BOOST_TEST_MODULE ring
-#include "laws/ring.hpp"
-#include "support/table_ring.hpp"
-
 #include <boost/test/unit_test.hpp>
+
+#include <laws/ring.hpp>
+#include <support/table_ring.hpp>
 
 using namespace replica;
 

@@ -1,7 +1,7 @@
 #include <replica/stats.hpp>
 
 #define BOOST_TEST_MODULE stats
-#include <replica/members.hpp>
+#include <replica/words/members.hpp>
 
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/first.hpp>

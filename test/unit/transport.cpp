@@ -1,9 +1,9 @@
 #include <replica/transport.hpp>
 
 #define BOOST_TEST_MODULE transport
-#include "laws/transport.hpp"
-
 #include <boost/test/unit_test.hpp>
+
+#include <laws/transport.hpp>
 
 #include <list>
 #include <map>

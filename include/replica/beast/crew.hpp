@@ -6,8 +6,8 @@
 // they gain by. So a call that takes long no longer counts, another one takes its turn, and threads
 // come as they are needed.
 
-#include <replica/admission.hpp>
 #include <replica/clock.hpp>
+#include <replica/receive/admission.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

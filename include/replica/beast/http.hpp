@@ -5,9 +5,9 @@
 // byte is decided here and tested without a socket. Heads are written by hand rather than through a
 // container of fields because their order and spelling are part of the protocol.
 
-#include <replica/timestamp.hpp>
 #include <replica/transport.hpp>
 #include <replica/version.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <array>
 #include <charconv>

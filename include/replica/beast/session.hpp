@@ -5,11 +5,11 @@
 // call, which gets a whole request and gives back a whole reply: a peer that sends slowly holds a
 // socket and a timer, never a worker.
 
-#include <replica/admission.hpp>
 #include <replica/beast/crew.hpp>
-#include <replica/beast/hall.hpp>
 #include <replica/beast/http.hpp>
+#include <replica/beast/server_state.hpp>
 #include <replica/clock.hpp>
+#include <replica/receive/admission.hpp>
 #include <replica/transport.hpp>
 
 #include <boost/asio/buffer.hpp>

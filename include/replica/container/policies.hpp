@@ -5,8 +5,8 @@
 // could not see each other. Exactly one must give way, and both must come to the same answer from
 // the same two infos, whichever asks first.
 
-#include <replica/info.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 

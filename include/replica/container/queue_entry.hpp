@@ -5,9 +5,9 @@
 // container has: the name of a queue, which is a container, and a row in it. The daemon parses
 // both, so every character is Swift's (test/swift compares).
 
-#include <replica/info.hpp>
-#include <replica/sqlite/metadata.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/rows/metadata.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -8,16 +8,16 @@
 // object whose row is in no queue stays out of everybody's reach (Swift 2.0).
 
 #include <replica/container/queue_entry.hpp>
-#include <replica/decide.hpp>
 #include <replica/error.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/info.hpp>
-#include <replica/notes.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/walk.hpp>
 #include <replica/stats.hpp>
-#include <replica/storage.hpp>
-#include <replica/walk.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/notes.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -6,11 +6,11 @@
 // on one. They are few, so all go over each time, in both directions and before any row.
 
 #include <replica/error.hpp>
-#include <replica/info.hpp>
-#include <replica/json.hpp>
-#include <replica/members.hpp>
-#include <replica/message.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/json.hpp>
+#include <replica/words/members.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <boost/json/value.hpp>
 

@@ -9,9 +9,9 @@
 #include <replica/container/policies.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
-#include <replica/info.hpp>
-#include <replica/sqlite/metadata.hpp>
-#include <replica/storage.hpp>
+#include <replica/rows/metadata.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/info.hpp>
 
 #include <algorithm>
 #include <array>

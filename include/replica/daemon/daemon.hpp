@@ -11,8 +11,8 @@
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/swift_conf.hpp>
 #include <replica/error.hpp>
-#include <replica/seed.hpp>
 #include <replica/settings.hpp>
+#include <replica/words/seed.hpp>
 
 #include <unistd.h>
 

@@ -9,10 +9,10 @@
 #include <replica/daemon/recon.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/error.hpp>
-#include <replica/members.hpp>
 #include <replica/observer.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>
+#include <replica/words/members.hpp>
 
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/for_each.hpp>

@@ -9,10 +9,10 @@
 #include <replica/disk.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
-#include <replica/md5.hpp>
 #include <replica/settings.hpp>
 #include <replica/transport.hpp>
 #include <replica/version.hpp>
+#include <replica/words/md5.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

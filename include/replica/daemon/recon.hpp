@@ -7,8 +7,8 @@
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
-#include <replica/json.hpp>
 #include <replica/settings.hpp>
+#include <replica/words/json.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

@@ -13,11 +13,11 @@
 #include <replica/daemon/server_observer.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
-#include <replica/explain.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replicator.hpp>
 #include <replica/ring/any_ring.hpp>
 #include <replica/rpc.hpp>
+#include <replica/send/explain.hpp>
 #include <replica/sqlite/database.hpp>
 
 #include <unistd.h>

@@ -7,7 +7,7 @@
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
-#include <replica/hash_path.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <algorithm>
 #include <string>

@@ -10,7 +10,7 @@
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
-#include <replica/hash_path.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <boost/system/system_error.hpp>
 

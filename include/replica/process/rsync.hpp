@@ -10,10 +10,10 @@
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
-#include <replica/hash_path.hpp>
 #include <replica/process/child.hpp>
 #include <replica/process/rsync_module.hpp>
 #include <replica/settings.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <boost/process/search_path.hpp>
 

@@ -8,10 +8,10 @@
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/disk/posix.hpp>
-#include <replica/md5.hpp>
 #include <replica/ring.hpp>
 #include <replica/ring/swift_ring_file.hpp>
 #include <replica/ring/watched_ring.hpp>
+#include <replica/words/md5.hpp>
 
 #include <algorithm>
 #include <array>

@@ -5,9 +5,9 @@
 // is renamed, copied, torn and lost with its file. Every call reads the file or commits to it in
 // one durable step and is a point at which the disk may fail; a failed call has changed nothing.
 
-#include <replica/account/server.hpp>
+#include <replica/account/kind.hpp>
 #include <replica/broker.hpp>
-#include <replica/container/server.hpp>
+#include <replica/container/kind.hpp>
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/database.hpp>

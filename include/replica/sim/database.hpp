@@ -6,17 +6,17 @@
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
-#include <replica/notes.hpp>
+#include <replica/rows/merge.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/file.hpp>
 #include <replica/sim/payload.hpp>
 #include <replica/sim/state.hpp>
-#include <replica/sqlite/metadata.hpp>
-#include <replica/sqlite/row_merge.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
+#include <replica/words/notes.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -8,7 +8,7 @@
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
-#include <replica/sim/faults.hpp>
+#include <replica/sim/disk_faults.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/tree.hpp>
 

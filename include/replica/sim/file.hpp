@@ -5,7 +5,7 @@
 
 #include <replica/error.hpp>
 #include <replica/sim/disk.hpp>
-#include <replica/sim/faults.hpp>
+#include <replica/sim/disk_faults.hpp>
 #include <replica/sim/node.hpp>
 
 #include <cstdint>

@@ -6,9 +6,9 @@
 
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
-#include <replica/hash_path.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <algorithm>
 #include <cstdint>

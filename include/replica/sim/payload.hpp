@@ -5,9 +5,9 @@
 // the same errors as SQLite gives for the same damage.
 
 #include <replica/error.hpp>
-#include <replica/md5.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/state.hpp>
+#include <replica/words/md5.hpp>
 
 #include <any>
 #include <cstdint>

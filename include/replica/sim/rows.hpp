@@ -5,10 +5,10 @@
 // what they add to the hash, when a tombstone was made. Rows are joined by the code that the SQLite
 // brokers use, so that a simulated cluster comes to the same end as a real one.
 
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
-#include <replica/sqlite/row_merge.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/rows/merge.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <cstdint>
 #include <string>

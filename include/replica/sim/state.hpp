@@ -7,13 +7,13 @@
 
 #include <replica/container/shards.hpp>
 #include <replica/error.hpp>
-#include <replica/info.hpp>
-#include <replica/md5.hpp>
-#include <replica/notes.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/sim/rows.hpp>
-#include <replica/sqlite/metadata.hpp>
-#include <replica/times.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
+#include <replica/words/notes.hpp>
+#include <replica/words/times.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -37,7 +37,7 @@ struct Mark {
     friend bool operator==(const Mark&, const Mark&) = default;
 };
 
-/// A database of accounts' containers or containers' objects (`Server`: see account/server.hpp).
+/// A database of accounts' containers or containers' objects (`Server`: see account/kind.hpp).
 template <class Server>
 struct State {
     using info_type = typename Server::info_type;

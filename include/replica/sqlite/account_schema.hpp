@@ -3,7 +3,7 @@
 
 // An account database: its rows are containers. As container_schema.hpp, which see.
 
-#include <replica/account/server.hpp>
+#include <replica/account/kind.hpp>
 #include <replica/sqlite/schema.hpp>
 
 #include <array>

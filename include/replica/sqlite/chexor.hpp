@@ -5,7 +5,7 @@
 // row can be taken out again. Two replicas with equal hashes have, for Swift's purposes, the same
 // rows. We keep it as a value and toggle rows in it; Swift's triggers need it as an SQL function.
 
-#include <replica/md5.hpp>
+#include <replica/words/md5.hpp>
 
 #include <sqlite3.h>
 

@@ -5,8 +5,8 @@
 // those of Swift 2.30, so that stock servers on the same disk work with the same files
 // (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them.
 
+#include <replica/container/kind.hpp>
 #include <replica/container/policies.hpp>
-#include <replica/container/server.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/shard_state.hpp>
 

@@ -8,22 +8,22 @@
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/notes.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/copy.hpp>
 #include <replica/sqlite/exclusive.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/merge.hpp>
-#include <replica/sqlite/metadata.hpp>
 #include <replica/sqlite/pending.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/sums.hpp>
 #include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/tombstones.hpp>
 #include <replica/sqlite/wait.hpp>
-#include <replica/times.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/notes.hpp>
+#include <replica/words/times.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -4,9 +4,9 @@
 // What a program needs that keeps its own data in these databases and only wants them replicated:
 // put, list, delete. The replicator itself uses none of it.
 
-#include <replica/json.hpp>
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/listing.hpp>
+#include <replica/words/json.hpp>
 
 #include <algorithm>
 #include <cstdint>

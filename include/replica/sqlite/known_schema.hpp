@@ -8,9 +8,9 @@
 // WITHOUT, a comment).
 
 #include <replica/error.hpp>
-#include <replica/md5.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/words/md5.hpp>
 
 #include <algorithm>
 #include <array>

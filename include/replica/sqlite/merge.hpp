@@ -7,9 +7,9 @@
 // costs what the pages of the name index cost.
 
 #include <replica/error.hpp>
+#include <replica/rows/merge.hpp>
 #include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
-#include <replica/sqlite/row_merge.hpp>
 
 #include <algorithm>
 #include <concepts>

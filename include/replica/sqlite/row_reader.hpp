@@ -8,8 +8,8 @@
 // column.
 
 #include <replica/error.hpp>
-#include <replica/json.hpp>
 #include <replica/sqlite/statement.hpp>
+#include <replica/words/json.hpp>
 
 #include <sqlite3.h>
 

@@ -5,10 +5,10 @@
 // and what both of Swift's schemas have in common: the two tables of sync points.
 
 #include <replica/disk.hpp>
-#include <replica/info.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/merge.hpp>
-#include <replica/sqlite/metadata.hpp>
+#include <replica/words/info.hpp>
 
 #include <concepts>
 #include <cstddef>

@@ -9,12 +9,12 @@
 #include <replica/container/shards.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
-#include <replica/hash_path.hpp>
-#include <replica/info.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/id.hpp>
-#include <replica/sqlite/metadata.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/info.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -5,10 +5,10 @@
 // 2.28 lack columns of it; what is missing is read as its default and made when it is written to.
 
 #include <replica/container/shards.hpp>
-#include <replica/info.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/shard_state.hpp>
 #include <replica/sqlite/statement.hpp>
+#include <replica/words/info.hpp>
 
 #include <map>
 #include <string>

@@ -4,9 +4,9 @@
 // Up to which of its rows a replica has reached us (incoming_sync), or we it (outgoing_sync). In
 // Swift triggers keep updated_at, by SQLite's own clock; here it is written along, by ours.
 
-#include <replica/info.hpp>
 #include <replica/sqlite/connection.hpp>
-#include <replica/timestamp.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <cstdint>

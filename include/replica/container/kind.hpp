@@ -1,0 +1,201 @@
+#ifndef REPLICA_CONTAINER_KIND_HPP
+#define REPLICA_CONTAINER_KIND_HPP
+
+// What a container does beyond an account (account/kind.hpp says when each hook is called):
+// policies, shard ranges, the reconciler's queues, the links of container sync.
+
+#include <replica/clock.hpp>
+#include <replica/container/policies.hpp>
+#include <replica/container/reconciler.hpp>
+#include <replica/container/shards.hpp>
+#include <replica/container/sync_store.hpp>
+#include <replica/error.hpp>
+#include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/walk.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/json.hpp>
+#include <replica/words/members.hpp>
+#include <replica/words/message.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// Containers: a row is an object.
+struct ContainerServer {
+    using info_type = ContainerInfo;
+    using row_type = ObjectRow;
+    static constexpr std::string_view name = "container";
+    static constexpr std::string_view datadir = "containers";
+    static constexpr std::uint16_t default_port = 6201;
+
+    [[nodiscard]] static std::optional<PolicyArguments> sync_arguments(const ContainerInfo& info,
+                                                                       std::size_t policies) {
+        if (policies < 2) {
+            return std::nullopt;
+        }
+        return PolicyArguments{info.status_changed_at, info.count, info.storage_policy_index};
+    }
+
+    /// Replicas of a container that were made with different policies settle on one (Swift 2.0).
+    template <class D>
+    static bool agree(D& database, const ContainerInfo& local, const ContainerInfo& remote,
+                      Timestamp now) {
+        if (!policies::prefers_remote(local, remote)) {
+            return false;
+        }
+        database.set_storage_policy_index(remote.storage_policy_index, now);
+        return true;
+    }
+
+    [[nodiscard]] static bool reported(const ContainerInfo& info) {
+        return info.reported_put_timestamp == info.put_timestamp &&
+               info.reported_delete_timestamp == info.delete_timestamp &&
+               info.reported_object_count == info.count &&
+               info.reported_bytes_used == info.bytes_used;
+    }
+
+    [[nodiscard]] static std::int64_t live_rows(const ContainerInfo& info) {
+        return std::max(info.count, info.live_rows);
+    }
+
+    /// Shard ranges, in both directions (Swift 2.18): ours to every peer, the peer's if it has any.
+    /// They may say that sharding has begun.
+    template <class T, class C>
+    static std::optional<Fault> before_rows(T& task, C& peer, const ContainerInfo& remote) {
+        std::optional<Fault> fault;
+        if (remote.shard_max_row >= 0) {
+            fault = fetch_shard_ranges(task, peer);
+        }
+        if (task.info.shard_max_row < 0 || is_stale(task)) { // ranges may have been deleted
+            return fault;
+        }
+        const auto ranges = task.database().shard_ranges();
+        const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, task.info.id),
+                                              task.pass.settings.node_timeout);
+        return sent ? fault : std::optional(sent.error());
+    }
+
+    template <class D>
+    static void merge_more(D& from, D& into) {
+        if (const auto ranges = from.shard_ranges(); !ranges.empty()) {
+            into.merge_shard_ranges(ranges);
+        }
+    }
+
+    /// Once sharding has begun the rows are the sharder's: they go to shards, not to peers.
+    [[nodiscard]] static bool sends_rows(const ContainerInfo& info) {
+        return !info.sharding_initiated;
+    }
+
+    [[nodiscard]] static bool is_sharded(const ContainerInfo& info) {
+        return info.db_state == "sharded";
+    }
+
+    /// Not while rows of it wait for the sharder (Swift: sharding_required).
+    [[nodiscard]] static bool may_remove(const ContainerInfo& info) {
+        return info.db_state != "sharding" &&
+               (info.db_state != "unsharded" || !info.sharding_initiated);
+    }
+
+    /// A root goes after its shards: nobody else knows where the rows are that they may still hold
+    /// (Swift: is_empty_enough_to_reclaim).
+    [[nodiscard]] static bool may_expire(const ContainerInfo& info) {
+        return may_remove(info) && !info.has_shards;
+    }
+
+    using pass_state = reconciler::PassState;
+
+    template <class P>
+    static void device_ready(P& pass, const Device& device) {
+        pass.state.use(device);
+    }
+
+    /// Neither is for the reconciler's own queues.
+    template <class T>
+    static void after_database(T& task, std::span<const decide::Outcome> outcomes) {
+        if (task.info.account != reconciler::account) {
+            update_sync_store(task);
+            reconciler::queue_misplaced(task, outcomes);
+        }
+    }
+
+    /// A queue may still be fed in this pass. The link to a container goes first: nobody would
+    /// find one that is left behind.
+    template <class P>
+    [[nodiscard]] static bool before_removal(P& pass, const LocalDatabase& place,
+                                             const ContainerInfo& info) {
+        if (info.account == reconciler::account) {
+            return !pass.state.put_off(place);
+        }
+        touch_sync_store(pass, place, [&](const std::string& device) {
+            sync_store::remove(pass.broker.disk(), device, place.found.path);
+        });
+        return true;
+    }
+
+    template <class P, class Run>
+    static void end_of_pass(P& pass, Run run) {
+        reconciler::end_of_pass(pass, run);
+    }
+
+    /// Receiver: has ranges, and the verbs for them.
+    [[nodiscard]] static std::vector<ShardRange>
+    decode_shard_ranges(const boost::json::value& argument) {
+        return shards::decode(argument);
+    }
+
+private:
+    template <class T, class C>
+    static std::optional<Fault> fetch_shard_ranges(T& task, C& peer) {
+        const auto reply = peer.expect_success(message::encode_get_shard_ranges(),
+                                               task.pass.settings.node_timeout);
+        if (!reply) {
+            return reply.error();
+        }
+        std::vector<ShardRange> ranges;
+        try {
+            ranges = decode_shard_ranges(json::parse(reply->body));
+        } catch (const Failure& failure) {
+            return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
+        }
+        task.database().merge_shard_ranges(ranges, task.reclaim_limit(2));
+        const ContainerInfo now = task.database().info();
+        task.info.sharding_initiated = now.sharding_initiated;
+        task.info.shard_max_row = now.shard_max_row;
+        return std::nullopt;
+    }
+
+    template <class T>
+    static void update_sync_store(T& task) {
+        touch_sync_store(task.pass, {task.found, task.local}, [&](const std::string& device) {
+            sync_store::update(task.pass.broker.disk(), device, task.found.path, task.info);
+        });
+    }
+
+    /// Calls `change(device_path)`. What goes wrong with a link is told and fails nothing else.
+    template <class P, class Change>
+    static void touch_sync_store(P& pass, const LocalDatabase& place, Change change) {
+        try {
+            change(storage::device_path(pass.settings.devices, place.device.device));
+        } catch (const Failure& failure) {
+            const std::string what = failure.what();
+            pass.count(&Stats::errors);
+            pass.observer(event::SyncStoreFailed{place.found.path, what});
+        }
+    }
+};
+
+} // namespace replica
+
+#endif // REPLICA_CONTAINER_KIND_HPP

@@ -1,0 +1,264 @@
+#ifndef REPLICA_RECEIVE_FINISH_HPP
+#define REPLICA_RECEIVE_FINISH_HPP
+
+// What becomes of a whole file that has arrived in tmp. A stock receiver renames it into place
+// unchecked, reads the database it replaces in batches without a lock, and renames over it: a torn
+// file is promoted, and rows committed in between are gone while their sync point survives
+// (defects 5, 6, 8, 15, 17). The order here:
+//
+//   claim       the upload gets a private name; a retry cannot replace it under us
+//   check       the header, the schema, every page, every value, and that it belongs to this place
+//   mend        the hash and the sums, if they are not those of the rows
+//   adopt       a new id, and the incoming point of its sender, before anything else is merged into
+//               it: the point speaks of the sender's ROWIDs only. No point at all if rows may be
+//               missing, and no word of success in the end
+//   no database here:  install (storage.hpp), which never replaces
+//   a database here:   merge its rows into the upload in batches, without a lock; then replace
+//                      (storage.hpp): under both locks the last rows, times, metadata and points
+//
+// A crash anywhere leaves the old database, or the new one complete, and at most a file in tmp.
+
+#include <replica/broker.hpp>
+#include <replica/error.hpp>
+#include <replica/observer.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/notes.hpp>
+#include <replica/words/random.hpp>
+
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace replica {
+
+/// Where an upload lies and where it shall go.
+struct UploadPlace {
+    std::string device;    ///< Path of the device.
+    std::string directory; ///< The hash directory.
+    std::string hash;
+    std::string
+        upload;       ///< Name in tmp: the sender's database id, or a name of its own (rsync.hpp).
+    std::string file; ///< Name of the database file to be.
+};
+
+namespace detail {
+
+/// Rows that are merged at a time: as many as a stock receiver takes, short enough for a writer to
+/// get its turn in between.
+inline constexpr std::int64_t merge_batch = 1000;
+
+/// Removes a file in the wake of a failure, which must not be masked by another one. Only if it is
+/// the one that was `claimed`, or a link: in the middle of an exchange another may have its name.
+template <Disk D>
+void discard(D& disk, const std::string& path, const std::optional<FileStatus>& claimed) noexcept {
+    try {
+        if (disk.read_link(path) || storage::is_same_file(disk.stat(path), claimed)) {
+            disk.remove(path);
+        }
+    } catch (const Failure&) {
+        return; // The sweep of tmp takes it.
+    }
+}
+
+/// What an upload takes over from the database it replaces, all but the rows: times, points, and
+/// what the two would settle in a sync. Throws exists if the metadata of either cannot be read and
+/// they differ: nobody else may have what one of them would lose.
+template <Broker B>
+void merge_rest(B& broker, typename B::database_type& existing, const info_type_of<B>& last,
+                typename B::database_type& upload) {
+    (void)B::server_type::agree(upload, upload.info(), last, broker.clock().now());
+    upload.merge_timestamps(last.timestamps());
+    upload.merge_status(existing);
+    try {
+        if (!last.metadata.empty() && last.metadata != upload.info().metadata) {
+            upload.merge_metadata(last.metadata, Timestamp{});
+        }
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::bad_request) {
+            throw;
+        }
+        throw Failure(Error::exists,
+                      last.name() +
+                          ": its metadata and an upload's cannot be merged: " + failure.what());
+    }
+    upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+    // The rows that come from here are as old news as they were (stale.hpp).
+    const auto agreed = notes::last_agreement(
+        existing, existing.sync_point(notes::agreed(), Direction::outgoing), last.created_at);
+    upload.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
+                          Direction::outgoing);
+    B::server_type::merge_more(existing, upload);
+}
+
+/// Up to which row a database has been merged, and its id: under another its ROWIDs are others.
+struct Progress {
+    std::int64_t point = -1;
+    std::string id;
+};
+
+/// Merges the next rows of `from` into `into`, and moves the progress. False if they were the last.
+/// With their source, since what the sender has had of them is no news to its file: its own report
+/// about a container is the newer one then.
+template <Database D>
+bool merge_next(D& from, D& into, Progress& progress) {
+    const auto rows = from.items_since(progress.point, merge_batch);
+    if (!rows.empty()) {
+        into.merge_items(rows, progress.id);
+        progress.point = rows.back().rowid;
+    }
+    return std::ssize(rows) == merge_batch;
+}
+
+/// Merges the rows at `target` into `upload`, without a lock that outlives a batch.
+template <Broker B>
+[[nodiscard]] Progress merge_rows(B& broker, const std::string& target,
+                                  typename B::database_type& upload) {
+    Progress progress;
+    for (bool more = true; more;) {
+        // Opened for each batch: a handle waits for locks up to one deadline, and a merge of
+        // millions of rows takes longer.
+        auto existing =
+            broker.open(target, broker.clock().monotonic() + to_duration(storage::broker_patience));
+        const std::string id = existing.info().id;
+        progress = id == progress.id ? progress : Progress{-1, id};
+        more = merge_next(existing, upload, progress);
+    }
+    return progress;
+}
+
+/// Makes what follows from an upload's rows right, and says so. False if its hash was another. Such
+/// is the hash of an honest file whose server has once made a mistake; such is that of a file, too,
+/// that was written to while a stock server sent it, which lacks rows then.
+template <Database D, Observer O>
+[[nodiscard]] bool mend(D& upload, const std::string& hash, const std::string& path, O& observer) {
+    if (!upload.mend_sums()) {
+        return true;
+    }
+    const bool same = upload.info().hash == hash;
+    const std::string what = std::string("a file came whose ") + (same ? "sums or index" : "hash") +
+                             " did not agree with its rows; the rows count";
+    observer(event::SetAside{path, what});
+    return same;
+}
+
+/// A sender that is told of success may remove its copy, and its rows are all here only if nothing
+/// is in doubt. Told to come again it finds a database, in which it has no point, and sends rows.
+inline bool require_complete(bool complete, const std::string& path) {
+    if (!complete) {
+        throw Failure(Error::moved, path + ": in place with another hash; rows may be missing");
+    }
+    return true;
+}
+
+/// Merges the database at `target` into the claimed file, which is open, and puts that in its
+/// place. Begins again if another file comes there meanwhile, as a stock server's merge puts one.
+template <Broker B>
+void merge_and_replace(B& broker, const std::string& claimed, const std::string& target,
+                       std::optional<typename B::database_type>& upload) {
+    const auto patience = [&] {
+        return broker.clock().monotonic() + to_duration(storage::broker_patience);
+    };
+    const auto try_once = [&] {
+        auto progress = merge_rows(broker, target, *upload);
+        return storage::replace(broker, claimed, target, patience(), [&](auto& existing) {
+            const auto last = existing.info();
+            if (!B::server_type::sends_rows(last)) {
+                throw Failure(Error::moved, target + ": sharding has begun");
+            }
+            if (last.id != progress.id) {
+                // Its ROWIDs are others, and all of them are too many for an exclusive lock.
+                throw Failure(Error::moved, target + ": got another id while it was merged");
+            }
+            while (merge_next(existing, *upload, progress)) {
+            }
+            merge_rest(broker, existing, last, *upload);
+            upload.reset();
+        });
+    };
+    for (int attempt = 1;; ++attempt) {
+        try {
+            if (try_once()) {
+                return;
+            }
+            upload.emplace(broker.open(claimed, patience()));
+            if (attempt == 3) {
+                throw Failure(Error::moved, target + ": other files keep coming there");
+            }
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::moved || attempt == 3) {
+                throw;
+            }
+        }
+    }
+}
+
+} // namespace detail
+
+/// Puts an upload in place, merging it with the database that is there. False when there is no such
+/// upload, or (`merge` asked for) no database to merge with. Throws Failure: wrong_place, corrupt,
+/// not_a_database, unknown_schema, wal for an upload that cannot be used, which is removed; locked
+/// or moved when somebody else was faster; moved also for one that is in place now, but may lack
+/// rows. `observer` hears what was put right in it.
+template <Broker B, class O = Silent>
+    requires Observer<std::remove_reference_t<O>>
+[[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,
+                                 Random& random, bool merge, O&& observer = O()) {
+    auto& disk = broker.disk();
+    const auto patience = [&] {
+        return broker.clock().monotonic() + to_duration(storage::broker_patience);
+    };
+    const auto existing_path = [&]() -> std::optional<std::string> {
+        return disk.stat(place.directory) ? storage::find_database(disk, place.directory)
+                                          : std::nullopt;
+    };
+    if (merge && !existing_path()) {
+        return false;
+    }
+    const auto claimed = storage::claim(disk, place.device + "/tmp", place.upload, random);
+    if (!claimed) {
+        return false;
+    }
+    const auto status = disk.stat(*claimed);
+    try {
+        const Seconds reading = storage::time_to_read(status ? status->size : 0);
+        std::optional<typename B::database_type> upload(
+            broker.open_upload(*claimed, patience() + to_duration(reading)));
+        const auto info = upload->info();
+        if (hash_path(info.name()) != place.hash) {
+            throw Failure(Error::wrong_place, *claimed + ": holds " + info.name() +
+                                                  ", which does not belong to " + place.hash);
+        }
+        const std::string path = place.directory + '/' + place.file;
+        const bool complete = detail::mend(*upload, info.hash, path, observer);
+        upload->adopt(complete ? place.upload : std::string());
+        if (!existing_path()) {
+            upload.reset();
+            if (storage::install(broker, *claimed, path, place.device, patience())) {
+                return detail::require_complete(complete, path);
+            }
+            upload.emplace(broker.open(*claimed, patience()));
+        }
+        const auto target = existing_path();
+        if (!target) {
+            throw Failure(Error::moved, path + ": came and went while a file was put there");
+        }
+        if (!B::server_type::sends_rows(info)) {
+            throw Failure(Error::wrong_place,
+                          *claimed + ": is being sharded, and a database is here");
+        }
+        detail::merge_and_replace(broker, *claimed, *target, upload);
+        return detail::require_complete(complete, *target);
+    } catch (...) {
+        detail::discard(disk, *claimed, status);
+        throw;
+    }
+}
+
+} // namespace replica
+
+#endif // REPLICA_RECEIVE_FINISH_HPP

@@ -1,0 +1,124 @@
+#ifndef REPLICA_SEND_BACKOFF_HPP
+#define REPLICA_SEND_BACKOFF_HPP
+
+// What is left alone for a while. A peer that does not answer costs node_timeout for each database;
+// after three failures in a row it costs nothing for a minute (defect 43).
+
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+
+namespace replica {
+
+/// Keys that are left alone until a time. Thread safety: any thread.
+class Holds {
+public:
+    [[nodiscard]] bool held(const std::string& key, Instant now) const {
+        const std::lock_guard guard(mutex_);
+        const auto at = until_.find(key);
+        return at != until_.end() && now < at->second;
+    }
+
+    void hold(const std::string& key, Instant until) {
+        const std::lock_guard guard(mutex_);
+        until_[key] = until;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, Instant> until_;
+};
+
+/// Peers that are left alone: devices, and nodes with all of their devices. A disk that hangs on a
+/// peer is that disk's trouble; were its node held for it, all other databases there would wait as
+/// well, for as long as the disk is dead. Thread safety: any thread.
+///
+/// - Three failures of a device in a row hold the device. One lost answer is no dead peer.
+/// - Three connections in a row that do not come about hold the node: they speak of no device.
+/// - So do three different devices of a node in a row that give no answer: the server hangs, or
+///   the machine.
+///
+/// Once a hold is over one may try; if that fails too, the hold begins again at once. An answer
+/// ends the row of its device and of its node.
+class PeerHolds {
+public:
+    /// What is left alone at `now`: `node` ("ip:port"), or the device as "ip:port/device". Empty if
+    /// the device may be asked.
+    [[nodiscard]] std::string held(const std::string& node, const std::string& device,
+                                   Instant now) const {
+        const std::lock_guard guard(mutex_);
+        const auto found = nodes_.find(node);
+        if (found == nodes_.end()) {
+            return {};
+        }
+        if (now < found->second.self.until) {
+            return node;
+        }
+        const auto at = found->second.devices.find(device);
+        const bool alone = at != found->second.devices.end() && now < at->second.until;
+        return alone ? node + '/' + device : std::string();
+    }
+
+    /// A request to `device` failed with `code`. If that was one failure too many, its device or
+    /// its node is held until `until`.
+    void failed(const std::string& node, const std::string& device,
+                const boost::system::error_code& code, Instant until) {
+        const std::lock_guard guard(mutex_);
+        Node& at = nodes_[node];
+        if (code == Error::connect_failed) {
+            at.self.count(until);
+            return;
+        }
+        at.devices[device].count(until);
+        if (code == Error::timed_out || code == Error::connection_lost) {
+            at.silent.insert(device);
+            if (at.silent.size() >= most) {
+                at.self.until = until;
+            }
+        }
+    }
+
+    void succeeded(const std::string& node, const std::string& device) {
+        const std::lock_guard guard(mutex_);
+        const auto found = nodes_.find(node);
+        if (found != nodes_.end()) {
+            found->second.self = {};
+            found->second.silent.clear();
+            found->second.devices.erase(device);
+        }
+    }
+
+private:
+    static constexpr std::size_t most = 3;
+
+    struct Row {
+        std::size_t failures = 0;
+        Instant until{};
+
+        void count(Instant hold) {
+            if (++failures >= most) {
+                until = hold;
+            }
+        }
+    };
+
+    struct Node {
+        Row self;
+        std::set<std::string> silent; ///< Devices that gave no answer since the last one that did.
+        std::map<std::string, Row> devices;
+    };
+
+    mutable std::mutex mutex_;
+    std::map<std::string, Node> nodes_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SEND_BACKOFF_HPP

@@ -1,0 +1,232 @@
+#ifndef REPLICA_SEND_DEPARTURE_HPP
+#define REPLICA_SEND_DEPARTURE_HPP
+
+// How a database leaves its device: handed off to its primaries, or expired. Each way ends in
+// storage::remove, and before it stand the peers that must know all of it, the brakes, and for a
+// copy that is handed off a last question while it does not vouch for others (leaving.hpp).
+
+#include <replica/error.hpp>
+#include <replica/observer.hpp>
+#include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/pass.hpp>
+#include <replica/send/peer_turn.hpp>
+#include <replica/send/stale.hpp>
+#include <replica/send/walk.hpp>
+#include <replica/storage/brakes.hpp>
+#include <replica/storage/leaving.hpp>
+#include <replica/storage/storage.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica::detail {
+
+/// Expired by its own state, and no root or source of shards.
+template <class P>
+[[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
+    return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
+                               info.delete_timestamp, now, pass.settings.reclaim_age) &&
+           P::server_type::may_expire(info);
+}
+
+inline constexpr std::string_view too_many = "too many are leaving its device";
+
+/// A database stays. That the brakes keep it is told once a device as well.
+template <class P>
+void keep_database(P& pass, const Found& found, const Device& local, const std::string& reason) {
+    pass.count(&Stats::kept);
+    pass.observer(event::Kept{found.path, reason});
+    if (reason == too_many && pass.brakes.announce(local.device)) {
+        pass.observer(event::Braked{local.device, "too many of its databases would leave"});
+    }
+}
+
+/// Removes a database unless the brakes or `keep` have a reason against it (storage.hpp). Returns
+/// the reason; nothing if it has been put off. What counts as left is put down before it goes.
+template <class P, class Keep>
+[[nodiscard]] std::optional<std::string>
+remove_braked(P& pass, const Found& found, const Device& local, const typename P::info_type& info,
+              Keep keep) {
+    const std::string device = storage::device_path(pass.settings.devices, local.device);
+    HourlyBrake& hourly = pass.memory.hourly;
+    if (pass.brakes.frozen(local.device)) {
+        return "its device has databases with wrong hashes";
+    }
+    if (!hourly.may_leave(pass.broker, pass.observer, device, pass.brakes.present(local.device),
+                          pass.settings.leave_share)) {
+        return std::string(too_many);
+    }
+    std::optional<std::string> reason;
+    try {
+        if (P::server_type::before_removal(pass, LocalDatabase{found, local}, info)) {
+            reason = storage::remove(pass.broker, found.path, device, pass.random,
+                                     pass.after(storage::broker_patience), keep);
+        }
+    } catch (const Failure&) {
+        if (pass.broker.disk().stat(found.path)) {
+            hourly.stays(pass.broker, pass.observer, device);
+        }
+        throw;
+    }
+    if (!reason || !reason->empty()) {
+        hourly.stays(pass.broker, pass.observer, device);
+    }
+    return reason;
+}
+
+/// Removes a database unless there is a reason against it, and counts it.
+template <class P, class Keep>
+void remove_database(P& pass, const Found& found, const Device& local,
+                     const typename P::info_type& info, std::string_view why, Keep keep) {
+    const auto reason = remove_braked(pass, found, local, info, keep);
+    if (!reason) {
+        return;
+    }
+    if (!reason->empty()) {
+        keep_database(pass, found, local, *reason);
+        return;
+    }
+    pass.brakes.left(local.device);
+    pass.count(&Stats::remove);
+    pass.observer(event::Removed{found.path, local.device, why});
+}
+
+/// Whether the brakes let one more database leave its device. If not, it stays and is not sent out
+/// either: with a wrong ring that would only fill the disks of others.
+template <class P>
+[[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
+    const std::string device = storage::device_path(pass.settings.devices, local.device);
+    const bool may =
+        pass.brakes.may_try(local.device) &&
+        pass.memory.hourly.has_room(pass.broker, pass.observer, device,
+                                    pass.brakes.present(local.device), pass.settings.leave_share);
+    if (!may) {
+        keep_database(pass, found, local, std::string(too_many));
+    }
+    return may;
+}
+
+/// Another machine that has all of it.
+template <class P>
+void note_machine(Task<P>& task, const Device& peer, decide::Outcome outcome) {
+    if (outcome == decide::Outcome::done && peer.replication_ip != task.local.replication_ip) {
+        task.machines.insert(peer.replication_ip);
+    }
+}
+
+/// The peers of one database in the order in which they were asked, and how each came out.
+struct Asked {
+    std::vector<Device> peers;
+    std::vector<decide::Outcome> outcomes;
+
+    [[nodiscard]] bool all_done() const {
+        return std::ranges::all_of(
+            outcomes, [](decide::Outcome outcome) { return outcome == decide::Outcome::done; });
+    }
+
+    [[nodiscard]] std::string ratio() const {
+        const auto done = std::ranges::count(outcomes, decide::Outcome::done);
+        return std::to_string(done) + '/' + std::to_string(outcomes.size());
+    }
+};
+
+/// Asks the peers that are done once more (leaving.hpp). Those that do not have all of it any more
+/// are not.
+template <class P>
+void ask_again(Task<P>& task, Asked& asked) {
+    task.machines.clear();
+    for (std::size_t i = 0; i < asked.peers.size(); ++i) {
+        auto& outcome = asked.outcomes[i];
+        if (outcome == decide::Outcome::done) {
+            outcome = still_has_all(task, asked.peers[i]) ? outcome : decide::Outcome::failed;
+            note_machine(task, asked.peers[i], outcome);
+        }
+    }
+}
+
+/// A stale copy sends its old rows to nobody. If one peer has been seen to have all of it, the word
+/// of the others counts: what that one had goes on to them.
+template <class P>
+void ask_for_their_word(Task<P>& task, Asked& asked) {
+    for (std::size_t i = 0; i < asked.peers.size(); ++i) {
+        auto& outcome = asked.outcomes[i];
+        if (outcome == decide::Outcome::stale && still_has_all(task, asked.peers[i])) {
+            outcome = decide::Outcome::done;
+            note_machine(task, asked.peers[i], outcome);
+        }
+    }
+}
+
+/// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
+/// stays.
+template <class P>
+[[nodiscard]] std::string leave(Task<P>& task, std::optional<typename P::database_type>& database,
+                                const Found& found, Asked& asked, std::size_t replicas) {
+    P& pass = task.pass;
+    if (!P::server_type::may_remove(task.info)) {
+        return "requires sharding";
+    }
+    if (task.renumbered) {
+        return "its rows were numbered anew meanwhile";
+    }
+    if (task.proven && is_stale(task)) {
+        ask_for_their_word(task, asked);
+    }
+    const auto have_it = [&] {
+        return decide::may_remove(asked.outcomes, task.machines.size(), replicas, pass.settings);
+    };
+    if (!have_it()) {
+        return asked.ratio() + " success";
+    }
+    const auto mark =
+        storage::announce_leaving(pass.broker.disk(), pass.clock, storage::parent(found.path));
+    if (!mark) {
+        return "another process removes it";
+    }
+    ask_again(task, asked);
+    if (!have_it()) {
+        return asked.ratio() + " would still have it";
+    }
+    database.reset();
+    remove_database(pass, found, task.local, task.info, "handed off", [&](const auto& now) {
+        return now == task.info ? std::string() : "it has changed meanwhile";
+    });
+    return {};
+}
+
+/// Removes an expired database, once whoever sums it up knows, every peer that has it is expired as
+/// well, and none has a row for us: one that was away would bring it back with its live rows. A
+/// count of 0 may be wrong for an honest reason (sqlite/sums.hpp), so that the rows are looked at.
+/// Returns the reason why it stays.
+template <class P>
+[[nodiscard]] std::string expire(Task<P>& task, std::optional<typename P::database_type>& database,
+                                 const Found& found, const Asked& asked) {
+    P& pass = task.pass;
+    const auto is_expired = [&](const auto& info) { return expired(pass, info, task.now()); };
+    if (!P::server_type::reported(task.info)) {
+        return "expired, but not reported";
+    }
+    if (!asked.all_done() || !task.settled || task.renumbered || !is_expired(task.info)) {
+        return "expired, but " + asked.ratio() + " peers know all of it";
+    }
+    if (!may_leave(pass, found, task.local)) {
+        return {};
+    }
+    if (mend_sums(task)) {
+        return "expired by sums that its rows did not agree with";
+    }
+    database.reset();
+    remove_database(pass, found, task.local, task.info, "expired", [&](const auto& now) {
+        return now == task.info ? std::string() : "it has changed meanwhile";
+    });
+    return {};
+}
+
+} // namespace replica::detail
+
+#endif // REPLICA_SEND_DEPARTURE_HPP

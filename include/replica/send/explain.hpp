@@ -1,0 +1,247 @@
+#ifndef REPLICA_SEND_EXPLAIN_HPP
+#define REPLICA_SEND_EXPLAIN_HPP
+
+// Why is this database not where or what it should be? An operator's question that a stock daemon
+// answers only by its next pass and a debug log. Here both sides of every comparison are put into
+// words, with the same functions that a pass decides by, and nothing is changed anywhere.
+
+#include <replica/broker.hpp>
+#include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/refusal.hpp>
+#include <replica/settings.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/transport.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/notes.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+namespace detail {
+
+/// Where a file lies: <devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>.
+struct FilePlace {
+    std::string device;
+    std::string partition;
+    std::string hash;
+
+    /// Throws bad_name for a path of another form.
+    [[nodiscard]] static FilePlace of(const std::string& path, std::string_view datadir) {
+        std::vector<std::string> parts; // from the last to the first
+        for (std::string rest = path; parts.size() < 6 && rest.find('/') != std::string::npos;
+             rest = storage::parent(rest)) {
+            parts.push_back(storage::base(rest));
+        }
+        const bool whole = parts.size() == 6 && parts[4] == datadir && is_hash(parts[1]) &&
+                           DatabaseName::parse(parts[0]);
+        if (!whole) {
+            throw Failure(Error::bad_name, path + ": is not <device>/" + std::string(datadir) +
+                                               "/<partition>/<suffix>/<hash>/<hash>.db");
+        }
+        return {parts[5], parts[3], parts[1]};
+    }
+};
+
+[[nodiscard]] inline std::string describe(const Info& info) {
+    return "  id " + info.id + ", max_row " + std::to_string(info.max_row) + ", count " +
+           std::to_string(info.count) + ", bytes " + std::to_string(info.bytes_used) + "\n  hash " +
+           info.hash + "\n  created_at " + info.created_at + ", put " + info.put_timestamp +
+           ", delete " + info.delete_timestamp + '\n';
+}
+
+/// What a choice means and why it was made.
+[[nodiscard]] inline std::string in_words(const decide::Choice& choice, std::int64_t max_row) {
+    const auto rows = [&] {
+        return "ROWID " + std::to_string(choice.point + 1) + " to " + std::to_string(max_row);
+    };
+    switch (choice.way) {
+    case decide::Way::no_change:
+        return choice.suspect ? "nothing to send by the points, and yet the contents differ: a "
+                                "write in flight, or a divergence; the second time that a pass "
+                                "sees it all rows are sent again, the third time the file (four "
+                                "times as late if only the hashes differ)"
+                              : "nothing to send: it has all our rows by the points";
+    case decide::Way::hash_match:
+        return "nothing to send: hash, count and bytes are the same; only the point is noted";
+    case decide::Way::rows:
+        return "send rows, " + rows() + ": it does not have them by the points";
+    case decide::Way::whole_then_merge:
+        return "send the whole file to be merged there: it has fewer than half of our rows and "
+               "lacks more than per_diff";
+    case decide::Way::renew_id:
+        return "take a new id and ask again: it knows more of our rows than we have, or has our "
+               "id; this file was restored from an older copy, or copied";
+    case decide::Way::whole:
+        break;
+    }
+    return "send the whole file: it has no copy";
+}
+
+/// One peer's side: its answer, or what its status means.
+template <Broker B, Transport T>
+[[nodiscard]] std::string
+explain_peer(const Settings& settings, B& broker, typename B::database_type& database,
+             const info_type_of<B>& info, bool belongs, T& transport, const Device& device,
+             Request request, const std::stop_token& stop) {
+    request.device = device.device;
+    request.body = message::encode(message::Sync::question(info.id));
+    auto peer = transport.peer(device);
+    const Instant deadline = broker.clock().monotonic() + to_duration(settings.node_timeout);
+    const Result<Reply> reply = peer.send(request, deadline, stop);
+    if (!reply) {
+        return "  no answer: " + reply.error().what + "\n  -> nothing is sent\n";
+    }
+    if (reply->status == 404) {
+        return "  has no copy\n  -> send the whole file\n";
+    }
+    if (!reply->success()) {
+        const bool stood_in_for =
+            reply->status == 507 && refusal_of(peer, *reply, deadline, stop) == Error::not_mounted;
+        return "  answered " + std::to_string(reply->status) + ' ' + reply->reason + "\n  -> " +
+               (stood_in_for ? "one handoff is asked in its place\n" : "nothing is sent\n");
+    }
+    message::SyncReply<info_type_of<B>> remote;
+    try {
+        remote = message::decode_reply<info_type_of<B>>(reply->body);
+    } catch (const Failure& failure) {
+        return std::string("  unusable answer: ") + failure.what() + "\n  -> nothing is sent\n";
+    }
+    const decide::Points points{remote.point,
+                                database.sync_point(remote.info.id, Direction::outgoing),
+                                database.sync_point(remote.info.id, Direction::incoming)};
+    std::string text = describe(remote.info);
+    text += "  points: it has our rows up to " + std::to_string(points.theirs) +
+            " (by its account), " + std::to_string(points.outgoing) +
+            " (by ours); we have its rows up to " + std::to_string(points.incoming) + "\n  -> ";
+    if (!B::server_type::sends_rows(info)) {
+        return text + "no rows are sent: sharding has begun, they are the sharder's\n";
+    }
+    const decide::Replica here(info);
+    const decide::Replica there(remote.info);
+    const auto given = database.sync_point(notes::sent_to(remote.info.id), Direction::outgoing);
+    const auto choice = decide::choose(
+        here, there, belongs ? points : decide::proven(here, there, points, given), settings);
+    text += in_words(choice, info.max_row);
+    if (!belongs && choice.way == decide::Way::rows) {
+        text += ", which count before the copy goes only as far as it has sent them itself";
+    }
+    return text + '\n';
+}
+
+/// What becomes of the local copy.
+template <Broker B>
+[[nodiscard]] std::string explain_end(const Settings& settings, const info_type_of<B>& info,
+                                      bool belongs, Timestamp now) {
+    const auto expired_at = [&](Timestamp at) {
+        return decide::may_reclaim(B::server_type::live_rows(info), info.put_timestamp,
+                                   info.delete_timestamp, at, settings.reclaim_age);
+    };
+    if (expired_at(now)) {
+        if (!B::server_type::reported(info)) {
+            return "It is expired, but stays until its last state has been reported upwards.\n";
+        }
+        return B::server_type::may_expire(info)
+                   ? "It is expired: a pass removes it once every peer that has it knows all of "
+                     "it and has nothing for it; a peer without it is not sent it.\n"
+                   : "It is expired, but the sharder's: it stays.\n";
+    }
+    std::string text = belongs ? "It stays.\n" : "It goes once enough primaries have it all.\n";
+    if (expired_at(now.plus(settings.reclaim_age))) {
+        text += "It is deleted; reclaim_age has not passed yet.\n";
+    }
+    return text;
+}
+
+/// Whether it may send rows that were deleted while it was away (stale.hpp).
+template <Broker B>
+[[nodiscard]] std::string explain_age(const Settings& settings, typename B::database_type& database,
+                                      const info_type_of<B>& info, Timestamp now) {
+    const auto noted = database.sync_point(notes::agreed(), Direction::outgoing);
+    const Timestamp agreed = notes::last_agreement(database, noted, info.created_at);
+    const Timestamp limit = now.plus(-settings.reclaim_age);
+    if (limit <= agreed) {
+        return {};
+    }
+    return "It last agreed with a peer at " + agreed.normal() +
+           ", longer ago than reclaim_age. Unless its content is a peer's, or no other primary has "
+           "one, " +
+           (settings.accept_stale ? "it is stale, and sends all of its rows: accept_stale is set.\n"
+                                  : "it is stale: live rows from before " + limit.normal() +
+                                        " are held back, and so is the whole file.\n");
+}
+
+} // namespace detail
+
+/// A text about one database file: what it is, whether it belongs there, how each primary compares
+/// and what a pass would do, and why.
+///
+/// Changes nothing: rows that wait in `<file>.pending` are mentioned and left there, and what is
+/// sent gives a peer nothing to take over. (A peer does commit its own pending rows and makes its
+/// device's tmp directory, as at every request.) `is_local` as for Replicator. Throws Failure for a
+/// file that is no database or not in a device's tree.
+template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> IsLocal>
+[[nodiscard]] std::string explain(const std::string& path, const Settings& settings, B& broker,
+                                  const R& ring, T& transport, IsLocal is_local,
+                                  const std::stop_token& stop = {}) {
+    const auto place = detail::FilePlace::of(path, B::server_type::datadir);
+    auto database = broker.open(path, broker.clock().monotonic() + to_duration(Seconds(25)));
+    const auto info = database.info();
+    std::string text = path + '\n' + "  holds " + info.name() + '\n' + detail::describe(info);
+    if (storage::has_pending(broker.disk(), path)) {
+        text += "  more rows wait in " + path + ".pending and are not counted here\n";
+    }
+    const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
+    if (const std::string hash = hash_path(info.name()); hash != place.hash) {
+        return text + "Its name hashes to " + hash +
+               ": a wrong prefix or suffix in swift.conf, or a file that was put here by hand. A "
+               "pass sends and removes nothing.\n";
+    }
+
+    const std::uint32_t partition = ring.partition(place.hash);
+    const bool misplaced = place.partition != std::to_string(partition);
+    const auto& devices = ring.devices();
+    const auto local = std::ranges::find_if(devices, [&](const Device& device) {
+        return device.device == place.device && is_local(device);
+    });
+    const std::int64_t local_id = local == devices.end() ? -1 : local->id;
+    const auto primaries = ring.primaries(partition);
+    const bool belongs =
+        !misplaced && local_id >= 0 &&
+        std::ranges::any_of(primaries, [&](const Device& device) { return device.id == local_id; });
+    if (local_id < 0) {
+        text += place.device + " is no device of this node in the ring: no pass comes here.\n";
+    } else if (misplaced) {
+        text += "It is misplaced: it lies under partition " + place.partition +
+                " and should be under " + std::to_string(partition) + ".\n";
+    } else {
+        text += belongs ? "It belongs here: " : "It is a handoff here: ";
+        text += place.device + (belongs ? " is a" : " is no") + " primary of partition " +
+                std::to_string(partition) + ".\n";
+    }
+    text += detail::explain_end<B>(settings, info, belongs, broker.clock().now());
+    text += detail::explain_age<B>(settings, database, info, broker.clock().now());
+
+    for (const Device& device : decide::peer_order(primaries, belongs ? local_id : -1)) {
+        text += "Peer " + device.replication_ip + ':' + std::to_string(device.replication_port) +
+                '/' + device.device + '\n';
+        text +=
+            detail::explain_peer<B>(settings, broker, database, info, belongs, transport, device,
+                                    {{}, std::to_string(partition), place.hash, {}, true}, stop);
+    }
+    return text;
+}
+
+} // namespace replica
+
+#endif // REPLICA_SEND_EXPLAIN_HPP

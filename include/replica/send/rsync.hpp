@@ -1,0 +1,213 @@
+#ifndef REPLICA_SEND_RSYNC_HPP
+#define REPLICA_SEND_RSYNC_HPP
+
+// Sends a whole database file, then has the peer put it in place. The live file is sent first,
+// since nearly always nobody writes to it meanwhile. If somebody did, what has arrived is torn, and
+// a private copy made through the broker is sent instead. (Swift sends again while it holds the
+// write lock, and so keeps clients out for as long as two disks take to checksum: defect 33.)
+
+#include <replica/observer.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/pass.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/random.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace replica {
+
+namespace detail {
+
+/// A database as something to send: a path for another process, and a copy through its broker.
+template <class D>
+struct DatabaseSource {
+    D* database;
+    std::string file;
+
+    [[nodiscard]] const std::string& path() const { return file; }
+    void copy_to(const std::string& target, Instant deadline) {
+        database->copy_to(target, deadline);
+    }
+};
+
+/// Removes a private copy, whatever happens.
+template <Disk D>
+class PrivateFile {
+public:
+    PrivateFile(D& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
+    PrivateFile(const PrivateFile&) = delete;
+    PrivateFile& operator=(const PrivateFile&) = delete;
+    ~PrivateFile() {
+        try {
+            disk_.remove(path_);
+        } catch (const Failure&) {
+            return; // The sweep of tmp takes it.
+        }
+    }
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    D& disk_;
+    std::string path_;
+};
+
+/// How a live file looks from outside. Equal before and after a transfer, and no journal at either
+/// time: nobody has written.
+template <class P>
+[[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>> look(Task<P>& task) {
+    auto& disk = task.pass.broker.disk();
+    const auto status = disk.stat(task.found.path);
+    if (!status || disk.stat(task.found.path + "-journal")) {
+        return std::nullopt;
+    }
+    return std::pair(*status, task.database().version());
+}
+
+/// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
+/// none). Once that file is another one, the transfer is over.
+template <class P>
+[[nodiscard]] std::string transfer_key(const Task<P>& task, const Conversation<P>& peer,
+                                       const std::string& remote_id) {
+    return task.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+}
+
+/// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
+/// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
+/// and what it merges must not be replaced by another process of ours (one that was started again,
+/// or once beside the service): a name of this process's alone. It has the last row too, since
+/// points travel from peer to peer, each after the rows it speaks of: whoever has a point of that
+/// name has our rows up to that one, and an earlier upload's says nothing of this one. What was not
+/// finished, or refused, is no point yet: the next upload has the same name, and takes the place of
+/// what lies there, however many rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
+template <class Finish, class P>
+[[nodiscard]] std::string upload_name(Task<P>& task, const Conversation<P>& peer,
+                                      const std::string& remote_id) {
+    const std::string& id = task.info.id;
+    if (Finish::verb != message::RsyncThenMerge::verb) {
+        return id;
+    }
+    return task.pass.memory.unfinished(transfer_key(task, peer, remote_id) + ' ' + id,
+                                       id + '-' + Random(task.pass.settings.seed).name() + '-' +
+                                           std::to_string(task.info.max_row));
+}
+
+/// A fault while the end of a transfer is not known: the file that the peer answers for may be
+/// about to be replaced by one that is merged from an older state of it.
+template <class P>
+[[nodiscard]] std::optional<Fault> held_back(const Task<P>& task, const Conversation<P>& peer,
+                                             const std::string& remote_id) {
+    const std::string key = transfer_key(task, peer, remote_id);
+    if (!task.pass.memory.transfers.held(key, task.pass.clock.monotonic())) {
+        return std::nullopt;
+    }
+    return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
+}
+
+/// Has the peer put in place what lies under `name`.
+template <class Finish, class P>
+[[nodiscard]] Result<Reply> finish(Task<P>& task, Conversation<P>& peer,
+                                   const typename P::info_type& remote, const std::string& name) {
+    P& pass = task.pass;
+    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote.count);
+    const Seconds wait =
+        pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
+    const Finish call{name, storage::base(task.found.path)};
+    auto reply = peer.expect_success(message::encode_finish(call), wait, false);
+    const std::string key = transfer_key(task, peer, remote.id);
+    const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
+    const bool lost = failed(Error::connection_lost);
+    if (!failed(Error::peer_failed) && !failed(Error::peer_refused) && !failed(Error::missing)) {
+        pass.memory.finished(key + ' ' + task.info.id); // for all we know
+    }
+    if (lost || failed(Error::timed_out)) {
+        const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
+                                 ? pass.settings.node_timeout
+                                 : wait;
+        pass.memory.transfers.hold(key, pass.after(2 * rest));
+    }
+    return reply;
+}
+
+} // namespace detail
+
+/// Delivers the file and finishes remotely with `Finish`: CompleteRsync or RsyncThenMerge (Swift:
+/// _rsync_db).
+///
+/// A stock receiver takes what lies under the upload's name, whenever it comes to it, so there must
+/// never be two uploads under way: after a finish whose answer did not come, this database is not
+/// sent to this peer for twice the time that was waited, since the peer may still be merging
+/// (defect 6); unless it has another file by then. A peer without the database only renames: if the
+/// connection was lost, it was most likely restarted, and twice node_timeout is enough.
+///
+/// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
+/// one second for each 2000 rows of both sides, at most a day (defect 34).
+template <class Finish, class P>
+[[nodiscard]] Result<decide::Outcome> push_file(Task<P>& task, Conversation<P>& peer,
+                                                const typename P::info_type& remote) {
+    P& pass = task.pass;
+    auto& disk = pass.broker.disk();
+    if (auto held = detail::held_back(task, peer, remote.id)) {
+        return *std::move(held);
+    }
+    const std::string name = detail::upload_name<Finish>(task, peer, remote.id);
+
+    const auto before = detail::look(task);
+    const auto status = disk.stat(task.found.path);
+    const std::int64_t bytes = status ? status->size : 0;
+    const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
+    const Upload upload{peer.device(), name, peer.device().region != task.local.region, true};
+    detail::DatabaseSource<typename P::database_type> source{&task.opened, task.found.path};
+    const auto deliver = [&](auto& from, const Upload& how) {
+        const Instant deadline = pass.after(patience);
+        task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
+        return pass.files.send(from, how, deadline, pass.stop);
+    };
+
+    Result<Sent> sent = Sent{};
+    bool snapshot = true;
+    if (before) {
+        sent = deliver(source, upload);
+        if (!sent) {
+            return sent.error();
+        }
+        snapshot = detail::look(task) != before;
+    }
+    if (snapshot) {
+        if (storage::is_full(disk, task.device_path(), pass.settings.fallocate_reserve, bytes)) {
+            return Fault{Error::no_space,
+                         task.found.path + ": no room on its device for a copy to send"};
+        }
+        const detail::PrivateFile copy(disk, task.device_path() + "/tmp/" + task.info.id + '.' +
+                                                 pass.random.name() + ".copy");
+        disk.make_directories(storage::parent(copy.path()));
+        const Instant deadline = pass.after(patience);
+        task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
+        task.database().copy_to(copy.path(), deadline);
+        source.file = copy.path();
+        Upload again = upload;
+        again.whole_file = !before.has_value();
+        sent = deliver(source, again);
+        if (!sent) {
+            return sent.error();
+        }
+    }
+    pass.count(&Stats::bytes, sent->bytes);
+
+    auto reply = detail::finish<Finish>(task, peer, remote, name);
+    if (!reply) {
+        return reply.error();
+    }
+    pass.observer(event::WholeFileSent{task.found.path, peer.device(), sent->bytes,
+                                       Finish::verb == message::RsyncThenMerge::verb, snapshot});
+    return decide::Outcome::done;
+}
+
+} // namespace replica
+
+#endif // REPLICA_SEND_RSYNC_HPP

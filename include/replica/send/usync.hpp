@@ -1,0 +1,99 @@
+#ifndef REPLICA_SEND_USYNC_HPP
+#define REPLICA_SEND_USYNC_HPP
+
+// Sends the rows above a point, then the table of points. Rows go in ROWID order without a gap and
+// one batch at a time: the receiver records the highest ROWID it has seen, so a batch that got lost
+// between two that arrived would never be sent again.
+//
+// A complete push ends with our highest ROWID as the point on both sides, also when the rows up to
+// it are gone (reclaimed) and none was left to send. A point below it would say for ever that rows
+// are to be sent, and a difference between the two contents would never be looked at.
+
+#include <replica/observer.hpp>
+#include <replica/rows/checks.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/pass.hpp>
+#include <replica/send/stale.hpp>
+#include <replica/words/message.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+/// What of the rows is not sent (stale.hpp).
+struct HoldBack {
+    Timestamp before{};   ///< Live rows from before this time.
+    bool already = false; ///< One below the point was held back.
+};
+
+/// Brings a peer up to date by rows (Swift: _usync_db).
+///
+/// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
+/// when none is left, send those points (they speak of rows that have all been sent by then), with
+/// our own if no row was left at it, and, once the peer has taken them, record the outgoing point.
+/// A capped transfer does neither: what the receiver has noted itself is where the next pass goes
+/// on. `point` moves with what was sent.
+///
+/// From a row that is held back on, rows go without a source, so that the peer's point stays below
+/// it, and no points follow.
+template <class P>
+[[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
+                                                const std::string& remote_id, std::int64_t& point,
+                                                const HoldBack& hold = {}) {
+    P& pass = task.pass;
+    const Seconds timeout = pass.settings.node_timeout;
+    pass.count(&Stats::diff);
+    pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
+    const Instant began = pass.clock.monotonic();
+    message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
+    // Swift stores whatever it is told, and one that is none would have all of them refused.
+    std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
+
+    std::int64_t sent = 0;
+    bool held = hold.already;
+    auto rows = task.database().items_since(point, pass.settings.per_diff);
+    for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
+        const std::int64_t last = rows.back().rowid;
+        const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
+        held = std::erase_if(rows, old) > 0 || held;
+        if (!rows.empty()) {
+            const std::string_view source = held ? std::string_view() : task.info.id;
+            auto reply = peer.expect_success(message::encode_rows(rows, source), timeout);
+            if (!reply) {
+                return reply.error();
+            }
+        }
+        point = last;
+        sent += static_cast<std::int64_t>(rows.size());
+        pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
+        rows = task.database().items_since(point, pass.settings.per_diff);
+    }
+    const bool capped = !rows.empty();
+    pass.observer(event::UsyncEnded{task.found.path, peer.device(), point, sent, capped,
+                                    pass.clock.monotonic() - began});
+    if (held) {
+        return decide::Outcome::stale;
+    }
+    if (capped) {
+        pass.count(&Stats::diff_capped);
+        return decide::Outcome::progress;
+    }
+    if (point < task.info.max_row) { // else the peer has noted it with the last row
+        point = task.info.max_row;
+        known.points.push_back({point, task.info.id});
+    }
+    auto reply = peer.expect_success(message::encode(known), timeout);
+    if (!reply) {
+        return reply.error();
+    }
+    task.note_reached(remote_id, point);
+    return decide::Outcome::done;
+}
+
+} // namespace replica
+
+#endif // REPLICA_SEND_USYNC_HPP

@@ -1,0 +1,74 @@
+#ifndef REPLICA_STORAGE_QUARANTINE_HPP
+#define REPLICA_STORAGE_QUARANTINE_HPP
+
+// A database that is beyond use is moved aside, so that its peers bring a new one. It is looked at
+// once more before that: what looked like damage may have been a swap of the file.
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/words/random.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace replica::storage {
+
+/// Whether the database at `path` cannot be opened, or a page or an index of it is broken. All of
+/// it is read, under SQLite's shared lock, which other writers wait for.
+template <Broker B>
+[[nodiscard]] bool is_beyond_use(B& broker, const std::string& path, Instant deadline,
+                                 std::int64_t bytes) {
+    try {
+        auto database = broker.open(path, deadline);
+        (void)database.info();
+        database.require_sound(deadline + to_duration(time_to_read(bytes)));
+        return false;
+    } catch (const Failure& failure) {
+        if (failure.code() != Condition::quarantine) {
+            throw;
+        }
+        return true;
+    }
+}
+
+/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (Swift: quarantine_db), or to
+/// that name with a random part if something is there. Only if it still is beyond use: a swap of
+/// the file may have looked like damage (defect 47). That is looked at without the directory lock,
+/// for which a stock server waits 10 s and then refuses its client; under the lock it must still be
+/// the same file. Returns the new place, or nothing if it turned out well. Locks are waited for
+/// until `deadline`, and from after the look for as long again.
+template <Broker B>
+[[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
+                                                    const std::string& device, Random& random,
+                                                    Instant deadline) {
+    auto& disk = broker.disk();
+    const std::string directory = parent(path);
+    const auto patience = deadline - broker.clock().monotonic();
+    const FileStatus suspect = require(disk, path);
+    if (!is_beyond_use(broker, path, deadline, suspect.size)) {
+        return std::nullopt;
+    }
+    const Instant looked = broker.clock().monotonic();
+    const auto lock = lock_directory(disk, broker.clock(), directory, looked + patience);
+    const auto now = disk.stat(path);
+    if (!now || now->device != suspect.device || now->inode != suspect.inode) {
+        return std::nullopt;
+    }
+    const std::string shelf = device + "/quarantined/" + std::string(B::server_type::name) + 's';
+    make_durable_directories(disk, device, shelf);
+    std::string target = shelf + '/' + base(directory);
+    while (!disk.rename_new(directory, target)) {
+        target = shelf + '/' + base(directory) + '-' + random.name();
+    }
+    disk.sync(shelf);
+    disk.sync(parent(directory));
+    return target;
+}
+
+} // namespace replica::storage
+
+#endif // REPLICA_STORAGE_QUARANTINE_HPP

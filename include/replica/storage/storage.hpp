@@ -1,0 +1,361 @@
+#ifndef REPLICA_STORAGE_STORAGE_HPP
+#define REPLICA_STORAGE_STORAGE_HPP
+
+// Everything that moves, installs or removes a database file, each order of operations once. The
+// rules behind all of them:
+//
+// - Locks: first the directory (flock on .lock), then SQLite; never the other way round, and never
+//   the network under either. A stock server appends to .pending under the same directory lock.
+// - A file is durable before its name is: write, fsync file, rename, fsync directory. A crash in
+//   between leaves the old state, and a file in tmp that the sweep takes.
+// - A live database is touched only through its broker, by stat and by rename. It is replaced or
+//   removed only under the broker's exclusive lock, which also rules out a journal that could be
+//   replayed into the next file of that name (defect 7).
+// - What a decision to remove rests on is read again under those locks (defects 2 and 19).
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/settings.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/random.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::storage {
+
+/// How long a lock of a database or a directory is waited for, as Swift's brokers do.
+inline constexpr Seconds broker_patience{25};
+
+/// The directory of `path`.
+[[nodiscard]] inline std::string parent(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+/// The last component of `path`.
+[[nodiscard]] inline std::string base(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+/// A device's directory; what is not yet, or no longer, a database lies in its "tmp".
+[[nodiscard]] inline std::string device_path(const std::string& root, const std::string& device) {
+    return root + '/' + device;
+}
+
+/// Waits for the lock of a directory, which is made if it is not there. Throws Error::locked after
+/// the deadline. Polls each 10 ms, as stock servers do: flock has no queue and no timeout.
+template <Disk D, Clock C>
+[[nodiscard]] typename D::lock_type lock_directory(D& disk, C& clock, const std::string& directory,
+                                                   Instant deadline) {
+    for (;;) {
+        if (auto lock = disk.try_lock(directory)) {
+            return std::move(*lock);
+        }
+        if (clock.monotonic() >= deadline) {
+            throw Failure(Error::locked, directory + ": locked by another process");
+        }
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10), std::stop_token());
+    }
+}
+
+/// The database in a hash directory with these entries: the plain name, or of those with an epoch
+/// the newest (defect 31). Nothing if there is none.
+[[nodiscard]] inline std::optional<std::string> find_database(const std::vector<Entry>& entries,
+                                                              const std::string& directory) {
+    const std::string hash = base(directory);
+    std::string newest;
+    std::string epoch;
+    for (const Entry& entry : entries) {
+        const auto name = DatabaseName::parse(entry.name);
+        if (name && name->hash == hash && !entry.directory &&
+            (newest.empty() || name->epoch > epoch)) {
+            newest = entry.name;
+            epoch = name->epoch;
+        }
+    }
+    return newest.empty() ? std::nullopt : std::optional(directory + '/' + newest);
+}
+
+template <Disk D>
+[[nodiscard]] std::optional<std::string> find_database(D& disk, const std::string& directory) {
+    return find_database(disk.list(directory), directory);
+}
+
+/// Whether rows wait for the database at `path`, or what lies in their place is no file at all:
+/// who commits them says so.
+template <Disk D>
+[[nodiscard]] bool has_pending(D& disk, const std::string& path) {
+    const std::string file = pending_path(path);
+    const auto status = disk.stat(file);
+    return status ? status->size > 0 || !status->regular : disk.read_link(file).has_value();
+}
+
+/// Throws Error::missing if the database is not there: to lock a directory makes it.
+template <Disk D>
+FileStatus require(D& disk, const std::string& path) {
+    const auto status = disk.stat(path);
+    if (!status) {
+        throw Failure(Error::missing, path + ": does not exist");
+    }
+    return *status;
+}
+
+/// How long it may take to read a file of `bytes` from end to end: 1 MiB/s at least.
+[[nodiscard]] inline Seconds time_to_read(std::int64_t bytes) {
+    return Seconds(static_cast<double>(bytes) / (1 << 20));
+}
+
+/// Whether `device`, with `bytes` more on it, has less free than its reserve.
+template <Disk D>
+[[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
+                           std::int64_t bytes = 0) {
+    const Space space = disk.space(device);
+    const double least =
+        reserve.is_percent ? static_cast<double>(space.total) * reserve.value / 100 : reserve.value;
+    return static_cast<double>(space.free) - static_cast<double>(bytes) < least;
+}
+
+/// Commits what waits for the database at `path`. Takes the directory lock only if there is
+/// something.
+template <Broker B>
+void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
+                   Instant deadline) {
+    if (has_pending(broker.disk(), path)) {
+        const auto lock = lock_directory(broker.disk(), broker.clock(), parent(path), deadline);
+        database.commit_pending(lock);
+    }
+}
+
+/// Makes a directory and its entry in each parent below `device` durable.
+template <Disk D>
+void make_durable_directories(D& disk, const std::string& device, const std::string& directory) {
+    disk.make_directories(directory);
+    for (std::string at = parent(directory); at.size() >= device.size(); at = parent(at)) {
+        disk.sync(at);
+    }
+}
+
+/// Whether a file of this name holds pending entries that could not be read.
+[[nodiscard]] inline bool is_set_aside(const std::string& name) {
+    return name.find(".pending.unreadable") != std::string::npos;
+}
+
+/// Whether somebody has yet to look at such entries.
+template <Disk D>
+[[nodiscard]] bool has_set_aside(D& disk, const std::string& directory) {
+    return std::ranges::any_of(disk.list(directory),
+                               [](const Entry& entry) { return is_set_aside(entry.name); });
+}
+
+/// Calls `work(database)` with the directory and the database locked, its waiting rows committed,
+/// and returns what that returns. Waits for locks until `deadline`.
+///
+/// While the directory is locked a stock server waits, 10 s at most, and then refuses its client.
+/// So the exclusive lock, which may take as long as somebody reads, is waited for in pieces of two
+/// seconds, and in between the directory is free.
+template <Broker B, std::invocable<typename B::database_type&> Work>
+auto under_both_locks(B& broker, const std::string& path, Instant deadline, Work work) {
+    auto& disk = broker.disk();
+    auto& clock = broker.clock();
+    for (;;) {
+        bool begun = false;
+        try {
+            const auto lock = lock_directory(disk, clock, parent(path), deadline);
+            const Instant until = std::min(deadline, clock.monotonic() + std::chrono::seconds(2));
+            auto database = broker.open(path, until);
+            if (has_pending(disk, path)) {
+                database.commit_pending(lock);
+            }
+            const auto exclusive = database.exclusive(until);
+            begun = true;
+            return work(database);
+        } catch (const Failure& failure) {
+            const bool again = failure.error() == Error::locked && !begun;
+            if (!again || clock.monotonic() >= deadline) {
+                throw;
+            }
+        }
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(100), std::stop_token());
+    }
+}
+
+/// Whether both are there and one file.
+[[nodiscard]] inline bool is_same_file(const std::optional<FileStatus>& a,
+                                       const std::optional<FileStatus>& b) {
+    return a && b && a->device == b->device && a->inode == b->inode;
+}
+
+/// The file that `database` has open, if it is still the one at `path`; else throws Error::moved.
+template <Disk D, Database Db>
+[[nodiscard]] FileStatus file_of(D& disk, Db& database, const std::string& path) {
+    const FileStatus status = require(disk, path);
+    (void)database.info(); // looks whether it is in place, after the stat
+    return status;
+}
+
+/// Undoes the removal of a directory in which somebody has meanwhile put another database.
+template <Disk D>
+void put_back(D& disk, const std::string& grave, const std::string& directory) {
+    bool back = disk.rename_new(grave, directory);
+    if (!back) { // somebody who wanted its lock has made it
+        disk.remove(directory + "/.lock");
+        back = disk.remove_empty(directory) && disk.rename_new(grave, directory);
+    }
+    if (!back) {
+        disk.rename(grave, grave + ".kept"); // which no sweep takes
+        throw Failure(Error::exists, grave +
+                                         ".kept: holds a database that came while another was "
+                                         "removed; move it back to " +
+                                         directory);
+    }
+    disk.sync(parent(grave));
+    disk.sync(parent(directory));
+}
+
+/// Removes a database and its directory if `keep(info)` finds no reason against it. Returns the
+/// reason why it stays, empty when it is gone.
+///
+/// Order: lock the directory; commit pending rows; take the exclusive lock; read the info and ask
+/// `keep`; rename the whole directory to tmp, which takes it out of the tree in one step; look
+/// whether the database in it is the one that was locked, since a stock server renames without a
+/// lock, and if not put it back; fsync both directories; let go; delete what is in tmp; remove
+/// empty parents. A server that waited for the directory lock finds its path gone and answers with
+/// an error instead of an acknowledgement.
+template <Broker B, class Keep>
+[[nodiscard]] std::string remove(B& broker, const std::string& path, const std::string& device,
+                                 Random& random, Instant deadline, Keep keep) {
+    auto& disk = broker.disk();
+    const std::string directory = parent(path);
+    const std::string grave = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
+    require(disk, path);
+    const auto take_away = [&](typename B::database_type& database) -> std::string {
+        if (find_database(disk, directory) != path) {
+            return "another database has appeared beside it";
+        }
+        if (std::string reason = keep(database.info()); !reason.empty()) {
+            return reason;
+        }
+        if (has_pending(disk, path)) {
+            return "rows wait in its .pending file";
+        }
+        if (has_set_aside(disk, directory)) {
+            return "rows that could not be read lie beside it";
+        }
+        make_durable_directories(disk, device, parent(grave));
+        const FileStatus doomed = file_of(disk, database, path);
+        disk.rename(directory, grave);
+        if (!is_same_file(disk.stat(grave + '/' + base(path)), doomed)) {
+            put_back(disk, grave, directory);
+            return "another file has taken its place";
+        }
+        disk.sync(parent(directory));
+        disk.sync(parent(grave));
+        return {};
+    };
+    if (std::string reason = under_both_locks(broker, path, deadline, take_away); !reason.empty()) {
+        return reason;
+    }
+    disk.remove_tree(grave);
+    const std::string suffix = parent(directory);
+    if (disk.remove_empty(suffix)) {
+        disk.remove_empty(parent(suffix));
+    }
+    return {};
+}
+
+/// Takes an upload out of everybody's reach: `<tmp>/<name>` gets a name that no sender knows, so
+/// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there,
+/// or is a directory. A link or a FIFO is claimed too: open_upload refuses it, and it is removed.
+template <Disk D>
+[[nodiscard]] std::optional<std::string> claim(D& disk, const std::string& tmp,
+                                               const std::string& name, Random& random) {
+    const std::string path = tmp + '/' + name;
+    std::string claimed = path + '.' + random.name() + ".claimed";
+    const auto status = disk.stat(path);
+    if (!disk.read_link(path) && (!status || status->directory)) {
+        return std::nullopt;
+    }
+    disk.rename(path, claimed);
+    return claimed;
+}
+
+/// Puts a checked and closed file into place where no database is yet. Returns false, and leaves
+/// the file where it is, when one has come meanwhile (defect 8). The file must be private: nobody
+/// else knows its name, so that fsync may open and close it.
+///
+/// Order: fsync file; make the directory durable; lock it; look once more; remove a journal that
+/// was left of an earlier file, or SQLite would play it back into this one (defect 7); rename
+/// without replacing; fsync directory.
+template <Broker B>
+[[nodiscard]] bool install(B& broker, const std::string& file, const std::string& path,
+                           const std::string& device, Instant deadline) {
+    auto& disk = broker.disk();
+    disk.sync(file);
+    make_durable_directories(disk, device, parent(path));
+    const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
+    if (find_database(disk, parent(path))) {
+        return false;
+    }
+    if (disk.remove(path + "-journal")) {
+        disk.sync(parent(path));
+    }
+    if (!disk.rename_new(file, path)) {
+        return false;
+    }
+    disk.sync(parent(path));
+    return true;
+}
+
+/// Puts `file` in the place of the database at `path`, after `catch_up(existing)` has copied over
+/// what the file does not have yet. Other writers are kept out from before the last look at the
+/// existing database until the new one has its name (defect 5). False if a stock server, which
+/// renames without a lock, has put another file there meanwhile: that one is in place then, and
+/// `file` is where it was.
+///
+/// Order: fsync file, all but the last rows; lock the directory; commit pending rows; take the
+/// exclusive lock; catch up (which closes the file); fsync file; exchange the two names; look
+/// whether what came out is the existing database, and if not exchange them back; fsync directory;
+/// let go; delete the old one.
+template <Broker B, class CatchUp>
+[[nodiscard]] bool replace(B& broker, const std::string& file, const std::string& path,
+                           Instant deadline, CatchUp catch_up) {
+    auto& disk = broker.disk();
+    disk.sync(file);
+    const auto put = [&](typename B::database_type& existing) {
+        const FileStatus old = file_of(disk, existing, path);
+        catch_up(existing);
+        disk.sync(file);
+        const FileStatus fresh = require(disk, file);
+        disk.exchange(file, path);
+        const bool done = is_same_file(disk.stat(file), old);
+        if (!done) {
+            disk.exchange(file, path);
+            if (!is_same_file(disk.stat(file), fresh)) { // a third one, in between
+                const std::string kept = path + ".displaced." + base(file);
+                disk.rename(file, kept);
+                throw Failure(Error::exists, kept + ": was replaced while it came into place");
+            }
+        }
+        disk.sync(parent(path));
+        return done;
+    };
+    const bool done = under_both_locks(broker, path, deadline, put);
+    if (done) {
+        disk.remove(file);
+    }
+    return done;
+}
+
+} // namespace replica::storage
+
+#endif // REPLICA_STORAGE_STORAGE_HPP

@@ -1,0 +1,149 @@
+#ifndef REPLICA_WORDS_INFO_HPP
+#define REPLICA_WORDS_INFO_HPP
+
+// What two replicas tell each other about a database before they decide anything. The structs are
+// reflected by Boost.Hana in the order in which a stock server writes their keys, so that JSON in
+// and out is defined once (message.hpp). Times stay text: the text is what is stored and compared
+// on disk (defect 56); timestamp.hpp reads it where an order is needed.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace replica {
+
+/// Rows up to `sync_point` (a ROWID of the replica `remote_id`) are known.
+struct SyncPoint {
+    std::int64_t sync_point = -1; ///< -1: nothing yet.
+    std::string remote_id;        ///< A database id: opaque text.
+
+    friend bool operator==(const SyncPoint&, const SyncPoint&) = default;
+};
+
+/// Which sync table: what we have received from a replica, or what it has received from us.
+enum class Direction {
+    incoming,
+    outgoing,
+};
+
+/// The three times of a database, merged by taking the oldest created_at and the newest others.
+struct Timestamps {
+    std::string created_at = "0";
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+
+    friend bool operator==(const Timestamps&, const Timestamps&) = default;
+};
+
+/// State of one replica, all of it read in one transaction (defect 9). What both kinds have.
+struct Info {
+    std::string account;
+    std::string created_at = "0";
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+    std::string status_changed_at = "0";
+    std::int64_t bytes_used = 0;
+    std::string hash;          ///< XOR of the rows' MD5s: 32 hexadecimal digits.
+    std::string id;            ///< Names this replica's history of ROWIDs. Opaque text.
+    std::int64_t count = 0;    ///< Live rows.
+    std::string metadata;      ///< A JSON object as text, or empty.
+    std::int64_t max_row = -1; ///< Highest ROWID ever given out; -1: none.
+
+    [[nodiscard]] Timestamps timestamps() const {
+        return {created_at, put_timestamp, delete_timestamp};
+    }
+
+    friend bool operator==(const Info&, const Info&) = default;
+};
+
+/// Info of an account database; its rows are containers.
+struct AccountInfo : Info {
+    std::int64_t object_count = 0;
+
+    /// "/account": what is hashed for the database's place.
+    [[nodiscard]] std::string name() const { return '/' + account; }
+
+    friend bool operator==(const AccountInfo&, const AccountInfo&) = default;
+};
+
+/// Info of a container database; its rows are objects.
+struct ContainerInfo : Info {
+    std::string container;
+    std::string status;
+    std::string reported_put_timestamp = "0"; ///< reported_*: what the account was last told.
+    std::string reported_delete_timestamp = "0";
+    std::int64_t reported_object_count = 0;
+    std::int64_t reported_bytes_used = 0;
+    std::int64_t x_container_sync_point1 = -1;
+    std::int64_t x_container_sync_point2 = -1;
+    std::int64_t reconciler_sync_point = -1; ///< Rows up to here were looked at. Not told to peers.
+    bool several_policies = false;           ///< Of rows, now or once. Not told to peers.
+    std::int64_t storage_policy_index = 0;
+    std::string db_state = "unsharded";
+    std::int64_t shard_max_row = -1; ///< -1: no shard ranges.
+
+    // Not told to peers.
+    bool sharding_initiated = false; ///< Its rows belong into shards: no peer gets them.
+    bool has_shards = false;         ///< A root with shard ranges that are not deleted.
+    std::int64_t live_rows = 0;      ///< Of all policies, in this file; `count` is that of one.
+
+    /// "/account/container": what is hashed for the database's place.
+    [[nodiscard]] std::string name() const { return '/' + account + '/' + container; }
+
+    friend bool operator==(const ContainerInfo&, const ContainerInfo&) = default;
+};
+
+/// A row of a container database.
+struct ObjectRow {
+    std::int64_t rowid = -1;
+    std::string name;
+    std::string created_at; ///< Up to three times in one text, see RowTimes.
+    std::int64_t size = 0;
+    std::string content_type;
+    std::string etag;
+    std::int64_t deleted = 0; ///< 1: a tombstone.
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const ObjectRow&, const ObjectRow&) = default;
+};
+
+/// A row of an account database.
+struct ContainerRow {
+    std::int64_t rowid = -1;
+    std::string name;
+    std::string put_timestamp = "0";
+    std::string delete_timestamp = "0";
+    std::int64_t object_count = 0;
+    std::int64_t bytes_used = 0;
+    std::int64_t deleted = 0; ///< 1: a tombstone.
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const ContainerRow&, const ContainerRow&) = default;
+};
+
+/// A part of a container's names that has a container of its own, or (the own range) its whole.
+struct ShardRange {
+    std::string name; ///< "account/container" of the shard.
+    std::string timestamp = "0";
+    std::string lower; ///< Exclusive. Empty: from the first name.
+    std::string upper; ///< Inclusive. Empty: to the last name.
+    std::int64_t object_count = 0;
+    std::int64_t bytes_used = 0;
+    std::string meta_timestamp = "0"; ///< Of the sums.
+    std::int64_t deleted = 0;
+    std::int64_t state = 10; ///< See shards::State.
+    std::string state_timestamp = "0";
+    std::optional<std::string> epoch; ///< When sharding began: part of the database's file name.
+    std::int64_t reported = 0;        ///< 1: the root knows these sums.
+    std::int64_t tombstones = -1;
+
+    friend bool operator==(const ShardRange&, const ShardRange&) = default;
+};
+
+} // namespace replica
+
+BOOST_HANA_ADAPT_STRUCT(replica::SyncPoint, sync_point, remote_id);
+
+#endif // REPLICA_WORDS_INFO_HPP

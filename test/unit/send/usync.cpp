@@ -1,0 +1,226 @@
+#include <replica/send/usync.hpp>
+
+#define BOOST_TEST_MODULE usync
+#include <boost/test/unit_test.hpp>
+
+#include <support/duo.hpp>
+
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+
+namespace {
+
+using Servers = std::tuple<AccountServer, ContainerServer>;
+using Said = std::vector<std::string>;
+
+/// A node with `rows` rows, a peer with an empty database; batches of 10, at most `most`.
+template <class Server>
+struct Pair : Duo<Server> {
+    explicit Pair(int rows, std::int64_t most = 100) {
+        this->settings.per_diff = 10;
+        this->settings.max_diffs = most;
+        this->nodes.create(1, this->name);
+        if (rows > 0) {
+            this->nodes.put_many(0, this->name, "row", rows);
+        }
+    }
+
+    [[nodiscard]] std::string remote_id() { return this->open(1).info().id; }
+    [[nodiscard]] std::string local_id() { return this->open(0).info().id; }
+
+    Result<decide::Outcome> push(std::int64_t& point) {
+        const std::string id = remote_id();
+        return this->with_task([&](auto& task, const Device& device) {
+            Conversation peer(task.pass, task.pulse, device, task.found);
+            return push_rows(task, peer, id, point);
+        });
+    }
+    Result<decide::Outcome> push() {
+        std::int64_t point = -1;
+        return push(point);
+    }
+
+    [[nodiscard]] std::size_t rows_there() { return this->nodes.rows(1, this->name).size(); }
+    [[nodiscard]] std::int64_t noted_there() {
+        return this->open(1).sync_point(local_id(), Direction::incoming);
+    }
+    [[nodiscard]] std::int64_t noted_here() {
+        return this->open(0).sync_point(remote_id(), Direction::outgoing);
+    }
+};
+
+using Containers = Pair<ContainerServer>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(all_rows_go_in_batches_then_the_points, Server, Servers) {
+    Pair<Server> duo(25);
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_items 202", "merge_items 202",
+                                   "merge_syncs 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.rows_there() == 25U);
+    BOOST_TEST(duo.noted_there() == 25);
+    BOOST_TEST(duo.noted_here() == 25);
+    BOOST_TEST(duo.stats().rows == 25);
+    BOOST_TEST(duo.stats().diff == 1);
+    BOOST_TEST(duo.stats().diff_capped == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_point_that_is_none_does_not_keep_the_others_back) {
+    Containers duo(5);
+    const std::vector<SyncPoint> points{{4, "x"}, {-1, "empty"}, {7, ""}, {8, "../y"}};
+    duo.open(0).merge_sync_points(points, Direction::incoming); // as a Swift server would have them
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_syncs 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.open(1).sync_point("x", Direction::incoming) == 4);
+    BOOST_TEST(duo.open(1).sync_points(Direction::incoming).size() == 2U); // and the sender's own
+    BOOST_TEST(duo.noted_here() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(rows_go_in_rising_order_without_a_gap_one_batch_at_a_time) {
+    Containers duo(35);
+    std::vector<std::int64_t> rowids;
+    duo.nodes.network().before([&](const SimExchange& exchange, const Request& request) {
+        if (exchange.verb == "merge_items") {
+            const auto call = message::decode_call(request.body);
+            const auto items = message::decode_merge_items<ObjectRow>(call);
+            BOOST_TEST(items.rows.size() <= 10U);
+            BOOST_TEST(items.source == duo.local_id());
+            for (const auto& row : items.rows) {
+                rowids.push_back(row.rowid);
+            }
+        }
+    });
+    std::int64_t point = 7;
+    BOOST_TEST((*duo.push(point) == decide::Outcome::done));
+    BOOST_TEST(point == 35);
+    BOOST_REQUIRE(rowids.size() == 28);
+    for (std::size_t i = 0; i < rowids.size(); ++i) {
+        BOOST_TEST(rowids[i] == static_cast<std::int64_t>(i) + 8);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_number_of_rows_that_fills_its_batches_sends_no_empty_one) {
+    Containers duo(20, 2);
+    BOOST_TEST((*duo.push() == decide::Outcome::done)); // exactly max_diffs is not capped
+    BOOST_TEST(duo.said().size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_row_the_points_go_all_the_same) {
+    Containers duo(0);
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"merge_syncs 202"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_capped_transfer_is_progress_notes_nothing_and_goes_on_from_the_peers_word) {
+    Containers duo(45, 2);
+    std::int64_t point = -1;
+    BOOST_TEST((*duo.push(point) == decide::Outcome::progress));
+    BOOST_TEST(point == 20);
+    BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_items 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.noted_here() == -1);
+    BOOST_TEST(duo.noted_there() == 20);
+    BOOST_TEST(duo.stats().diff_capped == 1);
+    BOOST_TEST((*duo.push(point) == decide::Outcome::progress));
+    BOOST_TEST((*duo.push(point) == decide::Outcome::done));
+    BOOST_TEST(duo.rows_there() == 45U);
+    BOOST_TEST(duo.noted_here() == 45);
+}
+
+BOOST_AUTO_TEST_CASE(whichever_request_fails_nothing_is_noted_that_the_peer_does_not_have) {
+    for (const SimFault fault : {SimFault::refuse, SimFault::silent, SimFault::lose_reply,
+                                 SimFault::late_reply, SimFault::duplicate}) {
+        for (int n = 1; n <= 4; ++n) { // three batches and the points
+            Containers duo(25);
+            int requests = 0;
+            duo.nodes.network().after([&](const SimExchange&, const Request&) {
+                if (++requests == n - 1) {
+                    duo.nodes.network().fail({}, fault);
+                }
+            });
+            if (n == 1) {
+                duo.nodes.network().fail({}, fault);
+            }
+            const auto outcome = duo.push();
+            BOOST_TEST(outcome.has_value() == (fault == SimFault::duplicate));
+            BOOST_TEST(duo.noted_there() <= static_cast<std::int64_t>(duo.rows_there()));
+            BOOST_TEST(duo.noted_here() == (outcome ? 25 : -1));
+            duo.nodes.network().heal();
+            std::int64_t point = duo.noted_there();
+            BOOST_TEST(duo.push(point).has_value()); // the next pass
+            BOOST_TEST(duo.rows_there() == 25U);
+            BOOST_TEST(duo.noted_here() == 25);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_batch_ends_the_transfer) {
+    Containers duo(25);
+    duo.nodes.network().answer(Containers::verb("merge_items"), Reply{500, "", "", ""});
+    const auto outcome = duo.push();
+    BOOST_REQUIRE(!outcome);
+    BOOST_TEST((outcome.error().code == Error::peer_failed));
+    BOOST_TEST(duo.said() == (Said{"merge_items 500"}), boost::test_tools::per_element());
+    BOOST_TEST(duo.stats().rows == 0);
+}
+
+BOOST_AUTO_TEST_CASE(refused_points_leave_our_own_note_as_it_was) {
+    Containers duo(5);
+    duo.nodes.network().answer(Containers::verb("merge_syncs"), Reply{503, "", "", ""});
+    BOOST_TEST(!duo.push());
+    BOOST_TEST(duo.noted_here() == -1);
+    BOOST_TEST(duo.rows_there() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(points_that_were_noted_while_rows_went_over_are_not_passed_on) {
+    // A third node pushes row 9 of its own while we are at it. It is not among those we send, so
+    // the peer must not be told that it has it.
+    Containers duo(25);
+    duo.open(0).merge_sync_points(std::vector<SyncPoint>{{4, "third"}}, Direction::incoming);
+    int batches = 0;
+    duo.nodes.network().before([&](const SimExchange& exchange, const Request&) {
+        if (exchange.verb == "merge_items" && ++batches == 3) {
+            duo.open(0).merge_sync_points(std::vector<SyncPoint>{{9, "third"}},
+                                          Direction::incoming);
+        }
+    });
+    BOOST_TEST(duo.push().has_value());
+    BOOST_TEST(duo.open(1).sync_point("third", Direction::incoming) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_comes_during_the_transfer_goes_too_or_stays_above_the_point) {
+    for (int n = 1; n <= 4; ++n) {
+        Containers duo(25);
+        int requests = 0;
+        duo.nodes.network().before([&](const SimExchange&, const Request&) {
+            if (++requests == n) {
+                duo.nodes.put(0, duo.name, "late");
+            }
+        });
+        BOOST_TEST(duo.push().has_value());
+        BOOST_TEST(duo.nodes.names(1, duo.name).contains("late") == (n < 4));
+        BOOST_TEST(duo.noted_there() == static_cast<std::int64_t>(duo.rows_there()));
+        BOOST_TEST(duo.noted_here() == duo.noted_there());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_peers_file_that_is_swapped_between_two_batches_ends_it_without_a_note) {
+    Containers duo(25);
+    int requests = 0;
+    duo.nodes.network().before([&](const SimExchange&, const Request&) {
+        if (++requests == 2) { // lost and quarantined on the other side
+            duo.there().disk.remove_tree(storage::parent(duo.path()));
+        }
+    });
+    const std::string remote = duo.remote_id();
+    BOOST_TEST(!duo.push());
+    BOOST_TEST(duo.open(0).sync_point(remote, Direction::outgoing) == -1);
+}

@@ -1,0 +1,140 @@
+#include <replica/sqlite/statement.hpp>
+
+#define BOOST_TEST_MODULE sqlite_statement
+#include <boost/test/unit_test.hpp>
+
+#include <support/sqlite_place.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+using namespace replica;
+using namespace replica::sqlite;
+using replica::test::error_of;
+using replica::test::StockConnection;
+
+namespace {
+
+const std::string path = "/srv/x.db";
+
+struct Memory : StockConnection {
+    Memory() : StockConnection(":memory:") {
+        execute("CREATE TABLE t (a TEXT, b INTEGER UNIQUE, c)");
+    }
+    Statement prepare(const std::string& sql) { return Statement(get(), sql, path); }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(each_result_code_means_one_of_our_errors) {
+    BOOST_TEST((sqlite::error_of(SQLITE_NOTADB) == Error::not_a_database));
+    BOOST_TEST((sqlite::error_of(SQLITE_CORRUPT) == Error::corrupt));
+    BOOST_TEST((sqlite::error_of(SQLITE_CORRUPT_INDEX) == Error::corrupt));
+    BOOST_TEST((sqlite::error_of(SQLITE_BUSY) == Error::locked));
+    BOOST_TEST((sqlite::error_of(SQLITE_BUSY_RECOVERY) == Error::locked));
+    BOOST_TEST((sqlite::error_of(SQLITE_LOCKED) == Error::locked));
+    BOOST_TEST((sqlite::error_of(SQLITE_FULL) == Error::no_space));
+    BOOST_TEST((sqlite::error_of(SQLITE_IOERR_FSYNC) == Error::io));
+    BOOST_TEST((sqlite::error_of(SQLITE_CANTOPEN) == Error::io));
+    BOOST_TEST((sqlite::error_of(SQLITE_READONLY) == Error::io));
+    BOOST_TEST((sqlite::error_of(SQLITE_READONLY_DBMOVED) == Error::moved));
+    BOOST_TEST((sqlite::error_of(SQLITE_INTERRUPT) == Error::timed_out));
+    BOOST_TEST((sqlite::error_of(SQLITE_CONSTRAINT_UNIQUE) == Error::bad_request));
+    BOOST_TEST((sqlite::error_of(SQLITE_ERROR) == Error::unknown_schema));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_names_the_file_what_was_tried_and_why) {
+    Memory memory;
+    const auto names_all = [](const Failure& failure) {
+        const std::string what = failure.what();
+        return what.find(path) == 0 && what.find("SELECT nosuch") != std::string::npos &&
+               what.find("no such column: nosuch") != std::string::npos;
+    };
+    BOOST_CHECK_EXCEPTION(memory.prepare("SELECT nosuch FROM t"), Failure, names_all);
+    BOOST_CHECK_NO_THROW(check(nullptr, SQLITE_OK, path, "x"));
+    BOOST_CHECK_NO_THROW(check(nullptr, SQLITE_ROW, path, "x"));
+    BOOST_CHECK_THROW(check(nullptr, SQLITE_NOMEM, path, "x"), std::bad_alloc);
+    BOOST_CHECK_EXCEPTION(check(nullptr, SQLITE_FULL, path, "x"), Failure,
+                          [](const Failure& failure) {
+                              return failure.error() == Error::no_space &&
+                                     std::string(failure.what()).find("full") != std::string::npos;
+                          });
+}
+
+BOOST_AUTO_TEST_CASE(text_goes_in_and_out_with_every_byte) {
+    Memory memory;
+    const Statement insert = memory.prepare("INSERT INTO t VALUES (?, ?, ?)");
+    const std::string name("a\0b\xff\xc3\xa9", 6);
+    insert.use().bind(name, 1, std::string()).run();
+    const Statement select =
+        memory.prepare("SELECT a, c, length(CAST(a AS BLOB)) FROM t WHERE a = ?");
+    Query query = select.use();
+    BOOST_REQUIRE(query.bind(name).step());
+    BOOST_TEST(query.text(0) == name);
+    BOOST_TEST(query.view(1).empty());
+    BOOST_TEST(!query.is_null(1)); // empty is not null
+    BOOST_TEST(query.integer(2) == 6);
+    BOOST_TEST(!query.step());
+    BOOST_TEST(!query.bind("a").step());
+}
+
+BOOST_AUTO_TEST_CASE(numbers_go_in_and_out_whole) {
+    Memory memory;
+    const Statement insert = memory.prepare("INSERT INTO t VALUES ('', ?, NULL)");
+    const Statement select = memory.prepare("SELECT b, c FROM t ORDER BY b");
+    Query query = insert.use();
+    query.bind(std::numeric_limits<std::int64_t>::min()).run();
+    query.bind(std::numeric_limits<std::int64_t>::max()).run();
+    query.bind(~std::uint64_t{0}).run(); // differences wrap around
+    Query found = select.use();
+    BOOST_REQUIRE(found.step());
+    BOOST_TEST(found.integer(0) == std::numeric_limits<std::int64_t>::min());
+    BOOST_TEST(found.is_null(1));
+    BOOST_TEST(found.text(1).empty());
+    BOOST_TEST(found.text_or(1, "None") == "None");
+    BOOST_REQUIRE(found.step());
+    BOOST_TEST(found.integer(0) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_failed_can_be_used_again) {
+    Memory memory;
+    const Statement insert = memory.prepare("INSERT INTO t VALUES ('', ?, '')");
+    insert.use().bind(1).run();
+    BOOST_TEST((error_of([&] {
+                    insert.use().bind(1).run();
+                    return 0;
+                }) == Error::bad_request));
+    insert.use().bind(2).run();
+    BOOST_TEST(memory.rows("SELECT b FROM t") == "1|2|");
+}
+
+BOOST_AUTO_TEST_CASE(a_use_that_ends_leaves_no_lock_and_no_values) {
+    Memory memory;
+    memory.execute("INSERT INTO t VALUES ('a', 1, ''), ('b', 2, '')");
+    const Statement select = memory.prepare("SELECT a FROM t WHERE b = ?1 OR ?1 IS NULL");
+    BOOST_TEST(select.use().bind(1).step()); // not stepped to the end
+    memory.execute("DROP TABLE IF EXISTS other; CREATE TABLE other (x); DROP TABLE other");
+    Query query = select.use();
+    BOOST_REQUIRE(query.step()); // nothing is bound any more
+    BOOST_REQUIRE(query.step());
+    BOOST_TEST(!query.step());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_is_carried_over_with_the_types_of_its_values) {
+    Memory memory;
+    memory.execute("INSERT INTO t VALUES (NULL, 7, x'00ff'), ('7', 8, 1.5)");
+    memory.execute("CREATE TABLE u (a, b, c)");
+    const Statement select = memory.prepare("SELECT * FROM t");
+    const Statement insert = memory.prepare("INSERT INTO u VALUES (?, ?, ?)");
+    {
+        Query from = select.use();
+        Query into = insert.use();
+        while (from.step()) {
+            into.bind_columns(from).run();
+        }
+    }
+    BOOST_TEST(memory.rows("SELECT typeof(a), typeof(b), typeof(c), hex(c) FROM u") ==
+               "null|integer|blob|00FF|text|integer|real|312E35|");
+}
