@@ -2,8 +2,8 @@
 // a value; and the function chexor() that Swift's triggers call, which reads and writes the hash as
 // text each time. Goals: time per row for a short name and a long one. Not a goal: the row itself.
 
-#include <replica/words/md5.hpp>
 #include <replica/sqlite/chexor.hpp>
+#include <replica/words/md5.hpp>
 
 #include <benchmark/benchmark.h>
 #include <sqlite3.h>

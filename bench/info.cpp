@@ -24,7 +24,7 @@ using namespace replica;
 template <Broker B>
 std::string database_with(std::int64_t count) {
     const std::string path =
-        bench::place.database(std::string(B::server_type::name) + '-' + std::to_string(count));
+        bench::place.database(std::string(B::kind_type::name) + '-' + std::to_string(count));
     if (!std::filesystem::exists(path)) {
         info_type_of<B> info;
         info.account = "a";

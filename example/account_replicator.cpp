@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
     namespace daemon = replica::daemon;
-    using Server = replica::AccountServer;
-    return daemon::run_daemon(argc, argv, {Server::name, Server::default_port},
+    using Kind = replica::AccountKind;
+    return daemon::run_daemon(argc, argv, {Kind::name, Kind::default_port},
                               daemon::run<replica::AccountBroker>);
 }

@@ -153,7 +153,7 @@ static_assert(Database<NoteBook>);
 
 /// Broker: the note books of one node. The walk finds them by their files.
 struct NoteStore {
-    using server_type = AccountServer;
+    using kind_type = AccountKind;
     using database_type = NoteBook;
     using disk_type = SimDisk;
     using clock_type = OwnClock;
@@ -197,7 +197,7 @@ int main() {
     const EveryDevice ring{{one, other}};
     const std::string hash = HashPath{"", settings.hash_path_suffix}("/notes");
     const std::string path = settings.devices + "/sda/" +
-                             storage_directory(AccountServer::datadir, "0", hash) + '/' + hash +
+                             storage_directory(AccountKind::datadir, "0", hash) + '/' + hash +
                              ".db";
     NoteStore here;
     NoteStore there;

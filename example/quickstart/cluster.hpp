@@ -8,8 +8,8 @@
 //     127.0.0.1/srv/<device>/containers/<partition>/<suffix>/<hash>/<hash>.db
 
 #include <replica/daemon/swift_conf.hpp>
-#include <replica/words/hash_path.hpp>
 #include <replica/ring/json_ring.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -24,13 +24,13 @@ inline constexpr auto first_node = "127.0.0.1";
 
 /// The ring of one kind of database, and the places it stands for. All nodes have the same ring, so
 /// the first node's is read. Throws replica::Failure naming the file that cannot be read.
-template <class Server>
-    requires std::convertible_to<decltype(Server::name), std::string_view>
+template <class Kind>
+    requires std::convertible_to<decltype(Kind::name), std::string_view>
 class Cluster {
 public:
     explicit Cluster(std::string root)
         : root_(std::move(root)), hash_path_(read_hash_path(etc())),
-          ring_(replica::JsonRing<>(etc() + std::string(Server::name) + "-ring.json").version()) {}
+          ring_(replica::JsonRing<>(etc() + std::string(Kind::name) + "-ring.json").version()) {}
 
     [[nodiscard]] const std::vector<replica::Device>& devices() const { return ring_.devices(); }
 
@@ -58,8 +58,7 @@ public:
                                       const std::string& hash) const {
         const std::string partition_name = std::to_string(partition(hash));
         return path_of(device) + '/' +
-               replica::storage_directory(Server::datadir, partition_name, hash) + '/' + hash +
-               ".db";
+               replica::storage_directory(Kind::datadir, partition_name, hash) + '/' + hash + ".db";
     }
 
 private:

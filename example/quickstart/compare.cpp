@@ -93,7 +93,7 @@ struct Replica {
 };
 
 struct ContainerTables {
-    using server_type = replica::ContainerServer;
+    using kind_type = replica::ContainerKind;
     static constexpr auto info = "SELECT * FROM container_info";
     static constexpr auto rows = "SELECT * FROM object ORDER BY storage_policy_index, name";
     static std::string state(const Record& row) { return row.at("created_at"); }
@@ -103,7 +103,7 @@ struct ContainerTables {
 };
 
 struct AccountTables {
-    using server_type = replica::AccountServer;
+    using kind_type = replica::AccountKind;
     static constexpr auto info = "SELECT * FROM account_stat";
     static constexpr auto rows = "SELECT * FROM container ORDER BY storage_policy_index, name";
     static std::string state(const Record& row) {
@@ -201,17 +201,17 @@ void check_hash(const Replica& replica, Report& report) {
 }
 
 /// All databases of one kind on all nodes: hash -> paths.
-template <class Server>
-[[nodiscard]] std::map<std::string, std::set<std::string>> find(const Cluster<Server>& cluster,
+template <class Kind>
+[[nodiscard]] std::map<std::string, std::set<std::string>> find(const Cluster<Kind>& cluster,
                                                                 Report& report) {
     std::map<std::string, std::set<std::string>> found;
     for (const replica::Device& device : cluster.devices()) {
         const std::string root = cluster.path_of(device);
-        const fs::path shelf = fs::path(root) / "quarantined" / Server::datadir;
+        const fs::path shelf = fs::path(root) / "quarantined" / Kind::datadir;
         if (fs::exists(shelf) && !fs::is_empty(shelf)) {
             report.add(shelf.string() + ": is not empty");
         }
-        const fs::path databases = fs::path(root) / Server::datadir;
+        const fs::path databases = fs::path(root) / Kind::datadir;
         if (!fs::exists(databases)) {
             continue;
         }
@@ -229,7 +229,7 @@ template <class Server>
 
 template <class Tables>
 void compare_all(const std::string& root, Report& report) {
-    const Cluster<typename Tables::server_type> cluster(root);
+    const Cluster<typename Tables::kind_type> cluster(root);
     for (const auto& [hash, paths] : find(cluster, report)) {
         std::set<std::string> wanted;
         for (const replica::Device& device : cluster.primaries(hash)) {
@@ -264,7 +264,7 @@ void compare_all(const std::string& root, Report& report) {
 
 /// What each replica of a container says about itself.
 void show(const std::string& root, const std::string& container) {
-    const Cluster<replica::ContainerServer> cluster(root);
+    const Cluster<replica::ContainerKind> cluster(root);
     const std::string hash = cluster.hash(container);
     for (const replica::Device& device : cluster.devices()) {
         const std::string path = cluster.path_of(device, hash);

@@ -26,9 +26,9 @@
 
 namespace quickstart {
 
-using replica::AccountServer;
+using replica::AccountKind;
+using replica::ContainerKind;
 using replica::ContainerRow;
-using replica::ContainerServer;
 using replica::Device;
 using replica::ObjectRow;
 
@@ -262,8 +262,8 @@ private:
     }
 
     replica::SystemClock clock_;
-    Cluster<ContainerServer> containers_;
-    Cluster<AccountServer> accounts_;
+    Cluster<ContainerKind> containers_;
+    Cluster<AccountKind> accounts_;
     replica::ContainerBroker container_broker_;
     replica::AccountBroker account_broker_;
     std::int64_t starts_[4] = {};

@@ -93,7 +93,7 @@ concept Database =
 
 /// A store of databases.
 ///
-/// - `server_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
+/// - `kind_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
 ///   `default_port`, and the hooks in which a kind differs from the common flow: see
 ///   account/kind.hpp.
 /// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
@@ -112,10 +112,10 @@ concept Broker =
     Clock<typename B::clock_type> &&
     std::same_as<typename B::database_type::lock_type, typename B::disk_type::lock_type> &&
     requires(B broker, const std::string& path, Instant deadline) {
-        typename B::server_type;
-        { B::server_type::name } -> std::convertible_to<std::string_view>;
-        { B::server_type::datadir } -> std::convertible_to<std::string_view>;
-        { B::server_type::default_port } -> std::convertible_to<std::uint16_t>;
+        typename B::kind_type;
+        { B::kind_type::name } -> std::convertible_to<std::string_view>;
+        { B::kind_type::datadir } -> std::convertible_to<std::string_view>;
+        { B::kind_type::default_port } -> std::convertible_to<std::uint16_t>;
         { broker.open(path, deadline) } -> std::same_as<typename B::database_type>;
         { broker.open_upload(path, deadline) } -> std::same_as<typename B::database_type>;
         { broker.disk() } -> std::same_as<typename B::disk_type&>;

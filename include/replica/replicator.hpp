@@ -56,7 +56,7 @@ template <Broker B, Ring R, Transport T, FileSync F, Clock C, Observer O = Silen
 class Replicator {
     using Version = decltype(std::declval<R&>().version());
     using PassType = Pass<B, Version, T, F, C, O>;
-    using Server = typename B::server_type;
+    using Kind = typename B::kind_type;
     using Work = typename Workers<C>::Work;
 
 public:
@@ -164,11 +164,12 @@ private:
             std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
         for (const Device& device : devices) {
             const auto work = device_work(*core, pass, device, selection);
-            workers->add(device.device,
-                         [shared, work](Pulse& pulse) { return find(shared, work, pulse); });
+            workers->add(device.device, [shared, work](Heartbeat& heartbeat) {
+                return find(shared, work, heartbeat);
+            });
         }
         run(*core, pass, *workers);
-        Server::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
+        Kind::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
             run_again(core, shared, places);
         });
 
@@ -199,11 +200,11 @@ private:
             if (core->memory.stalled.contains(device)) {
                 continue; // the next pass that sees the disk finds them there
             }
-            workers->add(device, [shared, left = std::move(queue)](Pulse& /*pulse*/) mutable {
+            workers->add(device, [shared, left = std::move(queue)](Heartbeat& /*pulse*/) mutable {
                 Work work;
                 if (!left.empty()) {
-                    work = [shared, place = std::move(left.back())](Pulse& pulse) {
-                        replicate_database(shared->pass, place.found, place.device, pulse);
+                    work = [shared, place = std::move(left.back())](Heartbeat& heartbeat) {
+                        replicate_database(shared->pass, place.found, place.device, heartbeat);
                     };
                     left.pop_back();
                 }
@@ -285,18 +286,18 @@ private:
             device,
             Walk<typename B::disk_type>(
                 core.broker.disk(), storage::device_path(core.settings.devices, device.device),
-                std::string(Server::datadir), pass.ring.partition_count(), std::move(wanted),
+                std::string(Kind::datadir), pass.ring.partition_count(), std::move(wanted),
                 core.random, pass.now().plus(-core.settings.reclaim_age)));
     }
 
     /// The next database of a device. Nothing at the end, and for a device that cannot be used.
-    static std::optional<Found> next(Shared& shared, DeviceWork& work, Pulse& pulse) {
+    static std::optional<Found> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
-        const auto beat = [&] { pulse.expect(pass.after(pass.settings.watchdog)); };
+        const auto beat = [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); };
         if (!work.usable) {
             work.usable = prepare(*shared.core, pass, work.device, beat);
             if (*work.usable) {
-                Server::device_ready(pass, work.device);
+                Kind::device_ready(pass, work.device);
             }
         }
         if (!*work.usable) {
@@ -315,17 +316,17 @@ private:
     /// are the last places that catch: an exception that leaves a worker's thread would end the
     /// process.
     static Work find(const std::shared_ptr<Shared>& shared, const std::shared_ptr<DeviceWork>& work,
-                     Pulse& pulse) {
+                     Heartbeat& heartbeat) {
         PassType& pass = shared->pass;
         Work result;
         try {
-            if (pass.brakes.hopeless(work->device.device)) {
+            if (pass.brakes.mostly_wrong_hashes(work->device.device)) {
                 if (pass.brakes.announce(work->device.device)) {
                     pass.observer(event::Braked{work->device.device, "its names do not hash to its "
                                                                      "files; the pass leaves it"});
                 }
-            } else if (auto found = next(*shared, *work, pulse)) {
-                result = [shared, work, place = *std::move(found)](Pulse& own) {
+            } else if (auto found = next(*shared, *work, heartbeat)) {
+                result = [shared, work, place = *std::move(found)](Heartbeat& own) {
                     replicate(*shared, work->device, place, own);
                 };
             }
@@ -335,14 +336,15 @@ private:
         return result;
     }
 
-    static void replicate(Shared& shared, const Device& device, const Found& found, Pulse& pulse) {
+    static void replicate(Shared& shared, const Device& device, const Found& found,
+                          Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
         try {
             const auto announce = [&](Instant turn) {
-                pulse.expect(turn + to_duration(pass.settings.watchdog));
+                heartbeat.expect(turn + to_duration(pass.settings.watchdog));
             };
             if (shared.core->pacer.wait(pass.stop, announce)) {
-                replicate_database(pass, found, device, pulse);
+                replicate_database(pass, found, device, heartbeat);
             }
         } catch (const std::exception& failure) {
             report(pass, device, failure);

@@ -45,7 +45,7 @@ namespace replica {
 /// Copies share one state. Thread safety: handle() from any thread.
 template <Broker B, Observer O = Silent>
 class RpcServer {
-    using Server = typename B::server_type;
+    using Kind = typename B::kind_type;
     using Database = typename B::database_type;
     using Info = info_type_of<B>;
     using Row = row_type_of<B>;
@@ -124,8 +124,8 @@ private:
         place.name = request.device;
         place.hash = request.hash;
         place.device = storage::device_path(core_->settings.devices, request.device);
-        place.directory = place.device + '/' +
-                          storage_directory(Server::datadir, request.partition, request.hash);
+        place.directory =
+            place.device + '/' + storage_directory(Kind::datadir, request.partition, request.hash);
         return place;
     }
 
@@ -172,7 +172,7 @@ private:
     /// Containers have two more.
     [[nodiscard]] static constexpr auto shard_verbs() {
         namespace hana = boost::hana;
-        if constexpr (requires { &Server::decode_shard_ranges; }) {
+        if constexpr (requires { &Kind::decode_shard_ranges; }) {
             return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
                                                     &RpcServer::merge_shard_ranges),
                                     hana::make_pair(hana::type_c<message::GetShardRanges>,
@@ -241,7 +241,7 @@ private:
         const auto target =
             storage::quarantine(core_->broker, path, place.device, core_->random, patience());
         if (!target) {
-            core_->brake.spared(core_->broker, core_->observer, place.device);
+            core_->brake.refund_quarantine(core_->broker, core_->observer, place.device);
             throw Failure(Error::locked, path + ": changed while it was looked at");
         }
         const std::string what = failure.what();
@@ -272,7 +272,7 @@ private:
                 theirs.status_changed_at = remote.policy->status_changed_at;
                 theirs.count = remote.policy->count;
                 theirs.storage_policy_index = remote.policy->storage_policy_index;
-                if (Server::agree(database, info, theirs, broker.clock().now())) {
+                if (Kind::adopt_policy(database, info, theirs, broker.clock().now())) {
                     info = database.info();
                 }
             }
@@ -344,7 +344,7 @@ private:
 
     Reply merge_shard_ranges(const Place& place, const message::Call& call) {
         message::require_count(call, 1, 2);
-        const auto ranges = Server::decode_shard_ranges(call.arguments[0]);
+        const auto ranges = Kind::decode_shard_ranges(call.arguments[0]);
         auto opened = open(place);
         if (!opened) {
             return answer::not_found();

@@ -2,7 +2,7 @@
 #include <replica/sim/broker.hpp>
 
 // A received file that keeps its id is two histories under one name.
-struct Book : replica::SimDatabase<replica::AccountServer> {
+struct Book : replica::SimDatabase<replica::AccountKind> {
 #ifndef FIXED
     void adopt() {}
 #endif

@@ -17,7 +17,7 @@ using namespace replica::test;
 
 namespace {
 
-using Nodes = Cluster<ContainerServer>;
+using Nodes = Cluster<ContainerKind>;
 using Name = Nodes::Name;
 
 /// Databases on the first of four nodes. With `leaving` they are handoffs there; else it is one of

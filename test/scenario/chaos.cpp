@@ -18,12 +18,12 @@
 namespace {
 
 using namespace replica;
-using Servers = boost::mpl::list<AccountServer, ContainerServer>;
+using Kinds = boost::mpl::list<AccountKind, ContainerKind>;
 
-template <class Server>
+template <class Kind>
 class History {
 public:
-    using Cluster = test::Cluster<Server>;
+    using Cluster = test::Cluster<Kind>;
 
     explicit History(std::uint64_t seed) : random_(seed), cluster_(3 + pick(3), 3) {
         for (std::size_t i = 0; i < cluster_.size(); ++i) {
@@ -147,10 +147,10 @@ private:
     return seeds;
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(no_acknowledged_row_is_lost_whatever_happens, Server, Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(no_acknowledged_row_is_lost_whatever_happens, Kind, Kinds) {
     for (const std::uint64_t seed : seeds()) {
         BOOST_TEST_CONTEXT("REPLICA_SEED=" << seed) {
-            History<Server> history(seed);
+            History<Kind> history(seed);
             history.run(150);
         }
     }
@@ -158,9 +158,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(no_acknowledged_row_is_lost_whatever_happens, Serv
 
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_end) {
     for (const std::uint64_t seed : {3U, 17U}) {
-        History<ContainerServer> first(seed);
+        History<ContainerKind> first(seed);
         first.run(150);
-        History<ContainerServer> second(seed);
+        History<ContainerKind> second(seed);
         second.run(150);
         BOOST_TEST(first.end() == second.end());
     }

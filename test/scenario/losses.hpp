@@ -11,7 +11,7 @@ namespace {
 // ---- What containers report to their account.
 
 BOOST_AUTO_TEST_CASE(the_newest_report_of_a_container_stays_everywhere) {
-    Stage<AccountServer> cluster(3, 3);
+    Stage<AccountKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_report");
     cluster.create(0, name);
     auto report = cluster.next_row("c", 100, false);
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(the_newest_report_of_a_container_stays_everywhere) {
 }
 
 BOOST_AUTO_TEST_CASE(the_newer_report_of_a_sender_stays_when_its_file_is_merged) {
-    Stage<AccountServer> cluster(2, 2);
+    Stage<AccountKind> cluster(2, 2);
     const auto name = cluster.name("AUTH_whole");
     cluster.create(0, name);
     auto report = cluster.next_row("c", 100, false);
@@ -52,9 +52,9 @@ BOOST_AUTO_TEST_CASE(the_newer_report_of_a_sender_stays_when_its_file_is_merged)
 
 // ---- What is reclaimed.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_delete_that_comes_during_a_pass_is_not_reclaimed_by_it, Server,
-                              Servers) {
-    Stage<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_delete_that_comes_during_a_pass_is_not_reclaimed_by_it, Kind,
+                              Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_late");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -75,9 +75,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_delete_that_comes_during_a_pass_is_not_recl
     BOOST_TEST(cluster.names(0, name).empty());
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_deletion_of_a_key_that_comes_during_a_pass_stays, Server,
-                              Servers) {
-    Stage<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_late_deletion_of_a_key_that_comes_during_a_pass_stays, Kind,
+                              Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_key");
     cluster.create(0, name);
     cluster.open(0, name).merge_metadata(R"({"X-K": ["value", "1700000001.00000"]})");
@@ -109,9 +109,8 @@ void require_rest(Cluster& cluster, const typename Cluster::Name& name) {
     }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_ever, Server,
-                              Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_ever, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_round");
     cluster.create(0, name);
     cluster.open(0, name).merge_metadata(R"({"X-K": ["value", "1700000001.00000"]})");
@@ -131,8 +130,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_eve
 
 /// A database whose last rows were reclaimed, so that no row has its highest ROWID, and whose id
 /// peers did not know when they were told its rows.
-template <class Server>
-void make_gap(Stage<Server>& cluster, const typename Stage<Server>::Name& name) {
+template <class Kind>
+void make_gap(Stage<Kind>& cluster, const typename Stage<Kind>::Name& name) {
     cluster.create(0, name);
     cluster.put(0, name, "kept");
     cluster.put(0, name, "last");
@@ -149,11 +148,11 @@ void make_gap(Stage<Server>& cluster, const typename Stage<Server>::Name& name) 
     cluster.pass(0);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_push_ends_with_our_last_rowid_although_its_row_is_gone, Server,
-                              Servers) {
-    Stage<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_push_ends_with_our_last_rowid_although_its_row_is_gone, Kind,
+                              Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_gap");
-    make_gap<Server>(cluster, name);
+    make_gap<Kind>(cluster, name);
     const auto here = cluster.info(0, name);
     const auto there = cluster.info(1, name);
     BOOST_TEST(here.max_row == 3);
@@ -162,10 +161,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_push_ends_with_our_last_rowid_although_its_row_i
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_that_a_peer_lost_is_sent_again_although_our_last_rows_are_gone,
-                              Server, Servers) {
-    Stage<Server> cluster(2, 2);
+                              Kind, Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_unseen");
-    make_gap<Server>(cluster, name);
+    make_gap<Kind>(cluster, name);
     cluster.lose(1, name, "kept");
     for (int i = 0; i < 6; ++i) {
         cluster.round();
@@ -174,9 +173,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_that_a_peer_lost_is_sent_again_although_our_
     BOOST_TEST(cluster.names(1, name).size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(an_outgoing_point_beyond_our_last_row_costs_one_new_id, Server,
-                              Servers) {
-    Stage<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_outgoing_point_beyond_our_last_row_costs_one_new_id, Kind, Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_beyond");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -193,10 +191,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_outgoing_point_beyond_our_last_row_costs_one_ne
     BOOST_TEST(cluster.names(1, name).size() == 2U);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_difference_is_settled_by_passes_of_processes_of_their_own, Server,
-                              Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_difference_is_settled_by_passes_of_processes_of_their_own, Kind,
+                              Kinds) {
     for (const bool new_process : {false, true}) {
-        Stage<Server> cluster(2, 2);
+        Stage<Kind> cluster(2, 2);
         const auto name = cluster.name("AUTH_once");
         cluster.create(0, name);
         cluster.put_many(0, name, "row", 3);
@@ -216,7 +214,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_difference_is_settled_by_passes_of_processes_of_
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_another_process_sends_during_a_pass_costs_no_new_id) {
-    Stage<ContainerServer> cluster(2, 2);
+    Stage<ContainerKind> cluster(2, 2);
     const auto name = cluster.name("AUTH_beside");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -237,10 +235,10 @@ BOOST_AUTO_TEST_CASE(a_row_that_another_process_sends_during_a_pass_costs_no_new
 
 // ---- Copies that leave.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(two_nodes_that_take_each_other_for_the_owner_do_not_both_remove,
-                              Server, Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(two_nodes_that_take_each_other_for_the_owner_do_not_both_remove, Kind,
+                              Kinds) {
     for (const int question : {1, 2, 3}) { // of the first node, after which the second has its pass
-        Stage<Server> cluster(2, 1, 1);
+        Stage<Kind> cluster(2, 1, 1);
         const auto name = cluster.name("AUTH_rings");
         const auto devices = cluster.ring().devices();
         const auto owned_by = [&](std::size_t at) {
@@ -275,7 +273,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(two_nodes_that_take_each_other_for_the_owner_do_no
 // ---- Copies that were away for longer than reclaim_age.
 
 BOOST_AUTO_TEST_CASE(a_peer_that_was_away_does_not_bring_a_deleted_container_back) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_expired");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -307,8 +305,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_was_away_does_not_bring_a_deleted_container_bac
     }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_was_away_brings_no_deleted_row_back, Server, Servers) {
-    Stage<Server> cluster(4, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_was_away_brings_no_deleted_row_back, Kind, Kinds) {
+    Stage<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_away");
     const auto places = cluster.primaries(name);
     const auto handoff = cluster.others(name)[0];
@@ -352,8 +350,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_was_away_brings_no_deleted_row_back
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_replica_that_was_taken_out_of_the_ring_brings_no_deleted_row_back,
-                              Server, Servers) {
-    Stage<Server> cluster(3, 2);
+                              Kind, Kinds) {
+    Stage<Kind> cluster(3, 2);
     const auto name = cluster.name("AUTH_ring");
     const auto places = cluster.primaries(name);
     const auto spare = cluster.others(name)[0];
@@ -388,8 +386,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_replica_that_was_taken_out_of_the_ring_brings_no
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(nodes_that_were_all_switched_off_for_a_month_go_on_where_they_were,
-                              Server, Servers) {
-    Stage<Server> cluster(3, 3);
+                              Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_month");
     cluster.create(0, name);
     cluster.put_many(0, name, "o", 5);

@@ -18,7 +18,7 @@ using namespace replica::test;
 
 namespace {
 
-struct Containers : Cluster<ContainerServer> {
+struct Containers : Cluster<ContainerKind> {
     using Cluster::Cluster;
 
     void create(std::size_t at, Name name, std::int64_t policy) {

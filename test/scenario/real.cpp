@@ -6,8 +6,8 @@
 #include "../support/real_cluster.hpp"
 
 namespace {
-template <class Server>
-using Stage = replica::test::RealCluster<Server>;
+template <class Kind>
+using Stage = replica::test::RealCluster<Kind>;
 } // namespace
 
 #include "losses.hpp"
@@ -20,7 +20,7 @@ using Stage = replica::test::RealCluster<Server>;
 // ---- What only real files have: simulated ones keep deleted shard ranges.
 
 BOOST_AUTO_TEST_CASE(an_old_deleted_shard_range_does_not_go_round_for_ever) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_ranges");
     cluster.create(0, name);
     ShardRange gone;
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(an_old_deleted_shard_range_does_not_go_round_for_ever) {
 }
 
 BOOST_AUTO_TEST_CASE(an_account_that_is_marked_deleted_stays_so_when_a_file_is_merged_into_it) {
-    Stage<AccountServer> cluster(2, 2);
+    Stage<AccountKind> cluster(2, 2);
     const auto name = cluster.name("AUTH_mark");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE(an_account_that_is_marked_deleted_stays_so_when_a_file_is_m
     BOOST_TEST(status(1) == "|");
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Server, Servers) {
-    Stage<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Kind, Kinds) {
+    Stage<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_hash");
     cluster.create(0, name);
     cluster.put_many(0, name, "row", 50);
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Server, Server
     const std::string hash = cluster.info(1, name).hash;
     for (const std::size_t wrong : {0, 1}) {
         const std::string table =
-            std::same_as<Server, AccountServer> ? "account_stat" : "container_info";
+            std::same_as<Kind, AccountKind> ? "account_stat" : "container_info";
         test::StockConnection(cluster.path(wrong, name))
             .execute("UPDATE " + table + " SET hash = '00000000000000000000000000000001'");
         int rounds = 0;

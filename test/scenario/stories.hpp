@@ -21,10 +21,10 @@
 namespace {
 
 using namespace replica;
-using Servers = boost::mpl::list<AccountServer, ContainerServer>;
+using Kinds = boost::mpl::list<AccountKind, ContainerKind>;
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_on_one_node_reaches_all_primaries, Server, Servers) {
-    Stage<Server> cluster(4, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_on_one_node_reaches_all_primaries, Kind, Kinds) {
+    Stage<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_new");
     const auto at = cluster.primaries(name)[0];
     cluster.create(at, name);
@@ -42,8 +42,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_on_one_node_reaches_all_primaries, Serv
     BOOST_TEST(second.rsync + second.diff + second.remote_merge == 0);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(rows_written_on_different_replicas_meet, Server, Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_written_on_different_replicas_meet, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_meet");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -58,8 +58,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_written_on_different_replicas_meet, Server, S
     BOOST_TEST(cluster.rows(0, name).back().name == "twice");
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_deleted_row_stays_deleted_everywhere, Server, Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_deleted_row_stays_deleted_everywhere, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_gone");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -70,8 +70,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_deleted_row_stays_deleted_everywhere, Server, Se
     BOOST_TEST(cluster.names(2, name).empty());
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_tombstone_goes_only_after_every_peer_has_it, Server, Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_tombstone_goes_only_after_every_peer_has_it, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_tomb");
     cluster.create(0, name);
     cluster.put(0, name, "row");
@@ -91,9 +91,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_tombstone_goes_only_after_every_peer_has_it, Ser
     }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_keeps_its_own_rows, Server,
-                              Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_keeps_its_own_rows, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_half");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -115,7 +114,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_keeps_its_own_
 }
 
 BOOST_AUTO_TEST_CASE(a_capped_transfer_is_progress_and_goes_on_next_pass) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_cap");
     cluster.create(0, name);
     cluster.put_many(0, name, "base", 50);
@@ -133,8 +132,8 @@ BOOST_AUTO_TEST_CASE(a_capped_transfer_is_progress_and_goes_on_next_pass) {
     cluster.require_identical(name);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_gives_its_copy_to_the_primaries_and_goes, Server, Servers) {
-    Stage<Server> cluster(4, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_gives_its_copy_to_the_primaries_and_goes, Kind, Kinds) {
+    Stage<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_handoff");
     const auto handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
@@ -149,7 +148,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_gives_its_copy_to_the_primaries_and_goes
 }
 
 BOOST_AUTO_TEST_CASE(a_handoff_stays_while_a_primary_does_not_answer) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_wait");
     const auto handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
@@ -166,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_handoff_stays_while_a_primary_does_not_answer) {
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_reaches_a_handoff_during_its_last_transfer_is_not_lost) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_late");
     const auto handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
@@ -185,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_reaches_a_handoff_during_its_last_transfer_is_no
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_waits_in_the_pending_file_of_a_handoff_is_not_lost) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_pending");
     const auto handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
@@ -204,7 +203,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_waits_in_the_pending_file_of_a_handoff_is_not_lo
 }
 
 BOOST_AUTO_TEST_CASE(an_unmounted_primary_is_stood_in_for_by_one_handoff) {
-    Stage<ContainerServer> cluster(5, 3);
+    Stage<ContainerKind> cluster(5, 3);
     const auto name = cluster.name("AUTH_507");
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
@@ -226,7 +225,7 @@ BOOST_AUTO_TEST_CASE(an_unmounted_primary_is_stood_in_for_by_one_handoff) {
 }
 
 BOOST_AUTO_TEST_CASE(a_full_primary_is_not_stood_in_for) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_full");
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
@@ -239,8 +238,8 @@ BOOST_AUTO_TEST_CASE(a_full_primary_is_not_stood_in_for) {
     BOOST_TEST(!cluster.has(cluster.others(name)[0], name));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_node_that_was_away_catches_up, Server, Servers) {
-    Stage<Server> cluster(4, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_node_that_was_away_catches_up, Kind, Kinds) {
+    Stage<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_away");
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
@@ -258,7 +257,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_node_that_was_away_catches_up, Server, Servers) 
 }
 
 BOOST_AUTO_TEST_CASE(a_dead_peer_is_left_alone_after_three_failures) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     for (int i = 0; i < 20; ++i) {
         const auto name = cluster.name("AUTH_many" + std::to_string(i));
         cluster.create(0, name);
@@ -271,8 +270,8 @@ BOOST_AUTO_TEST_CASE(a_dead_peer_is_left_alone_after_three_failures) {
     BOOST_TEST(cluster.node(0).journal.count("left alone after recent failures") == 17);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_wiped_device_is_refilled, Server, Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wiped_device_is_refilled, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_wiped");
     cluster.create(0, name);
     cluster.put_many(0, name, "o", 30);
@@ -286,7 +285,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wiped_device_is_refilled, Server, Servers) {
 BOOST_AUTO_TEST_CASE(a_corrupt_replica_goes_to_quarantine_and_is_refilled) {
     for (const Error error : {Error::corrupt, Error::not_a_database, Error::missing_table}) {
         BOOST_TEST_CONTEXT(make_error_code(error).message()) {
-            Stage<ContainerServer> cluster(3, 3);
+            Stage<ContainerKind> cluster(3, 3);
             const auto name = cluster.name("AUTH_corrupt");
             cluster.create(0, name);
             cluster.put_many(0, name, "o", 3);
@@ -301,7 +300,7 @@ BOOST_AUTO_TEST_CASE(a_corrupt_replica_goes_to_quarantine_and_is_refilled) {
 }
 
 BOOST_AUTO_TEST_CASE(a_database_in_the_wrong_partition_moves_home) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_misplaced");
     const auto wrong = (name.partition + 1) % cluster.ring().partition_count();
     cluster.create(0, name, wrong);
@@ -312,7 +311,7 @@ BOOST_AUTO_TEST_CASE(a_database_in_the_wrong_partition_moves_home) {
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_hash_suffix_moves_nothing) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_suffix");
     const auto handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
@@ -330,7 +329,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_hash_suffix_moves_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(the_only_copy_of_a_single_replica_ring_is_never_removed) {
-    Stage<ContainerServer> cluster(2, 1);
+    Stage<ContainerKind> cluster(2, 1);
     const auto name = cluster.name("AUTH_single");
     const auto home = cluster.primaries(name)[0];
     const auto other = cluster.others(name)[0];
@@ -346,7 +345,7 @@ BOOST_AUTO_TEST_CASE(the_only_copy_of_a_single_replica_ring_is_never_removed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_deleted_container_goes_everywhere_after_reclaim_age) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_deleted");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -371,7 +370,7 @@ BOOST_AUTO_TEST_CASE(a_deleted_container_goes_everywhere_after_reclaim_age) {
 }
 
 BOOST_AUTO_TEST_CASE(an_account_made_again_before_reclaim_stays) {
-    Stage<AccountServer> cluster(3, 3);
+    Stage<AccountKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_again");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -386,8 +385,8 @@ BOOST_AUTO_TEST_CASE(an_account_made_again_before_reclaim_stays) {
     cluster.require_identical(name);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(metadata_and_times_meet_in_both_directions, Server, Servers) {
-    Stage<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(metadata_and_times_meet_in_both_directions, Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_meta");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -403,7 +402,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(metadata_and_times_meet_in_both_directions, Server
 }
 
 BOOST_AUTO_TEST_CASE(replicas_made_with_different_policies_settle_on_the_older) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_policy");
     cluster.create(0, name);
     cluster.clock().advance(Seconds(1));
@@ -416,7 +415,7 @@ BOOST_AUTO_TEST_CASE(replicas_made_with_different_policies_settle_on_the_older) 
 }
 
 BOOST_AUTO_TEST_CASE(objects_of_the_policy_that_gave_way_are_queued_for_the_reconciler) {
-    Stage<ContainerServer> cluster(5, 3);
+    Stage<ContainerKind> cluster(5, 3);
     const auto name = cluster.name("AUTH_policies");
     const auto at = cluster.primaries(name);
     cluster.create(at[0], name);

@@ -5,8 +5,8 @@
 #include "../support/cluster.hpp"
 
 namespace {
-template <class Server>
-using Stage = replica::test::Cluster<Server>;
+template <class Kind>
+using Stage = replica::test::Cluster<Kind>;
 } // namespace
 
 #include "losses.hpp"
@@ -17,10 +17,10 @@ using Stage = replica::test::Cluster<Server>;
 
 // ---- Clocks, which real nodes of one machine share.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_that_jumps_by_thirty_days_forgets_nothing, Server, Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_that_jumps_by_thirty_days_forgets_nothing, Kind, Kinds) {
     for (const bool while_it_runs : {true, false}) { // or before it started
         for (const double days : {30.0, -30.0}) {
-            Stage<Server> cluster(3, 3);
+            Stage<Kind> cluster(3, 3);
             const auto name = cluster.name("AUTH_clock");
             cluster.create(0, name);
             cluster.put(0, name, "deleted");
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_that_jumps_by_thirty_days_forgets_nothing,
 }
 
 BOOST_AUTO_TEST_CASE(a_deleted_container_does_not_expire_by_a_clock_that_jumped) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_clock");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_deleted_container_does_not_expire_by_a_clock_that_jumped)
 namespace {
 
 /// The node refuses everything as a stock server does, and its recon has this about its device.
-void refuse(replica::test::Cluster<ContainerServer>& cluster, std::size_t at,
+void refuse(replica::test::Cluster<ContainerKind>& cluster, std::size_t at,
             const std::string& mounted) {
     const std::string to = SimNetwork::address(cluster.node(at).ip, cluster.port);
     cluster.network().answer(
@@ -92,7 +92,7 @@ void refuse(replica::test::Cluster<ContainerServer>& cluster, std::size_t at,
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_full_stock_primary_is_not_stood_in_for) {
-    Stage<ContainerServer> cluster(5, 3);
+    Stage<ContainerKind> cluster(5, 3);
     const auto name = cluster.name("AUTH_full");
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_full_stock_primary_is_not_stood_in_for) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_seed_names_of_uploads_do_not_repeat_after_a_restart) {
-    Stage<ContainerServer> cluster(2, 2);
+    Stage<ContainerKind> cluster(2, 2);
     const auto name = cluster.name("AUTH_seed");
     cluster.create(0, name);
     cluster.create(1, name);
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(without_a_seed_names_of_uploads_do_not_repeat_after_a_resta
 }
 
 BOOST_AUTO_TEST_CASE(an_unmounted_stock_primary_is_stood_in_for_and_asked_once_in_a_pass) {
-    Stage<ContainerServer> cluster(5, 3);
+    Stage<ContainerKind> cluster(5, 3);
     const auto name = cluster.name("AUTH_507");
     const auto places = cluster.primaries(name);
     const auto second = cluster.name("AUTH_507", "second");
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(an_unmounted_stock_primary_is_stood_in_for_and_asked_once_i
 // ---- What only a simulated database can be told: that its hash is wrong.
 
 BOOST_AUTO_TEST_CASE(a_wrong_hash_keeps_no_primary_empty) {
-    Stage<ContainerServer> cluster(3, 3);
+    Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_wrong");
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_hash_keeps_no_primary_empty) {
 }
 
 BOOST_AUTO_TEST_CASE(a_handoff_with_a_wrong_hash_goes_only_after_its_rows) {
-    Stage<ContainerServer> cluster(4, 3);
+    Stage<ContainerKind> cluster(4, 3);
     const auto name = cluster.name("AUTH_handoff");
     const std::size_t handoff = cluster.others(name)[0];
     cluster.create(handoff, name);

@@ -25,12 +25,12 @@
 
 namespace replica::test {
 
-template <class Server>
-class Cluster : public StoryCluster<Cluster<Server>, Server> {
-    using Base = StoryCluster<Cluster<Server>, Server>;
+template <class Kind>
+class Cluster : public StoryCluster<Cluster<Kind>, Kind> {
+    using Base = StoryCluster<Cluster<Kind>, Kind>;
 
 public:
-    using Broker = SimBroker<Server>;
+    using Broker = SimBroker<Kind>;
     using State = typename Broker::State;
     using Repl = Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal>;
     using Base::path;
@@ -110,7 +110,7 @@ public:
 
     /// Everything on its device is lost; an empty one is put in.
     void wipe(std::size_t at) {
-        node(at).disk.remove_tree(device_path() + '/' + std::string(Server::datadir));
+        node(at).disk.remove_tree(device_path() + '/' + std::string(Kind::datadir));
     }
 
     /// A new replicator and receiver on the same disk, as after a restart of the daemon.

@@ -20,13 +20,13 @@
 
 namespace replica::test {
 
-template <class Server>
+template <class Kind>
 struct Duo {
-    using Nodes = Cluster<Server>;
+    using Nodes = Cluster<Kind>;
     using Broker = typename Nodes::Broker;
     using PassType = Pass<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal>;
-    using Info = typename Server::info_type;
-    using Row = typename Server::row_type;
+    using Info = typename Kind::info_type;
+    using Row = typename Kind::row_type;
 
     Duo() { nodes.create(0, name); }
 
@@ -45,12 +45,13 @@ struct Duo {
 
     /// Calls `action(task, peer)`.
     auto with_task(auto action, bool leaves = false) {
-        Pulse pulse;
+        Heartbeat heartbeat;
         auto database = open();
         const Found found{path(), name.hash, name.partition};
         const Device local = nodes.ring().devices()[0];
         const Device remote = nodes.ring().devices()[1];
-        Task<PassType> task{pass, found, local, pulse, database, database.info(), true, leaves};
+        DatabaseTurn<PassType> task{pass,     found,           local, heartbeat,
+                                    database, database.info(), true,  leaves};
         return action(task, remote);
     }
 

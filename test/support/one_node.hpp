@@ -26,10 +26,10 @@
 namespace replica::test {
 
 /// The row of a client, with the time of now.
-template <class Server>
-[[nodiscard]] typename Server::row_type client_row(const SimClock& clock, const std::string& name,
-                                                   bool deleted = false) {
-    typename Server::row_type row;
+template <class Kind>
+[[nodiscard]] typename Kind::row_type client_row(const SimClock& clock, const std::string& name,
+                                                 bool deleted = false) {
+    typename Kind::row_type row;
     row.name = name;
     row.deleted = deleted ? 1 : 0;
     if constexpr (requires { row.created_at; }) {
@@ -43,11 +43,11 @@ template <class Server>
     return row;
 }
 
-template <class Server>
+template <class Kind>
 struct OneNode {
-    using Broker = SimBroker<Server>;
-    using Info = typename Server::info_type;
-    using Row = typename Server::row_type;
+    using Broker = SimBroker<Kind>;
+    using Info = typename Kind::info_type;
+    using Row = typename Kind::row_type;
 
     static constexpr const char* root = "/srv/node";
 
@@ -76,7 +76,7 @@ struct OneNode {
 
     [[nodiscard]] Row row(const std::string& name, bool deleted = false) const {
         clock.advance(Seconds(0.001));
-        return client_row<Server>(clock, name, deleted);
+        return client_row<Kind>(clock, name, deleted);
     }
 
     void put(const std::string& name, const std::string& at) { open(at).put(row(name)); }
@@ -161,7 +161,7 @@ struct OneNode {
     HashPath hash_path{"", "changeme"};
     std::string device = std::string(root) + "/sda";
     std::string hash = hash_path(info().name());
-    std::string directory = device + '/' + storage_directory(Server::datadir, "1", hash);
+    std::string directory = device + '/' + storage_directory(Kind::datadir, "1", hash);
     std::string path = directory + '/' + hash + ".db";
 };
 

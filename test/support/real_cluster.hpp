@@ -68,12 +68,12 @@ private:
 
 /// Waits of HTTP and rsync know only the system's clock: their deadlines are as much later as the
 /// clock was set forward, which no story waits for.
-template <class Server>
-class RealCluster : public StoryCluster<RealCluster<Server>, Server> {
-    using Base = StoryCluster<RealCluster<Server>, Server>;
+template <class Kind>
+class RealCluster : public StoryCluster<RealCluster<Kind>, Kind> {
+    using Base = StoryCluster<RealCluster<Kind>, Kind>;
 
 public:
-    using Broker = std::conditional_t<std::same_as<Server, AccountServer>,
+    using Broker = std::conditional_t<std::same_as<Kind, AccountKind>,
                                       BasicAccountBroker<PosixDisk, ShiftedClock>,
                                       BasicContainerBroker<PosixDisk, ShiftedClock>>;
     using Repl =
@@ -87,7 +87,7 @@ public:
             : root(directory + "/" + ip_ + "/srv"), ip(std::move(ip_)), port(ip),
               broker(PosixDisk(), std::move(clock)),
               rsync((PosixDisk().make_directories(root + "/sda"), directory + '/' + ip),
-                    std::string(Server::name), root, ip) {}
+                    std::string(Kind::name), root, ip) {}
 
         std::string root;
         std::string ip;
@@ -109,7 +109,7 @@ public:
             mount(i);
             Settings settings = Base::settings_of(i);
             settings.devices = node(i).root;
-            settings.rsync_module = "rsync://{replication_ip}:{meta}/" + std::string(Server::name);
+            settings.rsync_module = "rsync://{replication_ip}:{meta}/" + std::string(Kind::name);
             settings.conn_timeout = Seconds(30); // this machine may be busy, and nobody is far away
             settings.node_timeout = Seconds(60);
             restart(i, settings);
@@ -155,7 +155,7 @@ public:
 
     /// Everything on its device is lost; an empty one is put in.
     void wipe(std::size_t at) {
-        PosixDisk().remove_tree(device_path(at) + '/' + std::string(Server::datadir));
+        PosixDisk().remove_tree(device_path(at) + '/' + std::string(Kind::datadir));
     }
 
     /// A new replicator and receiver on the same disk, as after a restart of the daemon.
@@ -168,9 +168,9 @@ public:
         serve(it);
         it.replicator = std::make_unique<Repl>(
             settings, it.broker, it.ring.value_or(ring_),
-            BeastTransport(BeastOptions(settings, Server::name)),
-            RsyncFileSync(settings, Server::name), clock_,
-            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
+            BeastTransport(BeastOptions(settings, Kind::name)), RsyncFileSync(settings, Kind::name),
+            clock_, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
+            it.journal);
     }
 
     [[nodiscard]] const TableRing& ring_of(std::size_t at) {
@@ -214,7 +214,7 @@ public:
 
     /// The row is gone from this copy, and nothing but the contents tells.
     void lose(std::size_t at, const Name& name, const std::string& row) {
-        const std::string table = std::same_as<Server, AccountServer> ? "container" : "object";
+        const std::string table = std::same_as<Kind, AccountKind> ? "container" : "object";
         StockConnection(Base::path(at, name))
             .execute("DELETE FROM " + table + " WHERE name = '" + row + "'");
     }

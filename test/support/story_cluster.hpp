@@ -85,11 +85,11 @@ struct DatabaseName {
 /// What every cluster can be told. `Made` has nodes numbered as the ring's devices, each with a
 /// `broker`, `settings` and a `replicator`, and says how a database is seen without a pass:
 /// has(at, name), info(at, name), stored(at, name) (its rows), check(at, name).
-template <class Made, class Server>
+template <class Made, class Kind>
 class StoryCluster {
 public:
-    using Info = typename Server::info_type;
-    using Row = typename Server::row_type;
+    using Info = typename Kind::info_type;
+    using Row = typename Kind::row_type;
     using Name = DatabaseName<Info>;
 
     [[nodiscard]] Name name(const std::string& account, const std::string& container = "c") const {
@@ -109,7 +109,7 @@ public:
     [[nodiscard]] std::string path(std::size_t at, const Name& name,
                                    std::uint32_t partition) const {
         return made().device_path(at) + '/' +
-               storage_directory(Server::datadir, std::to_string(partition), name.hash) + '/' +
+               storage_directory(Kind::datadir, std::to_string(partition), name.hash) + '/' +
                name.hash + ".db";
     }
 

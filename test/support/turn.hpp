@@ -66,9 +66,9 @@ enum class Where {
 
 /// Five nodes, three replicas, and a database on one of the nodes, which has its turn. Partition 3
 /// belongs to the nodes 3, 4 and 0; its handoffs are 1 and 2.
-template <class Server>
+template <class Kind>
 struct Turn {
-    using Nodes = Cluster<Server>;
+    using Nodes = Cluster<Kind>;
     using PassType =
         Pass<typename Nodes::Broker, TableRing, SimTransport, SimFileSync, SimClock, Heard>;
 
@@ -91,9 +91,9 @@ struct Turn {
     /// What is heard while it has its turn, in its own partition or in another.
     Lines run() { return run(name.partition); }
     Lines run(std::uint32_t partition) {
-        Pulse pulse;
+        Heartbeat heartbeat;
         replicate_database(pass, {nodes.path(name, partition), name.hash, partition}, device(),
-                           pulse);
+                           heartbeat);
         return heard.lines();
     }
 
@@ -123,14 +123,14 @@ struct Turn {
                   clock,    heard,         random,       memory,    stop.get_token()};
 };
 
-using Container = Turn<ContainerServer>;
+using Container = Turn<ContainerKind>;
 
 inline SimLink verb(const std::string& name, const std::string& to = {}) {
     return {{}, to, name};
 }
 
-template <class Server>
-std::string address(Turn<Server>& turn, std::size_t node) {
+template <class Kind>
+std::string address(Turn<Kind>& turn, std::size_t node) {
     return SimNetwork::address(turn.nodes.node(node).ip, 6201);
 }
 

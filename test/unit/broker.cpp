@@ -206,7 +206,7 @@ struct Kind {
 };
 
 struct BlankStore {
-    using server_type = Kind;
+    using kind_type = Kind;
     using database_type = Blank;
     using disk_type = EmptyDisk;
     using clock_type = SystemClock;
@@ -226,19 +226,19 @@ static_assert(std::same_as<info_type_of<BlankStore>, AccountInfo>);
 
 // One type for each way to miss Broker by a little.
 struct Kindless : BlankStore {
-    struct server_type {}; // which directory, which port?
+    struct kind_type {}; // which directory, which port?
 };
 static_assert(!Broker<Kindless>);
 
 struct NameIsNumber : BlankStore {
-    struct server_type : Kind {
+    struct kind_type : Kind {
         static constexpr int name = 1;
     };
 };
 static_assert(!Broker<NameIsNumber>);
 
 struct PortIsText : BlankStore {
-    struct server_type : Kind {
+    struct kind_type : Kind {
         static constexpr std::string_view default_port = "6202";
     };
 };

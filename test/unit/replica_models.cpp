@@ -37,7 +37,7 @@ static_assert(FileSync<LocalFileSync<>> && concepts_of<LocalFileSync<>> == 1);
 static_assert(FileSync<SimFileSync> && concepts_of<SimFileSync> == 1);
 static_assert(Broker<SimAccountBroker> && concepts_of<SimAccountBroker> == 1);
 static_assert(Broker<SimContainerBroker> && concepts_of<SimContainerBroker> == 1);
-static_assert(Database<SimDatabase<AccountServer>> && concepts_of<SimDatabase<AccountServer>> == 1);
+static_assert(Database<SimDatabase<AccountKind>> && concepts_of<SimDatabase<AccountKind>> == 1);
 static_assert(concepts_of<int> == 0);
 static_assert(concepts_of<std::string> == 0);
 
@@ -49,7 +49,7 @@ static_assert(std::is_same_v<info_type_of<SimContainerBroker>, ContainerInfo>);
 // What has no state costs no byte.
 static_assert(std::is_empty_v<SystemClock>);
 static_assert(std::is_empty_v<Silent>);
-static_assert(std::is_empty_v<AccountServer> && std::is_empty_v<ContainerServer>);
+static_assert(std::is_empty_v<AccountKind> && std::is_empty_v<ContainerKind>);
 static_assert(Observer<Silent>);
 
 /// Beside something else, as a replicator keeps its policies.

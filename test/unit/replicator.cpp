@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Broker = SimBroker<ContainerServer>;
+using Broker = SimBroker<ContainerKind>;
 using Lines = std::vector<std::string>;
 using Moments = std::vector<Instant>;
 

@@ -43,9 +43,9 @@ struct Heard {
 };
 
 /// One node with a receiver.
-template <class Server>
-struct Receiver : OneNode<Server> {
-    using Node = OneNode<Server>;
+template <class Kind>
+struct Receiver : OneNode<Kind> {
+    using Node = OneNode<Kind>;
     using Broker = typename Node::Broker;
 
     explicit Receiver(Settings settings_ = {})
@@ -85,9 +85,9 @@ struct Receiver : OneNode<Server> {
     RpcServer<Broker, Heard> server;
 };
 
-using Containers = Receiver<ContainerServer>;
-using Accounts = Receiver<AccountServer>;
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Containers = Receiver<ContainerKind>;
+using Accounts = Receiver<AccountKind>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 
 std::string rows_body(const Containers& node, const std::vector<std::string>& names,
                       std::int64_t first, const std::string& source = "peer-sdb") {
@@ -124,8 +124,8 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_no_device_partition_and_hash_is_refused) {
     BOOST_TEST((node.disk.dump() == before));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(an_odd_request_is_refused_and_touches_nothing, Server, Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_odd_request_is_refused_and_touches_nothing, Kind, Kinds) {
+    Receiver<Kind> node;
     node.create();
     node.put("one");
     const auto before = node.broker.peek(node.path)->version;
@@ -172,8 +172,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_odd_request_is_refused_and_touches_nothing, Ser
     BOOST_TEST((node.disk.dump() == files));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(every_verb_says_404_where_there_is_no_database, Server, Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_verb_says_404_where_there_is_no_database, Kind, Kinds) {
+    Receiver<Kind> node;
     for (const std::string& body :
          {message::encode(node.remote(3)), std::string("[\"merge_items\", [], \"id\"]"),
           message::encode(message::MergeSyncs{}), std::string("[\"complete_rsync\", \"id\"]"),
@@ -184,9 +184,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(every_verb_says_404_where_there_is_no_database, Se
     BOOST_TEST(!node.disk.stat(node.directory));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_about_to_leave_does_not_vouch_for_others, Server,
-                              Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_about_to_leave_does_not_vouch_for_others, Kind,
+                              Kinds) {
+    Receiver<Kind> node;
     node.create();
     node.put("a");
     {
@@ -350,8 +350,8 @@ BOOST_AUTO_TEST_CASE(bodies_that_cost_much_share_what_there_is) {
 
 // ---- sync.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(sync_answers_with_the_whole_info_and_the_point, Server, Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(sync_answers_with_the_whole_info_and_the_point, Kind, Kinds) {
+    Receiver<Kind> node;
     node.create();
     node.put("one");
     node.open().merge_sync_points(std::vector<SyncPoint>{{4, "peer-sdb"}}, Direction::incoming);
@@ -408,9 +408,9 @@ BOOST_AUTO_TEST_CASE(an_equal_hash_with_another_count_is_no_match) {
     BOOST_TEST(node.sync(remote).point == 17);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(sync_merges_times_and_metadata_but_answers_with_those_before, Server,
-                              Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(sync_merges_times_and_metadata_but_answers_with_those_before, Kind,
+                              Kinds) {
+    Receiver<Kind> node;
     node.create();
     const auto before = node.open().info();
     auto remote = node.remote(1);
@@ -476,8 +476,8 @@ BOOST_AUTO_TEST_CASE(a_disk_on_which_all_looks_damaged_is_not_emptied_by_request
     const auto request = [&](int n) {
         const std::string hash = std::string(27, 'a') + std::to_string(10'000 + n);
         const std::string path = node.device + '/' +
-                                 storage_directory(ContainerServer::datadir, "1", hash) + '/' +
-                                 hash + ".db";
+                                 storage_directory(ContainerKind::datadir, "1", hash) + '/' + hash +
+                                 ".db";
         node.disk.write(path, "no database");
         const Reply reply =
             node.server.handle({"sda", "1", hash, message::encode(node.remote(3)), true});
@@ -586,9 +586,8 @@ BOOST_AUTO_TEST_CASE(points_are_taken_over_and_never_fall) {
     BOOST_TEST(node.open().sync_points(Direction::outgoing).empty());
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_point_that_is_none_is_refused_and_touches_nothing, Server,
-                              Servers) {
-    Receiver<Server> node;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_point_that_is_none_is_refused_and_touches_nothing, Kind, Kinds) {
+    Receiver<Kind> node;
     node.create();
     node.put("one");
     const auto before = node.broker.peek(node.path)->version;
@@ -795,7 +794,7 @@ BOOST_AUTO_TEST_CASE(shard_ranges_are_merged_and_told) {
 }
 
 BOOST_AUTO_TEST_CASE(an_account_has_no_shard_ranges) {
-    Receiver<AccountServer> node;
+    Receiver<AccountKind> node;
     node.create();
     BOOST_TEST(node.ask("[\"get_shard_ranges\"]").status == 400);
     BOOST_TEST(node.ask("[\"merge_shard_ranges\", []]").status == 400);

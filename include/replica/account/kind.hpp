@@ -24,7 +24,7 @@
 namespace replica {
 
 /// Accounts: a row is a container.
-struct AccountServer {
+struct AccountKind {
     using info_type = AccountInfo;
     using row_type = ContainerRow;
     static constexpr std::string_view name = "account";
@@ -40,8 +40,8 @@ struct AccountServer {
     /// Both sides: take over what the other knows better before the ways are compared. Returns
     /// whether `database` was changed.
     template <class D>
-    static bool agree(D& /*database*/, const AccountInfo& /*local*/, const AccountInfo& /*remote*/,
-                      Timestamp /*now*/) {
+    static bool adopt_policy(D& /*database*/, const AccountInfo& /*local*/,
+                             const AccountInfo& /*remote*/, Timestamp /*now*/) {
         return false;
     }
 

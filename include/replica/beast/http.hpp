@@ -170,16 +170,15 @@ namespace replica::http {
 /// What a server of ours says of itself in its Server header: "container-server/0.1.0 (replica of
 /// 6201)". The first part is what swift-recon --validate-servers asks for. The port is the ring's
 /// for the node: nodes may share an address, and then the replica port is that of only one of them.
-[[nodiscard]] inline std::string server_name(std::string_view server_type,
-                                             std::uint16_t ring_port) {
-    return std::string(server_type) + "-server/" + version_text() + " (replica of " +
+[[nodiscard]] inline std::string server_name(std::string_view kind_type, std::uint16_t ring_port) {
+    return std::string(kind_type) + "-server/" + version_text() + " (replica of " +
            std::to_string(ring_port) + ")";
 }
 
 /// Whether a Server header is that of a server of ours, of any version, for that kind and node.
-[[nodiscard]] inline bool is_server(std::string_view name, std::string_view server_type,
+[[nodiscard]] inline bool is_server(std::string_view name, std::string_view kind_type,
                                     std::uint16_t ring_port) {
-    const std::string kind = std::string(server_type) + "-server/";
+    const std::string kind = std::string(kind_type) + "-server/";
     return name.starts_with(kind) &&
            name.ends_with(" (replica of " + std::to_string(ring_port) + ")");
 }

@@ -32,7 +32,7 @@ struct BeastOptions {
     std::size_t max_idle = 64;                 ///< Kept ones in all; four descriptors each.
     Seconds idle_age{45};                      ///< A stock server closes after 60 s.
     std::uint16_t replica_port = 0;            ///< Our own servers beside stock ones; 0: none.
-    std::string server_type{};        ///< "account" or "container": whose server that must be.
+    std::string kind_type{};          ///< "account" or "container": whose server that must be.
     Seconds replica_port_memory{300}; ///< How long it is remembered whether a node has one.
 
     BeastOptions() = default;
@@ -40,7 +40,7 @@ struct BeastOptions {
     /// Those that an operator may set.
     BeastOptions(const Settings& settings, std::string_view type)
         : conn_timeout(settings.conn_timeout),
-          replica_port(static_cast<std::uint16_t>(settings.replica_port)), server_type(type) {}
+          replica_port(static_cast<std::uint16_t>(settings.replica_port)), kind_type(type) {}
 };
 
 namespace http {

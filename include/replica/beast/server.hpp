@@ -228,7 +228,7 @@ private:
         }
     }
 
-    http::Hall hall_;
+    http::ServerState hall_;
     Tcp::acceptor acceptor_{hall_.io};
     boost::asio::steady_timer pause_{hall_.io}; // before the next accept; when stopping, the bound
     std::uint16_t port_ = 0;

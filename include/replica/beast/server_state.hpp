@@ -57,11 +57,11 @@ namespace http {
 class Session;
 
 /// What the sessions of one server share. Only `work` and `page` are called on other threads.
-struct Hall {
+struct ServerState {
     using Work = std::function<Reply(const Request&)>;
     using Page = std::function<Reply(std::string_view)>;
 
-    Hall(const ServerOptions& given, Work on_request, Page on_get)
+    ServerState(const ServerOptions& given, Work on_request, Page on_get)
         : options(given), work(std::move(on_request)), page(std::move(on_get)),
           bodies(given.max_bodies),
           devices(io, {given.workers, given.max_per_device, given.max_requests, given.late}),

@@ -38,7 +38,8 @@ class Session : public std::enable_shared_from_this<Session> {
 public:
     using Socket = boost::asio::ip::tcp::socket;
 
-    Session(Hall& hall, Socket socket) : hall_(hall), socket_(std::move(socket)), timer_(hall.io) {}
+    Session(ServerState& hall, Socket socket)
+        : hall_(hall), socket_(std::move(socket)), timer_(hall.io) {}
 
     /// Waits for requests and answers them until either side has had enough.
     void serve() {
@@ -319,7 +320,7 @@ private:
         read();
     }
 
-    Hall& hall_;
+    ServerState& hall_;
     Socket socket_;
     boost::asio::steady_timer timer_;
     boost::beast::flat_buffer buffer_;

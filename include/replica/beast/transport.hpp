@@ -116,8 +116,7 @@ private:
     }
 
     [[nodiscard]] bool is_ours(const Answer& answer) const {
-        return http::is_server(answer.server, shared_->options.server_type,
-                               device_.replication_port);
+        return http::is_server(answer.server, shared_->options.kind_type, device_.replication_port);
     }
 
     /// What is remembered, or what OPTIONS says. A server of ours answers that beside all its work,

@@ -32,7 +32,7 @@
 namespace replica {
 
 /// Containers: a row is an object.
-struct ContainerServer {
+struct ContainerKind {
     using info_type = ContainerInfo;
     using row_type = ObjectRow;
     static constexpr std::string_view name = "container";
@@ -49,8 +49,8 @@ struct ContainerServer {
 
     /// Replicas of a container that were made with different policies settle on one (Swift 2.0).
     template <class D>
-    static bool agree(D& database, const ContainerInfo& local, const ContainerInfo& remote,
-                      Timestamp now) {
+    static bool adopt_policy(D& database, const ContainerInfo& local, const ContainerInfo& remote,
+                             Timestamp now) {
         if (!policies::prefers_remote(local, remote)) {
             return false;
         }
@@ -72,17 +72,17 @@ struct ContainerServer {
     /// Shard ranges, in both directions (Swift 2.18): ours to every peer, the peer's if it has any.
     /// They may say that sharding has begun.
     template <class T, class C>
-    static std::optional<Fault> before_rows(T& task, C& peer, const ContainerInfo& remote) {
+    static std::optional<Fault> before_rows(T& turn, C& peer, const ContainerInfo& remote) {
         std::optional<Fault> fault;
         if (remote.shard_max_row >= 0) {
-            fault = fetch_shard_ranges(task, peer);
+            fault = fetch_shard_ranges(turn, peer);
         }
-        if (task.info.shard_max_row < 0 || is_stale(task)) { // ranges may have been deleted
+        if (turn.info.shard_max_row < 0 || is_stale(turn)) { // ranges may have been deleted
             return fault;
         }
-        const auto ranges = task.database().shard_ranges();
-        const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, task.info.id),
-                                              task.pass.settings.node_timeout);
+        const auto ranges = turn.database().shard_ranges();
+        const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, turn.info.id),
+                                              turn.pass.settings.node_timeout);
         return sent ? fault : std::optional(sent.error());
     }
 
@@ -123,10 +123,10 @@ struct ContainerServer {
 
     /// Neither is for the reconciler's own queues.
     template <class T>
-    static void after_database(T& task, std::span<const decide::Outcome> outcomes) {
-        if (task.info.account != reconciler::account) {
-            update_sync_store(task);
-            reconciler::queue_misplaced(task, outcomes);
+    static void after_database(T& turn, std::span<const decide::Outcome> outcomes) {
+        if (turn.info.account != reconciler::account) {
+            update_sync_store(turn);
+            reconciler::queue_misplaced(turn, outcomes);
         }
     }
 
@@ -136,7 +136,7 @@ struct ContainerServer {
     [[nodiscard]] static bool before_removal(P& pass, const LocalDatabase& place,
                                              const ContainerInfo& info) {
         if (info.account == reconciler::account) {
-            return !pass.state.put_off(place);
+            return !pass.state.defer_removal(place);
         }
         touch_sync_store(pass, place, [&](const std::string& device) {
             sync_store::remove(pass.broker.disk(), device, place.found.path);
@@ -157,9 +157,9 @@ struct ContainerServer {
 
 private:
     template <class T, class C>
-    static std::optional<Fault> fetch_shard_ranges(T& task, C& peer) {
+    static std::optional<Fault> fetch_shard_ranges(T& turn, C& peer) {
         const auto reply = peer.expect_success(message::encode_get_shard_ranges(),
-                                               task.pass.settings.node_timeout);
+                                               turn.pass.settings.node_timeout);
         if (!reply) {
             return reply.error();
         }
@@ -169,17 +169,17 @@ private:
         } catch (const Failure& failure) {
             return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
         }
-        task.database().merge_shard_ranges(ranges, task.reclaim_limit(2));
-        const ContainerInfo now = task.database().info();
-        task.info.sharding_initiated = now.sharding_initiated;
-        task.info.shard_max_row = now.shard_max_row;
+        turn.database().merge_shard_ranges(ranges, turn.reclaim_limit(2));
+        const ContainerInfo now = turn.database().info();
+        turn.info.sharding_initiated = now.sharding_initiated;
+        turn.info.shard_max_row = now.shard_max_row;
         return std::nullopt;
     }
 
     template <class T>
-    static void update_sync_store(T& task) {
-        touch_sync_store(task.pass, {task.found, task.local}, [&](const std::string& device) {
-            sync_store::update(task.pass.broker.disk(), device, task.found.path, task.info);
+    static void update_sync_store(T& turn) {
+        touch_sync_store(turn.pass, {turn.found, turn.local}, [&](const std::string& device) {
+            sync_store::update(turn.pass.broker.disk(), device, turn.found.path, turn.info);
         });
     }
 

@@ -57,7 +57,7 @@ public:
     }
 
     /// A queue could be removed. False at the end of the pass: now it may be.
-    [[nodiscard]] bool put_off(const LocalDatabase& queue) {
+    [[nodiscard]] bool defer_removal(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
         if (!ending_) {
             put_off_.emplace(queue.found.path, queue);
@@ -92,9 +92,9 @@ private:
 /// The local device for a queue: a primary of its partition if there is one. Else the device that
 /// the rows come from, so that a disk that hangs holds up no other; only if it is being drained,
 /// another with weight. The copy is a handoff then and goes to the primaries as all of them do.
-template <class Task>
-[[nodiscard]] Device queue_device(Task& task, std::uint32_t partition) {
-    auto& pass = task.pass;
+template <class DatabaseTurn>
+[[nodiscard]] Device queue_device(DatabaseTurn& turn, std::uint32_t partition) {
+    auto& pass = turn.pass;
     auto usable = pass.state.devices();
     std::erase_if(
         usable, [&](const Device& device) { return pass.memory.stalled.contains(device.device); });
@@ -103,15 +103,15 @@ template <class Task>
             return primary;
         }
     }
-    if (task.local.weight > 0) {
-        return task.local;
+    if (turn.local.weight > 0) {
+        return turn.local;
     }
     const auto other = std::ranges::find_if(usable, [](const Device& d) { return d.weight > 0; });
     if (other != usable.end()) {
         return *other;
     }
-    pass.observer(event::NoWeight{partition, task.local});
-    return task.local;
+    pass.observer(event::NoWeight{partition, turn.local});
+    return turn.local;
 }
 
 /// Puts rows into the database of a queue, which is made if it is not there. Others may make it,
@@ -156,12 +156,12 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
 }
 
 /// Puts rows of one hour into their queue. False, and reported, if that failed.
-template <class Task>
-[[nodiscard]] bool feed_queue(Task& task, const std::string& name,
+template <class DatabaseTurn>
+[[nodiscard]] bool feed_queue(DatabaseTurn& turn, const std::string& name,
                               std::span<const ObjectRow> rows) {
-    auto& pass = task.pass;
-    using Server = typename std::remove_cvref_t<decltype(pass)>::server_type;
-    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+    auto& pass = turn.pass;
+    using Kind = typename std::remove_cvref_t<decltype(pass)>::kind_type;
+    turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     try {
         ContainerInfo info;
         info.account = account;
@@ -170,11 +170,10 @@ template <class Task>
         const HashPath hash_path{pass.settings.hash_path_prefix, pass.settings.hash_path_suffix};
         const std::string hash = hash_path(info.name());
         const std::uint32_t partition = pass.ring.partition(hash);
-        const Device device = queue_device(task, partition);
-        const std::string path =
-            storage::device_path(pass.settings.devices, device.device) + '/' +
-            storage_directory(Server::datadir, std::to_string(partition), hash) + '/' + hash +
-            ".db";
+        const Device device = queue_device(turn, partition);
+        const std::string path = storage::device_path(pass.settings.devices, device.device) + '/' +
+                                 storage_directory(Kind::datadir, std::to_string(partition), hash) +
+                                 '/' + hash + ".db";
         LocalDatabase queue{{path, hash, partition}, device};
         const bool made = put_into(pass, queue, info, rows);
         if (pass.state.fed(queue)) {
@@ -185,14 +184,15 @@ template <class Task>
     } catch (const std::exception& failure) {
         const std::string what = failure.what();
         pass.count(&Stats::errors);
-        pass.observer(event::QueueFailed{task.found.path, name, rows.size(), what});
+        pass.observer(event::QueueFailed{turn.found.path, name, rows.size(), what});
         return false;
     }
 }
 
 /// Queues a batch of misplaced rows, each in its hour. False if one could not be.
-template <class Task>
-[[nodiscard]] bool feed_rows(Task& task, std::span<const ObjectRow> rows, const std::string& root) {
+template <class DatabaseTurn>
+[[nodiscard]] bool feed_rows(DatabaseTurn& turn, std::span<const ObjectRow> rows,
+                             const std::string& root) {
     std::map<std::string, std::vector<ObjectRow>> queues;
     std::int64_t bad = 0;
     for (const ObjectRow& row : rows) {
@@ -201,13 +201,13 @@ template <class Task>
         } else if (++bad == 1) {
             const std::string what = "row '" + row.name + "' is misplaced and not queued: '" +
                                      row.created_at + "' is no time";
-            task.pass.observer(event::SetAside{task.found.path, what});
+            turn.pass.observer(event::SetAside{turn.found.path, what});
         }
     }
-    task.pass.count(&Stats::errors, bad);
+    turn.pass.count(&Stats::errors, bad);
     bool all = bad == 0;
     for (const auto& [name, queued] : queues) {
-        all = feed_queue(task, name, queued) && all;
+        all = feed_queue(turn, name, queued) && all;
     }
     return all;
 }
@@ -221,28 +221,28 @@ struct Fed {
 /// Looks at the rows above the point of `info` that were there when the peers were asked, and
 /// queues those that are misplaced; goes on after a failure, so that one bad row does not hold up
 /// all others.
-template <class Task, class D>
-[[nodiscard]] Fed feed_above(Task& task, D& database, const ContainerInfo& info) {
+template <class DatabaseTurn, class D>
+[[nodiscard]] Fed feed_above(DatabaseTurn& turn, D& database, const ContainerInfo& info) {
     constexpr std::int64_t window = 100'000; // rows read under one shared lock: about 0.1 s
-    auto& pass = task.pass;
+    auto& pass = turn.pass;
     const auto root = root_path(info);
     if (!root) {
         const std::string what = "its metadata name no root to queue misplaced rows for";
         pass.count(&Stats::errors);
-        pass.observer(event::SetAside{task.found.path, what});
+        pass.observer(event::SetAside{turn.found.path, what});
         return {info.reconciler_sync_point, false};
     }
-    const std::int64_t end = task.info.max_row;
+    const std::int64_t end = turn.info.max_row;
     const std::int64_t batch = pass.settings.per_diff;
     std::int64_t at = info.reconciler_sync_point;
     std::int64_t reached = at;
     bool all = true;
     while (at < end && !pass.stop.stop_requested()) {
-        task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+        turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
         const std::int64_t up_to = std::min(end, at + window);
         const auto rows = database.misplaced(at, up_to, batch);
         at = std::ssize(rows) < batch ? up_to : rows.back().rowid;
-        all = feed_rows(task, rows, *root) && all;
+        all = feed_rows(turn, rows, *root) && all;
         reached = all ? at : reached;
     }
     return {reached, all};
@@ -274,27 +274,27 @@ template <class D>
 /// The point moves past rows that were queued, and only once a majority of the peers have them: a
 /// replica that is lost before that must not take the only trace with it. A crash in between
 /// queues the same rows once more. It moves back only before a row that could not be queued.
-template <class Task>
-void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
-    auto& pass = task.pass;
-    if (task.info.reconciler_sync_point == task.info.max_row &&
-        is_compared(task.database(), task.info)) {
+template <class DatabaseTurn>
+void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcomes) {
+    auto& pass = turn.pass;
+    if (turn.info.reconciler_sync_point == turn.info.max_row &&
+        is_compared(turn.database(), turn.info)) {
         return;
     }
-    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+    turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     // A handle of its own, since the peers may have taken longer than the other's waits may last.
-    auto database = pass.broker.open(task.found.path, pass.after(storage::broker_patience));
+    auto database = pass.broker.open(turn.found.path, pass.after(storage::broker_patience));
     ContainerInfo info = database.info();
     const std::int64_t stored = info.reconciler_sync_point;
     const bool compared = is_compared(database, info);
     if (!compared) {
         info.reconciler_sync_point = -1;
     }
-    std::int64_t reached = task.info.max_row;
+    std::int64_t reached = turn.info.max_row;
     if (info.several_policies) {
-        const Fed fed = feed_above(task, database, info);
+        const Fed fed = feed_above(turn, database, info);
         reached = fed.reached;
-        if (!compared && reached >= task.info.max_row) {
+        if (!compared && reached >= turn.info.max_row) {
             const std::vector<SyncPoint> noted{{reached, compared_with(info)}};
             database.merge_sync_points(noted, Direction::outgoing);
         }
@@ -305,7 +305,7 @@ void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
         }
     }
     if (database.set_reconciler_sync_point(reached, info.storage_policy_index)) {
-        task.info.reconciler_sync_point = reached;
+        turn.info.reconciler_sync_point = reached;
     }
 }
 
@@ -314,14 +314,14 @@ void queue_misplaced(Task& task, std::span<const decide::Outcome> outcomes) {
 /// that does not belong here goes as all databases do, when its peers have it.
 template <class P, class Run>
 void end_of_pass(P& pass, Run run) {
-    const auto [fed, put_off] = pass.state.end();
-    if (fed.empty() && put_off.empty()) {
+    const auto [fed, deferred] = pass.state.end();
+    if (fed.empty() && deferred.empty()) {
         return;
     }
     pass.observer(event::QueuesReplicating{fed.size()});
     run(fed);
-    pass.observer(event::QueuesCleaning{put_off.size()});
-    run(put_off);
+    pass.observer(event::QueuesCleaning{deferred.size()});
+    run(deferred);
     pass.observer(event::QueuesEnded{});
 }
 

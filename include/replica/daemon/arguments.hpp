@@ -66,15 +66,15 @@ namespace detail {
 
 } // namespace detail
 
-/// Parses a command line. `server_type` is "container" or "account". The bare words `once` and
+/// Parses a command line. `kind_type` is "container" or "account". The bare words `once` and
 /// `verbose` count as flags: swift-init passes them so.
 [[nodiscard]] inline std::variant<Arguments, Exit>
-parse_arguments(int argc, const char* const* argv, std::string_view server_type) {
+parse_arguments(int argc, const char* const* argv, std::string_view kind_type) {
     Arguments arguments;
     std::string devices;
     std::string partitions;
     std::vector<std::string> words;
-    CLI::App app{"Keeps the replicas of " + std::string{server_type} + " databases identical."};
+    CLI::App app{"Keeps the replicas of " + std::string{kind_type} + " databases identical."};
     app.footer("\n" + options_help());
     app.set_version_flag("--version", version_text());
     app.add_option("CONFIG", words, "Configuration file, or a directory of *.conf files");

@@ -34,8 +34,8 @@ namespace replica::daemon {
 
 /// Which daemon this is.
 struct Program {
-    std::string_view server_type; // "container" or "account"
-    int default_port;             // of the stock server: 6201 or 6202
+    std::string_view kind_type; // "container" or "account"
+    int default_port;           // of the stock server: 6201 or 6202
 };
 
 /// What a body gets. It should return soon after `stop` is asked for; the process does not wait.
@@ -63,7 +63,7 @@ namespace detail {
 [[nodiscard]] inline LoadedSettings load_everything(const Arguments& arguments,
                                                     const Program& program) {
     auto loaded = load_settings(Config::read(arguments.config),
-                                std::string{program.server_type} + "-replicator");
+                                std::string{program.kind_type} + "-replicator");
     auto& settings = loaded.settings;
     apply(read_swift_conf(std::filesystem::path{settings.swift_dir} / "swift.conf"), settings);
     if (settings.bind_port == 0) {
@@ -77,14 +77,14 @@ namespace detail {
 // the lock; such a daemon runs unprotected, as every stock one does.
 [[nodiscard]] inline std::optional<Exclusion>
 exclude_others(const Program& program, const Settings& settings, const Log& log) {
-    const auto path = settings.recon_cache_path + "/" + std::string{program.server_type} +
+    const auto path = settings.recon_cache_path + "/" + std::string{program.kind_type} +
                       "-replicator-" + settings.bind_ip + "-" + std::to_string(settings.bind_port) +
                       ".lock";
     try {
         auto lock = Exclusion::take(path);
         if (!lock) {
             throw std::runtime_error(path + " is locked: another " +
-                                     std::string{program.server_type} + " replicator runs here");
+                                     std::string{program.kind_type} + " replicator runs here");
         }
         return lock;
     } catch (const ConfigError& error) {
@@ -180,7 +180,7 @@ template <Body B>
 template <Body B>
 [[nodiscard]] int run_daemon(int argc, const char* const* argv, const Program& program, B body) {
     occupy_standard_descriptors();
-    const auto parsed = parse_arguments(argc, argv, program.server_type);
+    const auto parsed = parse_arguments(argc, argv, program.kind_type);
     if (const auto* const exit = std::get_if<Exit>(&parsed)) {
         (exit->code == 0 ? std::cout : std::cerr) << exit->text << std::flush;
         return exit->code;

@@ -367,7 +367,7 @@ private:
         }
     }
 
-    /// The number after "answered", see Conversation::fault_of.
+    /// The number after "answered", see PeerSession::fault_of.
     [[nodiscard]] static std::string_view status_in(std::string_view what) {
         constexpr std::string_view word = " answered ";
         const auto at = what.find(word);

@@ -40,11 +40,11 @@ concept LocalBroker =
 
 namespace detail {
 
-/// `looks_on`: it must change nothing.
+/// `read_only`: it must change nothing.
 template <LocalBroker B>
-[[nodiscard]] B make_broker(const Settings& settings, bool looks_on = false) {
+[[nodiscard]] B make_broker(const Settings& settings, bool read_only = false) {
     SqliteOptions options;
-    options.migrate = !looks_on;
+    options.migrate = !read_only;
     options.chunk_bytes = settings.db_preallocation ? 1 << 20 : 0;
     return B(PosixDisk(), SystemClock(), options);
 }
@@ -91,7 +91,7 @@ public:
 
 private:
     [[nodiscard]] static Settings named(Settings settings) {
-        settings.log_name = std::string(B::server_type::name) + "-server";
+        settings.log_name = std::string(B::kind_type::name) + "-server";
         return settings;
     }
 
@@ -101,7 +101,7 @@ private:
         options.ip = settings.bind_ip;
         options.port = static_cast<std::uint16_t>(settings.replica_port);
         options.name =
-            http::server_name(B::server_type::name, static_cast<std::uint16_t>(settings.bind_port));
+            http::server_name(B::kind_type::name, static_cast<std::uint16_t>(settings.bind_port));
         options.max_per_device = settings.receiver_limit;
         options.max_requests =
             static_cast<std::size_t>(std::clamp(12 * settings.receiver_limit, 384, 2048));
@@ -125,8 +125,8 @@ template <LocalBroker B>
 [[nodiscard]] int run(Context& context) {
     const Settings& settings = context.settings;
     const Arguments& arguments = context.arguments;
-    constexpr std::string_view server = B::server_type::name;
-    sqlite::count_no_memory();
+    constexpr std::string_view server = B::kind_type::name;
+    sqlite::disable_memory_statistics();
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings, !arguments.explain.empty());
     BeastTransport transport{BeastOptions(settings, server)};

@@ -24,7 +24,7 @@ class Admission {
     };
 
 public:
-    /// Holds a place until its end.
+    /// Backoff a place until its end.
     using Place = std::unique_ptr<Admission, Leave>;
 
     /// `total`: what all keys share: places, or what the amounts of `enter` are of.

@@ -69,9 +69,9 @@ void discard(D& disk, const std::string& path, const std::optional<FileStatus>& 
 /// what the two would settle in a sync. Throws exists if the metadata of either cannot be read and
 /// they differ: nobody else may have what one of them would lose.
 template <Broker B>
-void merge_rest(B& broker, typename B::database_type& existing, const info_type_of<B>& last,
-                typename B::database_type& upload) {
-    (void)B::server_type::agree(upload, upload.info(), last, broker.clock().now());
+void merge_info_and_points(B& broker, typename B::database_type& existing,
+                           const info_type_of<B>& last, typename B::database_type& upload) {
+    (void)B::kind_type::adopt_policy(upload, upload.info(), last, broker.clock().now());
     upload.merge_timestamps(last.timestamps());
     upload.merge_status(existing);
     try {
@@ -92,7 +92,7 @@ void merge_rest(B& broker, typename B::database_type& existing, const info_type_
         existing, existing.sync_point(notes::agreed(), Direction::outgoing), last.created_at);
     upload.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
                           Direction::outgoing);
-    B::server_type::merge_more(existing, upload);
+    B::kind_type::merge_more(existing, upload);
 }
 
 /// Up to which row a database has been merged, and its id: under another its ROWIDs are others.
@@ -167,7 +167,7 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
         auto progress = merge_rows(broker, target, *upload);
         return storage::replace(broker, claimed, target, patience(), [&](auto& existing) {
             const auto last = existing.info();
-            if (!B::server_type::sends_rows(last)) {
+            if (!B::kind_type::sends_rows(last)) {
                 throw Failure(Error::moved, target + ": sharding has begun");
             }
             if (last.id != progress.id) {
@@ -176,7 +176,7 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
             }
             while (merge_next(existing, *upload, progress)) {
             }
-            merge_rest(broker, existing, last, *upload);
+            merge_info_and_points(broker, existing, last, *upload);
             upload.reset();
         });
     };
@@ -247,7 +247,7 @@ template <Broker B, class O = Silent>
         if (!target) {
             throw Failure(Error::moved, path + ": came and went while a file was put there");
         }
-        if (!B::server_type::sends_rows(info)) {
+        if (!B::kind_type::sends_rows(info)) {
             throw Failure(Error::wrong_place,
                           *claimed + ": is being sharded, and a database is here");
         }

@@ -18,7 +18,7 @@
 namespace replica {
 
 /// Keys that are left alone until a time. Thread safety: any thread.
-class Holds {
+class Backoff {
 public:
     [[nodiscard]] bool held(const std::string& key, Instant now) const {
         const std::lock_guard guard(mutex_);

@@ -86,8 +86,8 @@ struct Choice {
 /// for the last time. While the contents differ, as they do whenever clients write to the
 /// primaries, neither the peer's word nor our point of it is proof, and only what this copy has
 /// sent itself counts: all its rows go over once, to be merged.
-[[nodiscard]] constexpr Points proven(const Replica& local, const Replica& remote,
-                                      const Points& points, std::int64_t sent) {
+[[nodiscard]] constexpr Points points_for_handoff(const Replica& local, const Replica& remote,
+                                                  const Points& points, std::int64_t sent) {
     if (points.theirs > local.max_row || points.outgoing > local.max_row) {
         return points; // of another history: see choose
     }
@@ -127,9 +127,9 @@ struct Choice {
 
 /// Whether a database is expired: no rows, deleted after it was last put, and that longer ago than
 /// reclaim_age (Swift: _replicate_object). A time that cannot be read keeps the database.
-[[nodiscard]] constexpr bool may_reclaim(std::int64_t count, std::string_view put_timestamp,
-                                         std::string_view delete_timestamp, Timestamp now,
-                                         Seconds reclaim_age) {
+[[nodiscard]] constexpr bool is_expired(std::int64_t count, std::string_view put_timestamp,
+                                        std::string_view delete_timestamp, Timestamp now,
+                                        Seconds reclaim_age) {
     const auto put = Timestamp::parse(put_timestamp);
     const auto deleted = Timestamp::parse(delete_timestamp);
     return put && deleted && count == 0 && *deleted > *put && *deleted < now.plus(-reclaim_age);

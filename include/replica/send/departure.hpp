@@ -29,9 +29,9 @@ namespace replica::detail {
 /// Expired by its own state, and no root or source of shards.
 template <class P>
 [[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
-    return decide::may_reclaim(P::server_type::live_rows(info), info.put_timestamp,
-                               info.delete_timestamp, now, pass.settings.reclaim_age) &&
-           P::server_type::may_expire(info);
+    return decide::is_expired(P::kind_type::live_rows(info), info.put_timestamp,
+                              info.delete_timestamp, now, pass.settings.reclaim_age) &&
+           P::kind_type::may_expire(info);
 }
 
 inline constexpr std::string_view too_many = "too many are leaving its device";
@@ -63,7 +63,7 @@ remove_braked(P& pass, const Found& found, const Device& local, const typename P
     }
     std::optional<std::string> reason;
     try {
-        if (P::server_type::before_removal(pass, LocalDatabase{found, local}, info)) {
+        if (P::kind_type::before_removal(pass, LocalDatabase{found, local}, info)) {
             reason = storage::remove(pass.broker, found.path, device, pass.random,
                                      pass.after(storage::broker_patience), keep);
         }
@@ -113,9 +113,9 @@ template <class P>
 
 /// Another machine that has all of it.
 template <class P>
-void note_machine(Task<P>& task, const Device& peer, decide::Outcome outcome) {
-    if (outcome == decide::Outcome::done && peer.replication_ip != task.local.replication_ip) {
-        task.machines.insert(peer.replication_ip);
+void note_machine(DatabaseTurn<P>& turn, const Device& peer, decide::Outcome outcome) {
+    if (outcome == decide::Outcome::done && peer.replication_ip != turn.local.replication_ip) {
+        turn.machines.insert(peer.replication_ip);
     }
 }
 
@@ -138,13 +138,13 @@ struct Asked {
 /// Asks the peers that are done once more (leaving.hpp). Those that do not have all of it any more
 /// are not.
 template <class P>
-void ask_again(Task<P>& task, Asked& asked) {
-    task.machines.clear();
+void ask_again(DatabaseTurn<P>& turn, Asked& asked) {
+    turn.machines.clear();
     for (std::size_t i = 0; i < asked.peers.size(); ++i) {
         auto& outcome = asked.outcomes[i];
         if (outcome == decide::Outcome::done) {
-            outcome = still_has_all(task, asked.peers[i]) ? outcome : decide::Outcome::failed;
-            note_machine(task, asked.peers[i], outcome);
+            outcome = still_has_all(turn, asked.peers[i]) ? outcome : decide::Outcome::failed;
+            note_machine(turn, asked.peers[i], outcome);
         }
     }
 }
@@ -152,12 +152,12 @@ void ask_again(Task<P>& task, Asked& asked) {
 /// A stale copy sends its old rows to nobody. If one peer has been seen to have all of it, the word
 /// of the others counts: what that one had goes on to them.
 template <class P>
-void ask_for_their_word(Task<P>& task, Asked& asked) {
+void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
     for (std::size_t i = 0; i < asked.peers.size(); ++i) {
         auto& outcome = asked.outcomes[i];
-        if (outcome == decide::Outcome::stale && still_has_all(task, asked.peers[i])) {
+        if (outcome == decide::Outcome::stale && still_has_all(turn, asked.peers[i])) {
             outcome = decide::Outcome::done;
-            note_machine(task, asked.peers[i], outcome);
+            note_machine(turn, asked.peers[i], outcome);
         }
     }
 }
@@ -165,20 +165,21 @@ void ask_for_their_word(Task<P>& task, Asked& asked) {
 /// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
 /// stays.
 template <class P>
-[[nodiscard]] std::string leave(Task<P>& task, std::optional<typename P::database_type>& database,
+[[nodiscard]] std::string leave(DatabaseTurn<P>& turn,
+                                std::optional<typename P::database_type>& database,
                                 const Found& found, Asked& asked, std::size_t replicas) {
-    P& pass = task.pass;
-    if (!P::server_type::may_remove(task.info)) {
+    P& pass = turn.pass;
+    if (!P::kind_type::may_remove(turn.info)) {
         return "requires sharding";
     }
-    if (task.renumbered) {
+    if (turn.renumbered) {
         return "its rows were numbered anew meanwhile";
     }
-    if (task.proven && is_stale(task)) {
-        ask_for_their_word(task, asked);
+    if (turn.proven && is_stale(turn)) {
+        ask_for_their_word(turn, asked);
     }
     const auto have_it = [&] {
-        return decide::may_remove(asked.outcomes, task.machines.size(), replicas, pass.settings);
+        return decide::may_remove(asked.outcomes, turn.machines.size(), replicas, pass.settings);
     };
     if (!have_it()) {
         return asked.ratio() + " success";
@@ -188,13 +189,13 @@ template <class P>
     if (!mark) {
         return "another process removes it";
     }
-    ask_again(task, asked);
+    ask_again(turn, asked);
     if (!have_it()) {
         return asked.ratio() + " would still have it";
     }
     database.reset();
-    remove_database(pass, found, task.local, task.info, "handed off", [&](const auto& now) {
-        return now == task.info ? std::string() : "it has changed meanwhile";
+    remove_database(pass, found, turn.local, turn.info, "handed off", [&](const auto& now) {
+        return now == turn.info ? std::string() : "it has changed meanwhile";
     });
     return {};
 }
@@ -204,25 +205,26 @@ template <class P>
 /// count of 0 may be wrong for an honest reason (sqlite/sums.hpp), so that the rows are looked at.
 /// Returns the reason why it stays.
 template <class P>
-[[nodiscard]] std::string expire(Task<P>& task, std::optional<typename P::database_type>& database,
+[[nodiscard]] std::string expire(DatabaseTurn<P>& turn,
+                                 std::optional<typename P::database_type>& database,
                                  const Found& found, const Asked& asked) {
-    P& pass = task.pass;
-    const auto is_expired = [&](const auto& info) { return expired(pass, info, task.now()); };
-    if (!P::server_type::reported(task.info)) {
+    P& pass = turn.pass;
+    const auto is_expired = [&](const auto& info) { return expired(pass, info, turn.now()); };
+    if (!P::kind_type::reported(turn.info)) {
         return "expired, but not reported";
     }
-    if (!asked.all_done() || !task.settled || task.renumbered || !is_expired(task.info)) {
+    if (!asked.all_done() || !turn.settled || turn.renumbered || !is_expired(turn.info)) {
         return "expired, but " + asked.ratio() + " peers know all of it";
     }
-    if (!may_leave(pass, found, task.local)) {
+    if (!may_leave(pass, found, turn.local)) {
         return {};
     }
-    if (mend_sums(task)) {
+    if (mend_sums(turn)) {
         return "expired by sums that its rows did not agree with";
     }
     database.reset();
-    remove_database(pass, found, task.local, task.info, "expired", [&](const auto& now) {
-        return now == task.info ? std::string() : "it has changed meanwhile";
+    remove_database(pass, found, turn.local, turn.info, "expired", [&](const auto& now) {
+        return now == turn.info ? std::string() : "it has changed meanwhile";
     });
     return {};
 }

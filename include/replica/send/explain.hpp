@@ -95,7 +95,7 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
              const info_type_of<B>& info, bool belongs, T& transport, const Device& device,
              Request request, const std::stop_token& stop) {
     request.device = device.device;
-    request.body = message::encode(message::Sync::question(info.id));
+    request.body = message::encode(message::Sync::point_query(info.id));
     auto peer = transport.peer(device);
     const Instant deadline = broker.clock().monotonic() + to_duration(settings.node_timeout);
     const Result<Reply> reply = peer.send(request, deadline, stop);
@@ -124,14 +124,15 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
     text += "  points: it has our rows up to " + std::to_string(points.theirs) +
             " (by its account), " + std::to_string(points.outgoing) +
             " (by ours); we have its rows up to " + std::to_string(points.incoming) + "\n  -> ";
-    if (!B::server_type::sends_rows(info)) {
+    if (!B::kind_type::sends_rows(info)) {
         return text + "no rows are sent: sharding has begun, they are the sharder's\n";
     }
     const decide::Replica here(info);
     const decide::Replica there(remote.info);
     const auto given = database.sync_point(notes::sent_to(remote.info.id), Direction::outgoing);
     const auto choice = decide::choose(
-        here, there, belongs ? points : decide::proven(here, there, points, given), settings);
+        here, there, belongs ? points : decide::points_for_handoff(here, there, points, given),
+        settings);
     text += in_words(choice, info.max_row);
     if (!belongs && choice.way == decide::Way::rows) {
         text += ", which count before the copy goes only as far as it has sent them itself";
@@ -144,14 +145,14 @@ template <Broker B>
 [[nodiscard]] std::string explain_end(const Settings& settings, const info_type_of<B>& info,
                                       bool belongs, Timestamp now) {
     const auto expired_at = [&](Timestamp at) {
-        return decide::may_reclaim(B::server_type::live_rows(info), info.put_timestamp,
-                                   info.delete_timestamp, at, settings.reclaim_age);
+        return decide::is_expired(B::kind_type::live_rows(info), info.put_timestamp,
+                                  info.delete_timestamp, at, settings.reclaim_age);
     };
     if (expired_at(now)) {
-        if (!B::server_type::reported(info)) {
+        if (!B::kind_type::reported(info)) {
             return "It is expired, but stays until its last state has been reported upwards.\n";
         }
-        return B::server_type::may_expire(info)
+        return B::kind_type::may_expire(info)
                    ? "It is expired: a pass removes it once every peer that has it knows all of "
                      "it and has nothing for it; a peer without it is not sent it.\n"
                    : "It is expired, but the sharder's: it stays.\n";
@@ -194,7 +195,7 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
 [[nodiscard]] std::string explain(const std::string& path, const Settings& settings, B& broker,
                                   const R& ring, T& transport, IsLocal is_local,
                                   const std::stop_token& stop = {}) {
-    const auto place = detail::FilePlace::of(path, B::server_type::datadir);
+    const auto place = detail::FilePlace::of(path, B::kind_type::datadir);
     auto database = broker.open(path, broker.clock().monotonic() + to_duration(Seconds(25)));
     const auto info = database.info();
     std::string text = path + '\n' + "  holds " + info.name() + '\n' + detail::describe(info);

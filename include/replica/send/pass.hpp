@@ -2,7 +2,7 @@
 #define REPLICA_SEND_PASS_HPP
 
 // What the steps of one pass share: the policies, one pinned version of the ring, and the counters.
-// And what the steps of one database and one peer share: a Conversation, which is the only place
+// And what the steps of one database and one peer share: a PeerSession, which is the only place
 // where a request goes out. Here deadlines are set, a dead peer is left alone, and the watchdog is
 // told how long to be patient.
 
@@ -41,9 +41,9 @@ namespace replica {
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
     ClockWatch clock;
-    PeerHolds peers; ///< Nodes ("ip:port") and devices of theirs that did not answer.
-    Holds transfers; ///< By hash and device: whole files whose end we did not hear of.
-    Stalled stalled; ///< Devices with a worker that hangs.
+    PeerHolds peers;   ///< Nodes ("ip:port") and devices of theirs that did not answer.
+    Backoff transfers; ///< By hash and device: whole files whose end we did not hear of.
+    Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
 
     /// A note (notes.hpp) that could not be written, on a full or a read-only disk.
@@ -64,7 +64,8 @@ struct Memory {
     }
 
     /// The name of an upload that no finish has taken; `fresh` from now on if there is none.
-    [[nodiscard]] std::string unfinished(const std::string& key, const std::string& fresh) {
+    [[nodiscard]] std::string pending_upload_name(const std::string& key,
+                                                  const std::string& fresh) {
         const std::lock_guard guard(mutex_);
         return uploads_.try_emplace(key, fresh).first->second;
     }
@@ -87,7 +88,7 @@ struct Pass {
     using database_type = typename B::database_type;
     using info_type = info_type_of<B>;
     using row_type = row_type_of<B>;
-    using server_type = typename B::server_type;
+    using kind_type = typename B::kind_type;
     using peer_type = peer_type_of<T>;
 
     const Settings& settings;
@@ -102,7 +103,7 @@ struct Pass {
     std::stop_token stop;
     Brakes brakes;
     Refusals refusals;
-    [[no_unique_address]] typename server_type::pass_state state{}; ///< Of the server type's hooks.
+    [[no_unique_address]] typename kind_type::pass_state state{}; ///< Of the server type's hooks.
 
     Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
          O& observer_, Random& random_, Memory& memory_, std::stop_token stop_)
@@ -169,11 +170,11 @@ private:
 
 /// A local database that is being replicated. Belongs to one worker.
 template <class P>
-struct Task {
+struct DatabaseTurn {
     P& pass;
     const Found& found;
     const Device& local;
-    Pulse& pulse;
+    Heartbeat& heartbeat;
     typename P::database_type& opened;
     typename P::info_type info; ///< The snapshot that peers are compared with.
     bool settled = true;        ///< So far no peer lacked a row or had one that is not here.
@@ -277,26 +278,26 @@ private:
 /// Makes the hash and the sums of the local database anew if they do not agree with its rows
 /// (sqlite/sums.hpp), and tells it. Returns whether they did not.
 template <class P>
-bool mend_sums(Task<P>& task) {
-    P& pass = task.pass;
-    const auto status = pass.broker.disk().stat(task.found.path);
-    task.pulse.expect(
+bool mend_sums(DatabaseTurn<P>& turn) {
+    P& pass = turn.pass;
+    const auto status = pass.broker.disk().stat(turn.found.path);
+    turn.heartbeat.expect(
         pass.after(pass.settings.watchdog + storage::time_to_read(status ? status->size : 0)));
-    if (!task.database().mend_sums()) {
+    if (!turn.database().mend_sums()) {
         return false;
     }
-    task.info = task.database().info();
+    turn.info = turn.database().info();
     const std::string what = "its hash or its sums did not agree with its rows; the rows count";
-    pass.observer(event::SetAside{task.found.path, what});
+    pass.observer(event::SetAside{turn.found.path, what});
     return true;
 }
 
 /// Requests about one database to one peer.
 template <class P>
-class Conversation {
+class PeerSession {
 public:
-    Conversation(P& pass, Pulse& pulse, const Device& device, const Found& found)
-        : pass_(pass), pulse_(pulse), peer_(pass.transport.peer(device)), device_(device),
+    PeerSession(P& pass, Heartbeat& heartbeat, const Device& device, const Found& found)
+        : pass_(pass), heartbeat_(heartbeat), peer_(pass.transport.peer(device)), device_(device),
           request_{device.device, std::to_string(found.partition), found.hash, {}, true} {}
 
     [[nodiscard]] const Device& device() const { return device_; }
@@ -375,14 +376,14 @@ private:
     template <std::invocable<Instant> Call>
     auto within(Seconds timeout, Call call) {
         const Instant deadline = pass_.after(timeout);
-        pulse_.expect(deadline + to_duration(pass_.settings.watchdog));
+        heartbeat_.expect(deadline + to_duration(pass_.settings.watchdog));
         auto result = call(deadline);
-        pulse_.expect(pass_.after(pass_.settings.watchdog));
+        heartbeat_.expect(pass_.after(pass_.settings.watchdog));
         return result;
     }
 
     P& pass_;
-    Pulse& pulse_;
+    Heartbeat& heartbeat_;
     typename P::peer_type peer_;
     Device device_;
     Request request_;

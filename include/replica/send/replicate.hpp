@@ -36,24 +36,24 @@ namespace detail {
 
 /// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
 template <class P>
-[[nodiscard]] bool settle(Task<P>& task, const Device& peer,
-                          const Result<decide::Outcome>& outcome) {
-    P& pass = task.pass;
+[[nodiscard]] bool record_outcome(DatabaseTurn<P>& turn, const Device& peer,
+                                  const Result<decide::Outcome>& outcome) {
+    P& pass = turn.pass;
     const bool done = outcome && *outcome == decide::Outcome::done;
     bool hand_off = false;
-    task.proven = task.proven || (task.leaves && done);
+    turn.proven = turn.proven || (turn.leaves && done);
     if (outcome) {
         pass.count(&Stats::success, done ? 1 : 0);
-        note_machine(task, peer, *outcome);
+        note_machine(turn, peer, *outcome);
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
         pass.count_failure(peer);
-        pass.observer(event::PeerNotMounted{task.found.path, peer});
+        pass.observer(event::PeerNotMounted{turn.found.path, peer});
     } else {
         pass.count_failure(peer);
         pass.observer(
-            event::PeerFailed{task.found.path, peer, outcome.error().code, outcome.error().what});
+            event::PeerFailed{turn.found.path, peer, outcome.error().code, outcome.error().what});
     }
-    pass.observer(event::PeerEnded{task.found.path, peer, done});
+    pass.observer(event::PeerEnded{turn.found.path, peer, done});
     return hand_off;
 }
 
@@ -61,26 +61,26 @@ template <class P>
 /// copy of a handoff is such a stand-in already: were it to ask the next handoff, copies would
 /// spread over all devices (Swift 2.14, invariant I7).
 template <class P>
-[[nodiscard]] Asked replicate_to_peers(Task<P>& task, const std::vector<Device>& primaries,
+[[nodiscard]] Asked replicate_to_peers(DatabaseTurn<P>& turn, const std::vector<Device>& primaries,
                                        bool belongs) {
-    P& pass = task.pass;
-    Asked asked{decide::peer_order(primaries, belongs ? task.local.id : -1), {}};
+    P& pass = turn.pass;
+    Asked asked{decide::peer_order(primaries, belongs ? turn.local.id : -1), {}};
     auto& [peers, outcomes] = asked;
-    auto handoffs = pass.ring.handoffs(task.found.partition);
+    auto handoffs = pass.ring.handoffs(turn.found.partition);
     bool spare = true;
     for (std::size_t i = 0; i < peers.size() && !pass.stop.stop_requested(); ++i) {
         const Device peer = peers[i];
-        const auto outcome = replicate_to_peer(task, peer);
+        const auto outcome = replicate_to_peer(turn, peer);
         outcomes.push_back(outcome ? *outcome : decide::Outcome::failed);
-        if (!settle(task, peer, outcome) || !spare) {
+        if (!record_outcome(turn, peer, outcome) || !spare) {
             continue;
         }
         const auto next = handoffs.next();
-        spare = next && next->id != task.local.id;
+        spare = next && next->id != turn.local.id;
         if (spare) {
             peers.push_back(*next);
         } else if (!next) {
-            pass.observer(event::NoMoreHandoffs{task.found.partition});
+            pass.observer(event::NoMoreHandoffs{turn.found.partition});
         }
     }
     return asked;
@@ -89,29 +89,29 @@ template <class P>
 /// Asks those once more from whom something was held back (stale.hpp): one of those that came after
 /// them may have shown that this copy is not stale. What remains is told.
 template <class P>
-void ask_again_unless_stale(Task<P>& task, Asked& asked, bool belongs) {
-    if (belongs && task.without > 0 && task.without == asked.peers.size()) {
-        report_stale(task, true);
-        task.agreed = true;
+void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
+    if (belongs && turn.without > 0 && turn.without == asked.peers.size()) {
+        report_stale(turn, true);
+        turn.agreed = true;
     }
     bool stale = false;
-    for (std::size_t i = 0; i < asked.outcomes.size() && !task.pass.stop.stop_requested(); ++i) {
+    for (std::size_t i = 0; i < asked.outcomes.size() && !turn.pass.stop.stop_requested(); ++i) {
         auto& outcome = asked.outcomes[i];
-        if (outcome == decide::Outcome::stale && task.agreed) {
-            const auto again = replicate_to_peer(task, asked.peers[i]);
-            (void)settle(task, asked.peers[i], again);
+        if (outcome == decide::Outcome::stale && turn.agreed) {
+            const auto again = replicate_to_peer(turn, asked.peers[i]);
+            (void)record_outcome(turn, asked.peers[i], again);
             outcome = again ? *again : decide::Outcome::failed;
         }
         stale = stale || outcome == decide::Outcome::stale;
     }
     if (stale) {
-        report_stale(task);
+        report_stale(turn);
     }
 }
 
 /// A local database could not be dealt with: quarantine, or a report.
 template <class P>
-void local_failure(P& pass, const Found& found, const Device& local, Pulse& pulse,
+void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat,
                    const Failure& failure) {
     std::string what = failure.what();
     pass.count(&Stats::errors);
@@ -122,9 +122,9 @@ void local_failure(P& pass, const Found& found, const Device& local, Pulse& puls
         hourly.may_quarantine(pass.broker, pass.observer, device)) {
         try {
             const auto status = pass.broker.disk().stat(found.path);
-            pulse.expect(pass.after(2 * storage::broker_patience +
-                                    storage::time_to_read(status ? status->size : 0) +
-                                    pass.settings.watchdog));
+            heartbeat.expect(pass.after(2 * storage::broker_patience +
+                                        storage::time_to_read(status ? status->size : 0) +
+                                        pass.settings.watchdog));
             const auto target = storage::quarantine(pass.broker, found.path, device, pass.random,
                                                     pass.after(storage::broker_patience));
             if (target) {
@@ -132,7 +132,7 @@ void local_failure(P& pass, const Found& found, const Device& local, Pulse& puls
                 pass.observer(event::Quarantined{found.path, *target, what});
                 return;
             }
-            hourly.spared(pass.broker, pass.observer, device);
+            hourly.refund_quarantine(pass.broker, pass.observer, device);
         } catch (const std::exception& second) {
             what += std::string("; not quarantined: ") + second.what();
         }
@@ -144,15 +144,16 @@ void local_failure(P& pass, const Found& found, const Device& local, Pulse& puls
 /// from leaving, for on a full disk those that leave are what makes space (Swift goes on too).
 /// Throws if the database itself is broken, or is not there any more.
 template <class P>
-[[nodiscard]] bool after_peers(Task<P>& task, const std::vector<decide::Outcome>& outcomes) {
+[[nodiscard]] bool after_peers(DatabaseTurn<P>& turn,
+                               const std::vector<decide::Outcome>& outcomes) {
     try {
-        P::server_type::after_database(task, outcomes);
+        P::kind_type::after_database(turn, outcomes);
         return true;
     } catch (const Failure& failure) {
         if (is_lost(failure)) {
             throw;
         }
-        local_failure(task.pass, task.found, task.local, task.pulse, failure);
+        local_failure(turn.pass, turn.found, turn.local, turn.heartbeat, failure);
         return false;
     }
 }
@@ -160,22 +161,22 @@ template <class P>
 /// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
 /// not. `confirmed`: the snapshot that the first peer was compared with.
 template <class P>
-void clean_up(Task<P>& task, std::optional<typename P::database_type>& database, const Found& found,
-              const typename P::info_type& confirmed, Asked& asked, bool belongs,
-              std::size_t replicas) {
-    P& pass = task.pass;
-    task.pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& database,
+              const Found& found, const typename P::info_type& confirmed, Asked& asked,
+              bool belongs, std::size_t replicas) {
+    P& pass = turn.pass;
+    turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     if (belongs) {
         // Only when every peer has the tombstones: a replica that was away must not bring back what
         // they stand for (defect 20). What has come since the first peer was asked is not among
         // them. And only when no peer has anything for us: two replicas would send each other for
         // ever what the other has just dropped. Swift reclaims before it has pushed anything.
-        if (task.settled && asked.all_done()) {
-            task.database().reclaim(confirmed, task.reclaim_limit(), task.reclaim_limit(2));
+        if (turn.settled && asked.all_done()) {
+            turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
         }
         return;
     }
-    if (const std::string reason = leave(task, database, found, asked, replicas); !reason.empty()) {
+    if (const std::string reason = leave(turn, database, found, asked, replicas); !reason.empty()) {
         pass.count(&Stats::kept);
         pass.observer(event::Kept{found.path, reason});
     }
@@ -183,7 +184,8 @@ void clean_up(Task<P>& task, std::optional<typename P::database_type>& database,
 
 /// True when every peer has all that is here. Throws what goes wrong with the local database.
 template <class P>
-[[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local, Pulse& pulse) {
+[[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local,
+                                  Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
     std::optional<typename P::database_type> database(pass.broker.open(found.path, patience));
     storage::flush_pending(pass.broker, *database, found.path, patience);
@@ -211,24 +213,24 @@ template <class P>
         return false;
     }
 
-    Task<P> task{pass, place, local, pulse, *database, info, true, !belongs};
-    task.expiring = expiring;
-    Asked asked = replicate_to_peers(task, primaries, belongs);
-    ask_again_unless_stale(task, asked, belongs);
+    DatabaseTurn<P> turn{pass, place, local, heartbeat, *database, info, true, !belongs};
+    turn.expiring = expiring;
+    Asked asked = replicate_to_peers(turn, primaries, belongs);
+    ask_again_unless_stale(turn, asked, belongs);
     if (pass.stop.stop_requested()) {
         // Not all peers may have been asked. And a daemon that is told to go ends within a second
         // or two, in the middle of whatever is begun now.
         return false;
     }
-    note_agreement(task);
+    note_agreement(turn);
     if (expiring) {
-        if (const std::string reason = expire(task, database, found, asked); !reason.empty()) {
+        if (const std::string reason = expire(turn, database, found, asked); !reason.empty()) {
             pass.observer(event::Kept{found.path, reason});
         }
         return asked.all_done();
     }
-    const bool sound = after_peers(task, asked.outcomes);
-    clean_up(task, database, found, info, asked, belongs, primaries.size());
+    const bool sound = after_peers(turn, asked.outcomes);
+    clean_up(turn, database, found, info, asked, belongs, primaries.size());
     return sound && asked.all_done();
 }
 
@@ -237,20 +239,20 @@ template <class P>
 /// Replicates one database to its peers (Swift: _replicate_object). Never throws: this is the one
 /// place that catches what goes wrong with a database.
 template <class P>
-void replicate_database(P& pass, const Found& found, const Device& local, Pulse& pulse) {
+void replicate_database(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat) {
     const Instant start = pass.clock.monotonic();
     pass.count(&Stats::attempted);
     pass.brakes.saw(local.device);
     pass.observer(event::DatabaseBegan{found.path});
-    pulse.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
+    heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     bool success = false;
     try {
-        success = detail::replicate_open(pass, found, local, pulse);
+        success = detail::replicate_open(pass, found, local, heartbeat);
     } catch (const Failure& failure) {
         // Removed or replaced under us: nothing is wrong, the next pass sees what is there.
         success = failure.error() == Error::missing || failure.error() == Error::moved;
         if (!success) {
-            detail::local_failure(pass, found, local, pulse, failure);
+            detail::local_failure(pass, found, local, heartbeat, failure);
         }
     } catch (const std::exception& failure) {
         const std::string what = failure.what();

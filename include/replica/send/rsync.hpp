@@ -60,21 +60,22 @@ private:
 /// How a live file looks from outside. Equal before and after a transfer, and no journal at either
 /// time: nobody has written.
 template <class P>
-[[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>> look(Task<P>& task) {
-    auto& disk = task.pass.broker.disk();
-    const auto status = disk.stat(task.found.path);
-    if (!status || disk.stat(task.found.path + "-journal")) {
+[[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>>
+fingerprint(DatabaseTurn<P>& turn) {
+    auto& disk = turn.pass.broker.disk();
+    const auto status = disk.stat(turn.found.path);
+    if (!status || disk.stat(turn.found.path + "-journal")) {
         return std::nullopt;
     }
-    return std::pair(*status, task.database().version());
+    return std::pair(*status, turn.database().version());
 }
 
 /// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
 /// none). Once that file is another one, the transfer is over.
 template <class P>
-[[nodiscard]] std::string transfer_key(const Task<P>& task, const Conversation<P>& peer,
+[[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                        const std::string& remote_id) {
-    return task.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+    return turn.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
 }
 
 /// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
@@ -86,24 +87,24 @@ template <class P>
 /// finished, or refused, is no point yet: the next upload has the same name, and takes the place of
 /// what lies there, however many rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
 template <class Finish, class P>
-[[nodiscard]] std::string upload_name(Task<P>& task, const Conversation<P>& peer,
+[[nodiscard]] std::string upload_name(DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                       const std::string& remote_id) {
-    const std::string& id = task.info.id;
+    const std::string& id = turn.info.id;
     if (Finish::verb != message::RsyncThenMerge::verb) {
         return id;
     }
-    return task.pass.memory.unfinished(transfer_key(task, peer, remote_id) + ' ' + id,
-                                       id + '-' + Random(task.pass.settings.seed).name() + '-' +
-                                           std::to_string(task.info.max_row));
+    return turn.pass.memory.pending_upload_name(transfer_key(turn, peer, remote_id) + ' ' + id,
+                                                id + '-' + Random(turn.pass.settings.seed).name() +
+                                                    '-' + std::to_string(turn.info.max_row));
 }
 
 /// A fault while the end of a transfer is not known: the file that the peer answers for may be
 /// about to be replaced by one that is merged from an older state of it.
 template <class P>
-[[nodiscard]] std::optional<Fault> held_back(const Task<P>& task, const Conversation<P>& peer,
-                                             const std::string& remote_id) {
-    const std::string key = transfer_key(task, peer, remote_id);
-    if (!task.pass.memory.transfers.held(key, task.pass.clock.monotonic())) {
+[[nodiscard]] std::optional<Fault>
+held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::string& remote_id) {
+    const std::string key = transfer_key(turn, peer, remote_id);
+    if (!turn.pass.memory.transfers.held(key, turn.pass.clock.monotonic())) {
         return std::nullopt;
     }
     return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
@@ -111,19 +112,19 @@ template <class P>
 
 /// Has the peer put in place what lies under `name`.
 template <class Finish, class P>
-[[nodiscard]] Result<Reply> finish(Task<P>& task, Conversation<P>& peer,
+[[nodiscard]] Result<Reply> finish(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                    const typename P::info_type& remote, const std::string& name) {
-    P& pass = task.pass;
-    const double rows = static_cast<double>(task.info.count) + static_cast<double>(remote.count);
+    P& pass = turn.pass;
+    const double rows = static_cast<double>(turn.info.count) + static_cast<double>(remote.count);
     const Seconds wait =
         pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
-    const Finish call{name, storage::base(task.found.path)};
+    const Finish call{name, storage::base(turn.found.path)};
     auto reply = peer.expect_success(message::encode_finish(call), wait, false);
-    const std::string key = transfer_key(task, peer, remote.id);
+    const std::string key = transfer_key(turn, peer, remote.id);
     const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
     const bool lost = failed(Error::connection_lost);
     if (!failed(Error::peer_failed) && !failed(Error::peer_refused) && !failed(Error::missing)) {
-        pass.memory.finished(key + ' ' + task.info.id); // for all we know
+        pass.memory.finished(key + ' ' + turn.info.id); // for all we know
     }
     if (lost || failed(Error::timed_out)) {
         const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
@@ -148,24 +149,24 @@ template <class Finish, class P>
 /// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
 /// one second for each 2000 rows of both sides, at most a day (defect 34).
 template <class Finish, class P>
-[[nodiscard]] Result<decide::Outcome> push_file(Task<P>& task, Conversation<P>& peer,
+[[nodiscard]] Result<decide::Outcome> push_file(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const typename P::info_type& remote) {
-    P& pass = task.pass;
+    P& pass = turn.pass;
     auto& disk = pass.broker.disk();
-    if (auto held = detail::held_back(task, peer, remote.id)) {
+    if (auto held = detail::held_back(turn, peer, remote.id)) {
         return *std::move(held);
     }
-    const std::string name = detail::upload_name<Finish>(task, peer, remote.id);
+    const std::string name = detail::upload_name<Finish>(turn, peer, remote.id);
 
-    const auto before = detail::look(task);
-    const auto status = disk.stat(task.found.path);
+    const auto before = detail::fingerprint(turn);
+    const auto status = disk.stat(turn.found.path);
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
-    const Upload upload{peer.device(), name, peer.device().region != task.local.region, true};
-    detail::DatabaseSource<typename P::database_type> source{&task.opened, task.found.path};
+    const Upload upload{peer.device(), name, peer.device().region != turn.local.region, true};
+    detail::DatabaseSource<typename P::database_type> source{&turn.opened, turn.found.path};
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
-        task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
+        turn.heartbeat.expect(deadline + to_duration(pass.settings.watchdog));
         return pass.files.send(from, how, deadline, pass.stop);
     };
 
@@ -176,19 +177,19 @@ template <class Finish, class P>
         if (!sent) {
             return sent.error();
         }
-        snapshot = detail::look(task) != before;
+        snapshot = detail::fingerprint(turn) != before;
     }
     if (snapshot) {
-        if (storage::is_full(disk, task.device_path(), pass.settings.fallocate_reserve, bytes)) {
+        if (storage::is_full(disk, turn.device_path(), pass.settings.fallocate_reserve, bytes)) {
             return Fault{Error::no_space,
-                         task.found.path + ": no room on its device for a copy to send"};
+                         turn.found.path + ": no room on its device for a copy to send"};
         }
-        const detail::PrivateFile copy(disk, task.device_path() + "/tmp/" + task.info.id + '.' +
+        const detail::PrivateFile copy(disk, turn.device_path() + "/tmp/" + turn.info.id + '.' +
                                                  pass.random.name() + ".copy");
         disk.make_directories(storage::parent(copy.path()));
         const Instant deadline = pass.after(patience);
-        task.pulse.expect(deadline + to_duration(pass.settings.watchdog));
-        task.database().copy_to(copy.path(), deadline);
+        turn.heartbeat.expect(deadline + to_duration(pass.settings.watchdog));
+        turn.database().copy_to(copy.path(), deadline);
         source.file = copy.path();
         Upload again = upload;
         again.whole_file = !before.has_value();
@@ -199,11 +200,11 @@ template <class Finish, class P>
     }
     pass.count(&Stats::bytes, sent->bytes);
 
-    auto reply = detail::finish<Finish>(task, peer, remote, name);
+    auto reply = detail::finish<Finish>(turn, peer, remote, name);
     if (!reply) {
         return reply.error();
     }
-    pass.observer(event::WholeFileSent{task.found.path, peer.device(), sent->bytes,
+    pass.observer(event::WholeFileSent{turn.found.path, peer.device(), sent->bytes,
                                        Finish::verb == message::RsyncThenMerge::verb, snapshot});
     return decide::Outcome::done;
 }

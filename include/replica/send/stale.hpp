@@ -55,14 +55,14 @@ namespace detail {
 
 /// When this copy last agreed with a peer.
 template <class P>
-[[nodiscard]] Timestamp last_agreement(Task<P>& task) {
-    return notes::last_agreement(task.database(), task.note(notes::agreed()), task.info.created_at);
+[[nodiscard]] Timestamp last_agreement(DatabaseTurn<P>& turn) {
+    return notes::last_agreement(turn.database(), turn.note(notes::agreed()), turn.info.created_at);
 }
 
 /// Before which time, in whole seconds, an agreement is noted anew.
 template <class P>
-[[nodiscard]] std::int64_t agreement_due(Task<P>& task) {
-    return task.now().plus(-task.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
+[[nodiscard]] std::int64_t agreement_due(DatabaseTurn<P>& turn) {
+    return turn.now().plus(-turn.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
 }
 
 } // namespace detail
@@ -70,25 +70,24 @@ template <class P>
 /// Whether this copy must hold back what may have been deleted. Asked after a peer has answered, so
 /// that a clock of ours which is behind the peer's hides nothing.
 template <class P>
-[[nodiscard]] bool is_stale(Task<P>& task) {
-    return !task.agreed && !task.pass.settings.accept_stale &&
-           P::server_type::sends_rows(task.info) &&
-           detail::last_agreement(task) < task.stale_limit();
+[[nodiscard]] bool is_stale(DatabaseTurn<P>& turn) {
+    return !turn.agreed && !turn.pass.settings.accept_stale &&
+           P::kind_type::sends_rows(turn.info) && detail::last_agreement(turn) < turn.stale_limit();
 }
 
 /// Whether it is known that this copy has not been away: it has once agreed with a peer, or the
 /// database is younger than reclaim_age.
 template <class P>
-[[nodiscard]] bool is_followed(Task<P>& task) {
-    return task.agreed || task.pass.settings.accept_stale || task.note(notes::agreed()) >= 0 ||
-           timestamp_or_zero(task.info.created_at) >= task.stale_limit();
+[[nodiscard]] bool is_followed(DatabaseTurn<P>& turn) {
+    return turn.agreed || turn.pass.settings.accept_stale || turn.note(notes::agreed()) >= 0 ||
+           timestamp_or_zero(turn.info.created_at) >= turn.stale_limit();
 }
 
 /// Counts and tells it, at the end of a database's turn. `alone`: see above.
 template <class P>
-void report_stale(Task<P>& task, bool alone = false) {
-    task.pass.count(&Stats::stale);
-    task.pass.observer(event::Stale{task.found.path, detail::last_agreement(task), alone});
+void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
+    turn.pass.count(&Stats::stale);
+    turn.pass.observer(event::Stale{turn.found.path, detail::last_agreement(turn), alone});
 }
 
 namespace detail {
@@ -97,18 +96,18 @@ namespace detail {
 /// a database that is written to all the time the contents differ whenever they are compared, and
 /// the peer always has a row that is still to come.
 template <class P>
-[[nodiscard]] bool has_caught_up(Task<P>& task, const typename P::info_type& remote) {
-    if (task.note(notes::agreed()) >= agreement_due(task)) {
+[[nodiscard]] bool has_caught_up(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
+    if (turn.note(notes::agreed()) >= agreement_due(turn)) {
         return false; // nobody needs to know
     }
     const std::string key = notes::awaited_from(remote.id);
-    const std::int64_t awaited = task.note(key);
-    if (awaited >= 0 && task.database().sync_point(remote.id, Direction::incoming) >= awaited) {
-        task.set_note(key, -1);
+    const std::int64_t awaited = turn.note(key);
+    if (awaited >= 0 && turn.database().sync_point(remote.id, Direction::incoming) >= awaited) {
+        turn.set_note(key, -1);
         return true;
     }
     if (awaited < 0 || awaited > remote.max_row) {
-        task.set_note(key, remote.max_row);
+        turn.set_note(key, remote.max_row);
     }
     return false;
 }
@@ -118,24 +117,24 @@ template <class P>
 /// Takes note of what a peer's answer says of the two copies. `settled`: this one has all rows of
 /// the peer's.
 template <class P>
-void compare_for_agreement(Task<P>& task, const typename P::info_type& remote, bool same_content,
-                           bool settled) {
-    if (task.agreed || same_content) {
-        task.agreed = true;
-    } else if (remote.max_row >= 0 && is_followed(task) && !is_stale(task)) {
-        task.agreed = settled || detail::has_caught_up(task, remote);
+void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& remote,
+                           bool same_content, bool settled) {
+    if (turn.agreed || same_content) {
+        turn.agreed = true;
+    } else if (remote.max_row >= 0 && is_followed(turn) && !is_stale(turn)) {
+        turn.agreed = settled || detail::has_caught_up(turn, remote);
     }
 }
 
 /// Notes an agreement at the end of a database's turn: the first, then one each half reclaim_age,
 /// so that a database nobody writes to costs a write in three days.
 template <class P>
-void note_agreement(Task<P>& task) {
-    if (!task.agreed) {
+void note_agreement(DatabaseTurn<P>& turn) {
+    if (!turn.agreed) {
         return;
     }
-    if (task.note(notes::agreed()) < detail::agreement_due(task)) {
-        task.set_note(notes::agreed(), task.now().ticks / Timestamp::ticks_per_second);
+    if (turn.note(notes::agreed()) < detail::agreement_due(turn)) {
+        turn.set_note(notes::agreed(), turn.now().ticks / Timestamp::ticks_per_second);
     }
 }
 

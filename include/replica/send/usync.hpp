@@ -41,27 +41,27 @@ struct HoldBack {
 /// From a row that is held back on, rows go without a source, so that the peer's point stays below
 /// it, and no points follow.
 template <class P>
-[[nodiscard]] Result<decide::Outcome> push_rows(Task<P>& task, Conversation<P>& peer,
+[[nodiscard]] Result<decide::Outcome> push_rows(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const std::string& remote_id, std::int64_t& point,
                                                 const HoldBack& hold = {}) {
-    P& pass = task.pass;
+    P& pass = turn.pass;
     const Seconds timeout = pass.settings.node_timeout;
     pass.count(&Stats::diff);
-    pass.observer(event::UsyncBegan{task.found.path, peer.device(), point});
+    pass.observer(event::UsyncBegan{turn.found.path, peer.device(), point});
     const Instant began = pass.clock.monotonic();
-    message::MergeSyncs known{task.database().sync_points(Direction::incoming)};
+    message::MergeSyncs known{turn.database().sync_points(Direction::incoming)};
     // Swift stores whatever it is told, and one that is none would have all of them refused.
     std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
 
     std::int64_t sent = 0;
     bool held = hold.already;
-    auto rows = task.database().items_since(point, pass.settings.per_diff);
+    auto rows = turn.database().items_since(point, pass.settings.per_diff);
     for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
         const std::int64_t last = rows.back().rowid;
         const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
         held = std::erase_if(rows, old) > 0 || held;
         if (!rows.empty()) {
-            const std::string_view source = held ? std::string_view() : task.info.id;
+            const std::string_view source = held ? std::string_view() : turn.info.id;
             auto reply = peer.expect_success(message::encode_rows(rows, source), timeout);
             if (!reply) {
                 return reply.error();
@@ -70,10 +70,10 @@ template <class P>
         point = last;
         sent += static_cast<std::int64_t>(rows.size());
         pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
-        rows = task.database().items_since(point, pass.settings.per_diff);
+        rows = turn.database().items_since(point, pass.settings.per_diff);
     }
     const bool capped = !rows.empty();
-    pass.observer(event::UsyncEnded{task.found.path, peer.device(), point, sent, capped,
+    pass.observer(event::UsyncEnded{turn.found.path, peer.device(), point, sent, capped,
                                     pass.clock.monotonic() - began});
     if (held) {
         return decide::Outcome::stale;
@@ -82,15 +82,15 @@ template <class P>
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
     }
-    if (point < task.info.max_row) { // else the peer has noted it with the last row
-        point = task.info.max_row;
-        known.points.push_back({point, task.info.id});
+    if (point < turn.info.max_row) { // else the peer has noted it with the last row
+        point = turn.info.max_row;
+        known.points.push_back({point, turn.info.id});
     }
     auto reply = peer.expect_success(message::encode(known), timeout);
     if (!reply) {
         return reply.error();
     }
-    task.note_reached(remote_id, point);
+    turn.note_reached(remote_id, point);
     return decide::Outcome::done;
 }
 

@@ -22,26 +22,26 @@ namespace replica::detail {
 
 /// Gives up our id, so that no point that a peer has of it counts any more.
 template <class P>
-void renew_id(Task<P>& task, std::string_view why) {
-    task.database().renew_id();
-    task.info = task.database().info();
-    task.renumbered = true;
-    task.pass.count(&Stats::reidentified);
-    task.pass.observer(event::Reidentified{task.found.path, why});
+void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
+    turn.database().renew_id();
+    turn.info = turn.database().info();
+    turn.renumbered = true;
+    turn.pass.count(&Stats::reidentified);
+    turn.pass.observer(event::Reidentified{turn.found.path, why});
 }
 
 /// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
 template <class P>
-[[nodiscard]] std::optional<std::string> holder_of(Task<P>& task, Conversation<P>& peer,
-                                                   const std::string& upload) {
-    const auto reply = peer.expect_success(message::encode(message::Sync::question(upload)),
-                                           task.pass.settings.node_timeout);
+[[nodiscard]] std::optional<std::string> confirm_upload(DatabaseTurn<P>& turn, PeerSession<P>& peer,
+                                                        const std::string& upload) {
+    const auto reply = peer.expect_success(message::encode(message::Sync::point_query(upload)),
+                                           turn.pass.settings.node_timeout);
     if (!reply) {
         return std::nullopt;
     }
     try {
         const auto remote = message::decode_reply<typename P::info_type>(reply->body);
-        const bool holds = remote.point >= std::max<std::int64_t>(task.info.max_row, 0);
+        const bool holds = remote.point >= std::max<std::int64_t>(turn.info.max_row, 0);
         return holds ? std::optional(remote.info.id) : std::nullopt;
     } catch (const Failure&) {
         return std::nullopt; // not an answer
@@ -63,23 +63,24 @@ template <class P>
 /// one did between our finish and our point, the point stands in a file without our rows. Therefore
 /// the question; unless it is answered as it should be, our id is given up.
 template <class P>
-[[nodiscard]] Result<decide::Outcome> push_and_note(Task<P>& task, Conversation<P>& peer,
-                                                    const typename P::info_type& remote) {
-    P& pass = task.pass;
-    const std::string name = upload_name<message::RsyncThenMerge>(task, peer, remote.id);
-    auto outcome = push_file<message::RsyncThenMerge>(task, peer, remote);
+[[nodiscard]] Result<decide::Outcome> push_file_to_merge(DatabaseTurn<P>& turn,
+                                                         PeerSession<P>& peer,
+                                                         const typename P::info_type& remote) {
+    P& pass = turn.pass;
+    const std::string name = upload_name<message::RsyncThenMerge>(turn, peer, remote.id);
+    auto outcome = push_file<message::RsyncThenMerge>(turn, peer, remote);
     if (!outcome) {
         return outcome;
     }
-    const message::MergeSyncs reached{{{task.info.max_row, task.info.id}}};
+    const message::MergeSyncs reached{{{turn.info.max_row, turn.info.id}}};
     const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
-    const auto holder = holder_of(task, peer, name);
+    const auto holder = confirm_upload(turn, peer, name);
     if (!noted || !holder) { // without an answer the point may still be under way
-        renew_id(task, "a peer may have lost what was merged into it");
+        renew_id(turn, "a peer may have lost what was merged into it");
         return decide::Outcome::progress;
     }
-    if (task.leaves) {
-        task.set_note(notes::sent_to(*holder), task.info.max_row);
+    if (turn.leaves) {
+        turn.set_note(notes::sent_to(*holder), turn.info.max_row);
     }
     return outcome;
 }
@@ -87,12 +88,13 @@ template <class P>
 /// The whole file to a peer that has none. For a copy that leaves it counts as given, or all its
 /// rows would go over once more as soon as a client has written to the peer.
 template <class P>
-[[nodiscard]] Result<decide::Outcome> push_first(Task<P>& task, Conversation<P>& peer) {
-    auto outcome = push_file<message::CompleteRsync>(task, peer, typename P::info_type{});
-    if (outcome && task.leaves) {
-        const auto holder = holder_of(task, peer, task.info.id);
+[[nodiscard]] Result<decide::Outcome> push_file_to_empty_peer(DatabaseTurn<P>& turn,
+                                                              PeerSession<P>& peer) {
+    auto outcome = push_file<message::CompleteRsync>(turn, peer, typename P::info_type{});
+    if (outcome && turn.leaves) {
+        const auto holder = confirm_upload(turn, peer, turn.info.id);
         if (holder) {
-            task.set_note(notes::sent_to(*holder), task.info.max_row);
+            turn.set_note(notes::sent_to(*holder), turn.info.max_row);
         }
     }
     return outcome;

@@ -31,7 +31,7 @@
 namespace replica {
 
 /// A worker's sign of life. Whoever is about to wait says until when that is in order.
-class Pulse {
+class Heartbeat {
 public:
     /// Nothing is wrong before `until`.
     void expect(Instant until) { until_.store(until.time_since_epoch().count()); }
@@ -116,12 +116,12 @@ template <Clock C>
 class Workers : public std::enable_shared_from_this<Workers<C>> {
 public:
     /// One piece of a queue's work; empty: there is no more. Done by several threads at a time.
-    using Work = std::function<void(Pulse&)>;
+    using Work = std::function<void(Heartbeat&)>;
 
     /// Looks for the next piece. Called by one thread at a time for each queue, since a walk has
     /// one place where it is. Who waits for it to end is not at work, and so is not silent: a long
     /// walk with nothing on its way costs a device none of its other workers.
-    using Find = std::function<Work(Pulse&)>;
+    using Find = std::function<Work(Heartbeat&)>;
     using OnStall = std::function<void(const std::string& device, Seconds silent)>;
 
     /// Begins a thread and does not wait for it. Throws std::system_error when there is none left.
@@ -183,7 +183,7 @@ private:
     };
 
     struct Slot {
-        Pulse pulse;
+        Heartbeat heartbeat;
         std::optional<std::size_t> queue; ///< At work on it. Guarded by mutex_.
         bool given_up = false;            ///< Likewise.
     };
@@ -199,17 +199,17 @@ private:
     }
 
     void run_here(const std::stop_token& stop) {
-        Pulse pulse;
+        Heartbeat heartbeat;
         bool more = true;
         while (more && !stop.stop_requested()) {
             more = false;
             for (Queue& queue : queues_) {
                 if (!queue.finished && !stop.stop_requested()) {
-                    const Work work = queue.find(pulse);
+                    const Work work = queue.find(heartbeat);
                     queue.finished = !work;
                     more = more || work;
                     if (work) {
-                        work(pulse);
+                        work(heartbeat);
                     }
                 }
             }
@@ -264,16 +264,16 @@ private:
             ++busy_;
             slot.queue = at;
             queue.searched = true;
-            slot.pulse.expect(clock_.monotonic() + to_duration(limits_.watchdog));
+            slot.heartbeat.expect(clock_.monotonic() + to_duration(limits_.watchdog));
             lock.unlock();
-            const Work work = queue.find(slot.pulse);
+            const Work work = queue.find(slot.heartbeat);
             lock.lock();
             queue.searched = false;
             queue.finished = queue.finished || !work;
             free_.notify_all();
             if (work && !slot.given_up) { // else the pass may be over
                 lock.unlock();
-                work(slot.pulse);
+                work(slot.heartbeat);
                 lock.lock();
             }
             --queue.in_flight;
@@ -301,14 +301,14 @@ private:
                 const std::lock_guard guard(mutex_);
                 const Instant now = clock_.monotonic();
                 for (const auto& slot : slots_) {
-                    if (!slot->queue || slot->given_up || now <= slot->pulse.expected()) {
+                    if (!slot->queue || slot->given_up || now <= slot->heartbeat.expected()) {
                         continue;
                     }
                     slot->given_up = true;
                     Queue& queue = queues_[*slot->queue];
                     if (!std::exchange(queue.stalled, true)) {
                         reports.emplace_back(queue.device,
-                                             now - slot->pulse.expected() + limits_.watchdog);
+                                             now - slot->heartbeat.expected() + limits_.watchdog);
                     }
                     stalled_->add(queue.device);
                     --busy_;

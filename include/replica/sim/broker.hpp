@@ -29,16 +29,16 @@ namespace replica {
 
 /// A store of simulated databases. Models Broker. Copies are the same store. `node` names the
 /// machine in the ids that are given out: two nodes of one simulation must have different names.
-template <class Server>
+template <class Kind>
 class SimBroker {
 public:
-    using server_type = Server;
-    using database_type = SimDatabase<Server>;
+    using kind_type = Kind;
+    using database_type = SimDatabase<Kind>;
     using disk_type = SimDisk;
     using clock_type = SimClock;
-    using info_type = typename Server::info_type;
-    using row_type = typename Server::row_type;
-    using State = sim::State<Server>;
+    using info_type = typename Kind::info_type;
+    using row_type = typename Kind::row_type;
+    using State = sim::State<Kind>;
 
     SimBroker(SimDisk disk, SimClock clock, std::string node)
         : disk_(std::move(disk)), clock_(std::move(clock)), node_(std::move(node)) {}
@@ -98,7 +98,7 @@ public:
     /// is not there or is no database. For checkers.
     [[nodiscard]] std::shared_ptr<const State> peek(const std::string& path) const {
         const auto content = disk_.content(path);
-        return content ? sim::find_state<Server>(*content) : nullptr;
+        return content ? sim::find_state<Kind>(*content) : nullptr;
     }
 
     /// Opening and reading it report `error` from now on; Error::wal only open_upload. With
@@ -114,7 +114,7 @@ public:
     }
 
 private:
-    friend class SimDatabase<Server>;
+    friend class SimDatabase<Kind>;
 
     using Pending = std::vector<row_type>;
 
@@ -162,11 +162,11 @@ private:
     std::string node_;
 };
 
-static_assert(Broker<SimBroker<AccountServer>>);
-static_assert(Broker<SimBroker<ContainerServer>>);
+static_assert(Broker<SimBroker<AccountKind>>);
+static_assert(Broker<SimBroker<ContainerKind>>);
 
-using SimAccountBroker = SimBroker<AccountServer>;
-using SimContainerBroker = SimBroker<ContainerServer>;
+using SimAccountBroker = SimBroker<AccountKind>;
+using SimContainerBroker = SimBroker<ContainerKind>;
 
 } // namespace replica
 

@@ -35,17 +35,17 @@
 
 namespace replica {
 
-template <class Server>
+template <class Kind>
 class SimBroker;
 
 /// A handle on a simulated database. Models Database; thread safety as there.
-template <class Server>
+template <class Kind>
 class SimDatabase {
 public:
-    using info_type = typename Server::info_type;
-    using row_type = typename Server::row_type;
+    using info_type = typename Kind::info_type;
+    using row_type = typename Kind::row_type;
     using lock_type = SimLock;
-    using State = sim::State<Server>;
+    using State = sim::State<Kind>;
 
     void set_deadline(Instant deadline) { deadline_ = deadline; }
 
@@ -229,7 +229,7 @@ public:
 
     [[nodiscard]] std::uint64_t version() { return read()->version; }
 
-    /// The container's policy, with the time at which it was settled (see ContainerServer::agree).
+    /// The container's policy, with the time at which it was settled (see ContainerKind::agree).
     void set_storage_policy_index(std::int64_t index, Timestamp now)
         requires requires(info_type info) { info.storage_policy_index; }
     {
@@ -307,11 +307,11 @@ public:
     }
 
 private:
-    friend class SimBroker<Server>;
+    friend class SimBroker<Kind>;
 
     using Snapshot = std::shared_ptr<const State>;
 
-    SimDatabase(SimBroker<Server> broker, SimFile file, Instant deadline)
+    SimDatabase(SimBroker<Kind> broker, SimFile file, Instant deadline)
         : broker_(std::move(broker)), file_(std::move(file)), deadline_(deadline) {}
 
     /// Calls `attempt` until it gives something; Error::locked at the deadline. Each 10 ms, so that
@@ -333,8 +333,8 @@ private:
 
     /// Throws what is wrong with the file.
     [[nodiscard]] Snapshot read() {
-        return sim::state_of<Server>(wait([this] { return file_.content(); }, deadline_),
-                                     file_.path());
+        return sim::state_of<Kind>(wait([this] { return file_.content(); }, deadline_),
+                                   file_.path());
     }
 
     /// Commits what `apply` made of the state, unless it gives false. As a transaction of SQLite:
@@ -351,7 +351,7 @@ private:
         if (!content) {
             return std::nullopt;
         }
-        State state = *sim::state_of<Server>(*content, file_.path());
+        State state = *sim::state_of<Kind>(*content, file_.path());
         if constexpr (std::is_void_v<std::invoke_result_t<Change&, State&>>) {
             apply(state);
         } else if (!apply(state)) {
@@ -361,7 +361,7 @@ private:
         return file_.commit(sim::content_of(std::move(state))) ? std::optional(true) : std::nullopt;
     }
 
-    SimBroker<Server> broker_;
+    SimBroker<Kind> broker_;
     SimFile file_;
     Instant deadline_;
 };

@@ -28,30 +28,30 @@ namespace replica::sim {
 }
 
 /// The value in a file is shared and never changed: a commit replaces it.
-template <class Server>
-using Snapshot = std::shared_ptr<const State<Server>>;
+template <class Kind>
+using Snapshot = std::shared_ptr<const State<Kind>>;
 
 /// About as long as a real one would be, so that sizes can be compared.
-template <class Server>
-[[nodiscard]] SimContent content_of(State<Server> state) {
+template <class Kind>
+[[nodiscard]] SimContent content_of(State<Kind> state) {
     const auto size = 4096 + 100 * static_cast<std::int64_t>(state.rows.size());
     return {std::string("SQLite format 3\0", 16),
-            Snapshot<Server>(std::make_shared<State<Server>>(std::move(state))), size};
+            Snapshot<Kind>(std::make_shared<State<Kind>>(std::move(state))), size};
 }
 
 /// Null if there is no database of this kind.
-template <class Server>
-[[nodiscard]] Snapshot<Server> find_state(const SimContent& content) {
-    const auto* const state = std::any_cast<Snapshot<Server>>(&content.value);
+template <class Kind>
+[[nodiscard]] Snapshot<Kind> find_state(const SimContent& content) {
+    const auto* const state = std::any_cast<Snapshot<Kind>>(&content.value);
     return state != nullptr ? *state : nullptr;
 }
 
 /// The database in a file; throws what is wrong with it. An empty file is an empty database to
 /// SQLite and has no table, and nor has a database of the other kind. A write-ahead log is no
 /// damage: a local database that has one is opened, only an upload is not.
-template <class Server>
-[[nodiscard]] Snapshot<Server> state_of(const SimContent& content, const std::string& path) {
-    const Snapshot<Server> state = find_state<Server>(content);
+template <class Kind>
+[[nodiscard]] Snapshot<Kind> state_of(const SimContent& content, const std::string& path) {
+    const Snapshot<Kind> state = find_state<Kind>(content);
     std::optional<Error> error;
     if (state) {
         error = state->damage == Error::wal ? std::nullopt : state->damage;

@@ -38,10 +38,10 @@ struct Mark {
 };
 
 /// A database of accounts' containers or containers' objects (`Server`: see account/kind.hpp).
-template <class Server>
+template <class Kind>
 struct State {
-    using info_type = typename Server::info_type;
-    using row_type = typename Server::row_type;
+    using info_type = typename Kind::info_type;
+    using row_type = typename Kind::row_type;
     using Traits = RowTraits<row_type>;
     using Marks = std::map<std::string, Mark, std::less<>>;
 

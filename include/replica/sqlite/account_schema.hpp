@@ -15,7 +15,7 @@
 namespace replica::sqlite {
 
 struct AccountSchema {
-    using server_type = AccountServer;
+    using kind_type = AccountKind;
     using info_type = AccountInfo;
     using row_type = ContainerRow;
     using state_type = ContainerState;
@@ -231,12 +231,13 @@ CREATE TABLE account_stat (
     }
 
     static void forget_reported(Connection& /*connection*/) {}
-    [[nodiscard]] static bool has_more(Connection& /*connection*/, const AccountInfo& /*info*/,
-                                       std::string_view /*before*/) {
+    [[nodiscard]] static bool has_old_shard_ranges(Connection& /*connection*/,
+                                                   const AccountInfo& /*info*/,
+                                                   std::string_view /*before*/) {
         return false;
     }
-    static void reclaim_more(Connection& /*connection*/, const AccountInfo& /*info*/,
-                             std::string_view /*before*/) {}
+    static void reclaim_shard_ranges(Connection& /*connection*/, const AccountInfo& /*info*/,
+                                     std::string_view /*before*/) {}
 };
 
 static_assert(Schema<AccountSchema>);

@@ -31,7 +31,7 @@ using Wait = std::function<bool(int attempt, Instant deadline)>;
 /// Keeps SQLite from counting the memory it uses, which it does under one mutex for all threads:
 /// 16 % of the instructions of a pass that finds nothing to do. For programs that own the process:
 /// it holds for all of it, and only before SQLite is first used; later it does nothing.
-inline void count_no_memory() noexcept {
+inline void disable_memory_statistics() noexcept {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
@@ -125,7 +125,7 @@ public:
 
     /// Makes what a call complains of, about something meant for this file, name the file.
     template <std::invocable Call>
-    auto naming(Call&& call) const {
+    auto with_path(Call&& call) const {
         try {
             return std::forward<Call>(call)();
         } catch (const Failure& failure) {

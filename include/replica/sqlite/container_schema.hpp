@@ -20,7 +20,7 @@
 namespace replica::sqlite {
 
 struct ContainerSchema {
-    using server_type = ContainerServer;
+    using kind_type = ContainerKind;
     using info_type = ContainerInfo;
     using row_type = ObjectRow;
     using state_type = ObjectState;
@@ -286,8 +286,9 @@ DROP TABLE former_stat;
 
     /// Deleted shard ranges go with the old points, except the container's own and those that came
     /// after the snapshot `confirmed`. Files of Swift before 2.18 have no such table.
-    [[nodiscard]] static bool has_more(Connection& connection, const ContainerInfo& confirmed,
-                                       std::string_view before) {
+    [[nodiscard]] static bool has_old_shard_ranges(Connection& connection,
+                                                   const ContainerInfo& confirmed,
+                                                   std::string_view before) {
         if (confirmed.shard_max_row < 0) {
             return false;
         }
@@ -297,9 +298,9 @@ DROP TABLE former_stat;
         return old.bind(before, confirmed.shard_max_row).step() && old.integer(0) != 0;
     }
 
-    static void reclaim_more(Connection& connection, const ContainerInfo& confirmed,
-                             std::string_view before) {
-        if (has_more(connection, confirmed, before)) {
+    static void reclaim_shard_ranges(Connection& connection, const ContainerInfo& confirmed,
+                                     std::string_view before) {
+        if (has_old_shard_ranges(connection, confirmed, before)) {
             connection
                 .query("DELETE FROM shard_range WHERE deleted = 1 AND timestamp < ? AND ROWID <= ?"
                        " AND name <> (SELECT account || '/' || container FROM container_info)")

@@ -180,7 +180,7 @@ public:
     /// whose own metadata cannot be read. Nothing is written if nothing in it is news, see
     /// Metadata::merge for `forgotten`.
     void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
-        merge_metadata(connection_->naming([&] { return Metadata::parse(text); }), forgotten);
+        merge_metadata(connection_->with_path([&] { return Metadata::parse(text); }), forgotten);
     }
 
     void merge_metadata(const Metadata& news, Timestamp forgotten = {}) {
@@ -191,7 +191,7 @@ public:
         sqlite::Transaction transaction = begin_write();
         Metadata merged = metadata_to_change();
         if (merged.merge(news, forgotten)) {
-            update("SET metadata = ?", connection_->naming([&] { return merged.text(); }));
+            update("SET metadata = ?", connection_->with_path([&] { return merged.text(); }));
             transaction.commit();
         }
     }
@@ -253,7 +253,7 @@ public:
         if (kept.reclaim(age, Metadata::parse_stored(confirmed.metadata))) {
             update("SET metadata = ?", kept.text());
         }
-        S::reclaim_more(*connection_, confirmed, before);
+        S::reclaim_shard_ranges(*connection_, confirmed, before);
         transaction.commit();
     }
 
@@ -356,7 +356,7 @@ private:
     }
 
     [[nodiscard]] Metadata metadata_to_change() {
-        return connection_->naming(
+        return connection_->with_path(
             [&] { return Metadata::parse_to_change(S::read_info(*connection_).metadata); });
     }
 
@@ -383,7 +383,7 @@ private:
                    .reclaim(age, Metadata::parse_stored(confirmed.metadata)) ||
                sync_table(Direction::incoming).has_older(before) ||
                sync_table(Direction::outgoing).has_older(before, notes::agreed()) ||
-               S::has_more(*connection_, confirmed, before);
+               S::has_old_shard_ranges(*connection_, confirmed, before);
     }
 
     std::unique_ptr<sqlite::Connection> connection_;

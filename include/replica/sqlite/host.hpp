@@ -50,7 +50,7 @@ public:
     /// written nothing, for a row without a name or time, or with text that is not UTF-8: it could
     /// never be sent, nor could anything after it.
     sqlite::Merged put(std::span<const row_type> rows) {
-        this->connection().naming([&] {
+        this->connection().with_path([&] {
             for (std::string sent; const row_type& row : rows) {
                 sent.clear();
                 json::append_members(sent, row);

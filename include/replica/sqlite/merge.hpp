@@ -58,7 +58,7 @@ public:
     /// is written.
     Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {}) {
         Merged merged;
-        const auto incoming = connection_->naming([&] { return combine(rows, known); });
+        const auto incoming = connection_->with_path([&] { return combine(rows, known); });
         for (const Incoming& each : incoming) {
             put_one(each, merged);
         }

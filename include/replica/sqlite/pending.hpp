@@ -14,10 +14,10 @@
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/sqlite/id.hpp>
+#include <replica/sqlite/pickle.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/json.hpp>
-#include <replica/sqlite/pickle.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <algorithm>

@@ -62,7 +62,8 @@ struct FormerTrigger {
 /// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
 ///   missing_table if the stat table has no row.
 /// - `is_deleted`: Swift's rule for this kind.
-/// - `has_more`, `reclaim_more`: what else of the snapshot an info is of may be forgotten by now.
+/// - `has_old_shard_ranges`, `reclaim_shard_ranges`: what else of the snapshot an info is of may be
+/// forgotten by now.
 /// - `former_triggers`: of former Swifts. `convert(connection, dropped)` brings what such a Swift
 ///   made to the form of `script`, after `dropped` of them have been dropped: migrate.hpp.
 template <class S>
@@ -71,7 +72,7 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                           const typename S::row_type& row, const typename S::info_type& info,
                           const typename S::state_type& state, Totals::Counts& counts,
                           const Totals& totals, const NewDatabase& made) {
-                     typename S::server_type;
+                     typename S::kind_type;
                      { S::script } -> std::convertible_to<std::string_view>;
                      { S::stat } -> std::convertible_to<std::string_view>;
                      { S::rows } -> std::convertible_to<std::string_view>;
@@ -107,8 +108,10 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::former_triggers[0] } -> std::convertible_to<FormerTrigger>;
                      { S::convert(connection, std::size_t{0}) };
                      { S::forget_reported(connection) };
-                     { S::has_more(connection, info, std::string_view()) } -> std::same_as<bool>;
-                     { S::reclaim_more(connection, info, std::string_view()) };
+                     {
+                         S::has_old_shard_ranges(connection, info, std::string_view())
+                     } -> std::same_as<bool>;
+                     { S::reclaim_shard_ranges(connection, info, std::string_view()) };
                  };
 
 /// Part of both scripts: whom we have heard from and who has heard from us. updated_at lets points

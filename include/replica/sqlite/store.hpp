@@ -20,7 +20,7 @@ namespace replica {
 template <sqlite::Schema S, Disk D, Clock C, class Db = SqliteDatabase<S, D, C>>
 class SqliteBroker {
 public:
-    using server_type = typename S::server_type;
+    using kind_type = typename S::kind_type;
     using database_type = Db;
     using disk_type = D;
     using clock_type = C;
@@ -138,7 +138,7 @@ private:
     /// What SQLite says of a missing table it says of a missing column as well. A table that an
     /// older Swift had in another form is not missing: such a file must not go to quarantine.
     static void require_tables(sqlite::Connection& connection) {
-        const std::string former = std::string(S::server_type::name) + "_stat";
+        const std::string former = std::string(S::kind_type::name) + "_stat";
         const bool is_former = sqlite::has_table(connection, former);
         for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
                                              std::string_view("outgoing_sync")}) {

@@ -61,7 +61,7 @@ public:
 
     /// Whether the pass should leave this device: most names on it are wrong. A single stray file
     /// must not keep all others from being replicated.
-    [[nodiscard]] bool hopeless(const std::string& device) {
+    [[nodiscard]] bool mostly_wrong_hashes(const std::string& device) {
         const std::lock_guard guard(mutex_);
         const Tally& tally = devices_[device];
         return tally.wrong >= 2 && 2 * tally.wrong > tally.seen;
@@ -184,7 +184,7 @@ public:
     /// It turned out well and stays: it does not count. One at which the look failed does, since
     /// then it may be the disk that is broken.
     template <Broker B, Observer O>
-    void spared(B& broker, O& observer, const std::string& device) {
+    void refund_quarantine(B& broker, O& observer, const std::string& device) {
         change(broker, observer, device, [](Hour& hour) { return give_back(hour.quarantined); });
     }
 
@@ -260,7 +260,7 @@ private:
     /// Gives the result of `change(hour)`, and keeps the hour: on the device or in memory.
     template <Broker B, Observer O, std::predicate<Hour&> Change>
     bool change(B& broker, O& observer, const std::string& device, Change change) {
-        const std::string place = device + "/tmp/" + std::string(B::server_type::name) + ".brakes";
+        const std::string place = device + "/tmp/" + std::string(B::kind_type::name) + ".brakes";
         const auto known = this->known(place);
         std::string what;
         bool result = false;

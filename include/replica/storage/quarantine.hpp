@@ -58,7 +58,7 @@ template <Broker B>
     if (!now || now->device != suspect.device || now->inode != suspect.inode) {
         return std::nullopt;
     }
-    const std::string shelf = device + "/quarantined/" + std::string(B::server_type::name) + 's';
+    const std::string shelf = device + "/quarantined/" + std::string(B::kind_type::name) + 's';
     make_durable_directories(disk, device, shelf);
     std::string target = shelf + '/' + base(directory);
     while (!disk.rename_new(directory, target)) {

@@ -205,20 +205,20 @@ template <Disk D, Database Db>
 
 /// Undoes the removal of a directory in which somebody has meanwhile put another database.
 template <Disk D>
-void put_back(D& disk, const std::string& grave, const std::string& directory) {
-    bool back = disk.rename_new(grave, directory);
+void put_back(D& disk, const std::string& trash, const std::string& directory) {
+    bool back = disk.rename_new(trash, directory);
     if (!back) { // somebody who wanted its lock has made it
         disk.remove(directory + "/.lock");
-        back = disk.remove_empty(directory) && disk.rename_new(grave, directory);
+        back = disk.remove_empty(directory) && disk.rename_new(trash, directory);
     }
     if (!back) {
-        disk.rename(grave, grave + ".kept"); // which no sweep takes
-        throw Failure(Error::exists, grave +
+        disk.rename(trash, trash + ".kept"); // which no sweep takes
+        throw Failure(Error::exists, trash +
                                          ".kept: holds a database that came while another was "
                                          "removed; move it back to " +
                                          directory);
     }
-    disk.sync(parent(grave));
+    disk.sync(parent(trash));
     disk.sync(parent(directory));
 }
 
@@ -236,7 +236,7 @@ template <Broker B, class Keep>
                                  Random& random, Instant deadline, Keep keep) {
     auto& disk = broker.disk();
     const std::string directory = parent(path);
-    const std::string grave = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
+    const std::string trash = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
     require(disk, path);
     const auto take_away = [&](typename B::database_type& database) -> std::string {
         if (find_database(disk, directory) != path) {
@@ -251,21 +251,21 @@ template <Broker B, class Keep>
         if (has_set_aside(disk, directory)) {
             return "rows that could not be read lie beside it";
         }
-        make_durable_directories(disk, device, parent(grave));
+        make_durable_directories(disk, device, parent(trash));
         const FileStatus doomed = file_of(disk, database, path);
-        disk.rename(directory, grave);
-        if (!is_same_file(disk.stat(grave + '/' + base(path)), doomed)) {
-            put_back(disk, grave, directory);
+        disk.rename(directory, trash);
+        if (!is_same_file(disk.stat(trash + '/' + base(path)), doomed)) {
+            put_back(disk, trash, directory);
             return "another file has taken its place";
         }
         disk.sync(parent(directory));
-        disk.sync(parent(grave));
+        disk.sync(parent(trash));
         return {};
     };
     if (std::string reason = under_both_locks(broker, path, deadline, take_away); !reason.empty()) {
         return reason;
     }
-    disk.remove_tree(grave);
+    disk.remove_tree(trash);
     const std::string suffix = parent(directory);
     if (disk.remove_empty(suffix)) {
         disk.remove_empty(parent(suffix));

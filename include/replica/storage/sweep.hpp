@@ -64,15 +64,16 @@ void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
 /// How long a file in tmp may lie untouched: `age`. Of a process of ours, which keeps neither a
 /// private copy nor a claimed upload for longer than deadlines by its size allow, an hour and twice
 /// the time to read it: they are whole databases, and a process that is killed leaves them.
-[[nodiscard]] inline Seconds may_lie(const std::string& name, const FileStatus& status,
-                                     Seconds age) {
+[[nodiscard]] inline Seconds tmp_age_limit(const std::string& name, const FileStatus& status,
+                                           Seconds age) {
     const bool own = name.ends_with(".copy") || name.ends_with(".claimed");
     return own ? std::min(age, Seconds(3600) + 2 * time_to_read(status.size)) : age;
 }
 
 /// Clears `tmp` of what has lain there too long: uploads of senders that went away after `age`
-/// (Swift: unlink_older_than), see may_lie. Never throws for a single entry. Returns how many went.
-/// Calls `beat` before each entry: a disk on which 100,000 of them take minutes does not hang.
+/// (Swift: unlink_older_than), see tmp_age_limit. Never throws for a single entry. Returns how many
+/// went. Calls `beat` before each entry: a disk on which 100,000 of them take minutes does not
+/// hang.
 template <Disk D, std::invocable Beat>
 std::size_t sweep(D& disk, const std::string& tmp, Timestamp now, Seconds age, Beat beat) {
     if (!disk.stat(tmp)) {
@@ -85,7 +86,7 @@ std::size_t sweep(D& disk, const std::string& tmp, Timestamp now, Seconds age, B
         try {
             const auto status = disk.stat(path);
             const bool old =
-                status && is_older(status, now.plus(-may_lie(entry.name, *status, age)));
+                status && is_older(status, now.plus(-tmp_age_limit(entry.name, *status, age)));
             const bool gone = old && (status->directory ? entry.name.ends_with(".removed") &&
                                                               disk.remove_tree(path)
                                                         : disk.remove(path));

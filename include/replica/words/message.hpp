@@ -58,7 +58,7 @@ struct Sync {
 
     /// Asks for the point of `id` and gives nothing to take over: no rows, no hash, no metadata, a
     /// creation later and deletions earlier than any.
-    [[nodiscard]] static Sync question(std::string id) {
+    [[nodiscard]] static Sync point_query(std::string id) {
         return {-1, {}, std::move(id), {"9999999999.99999", "0", "0"}, {}, std::nullopt};
     }
 

@@ -7,8 +7,8 @@
 
 using namespace replica;
 
-static_assert(AccountServer::name == "account" && AccountServer::datadir == "accounts" &&
-              AccountServer::default_port == 6202);
+static_assert(AccountKind::name == "account" && AccountKind::datadir == "accounts" &&
+              AccountKind::default_port == 6202);
 
 namespace {
 
@@ -28,39 +28,39 @@ AccountInfo account() {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(an_account_says_no_more_than_the_seed_did) {
-    BOOST_TEST(!AccountServer::sync_arguments(account(), 1));
-    BOOST_TEST(!AccountServer::sync_arguments(account(), 3));
+    BOOST_TEST(!AccountKind::sync_arguments(account(), 1));
+    BOOST_TEST(!AccountKind::sync_arguments(account(), 3));
 }
 
 BOOST_AUTO_TEST_CASE(an_account_has_no_policy_to_agree_on) {
     Nothing database;
     AccountInfo other = account();
     other.status_changed_at = "1";
-    BOOST_TEST(!AccountServer::agree(database, account(), other, Timestamp{}));
+    BOOST_TEST(!AccountKind::adopt_policy(database, account(), other, Timestamp{}));
 }
 
 BOOST_AUTO_TEST_CASE(nobody_waits_to_be_told_of_an_account) {
-    BOOST_TEST(AccountServer::reported(account()));
-    BOOST_TEST(AccountServer::sends_rows(account()));
-    BOOST_TEST(AccountServer::may_remove(account()));
-    BOOST_TEST(AccountServer::may_expire(account()));
-    BOOST_TEST(!AccountServer::is_sharded(account()));
+    BOOST_TEST(AccountKind::reported(account()));
+    BOOST_TEST(AccountKind::sends_rows(account()));
+    BOOST_TEST(AccountKind::may_remove(account()));
+    BOOST_TEST(AccountKind::may_expire(account()));
+    BOOST_TEST(!AccountKind::is_sharded(account()));
 }
 
 BOOST_AUTO_TEST_CASE(the_rows_of_an_account_are_its_containers_not_their_objects) {
-    BOOST_TEST(AccountServer::live_rows(account()) == 4);
+    BOOST_TEST(AccountKind::live_rows(account()) == 4);
 }
 
 BOOST_AUTO_TEST_CASE(the_hooks_of_an_account_ask_nothing_of_what_they_are_given) {
-    static_assert(std::is_empty_v<AccountServer::pass_state>);
+    static_assert(std::is_empty_v<AccountKind::pass_state>);
     Nothing nothing;
     const std::vector<decide::Outcome> outcomes;
-    AccountServer::device_ready(nothing, Device{});
-    AccountServer::after_database(nothing, outcomes);
-    AccountServer::merge_more(nothing, nothing);
-    BOOST_TEST(!AccountServer::before_rows(nothing, nothing, account()).has_value());
-    BOOST_TEST(AccountServer::before_removal(nothing, LocalDatabase{}, account()));
+    AccountKind::device_ready(nothing, Device{});
+    AccountKind::after_database(nothing, outcomes);
+    AccountKind::merge_more(nothing, nothing);
+    BOOST_TEST(!AccountKind::before_rows(nothing, nothing, account()).has_value());
+    BOOST_TEST(AccountKind::before_removal(nothing, LocalDatabase{}, account()));
     bool ran = false;
-    AccountServer::end_of_pass(nothing, [&](const auto& /*places*/) { ran = true; });
+    AccountKind::end_of_pass(nothing, [&](const auto& /*places*/) { ran = true; });
     BOOST_TEST(!ran);
 }

@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(an_operator_sets_the_timeout_and_the_port) {
     const BeastOptions options(settings, "account");
     BOOST_TEST(options.conn_timeout.count() == 1.5);
     BOOST_TEST(options.replica_port == 6299);
-    BOOST_TEST(options.server_type == "account");
+    BOOST_TEST(options.kind_type == "account");
     BOOST_TEST(BeastOptions(Settings{}, "account").conn_timeout.count() == 0.5);
     BOOST_TEST(BeastOptions(Settings{}, "account").replica_port == 0);
 }

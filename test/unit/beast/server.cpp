@@ -33,7 +33,7 @@ Reply yes(const Request&) {
     return {200, plain, "yes", {}};
 }
 
-// Holds handlers back until it is opened.
+// Backoff handlers back until it is opened.
 class Gate {
 public:
     Reply pass(const Request& request) {

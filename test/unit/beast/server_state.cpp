@@ -12,7 +12,7 @@ using namespace replica;
 
 namespace {
 
-http::Hall hall_of(const ServerOptions& options) {
+http::ServerState hall_of(const ServerOptions& options) {
     return {options, [](const Request&) { return Reply{}; }, {}};
 }
 
@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(long_bodies_have_room_until_there_is_none_and_somebody_hear
     std::vector<std::string> heard;
     ServerOptions options;
     options.on_busy = [&](const std::string& device) { heard.push_back(device); };
-    http::Hall hall = hall_of(options);
+    http::ServerState hall = hall_of(options);
     {
         std::vector<Admission::Place> places;
         for (const char* device : {"sda", "sdb", "sdc", "sdd"}) {
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(long_bodies_have_room_until_there_is_none_and_somebody_hear
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_taken_from_each_of_many_senders_at_once) {
-    http::Hall hall = hall_of({});
+    http::ServerState hall = hall_of({});
     std::vector<Admission::Place> places;
     for (int sender = 0; sender < 32; ++sender) { // 1000 rows each
         auto place = hall.room_for("sda", 250'000);

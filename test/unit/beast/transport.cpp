@@ -366,7 +366,7 @@ BeastTransport looking_for(std::uint16_t replica_port, Seconds memory = Seconds{
                            Seconds conn_timeout = Seconds{20}) {
     BeastOptions options;
     options.conn_timeout = conn_timeout;
-    options.server_type = "container";
+    options.kind_type = "container";
     options.replica_port = replica_port;
     options.replica_port_memory = memory;
     return BeastTransport(options);

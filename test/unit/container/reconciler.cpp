@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Nodes = Duo<ContainerServer>;
+using Nodes = Duo<ContainerKind>;
 using Outcomes = std::vector<decide::Outcome>;
 
 const Outcomes all_done{decide::Outcome::done};
@@ -54,7 +54,7 @@ struct Fixture : Nodes {
 
 } // namespace
 
-static_assert(std::is_empty_v<AccountServer::pass_state>);
+static_assert(std::is_empty_v<AccountKind::pass_state>);
 
 // ---- The point.
 
@@ -327,8 +327,8 @@ BOOST_FIXTURE_TEST_CASE(a_queue_lies_on_a_local_primary_or_beside_its_rows, Fixt
     const auto devices = nodes.ring().devices();
     const auto chosen = [&](Device local, std::uint32_t partition) {
         return with_task([&](auto& task, const Device&) {
-            Task<PassType> other{task.pass,   task.found, local, task.pulse,
-                                 task.opened, task.info,  true,  false};
+            DatabaseTurn<PassType> other{task.pass,   task.found, local, task.heartbeat,
+                                         task.opened, task.info,  true,  false};
             return reconciler::queue_device(other, partition).id;
         });
     };
@@ -454,9 +454,9 @@ BOOST_AUTO_TEST_CASE(a_removal_is_put_off_until_the_pass_ends) {
     reconciler::PassState state;
     const LocalDatabase fed{{"/fed", "h", 1}, {}};
     const LocalDatabase idle{{"/idle", "h", 2}, {}};
-    BOOST_TEST(state.put_off(fed));
-    BOOST_TEST(state.put_off(idle));
-    BOOST_TEST(state.put_off(idle));
+    BOOST_TEST(state.defer_removal(fed));
+    BOOST_TEST(state.defer_removal(idle));
+    BOOST_TEST(state.defer_removal(idle));
     BOOST_TEST(state.fed(fed));
     BOOST_TEST(!state.fed(fed));
     const auto [replicate, clean] = state.end();
@@ -464,5 +464,5 @@ BOOST_AUTO_TEST_CASE(a_removal_is_put_off_until_the_pass_ends) {
     BOOST_TEST(replicate[0].found.path == "/fed");
     BOOST_REQUIRE(clean.size() == 1U);
     BOOST_TEST(clean[0].found.path == "/idle");
-    BOOST_TEST(!state.put_off(fed));
+    BOOST_TEST(!state.defer_removal(fed));
 }

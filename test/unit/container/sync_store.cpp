@@ -156,7 +156,7 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_makes_the_same_link_meanwhile_is_no_failur
 // ---- In a pass.
 
 BOOST_AUTO_TEST_CASE(a_failure_of_the_link_is_told_and_fails_nothing) {
-    Duo<ContainerServer> duo;
+    Duo<ContainerKind> duo;
     duo.open().merge_metadata(synced().metadata);
     duo.here().disk.fail_next(SimCall::make_link, "", Error::no_space, 1);
     const Stats stats = duo.nodes.pass(0);

@@ -20,8 +20,8 @@ using namespace replica::test;
 namespace {
 
 using Names = std::set<std::string>;
-using Accounts = OneNode<AccountServer>;
-using Containers = OneNode<ContainerServer>;
+using Accounts = OneNode<AccountKind>;
+using Containers = OneNode<ContainerKind>;
 
 const std::string sender = "11111111-2222-3333-4444-555555555555-sdb";
 

@@ -27,7 +27,7 @@ struct Peers : PeerHolds {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_hold_lasts_until_its_time) {
-    Holds holds;
+    Backoff holds;
     holds.hold("db peer", now + 20s);
     BOOST_TEST(holds.held("db peer", now + 19s));
     BOOST_TEST(!holds.held("db peer", now + 20s));

@@ -142,21 +142,21 @@ constexpr Timestamp at(std::int64_t seconds) {
 }
 constexpr Seconds week{604800};
 constexpr Timestamp today = at(2'000'000'000);
-static_assert(may_reclaim(0, "1000000000.00000", "1000000001.00000", today, week));
-static_assert(!may_reclaim(1, "1000000000.00000", "1000000001.00000", today, week));
-static_assert(!may_reclaim(-1, "1000000000.00000", "1000000001.00000", today, week));
-static_assert(!may_reclaim(0, "1000000001.00000", "1000000001.00000", today, week)); // a tie lives
-static_assert(!may_reclaim(0, "1000000002.00000", "1000000001.00000", today, week));
-static_assert(!may_reclaim(0, "1000000000.00000", "0", today, week));
-static_assert(may_reclaim(0, "0", "1000000001.00000", today, week));
-static_assert(!may_reclaim(0, "0", "0", today, week));
-static_assert(!may_reclaim(0, "1000000000.00000", "1999395200.00000", today, week)); // to the tick
-static_assert(may_reclaim(0, "1000000000.00000", "1999395199.99999", today, week));
-static_assert(!may_reclaim(0, "", "1000000001.00000", today, week));
-static_assert(!may_reclaim(0, "1000000000.00000", "", today, week));
-static_assert(!may_reclaim(0, "1000000000.00000", "never", today, week));
-static_assert(may_reclaim(0, "1000000000.00000", "1000000000.00000_0000000000000001", today, week));
-static_assert(!may_reclaim(0, "9999999998.00000", "9999999999.00000", today, week)); // the future
+static_assert(is_expired(0, "1000000000.00000", "1000000001.00000", today, week));
+static_assert(!is_expired(1, "1000000000.00000", "1000000001.00000", today, week));
+static_assert(!is_expired(-1, "1000000000.00000", "1000000001.00000", today, week));
+static_assert(!is_expired(0, "1000000001.00000", "1000000001.00000", today, week)); // a tie lives
+static_assert(!is_expired(0, "1000000002.00000", "1000000001.00000", today, week));
+static_assert(!is_expired(0, "1000000000.00000", "0", today, week));
+static_assert(is_expired(0, "0", "1000000001.00000", today, week));
+static_assert(!is_expired(0, "0", "0", today, week));
+static_assert(!is_expired(0, "1000000000.00000", "1999395200.00000", today, week)); // to the tick
+static_assert(is_expired(0, "1000000000.00000", "1999395199.99999", today, week));
+static_assert(!is_expired(0, "", "1000000001.00000", today, week));
+static_assert(!is_expired(0, "1000000000.00000", "", today, week));
+static_assert(!is_expired(0, "1000000000.00000", "never", today, week));
+static_assert(is_expired(0, "1000000000.00000", "1000000000.00000_0000000000000001", today, week));
+static_assert(!is_expired(0, "9999999998.00000", "9999999999.00000", today, week)); // the future
 
 // ---- May it go?
 

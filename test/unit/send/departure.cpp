@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 
 } // namespace
 
@@ -249,9 +249,9 @@ BOOST_AUTO_TEST_CASE(a_row_that_comes_while_it_is_removed_keeps_it) {
 // ---- The last question.
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_stays_if_a_peer_does_not_have_it_any_more_when_asked_again,
-                              Server, Servers) {
+                              Kind, Kinds) {
     for (const bool refuses : {false, true}) { // or has lost it
-        Turn<Server> turn(Where::handoff);
+        Turn<Kind> turn(Where::handoff);
         int asked = 0; // each peer before its file and after it
         turn.nodes.after("sync", [&] {
             if (++asked != 6) {
@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_stays_if_a_peer_does_not_have_it_any_mor
 }
 
 BOOST_AUTO_TEST_CASE(a_handoff_that_another_process_is_removing_stays_for_that_one) {
-    Turn<ContainerServer> turn(Where::handoff);
+    Turn<ContainerKind> turn(Where::handoff);
     {
         const auto mark = turn.here().disk.try_hold(storage::parent(turn.path()));
         const Lines lines = turn.run();
@@ -286,7 +286,7 @@ BOOST_AUTO_TEST_CASE(a_handoff_that_another_process_is_removing_stays_for_that_o
 }
 
 BOOST_AUTO_TEST_CASE(as_many_machines_as_handoff_delete_asks_for_must_have_it_when_asked_again) {
-    Turn<ContainerServer> turn(Where::handoff);
+    Turn<ContainerKind> turn(Where::handoff);
     turn.settings.handoff_delete = 2;
     int asked = 0;
     turn.nodes.after("complete_rsync", [&] {

@@ -15,10 +15,10 @@ namespace {
 
 using namespace replica;
 using test::Cluster;
-using Servers = boost::mpl::list<AccountServer, ContainerServer>;
+using Kinds = boost::mpl::list<AccountKind, ContainerKind>;
 
-template <class Server>
-std::string explained(Cluster<Server>& cluster, std::size_t at, const std::string& path) {
+template <class Kind>
+std::string explained(Cluster<Kind>& cluster, std::size_t at, const std::string& path) {
     auto& node = cluster.node(at);
     const SimTransport transport(cluster.network(), cluster.clock(), node.ip);
     return explain(path, node.settings, node.broker, cluster.ring(), transport,
@@ -30,8 +30,8 @@ bool says(const std::string& text, std::string_view part) {
 }
 
 /// All that can be seen of the nodes' disks, the databases' contents included.
-template <class Server>
-std::string snapshot(Cluster<Server>& cluster) {
+template <class Kind>
+std::string snapshot(Cluster<Kind>& cluster) {
     std::string all;
     for (std::size_t i = 0; i < cluster.size(); ++i) {
         for (const auto& [path, bytes] : cluster.node(i).disk.dump()) {
@@ -54,8 +54,8 @@ std::string snapshot(Cluster<Server>& cluster) {
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_is_changed_on_any_node, Server, Servers) {
-    Cluster<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_is_changed_on_any_node, Kind, Kinds) {
+    Cluster<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_still");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
@@ -71,20 +71,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_is_changed_on_any_node, Server, Servers) {
     BOOST_TEST((snapshot(cluster) != before)); // a snapshot does see a row
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(rows_in_the_pending_file_are_mentioned_and_left, Server, Servers) {
-    Cluster<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_in_the_pending_file_are_mentioned_and_left, Kind, Kinds) {
+    Cluster<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_pending");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
     cluster.node(0).broker.put_pending(
-        cluster.path(name), {Cluster<Server>::make_row("late", cluster.clock().now(), 1, false)});
+        cluster.path(name), {Cluster<Kind>::make_row("late", cluster.clock().now(), 1, false)});
     const auto before = snapshot(cluster);
     BOOST_TEST(says(explained(cluster, 0, cluster.path(name)), ".pending and are not counted"));
     BOOST_TEST((snapshot(cluster) == before));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(equal_replicas_have_nothing_to_send, Server, Servers) {
-    Cluster<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(equal_replicas_have_nothing_to_send, Kind, Kinds) {
+    Cluster<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_equal");
     cluster.create(0, name);
     cluster.put_many(0, name, "o", 3);
@@ -100,8 +100,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(equal_replicas_have_nothing_to_send, Server, Serve
     BOOST_TEST(!says(text, "-> send"));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_rows_is_to_get_them, Server, Servers) {
-    Cluster<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_rows_is_to_get_them, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_rows");
     cluster.create(0, name);
     cluster.put_many(0, name, "o", 3);
@@ -113,8 +113,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_rows_is_to_get_them, Server, Ser
     BOOST_TEST(stats.rows == 1);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_a_copy_is_to_get_the_file, Server, Servers) {
-    Cluster<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_a_copy_is_to_get_the_file, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_absent");
     cluster.create(0, name);
     BOOST_TEST(
@@ -123,8 +123,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_a_copy_is_to_get_the_file, Server, 
     BOOST_TEST(cluster.pass(0).rsync == 1);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_is_down_is_named, Server, Servers) {
-    Cluster<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_is_down_is_named, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_down");
     cluster.create(0, name);
     cluster.down(1);
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_is_down_is_named, Server, Servers) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refusing_peer_is_stood_in_for_unless_it_is_full) {
-    Cluster<ContainerServer> cluster(2, 2);
+    Cluster<ContainerKind> cluster(2, 2);
     const auto name = cluster.name("AUTH_507");
     cluster.create(0, name);
     const std::string handoff = "-> one handoff is asked in its place";
@@ -149,8 +149,8 @@ BOOST_AUTO_TEST_CASE(a_refusing_peer_is_stood_in_for_unless_it_is_full) {
     BOOST_TEST(says(told(""), "-> nothing is sent"));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_and_a_misplaced_file_are_told_apart, Server, Servers) {
-    Cluster<Server> cluster(4, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_and_a_misplaced_file_are_told_apart, Kind, Kinds) {
+    Cluster<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_elsewhere");
     const auto at = cluster.others(name)[0];
     cluster.create(at, name);
@@ -166,8 +166,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_and_a_misplaced_file_are_told_apart, Ser
                         " and should be under " + std::to_string(name.partition)));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_sends_what_it_has_not_sent_itself, Server, Servers) {
-    Cluster<Server> cluster(2, 1);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_sends_what_it_has_not_sent_itself, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 1);
     const auto name = cluster.name("AUTH_leaves");
     const auto at = cluster.others(name)[0];
     const auto there = cluster.primaries(name)[0];
@@ -189,8 +189,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_sends_what_it_has_not_sent_itself, Serve
     BOOST_TEST(!cluster.has(at, name));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_suffix_is_found_out, Server, Servers) {
-    Cluster<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_suffix_is_found_out, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_suffix");
     cluster.create(0, name);
     cluster.node(0).settings.hash_path_suffix = "other";
@@ -199,8 +199,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_suffix_is_found_out, Server, Servers) {
     BOOST_TEST(!says(text, "Peer "));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_no_database_is_refused_by_name, Server, Servers) {
-    Cluster<Server> cluster(2, 2);
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_no_database_is_refused_by_name, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 2);
     const auto name = cluster.name("AUTH_none");
     const auto error_of = [&](const std::string& path) {
         try {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_choice_of_each_kind_has_words_of_its_own) {
 }
 
 BOOST_AUTO_TEST_CASE(an_expired_one_is_said_to_wait_for_its_peers) {
-    Cluster<AccountServer> cluster(3, 3);
+    Cluster<AccountKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_gone");
     cluster.create(0, name);
     cluster.clock().advance(Seconds(1));
@@ -241,8 +241,8 @@ BOOST_AUTO_TEST_CASE(an_expired_one_is_said_to_wait_for_its_peers) {
                     "a pass removes it once every peer that has it knows all of it"));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_stale_one_is_said_to_hold_back_its_rows, Server, Servers) {
-    Cluster<Server> cluster(3, 3);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_stale_one_is_said_to_hold_back_its_rows, Kind, Kinds) {
+    Cluster<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_away");
     cluster.create(0, name);
     cluster.put(0, name, "row");

@@ -16,13 +16,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Containers = Duo<ContainerServer>;
+using Containers = Duo<ContainerKind>;
 
 /// What one request to the other node comes to.
 Result<Reply> ask(Containers& duo, const std::string& body, bool expect_success = false,
                   Seconds timeout = Seconds(10)) {
     return duo.with_task([&](auto& task, const Device& device) {
-        Conversation peer(task.pass, task.pulse, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.found);
         return expect_success ? peer.expect_success(body, timeout) : peer.send(body, timeout);
     });
 }
@@ -67,12 +67,12 @@ BOOST_AUTO_TEST_CASE(a_note_that_is_not_written_since_the_file_is_gone_is_no_not
 
 BOOST_AUTO_TEST_CASE(a_name_stays_with_an_upload_until_it_is_finished) {
     Memory memory;
-    BOOST_TEST(memory.unfinished("db peer", "first") == "first");
-    BOOST_TEST(memory.unfinished("db peer", "second") == "first");
-    BOOST_TEST(memory.unfinished("db other", "second") == "second");
+    BOOST_TEST(memory.pending_upload_name("db peer", "first") == "first");
+    BOOST_TEST(memory.pending_upload_name("db peer", "second") == "first");
+    BOOST_TEST(memory.pending_upload_name("db other", "second") == "second");
     memory.finished("db peer");
-    BOOST_TEST(memory.unfinished("db peer", "third") == "third");
-    BOOST_TEST(memory.unfinished("db other", "third") == "second");
+    BOOST_TEST(memory.pending_upload_name("db peer", "third") == "third");
+    BOOST_TEST(memory.pending_upload_name("db other", "third") == "second");
 }
 
 // ---- Counters.
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(failures_are_counted_by_node_and_device) {
     BOOST_TEST(nodes.at("10.0.0.9").at("sdq") == 2);
 }
 
-// ---- Conversation.
+// ---- PeerSession.
 
 BOOST_AUTO_TEST_CASE(a_request_names_device_partition_and_hash) {
     Containers duo;
@@ -199,7 +199,8 @@ Result<Reply> ask_device(Containers& duo, const std::string& name,
     }
     auto reply = duo.with_task([&](auto& task, Device device) {
         device.device = name;
-        return Conversation(task.pass, task.pulse, device, task.found).send(harmless, Seconds(10));
+        return PeerSession(task.pass, task.heartbeat, device, task.found)
+            .send(harmless, Seconds(10));
     });
     duo.nodes.network().heal();
     return reply;
@@ -264,13 +265,13 @@ BOOST_AUTO_TEST_CASE(the_watchdog_is_told_how_long_a_request_may_take) {
     Containers duo;
     Instant during;
     duo.with_task([&](auto& task, const Device& device) {
-        Conversation peer(task.pass, task.pulse, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.found);
         duo.nodes.network().before(
-            [&](const SimExchange&, const Request&) { during = task.pulse.expected(); });
+            [&](const SimExchange&, const Request&) { during = task.heartbeat.expected(); });
         const Instant now = duo.clock.monotonic();
         BOOST_TEST(peer.send(harmless, Seconds(300)).has_value());
         BOOST_TEST((during == now + 300s + 60s));
-        BOOST_TEST((task.pulse.expected() == duo.clock.monotonic() + 60s));
+        BOOST_TEST((task.heartbeat.expected() == duo.clock.monotonic() + 60s));
         return 0;
     });
 }

@@ -20,9 +20,9 @@ using decide::Outcome;
 
 namespace {
 
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 using Said = std::vector<std::string>;
-using Containers = Duo<ContainerServer>;
+using Containers = Duo<ContainerKind>;
 
 /// Both nodes have a database; this one has `ours` rows and the other `theirs`.
 template <class D>
@@ -65,8 +65,8 @@ void make_differ_beside_the_hash(Containers& duo) {
 
 // ---- Each way.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_the_database_gets_the_file, Server, Servers) {
-    Duo<Server> duo;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_the_database_gets_the_file, Kind, Kinds) {
+    Duo<Kind> duo;
     duo.nodes.put(0, duo.name, "one");
     BOOST_TEST((*duo.replicate() == Outcome::done));
     BOOST_TEST(duo.said() == (Said{"sync 404", "complete_rsync 204"}),
@@ -77,8 +77,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_the_database_gets_the_file, Server,
     BOOST_TEST(duo.stats().no_change == 1);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_some_rows_gets_those, Server, Servers) {
-    Duo<Server> duo;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_some_rows_gets_those, Kind, Kinds) {
+    Duo<Kind> duo;
     fill(duo, 5, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
     BOOST_TEST(duo.said() == (Said{"sync 200", "merge_items 202", "merge_syncs 202"}),
@@ -87,9 +87,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_some_rows_gets_those, Server, Se
     BOOST_TEST(duo.stats().diff == 1);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_merges_its_own_rows, Server,
-                              Servers) {
-    Duo<Server> duo;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_merges_its_own_rows, Kind,
+                              Kinds) {
+    Duo<Kind> duo;
     duo.settings.per_diff = 10;
     fill(duo, 50, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
@@ -181,8 +181,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_knows_rows_of_a_brand_new_id_is_not_believed) {
 
 // ---- What an answer brings.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(times_and_metadata_are_taken_over_from_the_answer, Server, Servers) {
-    Duo<Server> duo;
+BOOST_AUTO_TEST_CASE_TEMPLATE(times_and_metadata_are_taken_over_from_the_answer, Kind, Kinds) {
+    Duo<Kind> duo;
     fill(duo, 1, 1);
     const Timestamps times{"1300000000.00000", "1900000000.00000", "1900000001.00000"};
     duo.open(1).merge_timestamps(times);

@@ -24,15 +24,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 
 } // namespace
 
 // ---- Whom it asks.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_primary_asks_those_after_it_and_then_those_before_it, Server,
-                              Servers) {
-    Turn<Server> turn;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_primary_asks_those_after_it_and_then_those_before_it, Kind, Kinds) {
+    Turn<Kind> turn;
     BOOST_TEST(turn.run() == (Lines{"began", "0 done", "3 done", "ended well"}),
                boost::test_tools::per_element());
     BOOST_TEST(turn.stats().attempted == 1);
@@ -41,8 +40,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_primary_asks_those_after_it_and_then_those_befor
     BOOST_TEST(!turn.nodes.has(1, turn.name));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_asks_all_primaries_and_then_goes, Server, Servers) {
-    Turn<Server> turn(Where::handoff);
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_asks_all_primaries_and_then_goes, Kind, Kinds) {
+    Turn<Kind> turn(Where::handoff);
     BOOST_TEST(turn.run() == (Lines{"began", "3 done", "4 done", "0 done", "removed: handed off",
                                     "ended well"}),
                boost::test_tools::per_element());
@@ -256,9 +255,9 @@ BOOST_AUTO_TEST_CASE(a_handoff_that_nobody_else_has_may_be_of_a_database_that_ex
 
 // ---- A copy that belongs here, after its peers.
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_go_when_every_peer_has_them_and_nobody_has_more, Server,
-                              Servers) {
-    Turn<Server> turn;
+BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_go_when_every_peer_has_them_and_nobody_has_more, Kind,
+                              Kinds) {
+    Turn<Kind> turn;
     turn.nodes.erase(turn.at, turn.name, "row");
     turn.settings.accept_stale = true; // nobody was away
     turn.clock.advance(turn.settings.reclaim_age + Seconds(1));

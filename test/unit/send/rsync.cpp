@@ -17,14 +17,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 using Said = std::vector<std::string>;
 using message::CompleteRsync;
 using message::RsyncThenMerge;
 
 /// A node with two rows and a peer that has made its tmp.
-template <class Server>
-struct Pair : Duo<Server> {
+template <class Kind>
+struct Pair : Duo<Kind> {
     Pair() {
         this->nodes.put_many(0, this->name, "row", 2);
         this->there().disk.make_directories(this->device() + "/tmp");
@@ -41,8 +41,8 @@ struct Pair : Duo<Server> {
     template <class Finish = CompleteRsync>
     Result<decide::Outcome> push(std::int64_t remote_rows = 0) {
         return this->with_task([&](auto& task, const Device& device) {
-            Conversation peer(task.pass, task.pulse, device, task.found);
-            typename Server::info_type remote;
+            PeerSession peer(task.pass, task.heartbeat, device, task.found);
+            typename Kind::info_type remote;
             remote.count = remote_rows;
             return push_file<Finish>(task, peer, remote);
         });
@@ -61,12 +61,12 @@ struct Pair : Duo<Server> {
     std::function<void()> during;
 };
 
-using Containers = Pair<ContainerServer>;
+using Containers = Pair<ContainerKind>;
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_nobody_writes_to_is_sent_as_it_is, Server, Servers) {
-    Pair<Server> duo;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_nobody_writes_to_is_sent_as_it_is, Kind, Kinds) {
+    Pair<Kind> duo;
     BOOST_TEST((*duo.push() == decide::Outcome::done));
     BOOST_TEST(duo.paths == Said{duo.path()}, boost::test_tools::per_element());
     BOOST_TEST(duo.uploads[0].name == duo.open().info().id); // what a receiver notes the point of
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_has_another_file_is_not_merging_any_more) {
     duo.nodes.network().fail({}, SimFault::lose_reply);
     const auto push = [&](const std::string& remote_id) {
         return duo.with_task([&](auto& task, const Device& device) {
-            Conversation peer(task.pass, task.pulse, device, task.found);
+            PeerSession peer(task.pass, task.heartbeat, device, task.found);
             auto remote = duo.open(1).info();
             remote.id = remote_id;
             return push_file<RsyncThenMerge>(task, peer, remote);
@@ -277,18 +277,18 @@ BOOST_AUTO_TEST_CASE(another_region_is_told_apart) {
     Containers duo;
     duo.with_task([&](auto& task, Device device) {
         device.region = 2;
-        Conversation peer(task.pass, task.pulse, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.found);
         BOOST_TEST(push_file<CompleteRsync>(task, peer, {}).has_value());
         return 0;
     });
     BOOST_TEST(duo.uploads[0].different_region);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_written_at_any_moment_is_sent_or_stays_above_the_point, Server,
-                              Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_written_at_any_moment_is_sent_or_stays_above_the_point, Kind,
+                              Kinds) {
     int late_there = 0;
     for (int n = 1;; ++n) {
-        Pair<Server> duo;
+        Pair<Kind> duo;
         int calls = 0;
         bool inside = false;
         duo.here().disk.on_call([&](SimCall, const std::string&) {

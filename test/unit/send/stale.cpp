@@ -20,8 +20,8 @@ using Said = std::vector<std::string>;
 constexpr Seconds week{7 * 86400};
 
 /// Two replicas that agreed once; then this one was away.
-template <class Server>
-struct Away : Duo<Server> {
+template <class Kind>
+struct Away : Duo<Kind> {
     Away() {
         this->nodes.put(0, this->name, "known");
         (void)this->turn();
@@ -46,8 +46,8 @@ struct Away : Duo<Server> {
     [[nodiscard]] std::set<std::string> there() { return this->nodes.names(1, this->name); }
 };
 
-using Containers = Away<ContainerServer>;
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Containers = Away<ContainerKind>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 
 Timestamp at(int seconds) {
     return {seconds * Timestamp::ticks_per_second, 0};
@@ -71,10 +71,10 @@ BOOST_AUTO_TEST_CASE(a_row_was_last_written_at_the_newest_of_its_times) {
     BOOST_TEST(!may_be_deleted(container, at(6)));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_written_before_an_absence_of_a_week_is_held_back, Server,
-                              Servers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_written_before_an_absence_of_a_week_is_held_back, Kind,
+                              Kinds) {
     for (const bool leaves : {false, true}) {
-        Away<Server> away;
+        Away<Kind> away;
         away.nodes.put(0, away.name, "old");
         away.nodes.erase(0, away.name, "gone");
         away.nodes.put(1, away.name, "theirs");
@@ -169,8 +169,8 @@ BOOST_AUTO_TEST_CASE(what_a_merge_takes_in_is_as_stale_as_it_was) {
     BOOST_TEST(!away.there().contains("old"));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_written_to_all_the_time_is_not_away, Server, Servers) {
-    Away<Server> busy;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_is_written_to_all_the_time_is_not_away, Kind, Kinds) {
+    Away<Kind> busy;
     for (int round = 0; round < 9 * 12; ++round) {
         busy.clock.advance(Seconds(7200));
         busy.nodes.put(0, busy.name, "here " + std::to_string(round));
@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_clock_is_wrong_by_months_does_not_make_a_week_
 // As of one that stock replicators have had until now: it may have been away.
 BOOST_AUTO_TEST_CASE(
     what_differs_in_a_copy_that_nobody_has_followed_is_sent_as_far_as_it_is_young) {
-    Duo<ContainerServer> duo;
+    Duo<ContainerKind> duo;
     duo.nodes.create(1, duo.name);
     duo.nodes.put(0, duo.name, "old");
     duo.clock.advance(week + Seconds(1));

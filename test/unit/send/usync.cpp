@@ -15,12 +15,12 @@ using namespace replica::test;
 
 namespace {
 
-using Servers = std::tuple<AccountServer, ContainerServer>;
+using Kinds = std::tuple<AccountKind, ContainerKind>;
 using Said = std::vector<std::string>;
 
 /// A node with `rows` rows, a peer with an empty database; batches of 10, at most `most`.
-template <class Server>
-struct Pair : Duo<Server> {
+template <class Kind>
+struct Pair : Duo<Kind> {
     explicit Pair(int rows, std::int64_t most = 100) {
         this->settings.per_diff = 10;
         this->settings.max_diffs = most;
@@ -36,7 +36,7 @@ struct Pair : Duo<Server> {
     Result<decide::Outcome> push(std::int64_t& point) {
         const std::string id = remote_id();
         return this->with_task([&](auto& task, const Device& device) {
-            Conversation peer(task.pass, task.pulse, device, task.found);
+            PeerSession peer(task.pass, task.heartbeat, device, task.found);
             return push_rows(task, peer, id, point);
         });
     }
@@ -54,12 +54,12 @@ struct Pair : Duo<Server> {
     }
 };
 
-using Containers = Pair<ContainerServer>;
+using Containers = Pair<ContainerKind>;
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(all_rows_go_in_batches_then_the_points, Server, Servers) {
-    Pair<Server> duo(25);
+BOOST_AUTO_TEST_CASE_TEMPLATE(all_rows_go_in_batches_then_the_points, Kind, Kinds) {
+    Pair<Kind> duo(25);
     BOOST_TEST((*duo.push() == decide::Outcome::done));
     BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_items 202", "merge_items 202",
                                    "merge_syncs 202"}),

@@ -19,7 +19,7 @@ using decide::Outcome;
 namespace {
 
 using Said = std::vector<std::string>;
-using Containers = Duo<ContainerServer>;
+using Containers = Duo<ContainerKind>;
 
 /// Both nodes have a database; this one has `ours` rows and the other `theirs`.
 template <class D>

@@ -71,12 +71,12 @@ bool eventually(const auto& condition) {
 /// last.
 template <Clock C>
 void add(const std::shared_ptr<Workers<C>>& workers, const std::string& device,
-         std::function<bool(Pulse&)> step) {
+         std::function<bool(Heartbeat&)> step) {
     using Work = typename Workers<C>::Work;
     const auto over = std::make_shared<std::atomic<bool>>(false);
-    workers->add(device, [step = std::move(step), over](Pulse&) {
-        return *over ? Work() : Work([=](Pulse& pulse) {
-            if (!step(pulse)) {
+    workers->add(device, [step = std::move(step), over](Heartbeat&) {
+        return *over ? Work() : Work([=](Heartbeat& heartbeat) {
+            if (!step(heartbeat)) {
                 *over = true;
             }
         });
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(every_piece_of_every_queue_is_done_once) {
         done[device] = 0;
     }
     for (const std::string device : {"sda", "sdb", "sdc"}) {
-        add(workers, device, [&todo = left[device], &count = done[device]](Pulse&) {
+        add(workers, device, [&todo = left[device], &count = done[device]](Heartbeat&) {
             if (todo.fetch_sub(1) <= 0) {
                 return false;
             }
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(no_more_than_concurrency_are_in_flight_and_no_device_has_mo
     for (int device = 0; device < 2; ++device) {
         each.push_back(std::make_unique<std::atomic<int>>(0));
         auto left = std::make_shared<std::atomic<int>>(200);
-        add(workers, "sd" + std::to_string(device), [&, left, &mine = *each.back()](Pulse&) {
+        add(workers, "sd" + std::to_string(device), [&, left, &mine = *each.back()](Heartbeat&) {
             raise(most, ++all);
             raise(most_of_one, ++mine);
             std::this_thread::yield();
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(each_device_gets_a_worker_even_if_there_are_more_devices_th
     const auto workers = real(limits(1), stalled);
     std::latch together(5);
     for (int device = 0; device < 5; ++device) {
-        add(workers, "sd" + std::to_string(device), [&](Pulse&) {
+        add(workers, "sd" + std::to_string(device), [&](Heartbeat&) {
             together.arrive_and_wait(); // passes only if all five are at work at once
             return false;
         });
@@ -170,12 +170,12 @@ BOOST_AUTO_TEST_CASE(a_disk_that_hangs_is_given_up_and_the_others_complete) {
     auto kept = std::make_shared<int>(7); // what the hanging step needs lives on
     const std::weak_ptr<int> watched = kept;
     std::atomic<int> done{0};
-    add(workers, "bad", [door, kept](Pulse&) {
+    add(workers, "bad", [door, kept](Heartbeat&) {
         door->pass();
         return *kept == 8;
     });
     kept.reset();
-    add(workers, "good", [&](Pulse&) { return ++done < 100; });
+    add(workers, "good", [&](Heartbeat&) { return ++done < 100; });
     std::vector<std::pair<std::string, double>> stalls;
     workers->run({}, [&](const std::string& device, Seconds silent) {
         stalls.emplace_back(device, silent.count());
@@ -200,13 +200,13 @@ BOOST_AUTO_TEST_CASE(two_disks_that_hang_do_not_take_the_workers_of_a_third) {
     std::atomic<int> done{0};
     std::atomic<int> hanging{0};
     for (const char* device : {"bad", "worse"}) {
-        add(workers, device, [&, door](Pulse&) {
+        add(workers, device, [&, door](Heartbeat&) {
             ++hanging;
             door->pass();
             return false;
         });
     }
-    add(workers, "good", [&](Pulse&) { return ++done < 1000; });
+    add(workers, "good", [&](Heartbeat&) { return ++done < 1000; });
     std::jthread pass([&] { workers->run({}, no_stall); });
     BOOST_TEST(eventually([&] { return done >= 1000; }));
     BOOST_TEST(hanging >= 2);
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(one_looks_for_the_next_piece_of_a_device_while_the_others_a
     std::atomic<int> together{0};
     std::latch at_work(3);
     int left = 100; // guarded by what is tested here
-    workers->add("sda", [&](Pulse&) -> Workers<SystemClock>::Work {
+    workers->add("sda", [&](Heartbeat&) -> Workers<SystemClock>::Work {
         together += looking.fetch_add(1);
         std::this_thread::yield();
         --looking;
@@ -228,9 +228,9 @@ BOOST_AUTO_TEST_CASE(one_looks_for_the_next_piece_of_a_device_while_the_others_a
             return {};
         }
         if (left-- <= 97) {
-            return [](Pulse&) {};
+            return [](Heartbeat&) {};
         }
-        return [&](Pulse&) { at_work.arrive_and_wait(); }; // passes only if all three get here
+        return [&](Heartbeat&) { at_work.arrive_and_wait(); }; // passes only if all three get here
     });
     workers->run({}, no_stall);
     BOOST_TEST(together == 0);
@@ -252,10 +252,10 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_search_that_hangs_goes_as_soon_as_that_is_g
     auto door = std::make_shared<Door>();
     std::atomic<int> looked{0};
     std::atomic<int> worked{0};
-    workers->add("bad", [&, door](Pulse&) {
+    workers->add("bad", [&, door](Heartbeat&) {
         ++looked;
         door->pass();
-        return Workers<SystemClock>::Work([&](Pulse&) { ++worked; });
+        return Workers<SystemClock>::Work([&](Heartbeat&) { ++worked; });
     });
     int stalls = 0;
     workers->run({}, [&](const std::string&, Seconds) { ++stalls; });
@@ -274,9 +274,9 @@ BOOST_AUTO_TEST_CASE(who_says_how_long_it_will_wait_is_not_given_up) {
     const auto workers = real(limits(1, Seconds(0.1)), stalled);
     const SystemClock clock;
     bool done = false;
-    add(workers, "slow", [&](Pulse& pulse) {
+    add(workers, "slow", [&](Heartbeat& heartbeat) {
         const Instant until = clock.monotonic() + 400ms;
-        pulse.expect(until + 10s);
+        heartbeat.expect(until + 10s);
         clock.sleep_until(until, {});
         done = true;
         return false;
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(a_stop_ends_after_the_pieces_at_work) {
     const auto workers = real(limits(2), stalled);
     std::stop_source stop;
     std::atomic<int> done{0};
-    add(workers, "endless", [&](Pulse&) {
+    add(workers, "endless", [&](Heartbeat&) {
         if (++done == 10) {
             stop.request_stop();
         }
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(a_stop_before_the_start_does_nothing) {
     std::stop_source stop;
     stop.request_stop();
     std::atomic<int> done{0};
-    add(workers, "sda", [&](Pulse&) {
+    add(workers, "sda", [&](Heartbeat&) {
         ++done;
         return true;
     });
@@ -334,10 +334,11 @@ BOOST_AUTO_TEST_CASE(when_threads_run_out_those_that_began_do_the_work_and_it_is
             std::make_shared<Workers<SystemClock>>(SystemClock(), limits(8), stalled, start);
         std::atomic<int> done{0};
         for (const std::string device : {"sda", "sdb"}) {
-            add(workers, device, [&done, left = std::make_shared<std::atomic<int>>(50)](Pulse&) {
-                ++done;
-                return --*left > 0;
-            });
+            add(workers, device,
+                [&done, left = std::make_shared<std::atomic<int>>(50)](Heartbeat&) {
+                    ++done;
+                    return --*left > 0;
+                });
         }
         BOOST_CHECK_EXCEPTION(
             workers->run({}, no_stall), std::runtime_error, [&](const std::exception& failure) {
@@ -359,7 +360,7 @@ BOOST_AUTO_TEST_CASE(devices_take_turns) {
     std::string order;
     std::map<char, int> left{{'a', 3}, {'b', 1}, {'c', 4}};
     for (const char device : {'a', 'b', 'c'}) {
-        add(workers, std::string(1, device), [&, device](Pulse&) {
+        add(workers, std::string(1, device), [&, device](Heartbeat&) {
             order += device;
             return --left[device] > 0;
         });

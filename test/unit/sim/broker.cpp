@@ -45,7 +45,7 @@ Error error_of(auto&& call) {
 struct Node {
     explicit Node(const std::string& name = "n1") : broker(disk, clock, name) {}
 
-    SimDatabase<ContainerServer> create(const std::string& at = path) {
+    SimDatabase<ContainerKind> create(const std::string& at = path) {
         ContainerInfo info;
         info.account = "a";
         info.container = "c";
@@ -354,7 +354,7 @@ BOOST_AUTO_TEST_CASE(an_adopted_copy_knows_where_its_rows_came_from_and_reports_
     BOOST_TEST(database.info().id != id);
     BOOST_TEST(database.sync_point("sender", Direction::incoming) == 2);
     BOOST_TEST(database.info().reported_put_timestamp == "0");
-    BOOST_TEST(!ContainerServer::reported(database.info()));
+    BOOST_TEST(!ContainerKind::reported(database.info()));
     BOOST_TEST(database.info().count == 2);
 }
 
@@ -395,12 +395,12 @@ BOOST_AUTO_TEST_CASE(version_changes_whenever_anybody_commits) {
 namespace {
 
 /// What laws/broker.hpp asks for.
-template <class Server>
+template <class Kind>
 struct Place {
-    SimBroker<Server>& broker() { return store; }
+    SimBroker<Kind>& broker() { return store; }
 
     std::string create(const std::string& name) {
-        typename Server::info_type info;
+        typename Kind::info_type info;
         info.account = "a";
         store.create("/srv/node/sdb1/" + name + '/' + name + ".db", info);
         return "/srv/node/sdb1/" + name + '/' + name + ".db";
@@ -415,9 +415,8 @@ struct Place {
         return {170'000'000'000'000 + tick * Timestamp::ticks_per_second, 0};
     }
 
-    static typename Server::row_type row(const std::string& name, int tick, int size,
-                                         bool deleted) {
-        typename Server::row_type row;
+    static typename Kind::row_type row(const std::string& name, int tick, int size, bool deleted) {
+        typename Kind::row_type row;
         row.name = name;
         row.deleted = deleted ? 1 : 0;
         if constexpr (requires { row.created_at; }) {
@@ -435,15 +434,15 @@ struct Place {
 
     SimClock clock;
     SimDisk disk{clock};
-    SimBroker<Server> store{disk, clock, "n1"};
+    SimBroker<Kind> store{disk, clock, "n1"};
 };
 
 } // namespace
 
 BOOST_AUTO_TEST_CASE(simulated_stores_obey_the_laws) {
-    Place<ContainerServer> containers;
+    Place<ContainerKind> containers;
     laws::check_broker_laws(containers);
-    Place<AccountServer> accounts;
+    Place<AccountKind> accounts;
     laws::check_broker_laws(accounts);
 }
 

@@ -144,13 +144,13 @@ std::string step(D& database, Random& random) {
 }
 
 /// Returns how many calls were compared.
-template <class Server, class Real>
+template <class Kind, class Real>
 int compare(std::uint64_t seed) {
     const Directory directory;
     const SimClock clock;
-    SimBroker<Server> simulated(SimDisk(clock), clock, "n");
+    SimBroker<Kind> simulated(SimDisk(clock), clock, "n");
     Real real(PosixDisk(), clock);
-    typename Server::info_type info;
+    typename Kind::info_type info;
     info.account = "a";
     if constexpr (requires { info.container; }) {
         info.container = "c";
@@ -189,13 +189,13 @@ int compare(std::uint64_t seed) {
 
 BOOST_AUTO_TEST_CASE(random_calls_leave_a_simulated_and_a_real_container_equal) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        BOOST_TEST((compare<ContainerServer, BasicContainerBroker<PosixDisk, SimClock>>(seed)) ==
+        BOOST_TEST((compare<ContainerKind, BasicContainerBroker<PosixDisk, SimClock>>(seed)) ==
                    150);
     }
 }
 
 BOOST_AUTO_TEST_CASE(random_calls_leave_a_simulated_and_a_real_account_equal) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        BOOST_TEST((compare<AccountServer, BasicAccountBroker<PosixDisk, SimClock>>(seed)) == 150);
+        BOOST_TEST((compare<AccountKind, BasicAccountBroker<PosixDisk, SimClock>>(seed)) == 150);
     }
 }

@@ -22,8 +22,8 @@ using test::fails_with;
 
 namespace {
 
-using Containers = test::OneNode<ContainerServer>;
-using Accounts = test::OneNode<AccountServer>;
+using Containers = test::OneNode<ContainerKind>;
+using Accounts = test::OneNode<AccountKind>;
 using Names = std::set<std::string>;
 
 /// Calls `action` once, in the middle of an operation: before its next call of this kind.
@@ -48,12 +48,12 @@ concept KnowsShards = requires(D database) { database.shard_ranges(); };
 template <class D>
 concept KnowsPolicies = requires(D database) { database.misplaced(0, 0, 0); };
 
-static_assert(Database<SimDatabase<ContainerServer>>);
-static_assert(Database<SimDatabase<AccountServer>>);
-static_assert(KnowsShards<SimDatabase<ContainerServer>>);
-static_assert(!KnowsShards<SimDatabase<AccountServer>>);
-static_assert(KnowsPolicies<SimDatabase<ContainerServer>>);
-static_assert(!KnowsPolicies<SimDatabase<AccountServer>>);
+static_assert(Database<SimDatabase<ContainerKind>>);
+static_assert(Database<SimDatabase<AccountKind>>);
+static_assert(KnowsShards<SimDatabase<ContainerKind>>);
+static_assert(!KnowsShards<SimDatabase<AccountKind>>);
+static_assert(KnowsPolicies<SimDatabase<ContainerKind>>);
+static_assert(!KnowsPolicies<SimDatabase<AccountKind>>);
 
 } // namespace
 
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(every_change_fails_whole_or_is_made_whole_at_each_call_of_t
         node->disk.settle();
         return node;
     };
-    using Database = SimDatabase<ContainerServer>;
+    using Database = SimDatabase<ContainerKind>;
     const std::vector<std::function<void(Database&)>> changes{
         [](Database& db) { db.renew_id(); },
         [](Database& db) { db.adopt("peer"); },

@@ -18,8 +18,8 @@ using test::fails_with;
 
 namespace {
 
-using Containers = sim::State<ContainerServer>;
-using Accounts = sim::State<AccountServer>;
+using Containers = sim::State<ContainerKind>;
+using Accounts = sim::State<AccountKind>;
 
 Containers with_rows(int count) {
     Containers state;
@@ -33,7 +33,7 @@ Containers with_rows(int count) {
 }
 
 void finds(Error error, const SimContent& content) {
-    BOOST_CHECK_EXCEPTION(static_cast<void>(sim::state_of<ContainerServer>(content, "/d/x.db")),
+    BOOST_CHECK_EXCEPTION(static_cast<void>(sim::state_of<ContainerKind>(content, "/d/x.db")),
                           Failure, fails_with(error, "/d/x.db"));
 }
 
@@ -73,23 +73,23 @@ BOOST_AUTO_TEST_CASE(a_database_looks_like_sqlite_from_outside_and_grows_with_it
 
 BOOST_AUTO_TEST_CASE(what_was_put_into_a_file_is_found_again) {
     const SimContent content = sim::content_of(with_rows(3));
-    const auto state = sim::find_state<ContainerServer>(content);
+    const auto state = sim::find_state<ContainerKind>(content);
     BOOST_REQUIRE(state);
     BOOST_TEST(state->rows.size() == 3U);
-    BOOST_TEST(sim::state_of<ContainerServer>(content, "/x.db") == state);
+    BOOST_TEST(sim::state_of<ContainerKind>(content, "/x.db") == state);
 }
 
 BOOST_AUTO_TEST_CASE(a_copied_file_shares_the_value_which_nobody_can_change) {
     const SimContent content = sim::content_of(with_rows(3));
     const SimContent copy = content;
-    BOOST_TEST(sim::find_state<ContainerServer>(copy) == sim::find_state<ContainerServer>(content));
-    static_assert(std::is_const_v<sim::Snapshot<ContainerServer>::element_type>);
+    BOOST_TEST(sim::find_state<ContainerKind>(copy) == sim::find_state<ContainerKind>(content));
+    static_assert(std::is_const_v<sim::Snapshot<ContainerKind>::element_type>);
 }
 
 BOOST_AUTO_TEST_CASE(a_database_of_the_other_kind_is_none_and_has_not_the_tables) {
     const SimContent account = sim::content_of(Accounts());
-    BOOST_TEST(!sim::find_state<ContainerServer>(account));
-    BOOST_TEST(sim::find_state<AccountServer>(account) != nullptr);
+    BOOST_TEST(!sim::find_state<ContainerKind>(account));
+    BOOST_TEST(sim::find_state<AccountKind>(account) != nullptr);
     finds(Error::missing_table, account);
 }
 
@@ -99,13 +99,13 @@ BOOST_AUTO_TEST_CASE(bytes_are_no_database_and_say_what_is_wrong_with_them) {
     finds(Error::not_a_database, SimContent::of("sqlite format 3"));
     finds(Error::corrupt, SimContent::of("SQLite format 3 and then nothing"));
     for (const char* bytes : {"", "hello", "SQLite format 3"}) {
-        BOOST_TEST(!sim::find_state<ContainerServer>(SimContent::of(bytes)));
+        BOOST_TEST(!sim::find_state<ContainerKind>(SimContent::of(bytes)));
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_is_no_database_has_no_tables) {
     const SimContent pending{"pending", std::any(std::vector<ObjectRow>(1)), 100};
-    BOOST_TEST(!sim::find_state<ContainerServer>(pending));
+    BOOST_TEST(!sim::find_state<ContainerKind>(pending));
     finds(Error::missing_table, pending);
 }
 
@@ -115,15 +115,15 @@ BOOST_AUTO_TEST_CASE(injected_damage_is_what_opening_finds_but_a_journal_of_anot
         state.damage = error;
         const SimContent content = sim::content_of(state);
         finds(error, content);
-        BOOST_TEST(sim::find_state<ContainerServer>(content) != nullptr); // for checkers
+        BOOST_TEST(sim::find_state<ContainerKind>(content) != nullptr); // for checkers
     }
     state.damage = Error::wal;
-    BOOST_TEST(sim::state_of<ContainerServer>(sim::content_of(state), "/x.db")->rows.size() == 1U);
+    BOOST_TEST(sim::state_of<ContainerKind>(sim::content_of(state), "/x.db")->rows.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_says_in_words_what_was_found) {
     BOOST_CHECK_EXCEPTION(
-        static_cast<void>(sim::state_of<ContainerServer>(SimContent::of("hello"), "/d/x.db")),
+        static_cast<void>(sim::state_of<ContainerKind>(SimContent::of("hello"), "/d/x.db")),
         Failure, [](const Failure& failure) {
             return std::string(failure.what())
                 .starts_with("/d/x.db: " + make_error_code(Error::not_a_database).message());

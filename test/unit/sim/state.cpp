@@ -18,8 +18,8 @@ using namespace replica::test;
 
 namespace {
 
-using Containers = sim::State<ContainerServer>;
-using Accounts = sim::State<AccountServer>;
+using Containers = sim::State<ContainerKind>;
+using Accounts = sim::State<AccountKind>;
 
 Timestamp at(int second) {
     return Timestamp::from_seconds(second);

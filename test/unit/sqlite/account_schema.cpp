@@ -194,8 +194,9 @@ BOOST_AUTO_TEST_CASE(a_file_as_it_should_be_is_not_converted) {
 BOOST_AUTO_TEST_CASE(an_account_has_nothing_else_to_reclaim_or_to_forget) {
     Account account;
     const auto before = files_below(account.directory.path());
-    BOOST_TEST(!AccountSchema::has_more(account.connection, account.info(), "9999999999.00000"));
-    AccountSchema::reclaim_more(account.connection, account.info(), "9999999999.00000");
+    BOOST_TEST(!AccountSchema::has_old_shard_ranges(account.connection, account.info(),
+                                                    "9999999999.00000"));
+    AccountSchema::reclaim_shard_ranges(account.connection, account.info(), "9999999999.00000");
     AccountSchema::forget_reported(account.connection);
     BOOST_TEST((files_below(account.directory.path()) == before));
 }

@@ -234,10 +234,10 @@ BOOST_AUTO_TEST_CASE(a_program_may_have_sqlite_count_no_memory) {
         return sqlite3_memory_used();
     };
     BOOST_TEST(used() > 0);
-    count_no_memory(); // Too late, and without harm.
+    disable_memory_statistics(); // Too late, and without harm.
     BOOST_TEST(used() > 0);
     BOOST_TEST(sqlite3_shutdown() == SQLITE_OK);
-    count_no_memory();
+    disable_memory_statistics();
     BOOST_TEST(used() == 0);
     BOOST_TEST(sqlite3_shutdown() == SQLITE_OK);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1);

@@ -191,31 +191,35 @@ BOOST_AUTO_TEST_CASE(what_was_reported_is_forgotten_and_nothing_else) {
 
 BOOST_AUTO_TEST_CASE(deleted_ranges_before_the_age_go_except_the_containers_own) {
     Container container;
-    const auto has_more = [&] {
-        return ContainerSchema::has_more(container.connection, container.info(),
-                                         "0000000015.00000");
+    const auto has_old_shard_ranges = [&] {
+        return ContainerSchema::has_old_shard_ranges(container.connection, container.info(),
+                                                     "0000000015.00000");
     };
-    BOOST_TEST(!has_more());
+    BOOST_TEST(!has_old_shard_ranges());
     container.stock.execute(insert_range + "('a/c', '0000000010.00000', 1, 6),"
                                            " ('live', '0000000010.00000', 0, 2),"
                                            " ('at', '0000000015.00000', 1, 6),"
                                            " ('new', '0000000020.00000', 1, 6)");
-    BOOST_TEST(!has_more());
+    BOOST_TEST(!has_old_shard_ranges());
     const auto before = files_below(container.directory.path());
-    ContainerSchema::reclaim_more(container.connection, container.info(), "0000000015.00000");
+    ContainerSchema::reclaim_shard_ranges(container.connection, container.info(),
+                                          "0000000015.00000");
     BOOST_TEST((files_below(container.directory.path()) == before)); // looking writes nothing
     container.stock.execute(insert_range + "('old', '0000000010.00000', 1, 6),"
                                            " ('c', '0000000010.00000', 1, 6)");
-    BOOST_TEST(has_more());
-    ContainerSchema::reclaim_more(container.connection, container.info(), "0000000015.00000");
+    BOOST_TEST(has_old_shard_ranges());
+    ContainerSchema::reclaim_shard_ranges(container.connection, container.info(),
+                                          "0000000015.00000");
     BOOST_TEST(container.stored("SELECT name FROM shard_range ORDER BY name") ==
                "a/c|at|live|new|");
-    BOOST_TEST(!has_more());
+    BOOST_TEST(!has_old_shard_ranges());
     ContainerInfo confirmed = container.info();
     container.stock.execute(insert_range + "('late', '0000000010.00000', 1, 6)");
-    BOOST_TEST(!ContainerSchema::has_more(container.connection, confirmed, "0000000015.00000"));
+    BOOST_TEST(!ContainerSchema::has_old_shard_ranges(container.connection, confirmed,
+                                                      "0000000015.00000"));
     ++confirmed.shard_max_row;
-    BOOST_TEST(ContainerSchema::has_more(container.connection, confirmed, "0000000015.00000"));
+    BOOST_TEST(
+        ContainerSchema::has_old_shard_ranges(container.connection, confirmed, "0000000015.00000"));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_without_ranges_gets_their_table_as_a_new_one_has_it) {
@@ -223,10 +227,10 @@ BOOST_AUTO_TEST_CASE(a_file_without_ranges_gets_their_table_as_a_new_one_has_it)
     const std::string sql = "SELECT name, sql FROM sqlite_master ORDER BY name";
     const std::string whole = container.stored(sql);
     container.stock.execute("DROP TABLE shard_range");
-    BOOST_TEST(
-        !ContainerSchema::has_more(container.connection, container.info(), "9999999999.00000"));
-    BOOST_CHECK_NO_THROW(
-        ContainerSchema::reclaim_more(container.connection, container.info(), "9999999999.00000"));
+    BOOST_TEST(!ContainerSchema::has_old_shard_ranges(container.connection, container.info(),
+                                                      "9999999999.00000"));
+    BOOST_CHECK_NO_THROW(ContainerSchema::reclaim_shard_ranges(
+        container.connection, container.info(), "9999999999.00000"));
     container.connection.execute(std::string(ContainerSchema::create_shard_range).c_str());
     BOOST_TEST(container.stored(sql) == whole);
 }

@@ -96,7 +96,7 @@ public:
     [[nodiscard]] const std::string& root() const { return root_; }
     [[nodiscard]] std::string device() const { return root_ + "/sda"; }
     [[nodiscard]] std::string directory() const {
-        return device() + '/' + std::string(B::server_type::datadir) + "/1/abc/" + hash;
+        return device() + '/' + std::string(B::kind_type::datadir) + "/1/abc/" + hash;
     }
     [[nodiscard]] std::string path() const { return directory() + '/' + hash + ".db"; }
     [[nodiscard]] std::string pending() const { return path() + ".pending"; }
@@ -163,8 +163,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_swift_left_are_committed_as_swift_would,
     std::filesystem::copy_file(place.path(), stock);
     // Tests run in the root of the source tree.
     const std::string command = "/usr/bin/python3 test/swift_schema/pending.py " +
-                                std::string(B::server_type::name) + ' ' + place.path() + ' ' +
-                                stock + " > " + place.root() + "/out";
+                                std::string(B::kind_type::name) + ' ' + place.path() + ' ' + stock +
+                                " > " + place.root() + "/out";
     BOOST_REQUIRE_MESSAGE(std::system(command.c_str()) == 0,
                           "pending.py failed; it needs the package python3-swift");
     BOOST_TEST(place.rows().empty());

@@ -82,7 +82,7 @@ struct Process {
     }
 
     [[nodiscard]] bool quarantine() { return brake->may_quarantine(broker, told, sda); }
-    void spared() { brake->spared(broker, told, sda); }
+    void refund_quarantine() { brake->refund_quarantine(broker, told, sda); }
     int quarantine_all() {
         int count = 0;
         while (quarantine()) {
@@ -99,7 +99,7 @@ struct Process {
     double share;
     SimClock clock;
     SimDisk disk{clock};
-    SimBroker<ContainerServer> broker{disk, clock, "n"};
+    SimBroker<ContainerKind> broker{disk, clock, "n"};
     Told told;
     std::shared_ptr<HourlyBrake> brake = std::make_shared<HourlyBrake>();
 };
@@ -152,14 +152,14 @@ BOOST_AUTO_TEST_CASE(one_wrong_name_freezes_a_device_and_most_names_wrong_end_it
     brakes.wrong_hash("sda");
     BOOST_TEST(brakes.frozen("sda"));
     BOOST_TEST(!brakes.frozen("sdb"));
-    BOOST_TEST(!brakes.hopeless("sda")); // it may be a stray file
+    BOOST_TEST(!brakes.mostly_wrong_hashes("sda")); // it may be a stray file
     brakes.saw("sda");
     brakes.wrong_hash("sda");
-    BOOST_TEST(brakes.hopeless("sda"));
-    BOOST_TEST(!brakes.hopeless("sdb"));
+    BOOST_TEST(brakes.mostly_wrong_hashes("sda"));
+    BOOST_TEST(!brakes.mostly_wrong_hashes("sdb"));
     brakes.saw("sda");
     brakes.saw("sda");
-    BOOST_TEST(!brakes.hopeless("sda")); // two of four
+    BOOST_TEST(!brakes.mostly_wrong_hashes("sda")); // two of four
 }
 
 BOOST_AUTO_TEST_CASE(a_device_is_announced_once) {
@@ -216,15 +216,15 @@ BOOST_AUTO_TEST_CASE(twenty_databases_of_a_device_go_to_quarantine_in_an_hour) {
     Process process;
     for (int i = 0; i < 60; ++i) { // it turns out well and takes no turn
         BOOST_TEST(process.quarantine());
-        process.spared();
+        process.refund_quarantine();
     }
     BOOST_TEST(process.quarantine_all() == 20);
-    process.spared();
+    process.refund_quarantine();
     BOOST_TEST(process.quarantine());
     BOOST_TEST(!process.quarantine());
     BOOST_TEST(process.leave(1)); // that is another count
     process.clock.advance(Seconds(3600));
-    process.spared(); // of the hour before: makes no room
+    process.refund_quarantine(); // of the hour before: makes no room
     BOOST_TEST(process.quarantine_all() == 20);
 }
 
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(each_device_and_each_kind_of_database_has_counts_of_its_own
     BOOST_TEST(process.empty(100) == 100);
     BOOST_TEST(!process.leave(1));
     BOOST_TEST(process.leave(1, "/srv/node/sdb"));
-    SimBroker<AccountServer> accounts(process.disk, process.clock, "n");
+    SimBroker<AccountKind> accounts(process.disk, process.clock, "n");
     BOOST_TEST(process.brake->may_leave(accounts, process.told, sda, 1, 50));
 }
 

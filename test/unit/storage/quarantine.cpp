@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Node = OneNode<ContainerServer>;
+using Node = OneNode<ContainerKind>;
 using Names = std::set<std::string>;
 
 /// With a database that has the rows "one" and "two".

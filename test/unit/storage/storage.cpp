@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Node = OneNode<ContainerServer>;
+using Node = OneNode<ContainerKind>;
 using Names = std::set<std::string>;
 
 std::unique_ptr<Node> empty_node() {

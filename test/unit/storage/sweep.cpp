@@ -13,7 +13,7 @@ using namespace replica::test;
 
 namespace {
 
-using Node = OneNode<ContainerServer>;
+using Node = OneNode<ContainerKind>;
 using Names = std::set<std::string>;
 
 } // namespace
