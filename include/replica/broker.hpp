@@ -7,6 +7,7 @@
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
+#include <replica/kind.hpp>
 #include <replica/words/info.hpp>
 
 #include <concepts>
@@ -93,9 +94,8 @@ concept Database =
 
 /// A store of databases.
 ///
-/// - `kind_type` names the kind: its constants `name` ("container"), `datadir` ("containers"),
-///   `default_port`, and the hooks in which a kind differs from the common flow: see
-///   account/kind.hpp.
+/// - `kind_type` is the kind of its databases (kind.hpp): names, a port, and the hooks in which the
+///   kind differs from the common flow.
 /// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
 ///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
 ///   lock through this handle.
@@ -108,14 +108,10 @@ concept Database =
 /// Models: AccountBroker, ContainerBroker (sqlite/), SimBroker (sim/). Thread safety: any thread.
 template <class B>
 concept Broker =
-    Database<typename B::database_type> && Disk<typename B::disk_type> &&
-    Clock<typename B::clock_type> &&
+    Kind<typename B::kind_type> && Database<typename B::database_type> &&
+    Disk<typename B::disk_type> && Clock<typename B::clock_type> &&
     std::same_as<typename B::database_type::lock_type, typename B::disk_type::lock_type> &&
     requires(B broker, const std::string& path, Instant deadline) {
-        typename B::kind_type;
-        { B::kind_type::name } -> std::convertible_to<std::string_view>;
-        { B::kind_type::datadir } -> std::convertible_to<std::string_view>;
-        { B::kind_type::default_port } -> std::convertible_to<std::uint16_t>;
         { broker.open(path, deadline) } -> std::same_as<typename B::database_type>;
         { broker.open_upload(path, deadline) } -> std::same_as<typename B::database_type>;
         { broker.disk() } -> std::same_as<typename B::disk_type&>;

@@ -56,7 +56,7 @@ template <Broker B, Ring R, Transport T, FileSync F, Clock C, Observer O = Silen
 class Replicator {
     using Version = decltype(std::declval<R&>().version());
     using PassType = Pass<B, Version, T, F, C, O>;
-    using Kind = typename B::kind_type;
+    using kind_type = typename B::kind_type;
     using Work = typename Workers<C>::Work;
 
 public:
@@ -169,7 +169,7 @@ private:
             });
         }
         run(*core, pass, *workers);
-        Kind::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
+        kind_type::end_of_pass(pass, [&](const std::vector<LocalDatabase>& places) {
             run_again(core, shared, places);
         });
 
@@ -286,7 +286,7 @@ private:
             device,
             Walk<typename B::disk_type>(
                 core.broker.disk(), storage::device_path(core.settings.devices, device.device),
-                std::string(Kind::datadir), pass.ring.partition_count(), std::move(wanted),
+                std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
                 core.random, pass.now().plus(-core.settings.reclaim_age)));
     }
 
@@ -297,7 +297,7 @@ private:
         if (!work.usable) {
             work.usable = prepare(*shared.core, pass, work.device, beat);
             if (*work.usable) {
-                Kind::device_ready(pass, work.device);
+                kind_type::device_ready(pass, work.device);
             }
         }
         if (!*work.usable) {

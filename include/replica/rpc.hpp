@@ -7,6 +7,7 @@
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/observer.hpp>
 #include <replica/receive/admission.hpp>
 #include <replica/receive/answer.hpp>
@@ -45,7 +46,7 @@ namespace replica {
 /// Copies share one state. Thread safety: handle() from any thread.
 template <Broker B, Observer O = Silent>
 class RpcServer {
-    using Kind = typename B::kind_type;
+    using kind_type = typename B::kind_type;
     using Database = typename B::database_type;
     using Info = info_type_of<B>;
     using Row = row_type_of<B>;
@@ -124,8 +125,8 @@ private:
         place.name = request.device;
         place.hash = request.hash;
         place.device = storage::device_path(core_->settings.devices, request.device);
-        place.directory =
-            place.device + '/' + storage_directory(Kind::datadir, request.partition, request.hash);
+        place.directory = place.device + '/' +
+                          storage_directory(kind_type::datadir, request.partition, request.hash);
         return place;
     }
 
@@ -172,7 +173,7 @@ private:
     /// Containers have two more.
     [[nodiscard]] static constexpr auto shard_verbs() {
         namespace hana = boost::hana;
-        if constexpr (requires { &Kind::decode_shard_ranges; }) {
+        if constexpr (ShardedKind<kind_type>) {
             return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
                                                     &RpcServer::merge_shard_ranges),
                                     hana::make_pair(hana::type_c<message::GetShardRanges>,
@@ -264,18 +265,8 @@ private:
         }
         auto& [path, database] = *opened;
         Info info = database.info();
-        if constexpr (requires { info.storage_policy_index; }) {
-            if (remote.policy) {
-                Info theirs;
-                theirs.put_timestamp = remote.times.put_timestamp;
-                theirs.delete_timestamp = remote.times.delete_timestamp;
-                theirs.status_changed_at = remote.policy->status_changed_at;
-                theirs.count = remote.policy->count;
-                theirs.storage_policy_index = remote.policy->storage_policy_index;
-                if (Kind::adopt_policy(database, info, theirs, broker.clock().now())) {
-                    info = database.info();
-                }
-            }
+        if (kind_type::adopt_arguments(database, info, remote, broker.clock().now())) {
+            info = database.info();
         }
         if (!remote.metadata.empty() && remote.metadata != info.metadata) {
             merge_metadata(path, database, remote.metadata);
@@ -344,7 +335,7 @@ private:
 
     Reply merge_shard_ranges(const Place& place, const message::Call& call) {
         message::require_count(call, 1, 2);
-        const auto ranges = Kind::decode_shard_ranges(call.arguments[0]);
+        const auto ranges = kind_type::decode_shard_ranges(call.arguments[0]);
         auto opened = open(place);
         if (!opened) {
             return answer::not_found();

@@ -1,8 +1,8 @@
 #ifndef REPLICA_CONTAINER_KIND_HPP
 #define REPLICA_CONTAINER_KIND_HPP
 
-// What a container does beyond an account (account/kind.hpp says when each hook is called):
-// policies, shard ranges, the reconciler's queues, the links of container sync.
+// What a container does beyond the common flow (kind.hpp says when each hook is called): policies,
+// shard ranges, the reconciler's queues, the links of container sync.
 
 #include <replica/clock.hpp>
 #include <replica/container/policies.hpp>
@@ -10,6 +10,7 @@
 #include <replica/container/shards.hpp>
 #include <replica/container/sync_store.hpp>
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/ring.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/walk.hpp>
@@ -32,9 +33,7 @@
 namespace replica {
 
 /// Containers: a row is an object.
-struct ContainerKind {
-    using info_type = ContainerInfo;
-    using row_type = ObjectRow;
+struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
     static constexpr std::string_view name = "container";
     static constexpr std::string_view datadir = "containers";
     static constexpr std::uint16_t default_port = 6201;
@@ -48,14 +47,29 @@ struct ContainerKind {
     }
 
     /// Replicas of a container that were made with different policies settle on one (Swift 2.0).
-    template <class D>
-    static bool adopt_policy(D& database, const ContainerInfo& local, const ContainerInfo& remote,
-                             Timestamp now) {
+    template <class Database>
+    static bool adopt_policy(Database& database, const ContainerInfo& local,
+                             const ContainerInfo& remote, Timestamp now) {
         if (!policies::prefers_remote(local, remote)) {
             return false;
         }
         database.set_storage_policy_index(remote.storage_policy_index, now);
         return true;
+    }
+
+    template <class Database>
+    static bool adopt_arguments(Database& database, const ContainerInfo& local,
+                                const message::Sync& sync, Timestamp now) {
+        if (!sync.policy) {
+            return false;
+        }
+        ContainerInfo remote;
+        remote.put_timestamp = sync.times.put_timestamp;
+        remote.delete_timestamp = sync.times.delete_timestamp;
+        remote.status_changed_at = sync.policy->status_changed_at;
+        remote.count = sync.policy->count;
+        remote.storage_policy_index = sync.policy->storage_policy_index;
+        return adopt_policy(database, local, remote, now);
     }
 
     [[nodiscard]] static bool reported(const ContainerInfo& info) {
@@ -71,23 +85,24 @@ struct ContainerKind {
 
     /// Shard ranges, in both directions (Swift 2.18): ours to every peer, the peer's if it has any.
     /// They may say that sharding has begun.
-    template <class T, class C>
-    static std::optional<Fault> before_rows(T& turn, C& peer, const ContainerInfo& remote) {
+    template <class Turn, class Session>
+    static std::optional<Fault> before_rows(Turn& turn, Session& session,
+                                            const ContainerInfo& remote) {
         std::optional<Fault> fault;
         if (remote.shard_max_row >= 0) {
-            fault = fetch_shard_ranges(turn, peer);
+            fault = fetch_shard_ranges(turn, session);
         }
         if (turn.info.shard_max_row < 0 || is_stale(turn)) { // ranges may have been deleted
             return fault;
         }
         const auto ranges = turn.database().shard_ranges();
-        const auto sent = peer.expect_success(message::encode_shard_ranges(ranges, turn.info.id),
-                                              turn.pass.settings.node_timeout);
+        const auto sent = session.expect_success(message::encode_shard_ranges(ranges, turn.info.id),
+                                                 turn.pass.settings.node_timeout);
         return sent ? fault : std::optional(sent.error());
     }
 
-    template <class D>
-    static void merge_more(D& from, D& into) {
+    template <class Database>
+    static void merge_more(Database& from, Database& into) {
         if (const auto ranges = from.shard_ranges(); !ranges.empty()) {
             into.merge_shard_ranges(ranges);
         }
@@ -116,14 +131,15 @@ struct ContainerKind {
 
     using pass_state = reconciler::PassState;
 
-    template <class P>
-    static void device_ready(P& pass, const Device& device) {
+    template <class Pass>
+    static void device_ready(Pass& pass, const Device& device) {
         pass.state.use(device);
     }
 
-    /// Neither is for the reconciler's own queues.
-    template <class T>
-    static void after_database(T& turn, std::span<const decide::Outcome> outcomes) {
+    /// Skipped for the reconciler's own queues: they have no link of container sync, and what is in
+    /// a queue is where it belongs.
+    template <class Turn>
+    static void after_database(Turn& turn, std::span<const decide::Outcome> outcomes) {
         if (turn.info.account != reconciler::account) {
             update_sync_store(turn);
             reconciler::queue_misplaced(turn, outcomes);
@@ -132,8 +148,8 @@ struct ContainerKind {
 
     /// A queue may still be fed in this pass. The link to a container goes first: nobody would
     /// find one that is left behind.
-    template <class P>
-    [[nodiscard]] static bool before_removal(P& pass, const LocalDatabase& place,
+    template <class Pass>
+    [[nodiscard]] static bool before_removal(Pass& pass, const LocalDatabase& place,
                                              const ContainerInfo& info) {
         if (info.account == reconciler::account) {
             return !pass.state.defer_removal(place);
@@ -144,8 +160,8 @@ struct ContainerKind {
         return true;
     }
 
-    template <class P, class Run>
-    static void end_of_pass(P& pass, Run run) {
+    template <class Pass, class Run>
+    static void end_of_pass(Pass& pass, Run run) {
         reconciler::end_of_pass(pass, run);
     }
 
@@ -156,10 +172,10 @@ struct ContainerKind {
     }
 
 private:
-    template <class T, class C>
-    static std::optional<Fault> fetch_shard_ranges(T& turn, C& peer) {
-        const auto reply = peer.expect_success(message::encode_get_shard_ranges(),
-                                               turn.pass.settings.node_timeout);
+    template <class Turn, class Session>
+    static std::optional<Fault> fetch_shard_ranges(Turn& turn, Session& session) {
+        const auto reply = session.expect_success(message::encode_get_shard_ranges(),
+                                                  turn.pass.settings.node_timeout);
         if (!reply) {
             return reply.error();
         }
@@ -167,7 +183,7 @@ private:
         try {
             ranges = decode_shard_ranges(json::parse(reply->body));
         } catch (const Failure& failure) {
-            return Fault{Error::bad_reply, peer.address() + ": " + failure.what()};
+            return Fault{Error::bad_reply, session.address() + ": " + failure.what()};
         }
         turn.database().merge_shard_ranges(ranges, turn.reclaim_limit(2));
         const ContainerInfo now = turn.database().info();
@@ -176,16 +192,16 @@ private:
         return std::nullopt;
     }
 
-    template <class T>
-    static void update_sync_store(T& turn) {
+    template <class Turn>
+    static void update_sync_store(Turn& turn) {
         touch_sync_store(turn.pass, {turn.found, turn.local}, [&](const std::string& device) {
             sync_store::update(turn.pass.broker.disk(), device, turn.found.path, turn.info);
         });
     }
 
     /// Calls `change(device_path)`. What goes wrong with a link is told and fails nothing else.
-    template <class P, class Change>
-    static void touch_sync_store(P& pass, const LocalDatabase& place, Change change) {
+    template <class Pass, class Change>
+    static void touch_sync_store(Pass& pass, const LocalDatabase& place, Change change) {
         try {
             change(storage::device_path(pass.settings.devices, place.device.device));
         } catch (const Failure& failure) {

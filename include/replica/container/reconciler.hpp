@@ -160,7 +160,7 @@ template <class DatabaseTurn>
 [[nodiscard]] bool feed_queue(DatabaseTurn& turn, const std::string& name,
                               std::span<const ObjectRow> rows) {
     auto& pass = turn.pass;
-    using Kind = typename std::remove_cvref_t<decltype(pass)>::kind_type;
+    using kind_type = typename std::remove_cvref_t<decltype(pass)>::kind_type;
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     try {
         ContainerInfo info;
@@ -171,9 +171,10 @@ template <class DatabaseTurn>
         const std::string hash = hash_path(info.name());
         const std::uint32_t partition = pass.ring.partition(hash);
         const Device device = queue_device(turn, partition);
-        const std::string path = storage::device_path(pass.settings.devices, device.device) + '/' +
-                                 storage_directory(Kind::datadir, std::to_string(partition), hash) +
-                                 '/' + hash + ".db";
+        const std::string path =
+            storage::device_path(pass.settings.devices, device.device) + '/' +
+            storage_directory(kind_type::datadir, std::to_string(partition), hash) + '/' + hash +
+            ".db";
         LocalDatabase queue{{path, hash, partition}, device};
         const bool made = put_into(pass, queue, info, rows);
         if (pass.state.fed(queue)) {

@@ -8,6 +8,7 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/peer_turn.hpp>
@@ -27,7 +28,7 @@
 namespace replica::detail {
 
 /// Expired by its own state, and no root or source of shards.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
     return decide::is_expired(P::kind_type::live_rows(info), info.put_timestamp,
                               info.delete_timestamp, now, pass.settings.reclaim_age) &&
@@ -37,7 +38,7 @@ template <class P>
 inline constexpr std::string_view too_many = "too many are leaving its device";
 
 /// A database stays. That the brakes keep it is told once a device as well.
-template <class P>
+template <AnyPass P>
 void keep_database(P& pass, const Found& found, const Device& local, const std::string& reason) {
     pass.count(&Stats::kept);
     pass.observer(event::Kept{found.path, reason});
@@ -48,7 +49,7 @@ void keep_database(P& pass, const Found& found, const Device& local, const std::
 
 /// Removes a database unless the brakes or `keep` have a reason against it (storage.hpp). Returns
 /// the reason; nothing if it has been put off. What counts as left is put down before it goes.
-template <class P, class Keep>
+template <AnyPass P, class Keep>
 [[nodiscard]] std::optional<std::string>
 remove_braked(P& pass, const Found& found, const Device& local, const typename P::info_type& info,
               Keep keep) {
@@ -80,7 +81,7 @@ remove_braked(P& pass, const Found& found, const Device& local, const typename P
 }
 
 /// Removes a database unless there is a reason against it, and counts it.
-template <class P, class Keep>
+template <AnyPass P, class Keep>
 void remove_database(P& pass, const Found& found, const Device& local,
                      const typename P::info_type& info, std::string_view why, Keep keep) {
     const auto reason = remove_braked(pass, found, local, info, keep);
@@ -98,7 +99,7 @@ void remove_database(P& pass, const Found& found, const Device& local,
 
 /// Whether the brakes let one more database leave its device. If not, it stays and is not sent out
 /// either: with a wrong ring that would only fill the disks of others.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
     const std::string device = storage::device_path(pass.settings.devices, local.device);
     const bool may =
@@ -112,7 +113,7 @@ template <class P>
 }
 
 /// Another machine that has all of it.
-template <class P>
+template <AnyPass P>
 void note_machine(DatabaseTurn<P>& turn, const Device& peer, decide::Outcome outcome) {
     if (outcome == decide::Outcome::done && peer.replication_ip != turn.local.replication_ip) {
         turn.machines.insert(peer.replication_ip);
@@ -137,7 +138,7 @@ struct Asked {
 
 /// Asks the peers that are done once more (leaving.hpp). Those that do not have all of it any more
 /// are not.
-template <class P>
+template <AnyPass P>
 void ask_again(DatabaseTurn<P>& turn, Asked& asked) {
     turn.machines.clear();
     for (std::size_t i = 0; i < asked.peers.size(); ++i) {
@@ -151,7 +152,7 @@ void ask_again(DatabaseTurn<P>& turn, Asked& asked) {
 
 /// A stale copy sends its old rows to nobody. If one peer has been seen to have all of it, the word
 /// of the others counts: what that one had goes on to them.
-template <class P>
+template <AnyPass P>
 void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
     for (std::size_t i = 0; i < asked.peers.size(); ++i) {
         auto& outcome = asked.outcomes[i];
@@ -164,7 +165,7 @@ void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
 
 /// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
 /// stays.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::string leave(DatabaseTurn<P>& turn,
                                 std::optional<typename P::database_type>& database,
                                 const Found& found, Asked& asked, std::size_t replicas) {
@@ -204,7 +205,7 @@ template <class P>
 /// well, and none has a row for us: one that was away would bring it back with its live rows. A
 /// count of 0 may be wrong for an honest reason (sqlite/sums.hpp), so that the rows are looked at.
 /// Returns the reason why it stays.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::string expire(DatabaseTurn<P>& turn,
                                  std::optional<typename P::database_type>& database,
                                  const Found& found, const Asked& asked) {

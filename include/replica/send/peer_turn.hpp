@@ -5,8 +5,10 @@
 
 #include <replica/observer.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
+#include <replica/send/session.hpp>
 #include <replica/send/stale.hpp>
 #include <replica/send/usync.hpp>
 #include <replica/send/whole.hpp>
@@ -28,7 +30,7 @@ namespace replica {
 namespace detail {
 
 /// What `sync` says of us.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] message::Sync sync_of(DatabaseTurn<P>& turn) {
     const auto& info = turn.info;
     std::string metadata = info.metadata;
@@ -66,7 +68,7 @@ template <class P, std::invocable Step>
 /// Takes over what the peer's answer knows better: metadata (Swift 2.18), times (2.0, for accounts
 /// here as well: defect 15), and what the server type agrees on. Returns why a copy that leaves
 /// must stay although its rows go over.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::optional<Fault> apply_reply(DatabaseTurn<P>& turn,
                                                const typename P::info_type& remote) {
     std::optional<Fault> fault;
@@ -87,7 +89,7 @@ template <class P>
 }
 
 /// What the two know of each other's rows.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] decide::Points points_of(DatabaseTurn<P>& turn,
                                        const message::SyncReply<typename P::info_type>& remote) {
     auto& database = turn.database();
@@ -103,7 +105,7 @@ template <class P>
 /// Whether the peer knows a row that came here after the snapshot, by way of another process of
 /// this machine (a single pass beside the service, Swift's sharder). The snapshot is a later one
 /// then; what peers that came before have of it is not known.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool catch_up(DatabaseTurn<P>& turn, std::int64_t point) {
     const auto now = turn.database().info();
     if (now.id != turn.info.id || now.max_row < point) {
@@ -135,7 +137,7 @@ template <class I>
 }
 
 /// One more sighting of a difference is noted; what to do about it.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] notes::Resend see_difference(DatabaseTurn<P>& turn,
                                            const typename P::info_type& remote) {
     const std::string key = notes::differs_from(remote.id);
@@ -146,7 +148,7 @@ template <class P>
 
 /// A wrong hash of ours differs from every peer's for ever, whatever is sent. So it is made anew
 /// before anything is. Returns whether the two contents are the same now.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool mend_own(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
     if (!mend_sums(turn)) {
         return false;
@@ -156,7 +158,7 @@ template <class P>
 
 /// Sends what a stale copy may: see stale.hpp. The note is where the next pass goes on, since the
 /// peer's point stays below a row that was held back.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_stale(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                  const std::string& remote_id, std::int64_t point) {
     const std::string key = notes::held_from(remote_id);
@@ -176,7 +178,7 @@ template <class P>
 /// once begun, also when new rows come between, after those, and in other processes. A copy that
 /// leaves has no need of it: see decide::proven. Of one that was never followed (stale.hpp) go
 /// those that a stale one may send.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome>
 resend_if_diverged(DatabaseTurn<P>& turn, PeerSession<P>& peer, const typename P::info_type& remote,
                    const decide::Choice& choice) {
@@ -213,7 +215,7 @@ resend_if_diverged(DatabaseTurn<P>& turn, PeerSession<P>& peer, const typename P
 }
 
 /// Acts on the choice after a 2xx.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> carry_out(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const typename P::info_type& remote,
                                                 const decide::Choice& choice) {
@@ -250,7 +252,7 @@ template <class P>
 }
 
 /// The peer has no copy: it gets this one, unless the database expires or this copy may be stale.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> bring_back(DatabaseTurn<P>& turn, PeerSession<P>& peer) {
     if (turn.expiring) {
         return decide::Outcome::done; // it has nothing that could come back
@@ -265,7 +267,7 @@ template <class P>
 }
 
 /// The answer to a question about a database that both have.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<message::SyncReply<typename P::info_type>>
 understand(const PeerSession<P>& peer, const Reply& reply) {
     try {
@@ -278,7 +280,7 @@ understand(const PeerSession<P>& peer, const Reply& reply) {
 
 /// The rows are the sharder's. Only of a copy that has none left does a peer miss nothing: Swift
 /// counts the others as done too, and removes handoffs with rows that nobody else has.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] decide::Outcome defer(DatabaseTurn<P>& turn, const Device& device) {
     turn.pass.count(&Stats::deferred);
     if (P::kind_type::is_sharded(turn.info) && turn.database().items_since(-1, 1).empty()) {
@@ -292,7 +294,7 @@ template <class P>
 
 /// Brings one peer up to date (Swift: _repl_to_node). A fault is the peer's; what goes wrong with
 /// the local database is thrown.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> replicate_to_peer(DatabaseTurn<P>& turn,
                                                         const Device& device) {
     P& pass = turn.pass;
@@ -350,7 +352,7 @@ template <class P>
 
 /// The last question before a copy goes (leaving.hpp): whether the peer has all of it. Nothing is
 /// sent, and an answer that is none means no.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool still_has_all(DatabaseTurn<P>& turn, const Device& device) {
     using Info = typename P::info_type;
     P& pass = turn.pass;

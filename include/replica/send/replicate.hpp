@@ -8,6 +8,7 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/departure.hpp>
 #include <replica/send/pass.hpp>
@@ -35,7 +36,7 @@ namespace detail {
 }
 
 /// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool record_outcome(DatabaseTurn<P>& turn, const Device& peer,
                                   const Result<decide::Outcome>& outcome) {
     P& pass = turn.pass;
@@ -60,7 +61,7 @@ template <class P>
 /// The primaries in order; for each whose device is out of use, one handoff in its place. The local
 /// copy of a handoff is such a stand-in already: were it to ask the next handoff, copies would
 /// spread over all devices (Swift 2.14, invariant I7).
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Asked replicate_to_peers(DatabaseTurn<P>& turn, const std::vector<Device>& primaries,
                                        bool belongs) {
     P& pass = turn.pass;
@@ -88,7 +89,7 @@ template <class P>
 
 /// Asks those once more from whom something was held back (stale.hpp): one of those that came after
 /// them may have shown that this copy is not stale. What remains is told.
-template <class P>
+template <AnyPass P>
 void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
     if (belongs && turn.without > 0 && turn.without == asked.peers.size()) {
         report_stale(turn, true);
@@ -110,7 +111,7 @@ void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
 }
 
 /// A local database could not be dealt with: quarantine, or a report.
-template <class P>
+template <AnyPass P>
 void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat,
                    const Failure& failure) {
     std::string what = failure.what();
@@ -143,7 +144,7 @@ void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& 
 /// What the server type does after the peers. False if it failed: that is told and keeps nothing
 /// from leaving, for on a full disk those that leave are what makes space (Swift goes on too).
 /// Throws if the database itself is broken, or is not there any more.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool after_peers(DatabaseTurn<P>& turn,
                                const std::vector<decide::Outcome>& outcomes) {
     try {
@@ -160,7 +161,7 @@ template <class P>
 
 /// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
 /// not. `confirmed`: the snapshot that the first peer was compared with.
-template <class P>
+template <AnyPass P>
 void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& database,
               const Found& found, const typename P::info_type& confirmed, Asked& asked,
               bool belongs, std::size_t replicas) {
@@ -183,7 +184,7 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
 }
 
 /// True when every peer has all that is here. Throws what goes wrong with the local database.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local,
                                   Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
@@ -238,7 +239,7 @@ template <class P>
 
 /// Replicates one database to its peers (Swift: _replicate_object). Never throws: this is the one
 /// place that catches what goes wrong with a database.
-template <class P>
+template <AnyPass P>
 void replicate_database(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat) {
     const Instant start = pass.clock.monotonic();
     pass.count(&Stats::attempted);

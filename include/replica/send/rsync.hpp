@@ -7,8 +7,10 @@
 // write lock, and so keeps clients out for as long as two disks take to checksum: defect 33.)
 
 #include <replica/observer.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
+#include <replica/send/session.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/random.hpp>
@@ -59,7 +61,7 @@ private:
 
 /// How a live file looks from outside. Equal before and after a transfer, and no journal at either
 /// time: nobody has written.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>>
 fingerprint(DatabaseTurn<P>& turn) {
     auto& disk = turn.pass.broker.disk();
@@ -72,7 +74,7 @@ fingerprint(DatabaseTurn<P>& turn) {
 
 /// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
 /// none). Once that file is another one, the transfer is over.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                        const std::string& remote_id) {
     return turn.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
@@ -86,7 +88,7 @@ template <class P>
 /// name has our rows up to that one, and an earlier upload's says nothing of this one. What was not
 /// finished, or refused, is no point yet: the next upload has the same name, and takes the place of
 /// what lies there, however many rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
-template <class Finish, class P>
+template <class Finish, AnyPass P>
 [[nodiscard]] std::string upload_name(DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                       const std::string& remote_id) {
     const std::string& id = turn.info.id;
@@ -100,7 +102,7 @@ template <class Finish, class P>
 
 /// A fault while the end of a transfer is not known: the file that the peer answers for may be
 /// about to be replaced by one that is merged from an older state of it.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::optional<Fault>
 held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::string& remote_id) {
     const std::string key = transfer_key(turn, peer, remote_id);
@@ -111,7 +113,7 @@ held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::st
 }
 
 /// Has the peer put in place what lies under `name`.
-template <class Finish, class P>
+template <class Finish, AnyPass P>
 [[nodiscard]] Result<Reply> finish(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                    const typename P::info_type& remote, const std::string& name) {
     P& pass = turn.pass;
@@ -148,7 +150,7 @@ template <class Finish, class P>
 ///
 /// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
 /// one second for each 2000 rows of both sides, at most a day (defect 34).
-template <class Finish, class P>
+template <class Finish, AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const typename P::info_type& remote) {
     P& pass = turn.pass;

@@ -24,6 +24,7 @@
 
 #include <replica/broker.hpp>
 #include <replica/observer.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/notes.hpp>
@@ -54,13 +55,13 @@ template <class Row>
 namespace detail {
 
 /// When this copy last agreed with a peer.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Timestamp last_agreement(DatabaseTurn<P>& turn) {
     return notes::last_agreement(turn.database(), turn.note(notes::agreed()), turn.info.created_at);
 }
 
 /// Before which time, in whole seconds, an agreement is noted anew.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::int64_t agreement_due(DatabaseTurn<P>& turn) {
     return turn.now().plus(-turn.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
 }
@@ -69,7 +70,7 @@ template <class P>
 
 /// Whether this copy must hold back what may have been deleted. Asked after a peer has answered, so
 /// that a clock of ours which is behind the peer's hides nothing.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool is_stale(DatabaseTurn<P>& turn) {
     return !turn.agreed && !turn.pass.settings.accept_stale &&
            P::kind_type::sends_rows(turn.info) && detail::last_agreement(turn) < turn.stale_limit();
@@ -77,14 +78,14 @@ template <class P>
 
 /// Whether it is known that this copy has not been away: it has once agreed with a peer, or the
 /// database is younger than reclaim_age.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool is_followed(DatabaseTurn<P>& turn) {
     return turn.agreed || turn.pass.settings.accept_stale || turn.note(notes::agreed()) >= 0 ||
            timestamp_or_zero(turn.info.created_at) >= turn.stale_limit();
 }
 
 /// Counts and tells it, at the end of a database's turn. `alone`: see above.
-template <class P>
+template <AnyPass P>
 void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
     turn.pass.count(&Stats::stale);
     turn.pass.observer(event::Stale{turn.found.path, detail::last_agreement(turn), alone});
@@ -95,7 +96,7 @@ namespace detail {
 /// Whether this copy has by now all rows that the peer had when it was asked in an earlier pass. In
 /// a database that is written to all the time the contents differ whenever they are compared, and
 /// the peer always has a row that is still to come.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] bool has_caught_up(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
     if (turn.note(notes::agreed()) >= agreement_due(turn)) {
         return false; // nobody needs to know
@@ -116,7 +117,7 @@ template <class P>
 
 /// Takes note of what a peer's answer says of the two copies. `settled`: this one has all rows of
 /// the peer's.
-template <class P>
+template <AnyPass P>
 void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& remote,
                            bool same_content, bool settled) {
     if (turn.agreed || same_content) {
@@ -128,7 +129,7 @@ void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& r
 
 /// Notes an agreement at the end of a database's turn: the first, then one each half reclaim_age,
 /// so that a database nobody writes to costs a write in three days.
-template <class P>
+template <AnyPass P>
 void note_agreement(DatabaseTurn<P>& turn) {
     if (!turn.agreed) {
         return;

@@ -11,8 +11,10 @@
 
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
+#include <replica/send/session.hpp>
 #include <replica/send/stale.hpp>
 #include <replica/words/message.hpp>
 
@@ -40,7 +42,7 @@ struct HoldBack {
 ///
 /// From a row that is held back on, rows go without a source, so that the peer's point stays below
 /// it, and no points follow.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_rows(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const std::string& remote_id, std::int64_t& point,
                                                 const HoldBack& hold = {}) {

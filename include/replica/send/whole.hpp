@@ -6,9 +6,11 @@
 
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
+#include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/rsync.hpp>
+#include <replica/send/session.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/notes.hpp>
 
@@ -21,7 +23,7 @@
 namespace replica::detail {
 
 /// Gives up our id, so that no point that a peer has of it counts any more.
-template <class P>
+template <AnyPass P>
 void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.database().renew_id();
     turn.info = turn.database().info();
@@ -31,7 +33,7 @@ void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
 }
 
 /// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] std::optional<std::string> confirm_upload(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                         const std::string& upload) {
     const auto reply = peer.expect_success(message::encode(message::Sync::point_query(upload)),
@@ -62,7 +64,7 @@ template <class P>
 /// stock receivers merge several files at a time, and whichever ends last replaces the others: if
 /// one did between our finish and our point, the point stands in a file without our rows. Therefore
 /// the question; unless it is answered as it should be, our id is given up.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file_to_merge(DatabaseTurn<P>& turn,
                                                          PeerSession<P>& peer,
                                                          const typename P::info_type& remote) {
@@ -87,7 +89,7 @@ template <class P>
 
 /// The whole file to a peer that has none. For a copy that leaves it counts as given, or all its
 /// rows would go over once more as soon as a client has written to the peer.
-template <class P>
+template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file_to_empty_peer(DatabaseTurn<P>& turn,
                                                               PeerSession<P>& peer) {
     auto outcome = push_file<message::CompleteRsync>(turn, peer, typename P::info_type{});

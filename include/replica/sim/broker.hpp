@@ -9,6 +9,7 @@
 #include <replica/broker.hpp>
 #include <replica/container/kind.hpp>
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/database.hpp>
 #include <replica/sim/disk.hpp>
@@ -29,16 +30,16 @@ namespace replica {
 
 /// A store of simulated databases. Models Broker. Copies are the same store. `node` names the
 /// machine in the ids that are given out: two nodes of one simulation must have different names.
-template <class Kind>
+template <Kind K>
 class SimBroker {
 public:
-    using kind_type = Kind;
-    using database_type = SimDatabase<Kind>;
+    using kind_type = K;
+    using database_type = SimDatabase<K>;
     using disk_type = SimDisk;
     using clock_type = SimClock;
-    using info_type = typename Kind::info_type;
-    using row_type = typename Kind::row_type;
-    using State = sim::State<Kind>;
+    using info_type = typename K::info_type;
+    using row_type = typename K::row_type;
+    using State = sim::State<K>;
 
     SimBroker(SimDisk disk, SimClock clock, std::string node)
         : disk_(std::move(disk)), clock_(std::move(clock)), node_(std::move(node)) {}
@@ -98,7 +99,7 @@ public:
     /// is not there or is no database. For checkers.
     [[nodiscard]] std::shared_ptr<const State> peek(const std::string& path) const {
         const auto content = disk_.content(path);
-        return content ? sim::find_state<Kind>(*content) : nullptr;
+        return content ? sim::find_state<K>(*content) : nullptr;
     }
 
     /// Opening and reading it report `error` from now on; Error::wal only open_upload. With
@@ -114,7 +115,7 @@ public:
     }
 
 private:
-    friend class SimDatabase<Kind>;
+    friend class SimDatabase<K>;
 
     using Pending = std::vector<row_type>;
 

@@ -6,6 +6,7 @@
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/rows/merge.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/sim/clock.hpp>
@@ -35,17 +36,17 @@
 
 namespace replica {
 
-template <class Kind>
+template <Kind K>
 class SimBroker;
 
 /// A handle on a simulated database. Models Database; thread safety as there.
-template <class Kind>
+template <Kind K>
 class SimDatabase {
 public:
-    using info_type = typename Kind::info_type;
-    using row_type = typename Kind::row_type;
+    using info_type = typename K::info_type;
+    using row_type = typename K::row_type;
     using lock_type = SimLock;
-    using State = sim::State<Kind>;
+    using State = sim::State<K>;
 
     void set_deadline(Instant deadline) { deadline_ = deadline; }
 
@@ -307,11 +308,11 @@ public:
     }
 
 private:
-    friend class SimBroker<Kind>;
+    friend class SimBroker<K>;
 
     using Snapshot = std::shared_ptr<const State>;
 
-    SimDatabase(SimBroker<Kind> broker, SimFile file, Instant deadline)
+    SimDatabase(SimBroker<K> broker, SimFile file, Instant deadline)
         : broker_(std::move(broker)), file_(std::move(file)), deadline_(deadline) {}
 
     /// Calls `attempt` until it gives something; Error::locked at the deadline. Each 10 ms, so that
@@ -333,8 +334,7 @@ private:
 
     /// Throws what is wrong with the file.
     [[nodiscard]] Snapshot read() {
-        return sim::state_of<Kind>(wait([this] { return file_.content(); }, deadline_),
-                                   file_.path());
+        return sim::state_of<K>(wait([this] { return file_.content(); }, deadline_), file_.path());
     }
 
     /// Commits what `apply` made of the state, unless it gives false. As a transaction of SQLite:
@@ -351,7 +351,7 @@ private:
         if (!content) {
             return std::nullopt;
         }
-        State state = *sim::state_of<Kind>(*content, file_.path());
+        State state = *sim::state_of<K>(*content, file_.path());
         if constexpr (std::is_void_v<std::invoke_result_t<Change&, State&>>) {
             apply(state);
         } else if (!apply(state)) {
@@ -361,7 +361,7 @@ private:
         return file_.commit(sim::content_of(std::move(state))) ? std::optional(true) : std::nullopt;
     }
 
-    SimBroker<Kind> broker_;
+    SimBroker<K> broker_;
     SimFile file_;
     Instant deadline_;
 };

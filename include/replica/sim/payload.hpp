@@ -5,6 +5,7 @@
 // the same errors as SQLite gives for the same damage.
 
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/state.hpp>
 #include <replica/words/md5.hpp>
@@ -28,30 +29,30 @@ namespace replica::sim {
 }
 
 /// The value in a file is shared and never changed: a commit replaces it.
-template <class Kind>
-using Snapshot = std::shared_ptr<const State<Kind>>;
+template <Kind K>
+using Snapshot = std::shared_ptr<const State<K>>;
 
 /// About as long as a real one would be, so that sizes can be compared.
-template <class Kind>
-[[nodiscard]] SimContent content_of(State<Kind> state) {
+template <Kind K>
+[[nodiscard]] SimContent content_of(State<K> state) {
     const auto size = 4096 + 100 * static_cast<std::int64_t>(state.rows.size());
     return {std::string("SQLite format 3\0", 16),
-            Snapshot<Kind>(std::make_shared<State<Kind>>(std::move(state))), size};
+            Snapshot<K>(std::make_shared<State<K>>(std::move(state))), size};
 }
 
 /// Null if there is no database of this kind.
-template <class Kind>
-[[nodiscard]] Snapshot<Kind> find_state(const SimContent& content) {
-    const auto* const state = std::any_cast<Snapshot<Kind>>(&content.value);
+template <Kind K>
+[[nodiscard]] Snapshot<K> find_state(const SimContent& content) {
+    const auto* const state = std::any_cast<Snapshot<K>>(&content.value);
     return state != nullptr ? *state : nullptr;
 }
 
 /// The database in a file; throws what is wrong with it. An empty file is an empty database to
 /// SQLite and has no table, and nor has a database of the other kind. A write-ahead log is no
 /// damage: a local database that has one is opened, only an upload is not.
-template <class Kind>
-[[nodiscard]] Snapshot<Kind> state_of(const SimContent& content, const std::string& path) {
-    const Snapshot<Kind> state = find_state<Kind>(content);
+template <Kind K>
+[[nodiscard]] Snapshot<K> state_of(const SimContent& content, const std::string& path) {
+    const Snapshot<K> state = find_state<K>(content);
     std::optional<Error> error;
     if (state) {
         error = state->damage == Error::wal ? std::nullopt : state->damage;

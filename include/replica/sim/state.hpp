@@ -7,6 +7,7 @@
 
 #include <replica/container/shards.hpp>
 #include <replica/error.hpp>
+#include <replica/kind.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/sim/rows.hpp>
 #include <replica/words/info.hpp>
@@ -38,10 +39,10 @@ struct Mark {
 };
 
 /// A database of accounts' containers or containers' objects (`Server`: see account/kind.hpp).
-template <class Kind>
+template <Kind K>
 struct State {
-    using info_type = typename Kind::info_type;
-    using row_type = typename Kind::row_type;
+    using info_type = typename K::info_type;
+    using row_type = typename K::row_type;
     using Traits = RowTraits<row_type>;
     using Marks = std::map<std::string, Mark, std::less<>>;
 

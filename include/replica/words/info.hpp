@@ -123,6 +123,16 @@ struct ContainerRow {
     friend bool operator==(const ContainerRow&, const ContainerRow&) = default;
 };
 
+/// The three arguments that `sync` has beyond the seven of Swift 1.13.1: sent for containers when
+/// the cluster has more than one storage policy (Swift 2.0; defect 54).
+struct PolicyArguments {
+    std::string status_changed_at = "0";
+    std::int64_t count = 0;
+    std::int64_t storage_policy_index = 0;
+
+    friend bool operator==(const PolicyArguments&, const PolicyArguments&) = default;
+};
+
 /// A part of a container's names that has a container of its own, or (the own range) its whole.
 struct ShardRange {
     std::string name; ///< "account/container" of the shard.

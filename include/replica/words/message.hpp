@@ -30,19 +30,7 @@
 #include <utility>
 #include <vector>
 
-namespace replica {
-
-/// The three arguments that `sync` has beyond the seven of Swift 1.13.1: sent for containers when
-/// the cluster has more than one storage policy (Swift 2.0; defect 54).
-struct PolicyArguments {
-    std::string status_changed_at = "0";
-    std::int64_t count = 0;
-    std::int64_t storage_policy_index = 0;
-
-    friend bool operator==(const PolicyArguments&, const PolicyArguments&) = default;
-};
-
-} // namespace replica
+namespace replica {} // namespace replica
 
 namespace replica::message {
 

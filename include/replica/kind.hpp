@@ -1,0 +1,161 @@
+#ifndef REPLICA_KIND_HPP
+#define REPLICA_KIND_HPP
+
+// Accounts and containers are replicated by one flow. A kind names what differs: names, a port, the
+// types of info and row, and the hooks in which it does more than the common flow. Each hook is
+// called at one place of the flow.
+
+#include <replica/error.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/members.hpp>
+#include <replica/words/timestamp.hpp>
+
+#include <boost/json/fwd.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+struct Device;
+struct LocalDatabase;
+
+namespace decide {
+enum class Outcome;
+}
+
+/// A kind that does nothing in any hook. A kind derives from it, gives the three constants, and
+/// hides the hooks in which it does something:
+///
+///   name           "container": part of log names, ports' names and files of the brakes
+///   datadir        "containers": the directory on a device
+///   default_port   where a stock server of the kind listens
+///
+/// Thread safety: static functions without state of their own; the flow calls them from its
+/// workers, several at once.
+template <std::derived_from<Info> I, class Row>
+struct PlainKind {
+    using info_type = I;
+    using row_type = Row;
+
+    /// What the hooks remember during a pass.
+    struct pass_state {};
+
+    /// Live rows in the file, whoever they count for: an expired database has none.
+    [[nodiscard]] static std::int64_t live_rows(const I& info) { return info.count; }
+
+    /// Whether whoever keeps the sums above this database has been told its last state (Swift:
+    /// report_up_to_date). Only then may an expired database be removed.
+    [[nodiscard]] static bool reported(const I& /*info*/) { return true; }
+
+    /// Whether peers get the rows of this database.
+    [[nodiscard]] static bool sends_rows(const I& /*info*/) { return true; }
+
+    /// Whether this is all that is left of a database whose rows have gone elsewhere.
+    [[nodiscard]] static bool is_sharded(const I& /*info*/) { return false; }
+
+    /// Whether a copy that has been handed off may go.
+    [[nodiscard]] static bool may_remove(const I& /*info*/) { return true; }
+
+    /// Whether a copy that is expired may go.
+    [[nodiscard]] static bool may_expire(const I& /*info*/) { return true; }
+
+    /// Sender: what to add to `sync`, given how many storage policies the cluster has.
+    [[nodiscard]] static std::optional<PolicyArguments> sync_arguments(const I& /*info*/,
+                                                                       std::size_t /*policies*/) {
+        return std::nullopt;
+    }
+
+    /// Sender, and the receiver of a whole file: `database` takes over the storage policy of
+    /// `remote` if that is the better one, before the ways are compared. Returns whether it was
+    /// changed.
+    template <class Database>
+    static bool adopt_policy(Database& /*database*/, const I& /*local*/, const I& /*remote*/,
+                             Timestamp /*now*/) {
+        return false;
+    }
+
+    /// The receiver of `sync`: the same, with what the sender has added to its arguments.
+    template <class Database, class Sync>
+    static bool adopt_arguments(Database& /*database*/, const I& /*local*/, const Sync& /*sync*/,
+                                Timestamp /*now*/) {
+        return false;
+    }
+
+    /// Sender, before rows are compared: what else goes over. Returns what went wrong with that.
+    template <class Turn, class Session>
+    static std::optional<Fault> before_rows(Turn& /*turn*/, Session& /*session*/,
+                                            const I& /*remote*/) {
+        return std::nullopt;
+    }
+
+    /// Receiver, merging a whole file: what else the database that goes has.
+    template <class Database>
+    static void merge_more(Database& /*from*/, Database& /*into*/) {}
+
+    /// A local device has been looked at and can be used in this pass.
+    template <class Pass>
+    static void device_ready(Pass& /*pass*/, const Device& /*device*/) {}
+
+    /// The peers of a database are dealt with, each with its outcome; the database itself is still
+    /// there.
+    template <class Turn>
+    static void after_database(Turn& /*turn*/, std::span<const decide::Outcome> /*outcomes*/) {}
+
+    /// A database is about to be removed. False: not now, but at the end of the pass.
+    template <class Pass>
+    [[nodiscard]] static bool before_removal(Pass& /*pass*/, const LocalDatabase& /*place*/,
+                                             const I& /*info*/) {
+        return true;
+    }
+
+    /// All databases are dealt with. `run(places)` replicates some of them once more.
+    template <class Pass, class Run>
+    static void end_of_pass(Pass& /*pass*/, Run /*run*/) {}
+};
+
+/// A kind of database. See PlainKind for what each member is.
+///
+/// Laws (test/laws/kind.hpp):
+/// - what has live rows is never expired: live_rows counts every row that is not deleted, also
+/// those
+///   that another count of the info leaves out.
+/// - may_expire implies may_remove.
+/// - a database whose rows are not sent (sends_rows) is not removed while it has rows, unless
+///   may_remove says that they have gone elsewhere.
+/// - adopt_policy is a choice that both sides make alike: after each has adopted the other's, both
+///   have the same.
+///
+/// Models: AccountKind (account/kind.hpp), ContainerKind (container/kind.hpp).
+template <class K>
+concept Kind =
+    std::derived_from<typename K::info_type, Info> && std::copyable<typename K::row_type> &&
+    std::default_initializable<typename K::pass_state> &&
+    requires(const typename K::info_type& info, std::size_t policies) {
+        { K::name } -> std::convertible_to<std::string_view>;
+        { K::datadir } -> std::convertible_to<std::string_view>;
+        { K::default_port } -> std::convertible_to<std::uint16_t>;
+        { K::live_rows(info) } -> std::same_as<std::int64_t>;
+        { K::reported(info) } -> std::same_as<bool>;
+        { K::sends_rows(info) } -> std::same_as<bool>;
+        { K::is_sharded(info) } -> std::same_as<bool>;
+        { K::may_remove(info) } -> std::same_as<bool>;
+        { K::may_expire(info) } -> std::same_as<bool>;
+        { K::sync_arguments(info, policies) } -> std::same_as<std::optional<PolicyArguments>>;
+    };
+
+/// A kind whose databases can be sharded: the receiver answers the verbs for shard ranges as well.
+/// Model: ContainerKind.
+template <class K>
+concept ShardedKind = Kind<K> && requires(const boost::json::value& argument) {
+    { K::decode_shard_ranges(argument) } -> std::same_as<std::vector<ShardRange>>;
+};
+
+} // namespace replica
+
+#endif // REPLICA_KIND_HPP
