@@ -215,9 +215,14 @@ template <class P>
     P& pass = task.pass;
     const bool sends =
         choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
-    if ((sends || (choice.suspect && !task.leaves)) && is_stale(task)) {
-        return sends ? push_stale(task, peer, remote.id, choice.point)
-                     : Result<decide::Outcome>(decide::Outcome::stale);
+    if (sends && is_stale(task)) {
+        return push_stale(task, peer, remote.id, choice.point);
+    }
+    if (choice.suspect && !task.leaves && is_stale(task)) {
+        // Nothing is sent again. It may still drop its tombstones: the peer has them, or has
+        // dropped them already, and then the two are equal.
+        task.suspect = true;
+        return decide::Outcome::done;
     }
     switch (choice.way) {
     case decide::Way::no_change:

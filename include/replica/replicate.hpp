@@ -104,7 +104,7 @@ void ask_again_unless_stale(Task<P>& task, Asked& asked, bool belongs) {
         }
         stale = stale || outcome == decide::Outcome::stale;
     }
-    if (stale) {
+    if (stale || (task.suspect && !task.agreed)) {
         report_stale(task);
     }
 }

@@ -27,6 +27,7 @@ ELSEWHERE = {
     # unit.seed, unit.rpc, scenario.ways
     'A process is started again while a file that it sent or took is merged',
     'Disks of a receiver hang',  # unit.beast_server, unit.beast_crew, unit.daemon_run
+    'Its own hash does not agree with its rows',  # unit.peer, unit.departure, scenario.real
     'Many damaged databases on a device',  # unit.brakes, unit.rpc
     'A daemon that is started again and again, or a single pass beside the service',  # unit.brakes
     'Stored metadata that cannot be read',  # unit.sqlite_metadata, unit.sqlite_database
