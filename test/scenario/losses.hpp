@@ -385,6 +385,27 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_replica_that_was_taken_out_of_the_ring_brings_no
     BOOST_TEST(cluster.names(places[1], name).contains("deleted")); // for somebody to look at
 }
 
+// The first to reclaim differs from the others, who have not agreed with anybody for so long.
+BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_of_nodes_that_were_all_off_for_longer_than_reclaim_age_go,
+                              Server, Servers) {
+    Stage<Server> cluster(3, 3);
+    const auto name = cluster.name("AUTH_off");
+    cluster.create(0, name);
+    cluster.put_many(0, name, "o", 3);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.erase(1, name, "o1");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    for (int i = 0; i < 4; ++i) {
+        cluster.round();
+    }
+    BOOST_TEST(cluster.round().stale == 0);
+    for (const std::size_t at : {0U, 1U, 2U}) {
+        BOOST_TEST(cluster.rows(at, name).size() == 2U);
+    }
+    cluster.require_identical(name);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(nodes_that_were_all_switched_off_for_a_month_go_on_where_they_were,
                               Kind, Kinds) {
     Stage<Kind> cluster(3, 3);

@@ -72,7 +72,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Kind, Kinds) {
         const std::string table =
             std::same_as<Kind, AccountKind> ? "account_stat" : "container_info";
         test::StockConnection(cluster.path(wrong, name))
-            .execute("UPDATE " + table + " SET hash = '00000000000000000000000000000001'");
+            .execute("UPDATE " + table + " SET hash = '0000000000000000000000000000000" +
+                     std::to_string(wrong + 1) + "'");
         int rounds = 0;
         while (cluster.info(wrong, name).hash != hash && rounds < 10) {
             cluster.round();

@@ -28,6 +28,8 @@ ELSEWHERE = {
     # unit.words.seed, unit.rpc, scenario.ways
     'A process is started again while a file that it sent or took is merged',
     'Disks of a receiver hang',  # unit.beast.server, unit.beast.crew, unit.daemon.run
+    # unit.send.peer_turn, unit.send.departure, scenario.real
+    'Its own hash does not agree with its rows',
     'Many damaged databases on a device',  # unit.storage.brakes, unit.rpc
     # unit.storage.brakes
     'A daemon that is started again and again, or a single pass beside the service',

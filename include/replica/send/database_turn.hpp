@@ -56,6 +56,9 @@ struct DatabaseTurn {
     /// A peer has in this pass been seen to know nothing that is not here.
     bool agreed = false;
 
+    /// Its contents differ from a peer's, both claim to have all rows, and this copy may be stale.
+    bool suspect = false;
+
     /// Of a copy that leaves: a peer has been seen to have all of it.
     bool proven = false;
 

@@ -303,9 +303,14 @@ private:
         P& pass = turn_.pass;
         const bool sends =
             choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
-        if ((sends || (choice.suspect && !turn_.leaves)) && is_stale(turn_)) {
-            return sends ? push_stale(remote.id, choice.point)
-                         : Result<decide::Outcome>(decide::Outcome::stale);
+        if (sends && is_stale(turn_)) {
+            return push_stale(remote.id, choice.point);
+        }
+        if (choice.suspect && !turn_.leaves && is_stale(turn_)) {
+            // Nothing is sent again. The copy may still drop its tombstones: the peer has them, or
+            // has dropped them already, and then the two are equal.
+            turn_.suspect = true;
+            return decide::Outcome::done;
         }
         switch (choice.way) {
         case decide::Way::no_change:

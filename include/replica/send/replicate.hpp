@@ -105,7 +105,7 @@ void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
         }
         stale = stale || outcome == decide::Outcome::stale;
     }
-    if (stale) {
+    if (stale || (turn.suspect && !turn.agreed)) {
         report_stale(turn);
     }
 }
