@@ -1,6 +1,8 @@
 #ifndef REPLICA_ACCOUNT_KIND_HPP
 #define REPLICA_ACCOUNT_KIND_HPP
 
+// Accounts: the smallest kind. Their rows are containers.
+
 #include <replica/kind.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/members.hpp>
@@ -10,7 +12,7 @@
 
 namespace replica {
 
-/// Accounts: a row is a container. They do nothing in any hook.
+/// A row is a container. Accounts do nothing in any hook.
 struct AccountKind : PlainKind<AccountInfo, ContainerRow> {
     static constexpr std::string_view name = "account";
     static constexpr std::string_view datadir = "accounts";
