@@ -9,6 +9,7 @@
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
 #include <replica/observer.hpp>
+#include <replica/requirements.hpp>
 #include <replica/ring.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/replicate.hpp>
@@ -52,8 +53,16 @@ struct Selection {
 /// The five policies are held by value; `is_local` tells which devices of the ring are on this
 /// machine. Thread safety: one pass at a time. Destroying it does not wait for a thread that hangs
 /// in a dead disk: what such a thread needs lives until the thread ends.
-template <Broker B, Ring R, Transport T, FileSync F, Clock C, Observer O = Silent>
+template <class B, class R, class T, class F, class C, class O = Silent>
 class Replicator {
+    static_assert(requirements::broker_policy<B>() && Broker<B>, "Broker: see broker.hpp");
+    static_assert(requirements::ring_policy<R>() && Ring<R>, "Ring: see ring.hpp");
+    static_assert(requirements::transport_policy<T>() && Transport<T>,
+                  "Transport: see transport.hpp");
+    static_assert(requirements::file_sync_policy<F>() && FileSync<F>, "FileSync: see file_sync.hpp");
+    static_assert(requirements::clock_policy<C>() && Clock<C>, "Clock: see clock.hpp");
+    static_assert(Observer<O>, "Observer: see observer.hpp");
+
     using Version = decltype(std::declval<R&>().version());
     using PassType = Pass<B, Version, T, F, C, O>;
     using kind_type = typename B::kind_type;

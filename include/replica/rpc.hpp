@@ -12,6 +12,7 @@
 #include <replica/receive/admission.hpp>
 #include <replica/receive/answer.hpp>
 #include <replica/receive/finish.hpp>
+#include <replica/requirements.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/brakes.hpp>
 #include <replica/storage/leaving.hpp>
@@ -44,8 +45,11 @@ namespace replica {
 /// Answers REPLICATE for one kind of database (Swift: ReplicatorRpc).
 ///
 /// Copies share one state. Thread safety: handle() from any thread.
-template <Broker B, Observer O = Silent>
+template <class B, class O = Silent>
 class RpcServer {
+    static_assert(requirements::broker_policy<B>() && Broker<B>, "Broker: see broker.hpp");
+    static_assert(Observer<O>, "Observer: see observer.hpp");
+
     using kind_type = typename B::kind_type;
     using Database = typename B::database_type;
     using Info = info_type_of<B>;

@@ -4,32 +4,60 @@
 Usage: check.py FILE.cpp...     with CXX from the environment, else g++
 
 The first line of a file is `// build error: <regular expression>`, searched in what the compiler
-prints. The twin under -DFIXED proves that the named error is the only one: without it, a wrong
-include would pass for ever.
+prints; or `// teaches: <word>, <word>`, all of which stand in the first five lines, not counting
+those that say who included whom, of g++ and of clang, with -DEXPLICIT as without. The twin under
+-DFIXED proves that the named error is the only one: without it, a wrong include would pass for ever.
 """
 
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def compile_only(path, *more):
-    compiler = os.environ.get("CXX", "g++").split()
+def compile_only(path, *more, compiler=None):
+    compiler = compiler or os.environ.get("CXX", "g++").split()
     return subprocess.run(
         [*compiler, "-std=c++20", "-fsyntax-only", f"-I{ROOT}/include", f"-I{ROOT}/test", *more,
          path], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
 
 
+def first_lines(output):
+    """The first five lines beside the trail of includes."""
+    trail = re.compile(r"In file included from |\s+from ")
+    return "\n".join([line for line in output.split("\n") if not trail.match(line)][:5])
+
+
+def check_lesson(path, words):
+    """None, or what is wrong with what a reader of the first lines learns."""
+    compilers = [[each] for each in ("g++", "clang++-16") if shutil.which(each)]
+    for compiler in compilers:
+        for more in ([], ["-DEXPLICIT"]):
+            broken = compile_only(path, *more, compiler=compiler)
+            if broken.returncode == 0:
+                return "compiles, but must not"
+            said = first_lines(broken.stderr)
+            for word in words:
+                if word not in said:
+                    return f"{compiler[0]} {more}: no '{word}' in its first lines:\n{said}"
+    fixed = compile_only(path, "-DFIXED", compiler=compilers[0])
+    return f"does not compile with -DFIXED:\n{fixed.stderr}" if fixed.returncode else None
+
+
 def check(path):
     """None, or what is wrong with the file."""
     first = pathlib.Path(path).read_text().split("\n", 1)[0]
+    lesson = re.match(r"// teaches: (.+)$", first)
+    if lesson:
+        return check_lesson(path, lesson.group(1).split(", "))
     match = re.match(r"// build error: (.+)$", first)
     if not match:
-        return "the first line is not `// build error: <regular expression>`"
+        return ("the first line is neither `// build error: <regular expression>` nor "
+                "`// teaches: <word>, <word>`")
     broken = compile_only(path)
     if broken.returncode == 0:
         return "compiles, but must not"

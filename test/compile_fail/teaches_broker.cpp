@@ -1,0 +1,43 @@
+// teaches: broker_policy, open_upload
+#include <replica/replica.hpp>
+#include <replica/sim/broker.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+
+#include <support/table_ring.hpp>
+
+using namespace replica;
+using replica::test::TableRing;
+
+struct Bad {
+    using kind_type = AccountKind;
+    using database_type = SimDatabase<AccountKind>;
+    using disk_type = SimDisk;
+    using clock_type = SimClock;
+    SimAccountBroker broker;
+    database_type open(const std::string& path, Instant deadline) {
+        return broker.open(path, deadline);
+    }
+#ifdef FIXED
+    database_type open_upload(const std::string& path, Instant deadline) {
+        return broker.open_upload(path, deadline);
+    }
+#endif
+    disk_type& disk() { return broker.disk(); }
+    clock_type& clock() { return broker.clock(); }
+};
+
+bool everywhere(const Device&);
+
+void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+          SimClock clock) {
+#ifdef EXPLICIT
+    Replicator<Bad, TableRing, SimTransport, SimFileSync, SimClock> replicator(
+        Settings(), Bad{broker}, ring, transport, files, clock, everywhere);
+#else
+    Replicator replicator(Settings(), Bad{broker}, ring, transport, files, clock, everywhere);
+#endif
+    replicator.run_once();
+}
+
+int main() {}

@@ -1,0 +1,33 @@
+// teaches: clock_policy, monotonic
+#include <replica/replica.hpp>
+#include <replica/sim/broker.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+
+#include <support/table_ring.hpp>
+
+using namespace replica;
+using replica::test::TableRing;
+
+struct Bad {
+    Timestamp now() const { return {}; }
+#ifdef FIXED
+    Instant monotonic() const { return {}; }
+#endif
+    bool sleep_until(Instant, const std::stop_token&) const { return true; }
+};
+
+bool everywhere(const Device&);
+
+void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+          SimClock clock) {
+#ifdef EXPLICIT
+    Replicator<SimAccountBroker, TableRing, SimTransport, SimFileSync, Bad> replicator(
+        Settings(), broker, ring, transport, files, Bad{}, everywhere);
+#else
+    Replicator replicator(Settings(), broker, ring, transport, files, Bad{}, everywhere);
+#endif
+    replicator.run_once();
+}
+
+int main() {}

@@ -1,0 +1,33 @@
+// teaches: file_sync_policy, send
+#include <replica/replica.hpp>
+#include <replica/sim/broker.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+
+#include <support/table_ring.hpp>
+
+using namespace replica;
+using replica::test::TableRing;
+
+struct Bad {
+#ifdef FIXED
+    Result<Sent> send(const auto&, const Upload&, Instant, const std::stop_token&) {
+        return Sent{};
+    }
+#endif
+};
+
+bool everywhere(const Device&);
+
+void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+          SimClock clock) {
+#ifdef EXPLICIT
+    Replicator<SimAccountBroker, TableRing, SimTransport, Bad, SimClock> replicator(
+        Settings(), broker, ring, transport, Bad{}, clock, everywhere);
+#else
+    Replicator replicator(Settings(), broker, ring, transport, Bad{}, clock, everywhere);
+#endif
+    replicator.run_once();
+}
+
+int main() {}

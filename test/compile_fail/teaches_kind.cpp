@@ -1,0 +1,38 @@
+// teaches: kind_policy, may_expire
+#include <replica/replica.hpp>
+#include <replica/sim/broker.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+
+#include <support/table_ring.hpp>
+
+using namespace replica;
+using replica::test::TableRing;
+
+struct Mute : PlainKind<AccountInfo, ContainerRow> {
+    static constexpr std::string_view name = "mute";
+    static constexpr std::string_view datadir = "mutes";
+    static constexpr std::uint16_t default_port = 6299;
+#ifndef FIXED
+    static bool may_expire() = delete; // hides the one that takes an info
+#endif
+};
+struct Bad : SimAccountBroker {
+    using kind_type = Mute;
+    explicit Bad(SimAccountBroker broker) : SimAccountBroker(std::move(broker)) {}
+};
+
+bool everywhere(const Device&);
+
+void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+          SimClock clock) {
+#ifdef EXPLICIT
+    Replicator<Bad, TableRing, SimTransport, SimFileSync, SimClock> replicator(
+        Settings(), Bad{broker}, ring, transport, files, clock, everywhere);
+#else
+    Replicator replicator(Settings(), Bad{broker}, ring, transport, files, clock, everywhere);
+#endif
+    replicator.run_once();
+}
+
+int main() {}

@@ -1,0 +1,36 @@
+// teaches: transport_policy, send
+#include <replica/replica.hpp>
+#include <replica/sim/broker.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+
+#include <support/table_ring.hpp>
+
+using namespace replica;
+using replica::test::TableRing;
+
+struct Bad {
+    struct To {
+        Device target;
+        const Device& device() const { return target; }
+#ifdef FIXED
+        Result<Reply> send(const Request&, Instant, const std::stop_token&) { return Reply{}; }
+#endif
+    };
+    To peer(const Device& device) const { return {device}; }
+};
+
+bool everywhere(const Device&);
+
+void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+          SimClock clock) {
+#ifdef EXPLICIT
+    Replicator<SimAccountBroker, TableRing, Bad, SimFileSync, SimClock> replicator(
+        Settings(), broker, ring, Bad{}, files, clock, everywhere);
+#else
+    Replicator replicator(Settings(), broker, ring, Bad{}, files, clock, everywhere);
+#endif
+    replicator.run_once();
+}
+
+int main() {}
