@@ -2,8 +2,8 @@
 #define REPLICA_BROKER_HPP
 
 // A broker is the store of one kind of database: it opens files and hands out database handles. The
-// flow knows nothing of SQLite; whatever keeps numbered rows, two sync tables and a little metadata
-// in a file of its own can be replicated.
+// flow knows nothing of SQLite. It can replicate whatever keeps numbered rows, two tables of sync
+// points and a little metadata in a file of its own.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -19,47 +19,48 @@
 
 namespace replica {
 
-/// A handle on one open database. It belongs to one task and is never shared between threads. Every
-/// call may throw `Failure`; after Error::moved (the file was replaced under the handle) nothing
-/// was changed and the database must be opened again.
+/// A handle on one open database, never shared between threads. Every call may throw `Failure`.
+/// Error::moved means that the file was replaced under the handle: nothing was changed, and the
+/// database must be opened again.
 ///
 /// Laws (test/laws/broker.hpp):
-/// - set_deadline(t): every wait for a lock through this handle ends at t from now on.
+/// - after set_deadline(t) every wait for a lock through this handle ends at t.
 /// - info() is one consistent snapshot: hash, count and max_row belong together (defect 9).
-/// - commit_pending(lock) commits the rows that a server has left in `<file>.pending`; the caller
-///   holds the lock of the directory and hands it over as proof, since a second flock in the same
-///   process would wait for the first. An entry that cannot be read is set aside, not lost. No
-///   other call looks at that file. Returns whether anything was committed.
-/// - items_since(p, n) gives at most n rows with ROWID > p, in ascending order and without a gap.
+/// - commit_pending(lock) commits the rows that a server has left in `<file>.pending`, and returns
+///   whether there were any. `lock` proves that the caller holds the directory lock: a second flock
+///   in the same process would wait for the first. An entry that cannot be read is set aside, not
+///   lost. No other call looks at the pending file.
+/// - items_since(p, n) gives the first n rows with ROWID > p, in ascending order and without a gap.
 /// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
-///   given the same rows in any order, some twice, end with equal rows (invariant I4).
-///   Reports of containers to their account are the exception: of two with one time the one merged
-///   last stays, unless it is a repeat. With a source, rows up to its incoming point are repeats:
-///   they undo nothing that has come after them. The point then becomes the highest ROWID given,
-///   and never falls. All of it happens in one transaction.
-/// - last_heard() is when an incoming point was last written, by the clock of whoever did; zero if
-///   there is none. Whole seconds.
-/// - set_sync_point sets a point whatever it was before; -1 takes it away.
+///   given the same rows in any order, some twice, end with equal rows (invariant I4). A
+///   container's reports to its account are the exception: of two reports with one time, the report
+///   merged last stays, unless it is a repeat. With a source, the rows up to the source's incoming
+///   point are repeats and undo nothing that came after them; the point then becomes the highest
+///   ROWID given, and never falls. Rows and point change in one transaction.
+/// - last_heard() is when an incoming point was last written, in whole seconds of the writer's
+///   clock; zero if there is no incoming point.
+/// - set_sync_point sets a point whatever it was before; -1 removes the point.
 /// - merge_sync_points and merge_timestamps never take a value back: points and put/delete times
-///   only grow, created_at only falls. merge_metadata keeps for each key the newest value; the
-///   deletion before `forgotten` of a key that is not there is left out.
-/// - merge_status(from) takes over the mark of a deletion, after merge_timestamps.
-/// - after renew_id() the id is one that no replica has ever had. Rows and incoming points stay.
-///   The outgoing points go, but for notes::agreed(): their history is in doubt.
-/// - adopt(source) is a new id, the incoming point of source := max_row (the rows came from there),
-///   and whatever was reported to others counts as not reported (Swift: newid). Outgoing points
-///   beyond max_row and the former owner's notes (notes.hpp) go, and the copy agrees with a peer.
-///   With an empty source rows may be missing: nobody's incoming point stays.
-/// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as it gets to in
-///   about 20 s, and sync points not touched since `sync_age`. What is not in the snapshot
-///   `confirmed` stays: a deletion that came after it is known to nobody else yet.
-/// - while the value returned by exclusive() lives, nobody else reads or writes the database; this
-///   handle still can. No journal is left behind by it.
-/// - copy_to writes a consistent copy to a path that does not exist yet, and makes it durable. It
-///   holds no lock that keeps writers out for more than a second.
-/// - mend_sums makes the stored hash, counts and bytes those of the rows, whatever they were, and
-///   returns whether they were others. Nothing is written if they were not. Rows that others commit
-///   meanwhile count. Reads all rows, and holds no lock for long.
+///   only grow, created_at only falls. merge_metadata keeps the newest value of each key; it leaves
+///   out a deletion older than `forgotten` of a key that the database does not have.
+/// - merge_status(from) copies the mark of a deleted database; call it after merge_timestamps.
+/// - renew_id() gives the database an id that no replica has ever had. Rows and incoming points
+///   stay. The outgoing points go, except notes::agreed(), since their history is in doubt.
+/// - adopt(source) makes a received file ours. The file gets a new id; the incoming point of
+///   `source` becomes max_row, since the rows came from there; whatever was reported to others
+///   counts as not reported (Swift: newid). Outgoing points beyond max_row go, and so do the former
+///   owner's notes (words/notes.hpp). The copy counts as agreeing with a peer. An empty `source`
+///   says that rows may be missing: then all incoming points go.
+/// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as about 20 s
+///   allow, and sync points not touched since `sync_age`. A deletion that is not in the snapshot
+///   `confirmed` stays, since no peer may know it yet.
+/// - while the value returned by exclusive() lives, only this handle can read or write the
+///   database. The lock leaves no journal behind.
+/// - copy_to writes a consistent copy to a path that does not exist yet, and makes the copy
+///   durable. No lock keeps writers out for more than a second.
+/// - mend_sums recomputes the stored hash, counts and bytes from the rows and returns whether any
+///   was wrong. If none was, nothing is written. Rows that others commit meanwhile are included.
+///   mend_sums reads all rows, and holds no lock for long.
 /// - require_sound throws corrupt if a page or an index is broken. It reads the whole file.
 /// - version() changes whenever anybody commits to the database between two calls.
 template <class D>
@@ -94,16 +95,16 @@ concept Database =
 
 /// A store of databases.
 ///
-/// - `kind_type` is the kind of its databases (kind.hpp): names, a port, and the hooks in which the
+/// - `kind_type` is the kind of the databases (kind.hpp): names, a port, and the hooks in which the
 ///   kind differs from the common flow.
-/// - open(path, deadline) opens an existing file: Error::missing, not_a_database, corrupt,
-///   missing_table, unknown_schema, locked. It never makes one. `deadline` bounds every wait for a
-///   lock through this handle.
-/// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it: a
-///   regular file, no write-ahead log, every page intact, only tables, views and triggers that are
-///   known, only values that a server writes (defect 17). What follows from the rows may be wrong:
-///   see mend_sums.
-/// - disk() and clock() are the ones that everything about these files goes through.
+/// - open(path, deadline) opens an existing file and never makes one. Errors: Error::missing,
+///   not_a_database, corrupt, missing_table, unknown_schema, locked. `deadline` bounds every wait
+///   for a lock through the handle.
+/// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it.
+///   The file must be regular, without a write-ahead log, with every page intact, with known
+///   tables, views and triggers only, and with such values only as a server writes (defect 17). The
+///   stored hash and sums may be wrong: see mend_sums.
+/// - all access to these files goes through disk(), and all their times come from clock().
 ///
 /// Models: AccountBroker, ContainerBroker (sqlite/), SimBroker (sim/). Thread safety: any thread.
 template <class B>

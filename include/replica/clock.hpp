@@ -1,9 +1,9 @@
 #ifndef REPLICA_CLOCK_HPP
 #define REPLICA_CLOCK_HPP
 
-// Time is a policy: nothing else in the library reads a clock or sleeps, so a simulated day passes
-// in a millisecond and a test never waits. A deadline is a value handed down into every call that
-// may wait, not a timer around it.
+// Time is a policy. Nothing else in the library reads a clock or sleeps, so a simulated day passes
+// in a millisecond and a test never waits. A deadline is a value handed into every call that may
+// wait.
 
 #include <replica/words/timestamp.hpp>
 
@@ -23,12 +23,12 @@ using Instant = std::chrono::steady_clock::time_point;
     return std::chrono::duration_cast<Instant::duration>(seconds);
 }
 
-/// A clock: wall time for what is stored, monotonic time for how long, and waiting.
+/// A clock: wall time for what is stored, monotonic time to measure durations, and waiting.
 ///
 /// Laws (test/laws/clock.hpp):
 /// - monotonic() never decreases.
-/// - sleep_until(t, stop) returns true with monotonic() >= t, or false early if a stop was asked
-///   for. A time in the past returns at once.
+/// - sleep_until(t, stop) returns true with monotonic() >= t, or false as soon as a stop is asked
+///   for. With a time in the past it returns at once.
 ///
 /// Models: SystemClock below; SimClock (sim/clock.hpp). Thread safety: all three may be called
 /// from any thread. Copies share one time.

@@ -1,9 +1,9 @@
 #ifndef REPLICA_DECORATORS_HPP
 #define REPLICA_DECORATORS_HPP
 
-// What can be put around a Transport or a FileSync, since they are policies: a limit of rate,
-// faults on purpose, a look at what passes. Each takes a model and is a model of the same concept,
-// so they nest, and a replicator that uses none pays for none.
+// Decorators of a Transport or a FileSync: a limit of rate, faults on purpose, a look at what
+// passes. Each takes a model and is a model of the same concept, so decorators nest, and a
+// replicator that uses none pays for none.
 //
 // - Paced{transport, clock, 20.0}: at most 20 requests a second, however many peers and workers.
 // - Faulty{files, Failing{.at = 3}}: the third transfer fails. For tests of a host program.
@@ -31,7 +31,7 @@ namespace replica {
 
 namespace detail {
 
-/// Where a call of a policy goes, for the text of a fault.
+/// A fault whose text names the device that was called.
 [[nodiscard]] inline Fault fault_at(const Device& to, Error error, const char* why) {
     return {make_error_code(error), to.replication_ip + ':' + std::to_string(to.replication_port) +
                                         '/' + to.device + ": " + why};
@@ -51,7 +51,7 @@ public:
                        [&] { return peer_.send(request, deadline, stop); });
     }
 
-    /// As it is: a page is no part of a conversation about a database.
+    /// Not decorated: a page is no request about a database.
     [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop)
         requires PagePeer<P>
     {
@@ -63,9 +63,9 @@ private:
     [[no_unique_address]] Around around_;
 };
 
-/// A Transport or a FileSync (or a class that is both) whose calls go through `Around`, which is
-/// called as around(device, request or upload, deadline, stop, call) and gives what call() gave or
-/// a fault of its own. Copies of an Around share what they count.
+/// A Transport or a FileSync (or both in one class) whose calls go through `Around`. An Around is
+/// called as around(device, request or upload, deadline, stop, call), and returns what call()
+/// returned or a fault of its own. Copies of an Around share their counters.
 template <class T, class Around>
 class Decorated {
 public:
@@ -86,7 +86,7 @@ public:
                        [&] { return inner_.send(source, upload, deadline, stop); });
     }
 
-    /// What is inside.
+    /// The decorated model.
     [[nodiscard]] T& inner() { return inner_; }
 
 private:
@@ -94,8 +94,8 @@ private:
     [[no_unique_address]] Around around_;
 };
 
-/// Calls are let through one by one, 1 / rate seconds apart at least: no bursts, since what a slow
-/// peer suffers from is many at once.
+/// Lets calls through one by one, at least 1 / rate seconds apart. No bursts: many calls at once
+/// are what a slow peer suffers from.
 template <Clock C>
 class Pace {
 public:
@@ -119,7 +119,7 @@ private:
         explicit State(double rate)
             : gap(rate > 0 ? to_duration(Seconds(1 / rate)) : Instant::duration(0)) {}
 
-        /// A call that would come too late takes nobody's turn.
+        /// A call whose turn comes after its deadline uses up no turn.
         [[nodiscard]] Instant next_turn(Instant now, Instant deadline) {
             const std::scoped_lock guard(mutex);
             const Instant turn = std::max(now, next);
@@ -140,8 +140,8 @@ private:
 
 } // namespace detail
 
-/// At most `rate` calls a second by the clock, all copies and peers together; 0 or less is without
-/// limit. A call whose turn comes after its deadline is Error::timed_out at the deadline. Thread
+/// At most `rate` calls a second by the clock, over all copies and peers; 0 or less means no limit.
+/// A call whose turn comes after its deadline fails with Error::timed_out at the deadline. Thread
 /// safety: that of T.
 template <class T, Clock C>
     requires Transport<T> || FileSync<T>
@@ -156,8 +156,8 @@ struct Failing {
     double probability = 0;               ///< Of each call, drawn from `seed`.
     std::uint64_t seed = 1;               ///< The same seed fails the same calls.
     std::uint64_t at = 0;                 ///< The at-th call fails, 1 being the first; 0: none.
-    Error error = Error::connection_lost; ///< With this.
-    bool after = false;                   ///< The call is made and its result thrown away.
+    Error error = Error::connection_lost; ///< The error of the fault.
+    bool after = false;                   ///< The call is made, and its result dropped.
 };
 
 namespace detail {
@@ -199,16 +199,16 @@ private:
 
 } // namespace detail
 
-/// Fails some calls: the same ones at each run, as long as calls come in the same order. Loop
-/// Failing::at from 1 until calls() stays below it, and every point of an operation has failed
-/// once. Thread safety: that of T.
+/// Fails some calls: the same ones at each run, as long as calls come in the same order. To fail
+/// every call of an operation once, repeat it with Failing::at = 1, 2, ... until calls() stays
+/// below at. Thread safety: that of T.
 template <class T>
     requires Transport<T> || FileSync<T>
 class Faulty : public detail::Decorated<T, detail::Fail> {
 public:
     Faulty(T inner, const Failing& how) : Faulty(std::move(inner), detail::Fail(how)) {}
 
-    /// Calls so far, of all copies and peers.
+    /// Calls so far, over all copies and peers.
     [[nodiscard]] std::uint64_t calls() const { return fail_.calls(); }
 
 private:
@@ -218,7 +218,7 @@ private:
     detail::Fail fail_;
 };
 
-/// Whether `F` can look at what passes through a `T`.
+/// Whether `F` can be the callback of a Traced<T>.
 template <class F, class T>
 concept TraceOf =
     std::copy_constructible<F> &&
@@ -246,9 +246,9 @@ private:
 
 } // namespace detail
 
-/// Calls callback(device, request, result of reply), or callback(device, upload, result of sent),
-/// after each call, on the calling thread. The callback is copied into every peer: what it collects
-/// belongs behind a reference or pointer. It must not throw.
+/// Calls callback(device, request, result of reply) or callback(device, upload, result of sent)
+/// after each call, on the calling thread. The callback is copied into every peer, so what it
+/// collects must be behind a reference or pointer. The callback must not throw.
 template <class T, TraceOf<T> F>
     requires Transport<T> || FileSync<T>
 class Traced : public detail::Decorated<T, detail::Trace<F>> {

@@ -1,9 +1,9 @@
 #ifndef REPLICA_DISK_HPP
 #define REPLICA_DISK_HPP
 
-// The file system is a seam as well: the walk and every order of operations in storage.hpp go
-// through this concept, so that a simulated disk can fail, fill up and crash between any two of
-// its calls.
+// The file system is a policy as well. The walk (send/walk.hpp) and every order of operations in
+// storage/ go through this concept, so a simulated disk can fail, fill up and crash between two
+// calls.
 
 #include <concepts>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace replica {
 
-/// What lies in a directory.
+/// One entry of a directory.
 struct Entry {
     std::string name;
     bool directory = false; ///< Symbolic links are followed.
@@ -21,8 +21,8 @@ struct Entry {
     friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-/// What stat tells. Two equal values of a live database mean: nobody has written in between, as far
-/// as a stat can see.
+/// What stat tells. If two values of a live database are equal, nobody has written to the file in
+/// between, as far as stat can see.
 struct FileStatus {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
@@ -40,32 +40,33 @@ struct Space {
     std::uint64_t free = 0;
 };
 
-/// A file system. Every call that fails for another reason than those named here throws `Failure`
-/// with Error::missing, no_space or io and the path in its text. Paths are absolute.
+/// A file system. A call that fails for a reason not named here throws `Failure` with
+/// Error::missing, no_space or io, and the path in its text. Paths are absolute.
 ///
 /// Laws (test/laws/disk.hpp):
-/// - list gives every name once, without "." and "..", in no particular order; a path that is no
-///   directory or is not there throws Error::missing.
-/// - stat gives nothing for what is not there.
-/// - rename replaces its target in one step; rename_new never does and returns false instead.
-/// - exchange gives two files each other's names in one step; both must be there.
-/// - remove and remove_empty return false for what is not there; remove_empty also for a directory
-///   that has entries.
-/// - make_link makes a symbolic link that says `target`, whether that is there or not; false if
-///   something is at `path`. read_link gives what a link says, and nothing for what is no link or
-///   not there. stat, list and read follow links, remove and rename take the link itself.
-/// - read gives the first bytes of a regular file. Anything else is Error::io at once: to open a
+/// - list gives every name once, without "." and "..", in no particular order. Error::missing if
+///   the path is no directory or does not exist.
+/// - stat gives nothing if the path does not exist.
+/// - rename replaces its target in one step. rename_new never replaces, and returns false instead.
+/// - exchange gives two files each other's names in one step. Both must exist.
+/// - remove and remove_empty return false if the path does not exist. remove_empty also returns
+///   false for a directory that has entries.
+/// - make_link makes a symbolic link with the text `target`, whether the target exists or not;
+///   false if something is at `path`. read_link gives the text of a link; nothing if `path` is no
+///   link or does not exist. stat, list and read follow links; remove and rename act on the link.
+/// - read gives the first bytes of a regular file. Anything else is Error::io at once: opening a
 ///   FIFO would wait for a writer.
-/// - try_lock: of two holders of the lock of one directory there is only ever one; a lock on a
-///   directory whose .lock was replaced meanwhile is not handed out (defect 4). The directory is
-///   made if it is not there. The lock ends with its value, also when the process dies.
-/// - try_hold: a mark on a directory, which must be there, for other processes to see with is_held.
-///   Nobody waits for it, it leaves nothing on the disk and has nothing to do with try_lock. Of two
-///   holders there is only ever one; who looks at one moment may keep another from taking it. It
-///   ends with its value, also when the process dies, and goes along when the directory is renamed.
-/// - after sync(path) returned, a crash loses nothing of that file (or, for a directory, of its
-///   entries).
-/// - never call read or sync on a live database: closing a descriptor of it drops SQLite's locks.
+/// - try_lock: the lock of a directory has at most one holder. A lock on a .lock file that was
+///   replaced meanwhile is not handed out (defect 4). try_lock makes the directory if it does not
+///   exist. The lock ends with its value, also when the process dies.
+/// - try_hold marks an existing directory for other processes, which see the mark with is_held. The
+///   mark has at most one holder; nobody waits for it, it leaves nothing on the disk, and it is
+///   independent of try_lock. is_held may make another's try_hold fail at that moment. The mark
+///   ends with its value, also when the process dies, and stays with a directory that is renamed.
+/// - after sync(path) has returned, a crash loses nothing of that file or, for a directory, of its
+///   entries.
+/// - never call read or sync on a live database: closing its descriptor drops SQLite's locks
+///   (defect 65).
 ///
 /// Models: PosixDisk (disk/posix.hpp), SimDisk (sim/disk.hpp). Thread safety: any thread.
 template <class D>
@@ -91,9 +92,9 @@ concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
                    { disk.is_held(path) } -> std::same_as<bool>;
                };
 
-/// Why what is at `path` is no file of its own; empty if it is one, or if nothing is there. A FIFO
-/// keeps its reader waiting for ever. A link leads to a file that others know by another name, and
-/// to nothing that stat sees if its target is gone.
+/// Why `path` must not be opened as a file; empty if it is a regular file or nothing is there.
+/// Reading a FIFO would wait for ever. A link leads to a file that others know by another name, or,
+/// if its target is gone, to nothing that stat sees (defect 95).
 template <Disk D>
 [[nodiscard]] std::string why_no_file(const D& disk, const std::string& path) {
     if (disk.read_link(path)) {

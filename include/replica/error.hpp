@@ -1,9 +1,9 @@
 #ifndef REPLICA_ERROR_HPP
 #define REPLICA_ERROR_HPP
 
-// Every way in which a step of replication can fail has one name here, and the three things a
+// Every way in which a step of replication can fail has one name here, and the three things that a
 // caller can do about it are conditions. Swift decides by searching the text of an exception for
-// "no such table" (Swift: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
+// "no such table" (Swift 2.30.1: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
 
 #include <boost/assert/source_location.hpp>
 #include <boost/system/error_category.hpp>
@@ -18,53 +18,53 @@
 
 namespace replica {
 
-/// What went wrong. The value 0 is no error, as everywhere with `error_code`.
+/// What went wrong. The value 0 means no error, as everywhere with `error_code`.
 enum class Error {
     // Waiting.
     timed_out = 1, ///< A deadline passed. Try again on the next pass.
     stopped,       ///< A stop was asked for; nothing is wrong.
-    stalled,       ///< A disk has not answered for longer than the watchdog allows.
-    held_back,     ///< The peer failed a moment ago and is left alone for a while.
+    stalled,   ///< A disk has been silent for too long. Not raised: event::DeviceStalled says so.
+    held_back, ///< The peer failed recently and is not asked for a while.
 
     // The wire.
     connect_failed,  ///< No connection within conn_timeout.
     connection_lost, ///< The connection broke before the whole answer was read.
-    bad_reply,       ///< The answer is not what the protocol says; nothing was applied.
-    transfer_failed, ///< rsync, or what stands in for it, did not deliver the file.
+    bad_reply,       ///< The answer does not follow the protocol; nothing was applied.
+    transfer_failed, ///< The FileSync (rsync, or a copy) did not deliver the file.
 
     // A peer's answer.
-    peer_refused, ///< 4xx other than 404: the request is wrong in the peer's eyes.
+    peer_refused, ///< 4xx other than 404: the peer takes the request for wrong.
     peer_failed,  ///< 5xx other than 507.
-    not_mounted,  ///< 507: the peer's device cannot take data. A handoff is asked instead.
+    not_mounted,  ///< 507: the peer's device is out of use. A handoff is asked instead.
 
     // A database.
     not_a_database, ///< The file is no SQLite file.
-    corrupt,        ///< SQLite or a check of ours found it damaged.
-    missing_table,  ///< A core table, or the one row of its stat table, is not there.
-    unknown_schema, ///< Tables, views or triggers that neither Swift nor we make.
+    corrupt,        ///< SQLite or a check of ours found the file damaged.
+    missing_table,  ///< A core table, or the one row of the stat table, does not exist.
+    unknown_schema, ///< The file has tables, views or triggers that neither Swift nor we make.
     wrong_place,    ///< The account and container inside do not hash to the file's name.
     locked,         ///< Somebody else held the lock until the deadline.
     moved,          ///< The file was replaced or removed under an open handle.
-    wal,            ///< A write-ahead log where only rollback journals may be.
+    wal,            ///< The file has a write-ahead log; only rollback journals are allowed.
 
     // Files.
     missing,  ///< No such file, directory or database.
-    exists,   ///< Something is already there, and it was left as it was.
+    exists,   ///< Something has that name already, and was left as it was.
     no_space, ///< The disk is full, or below its reserve.
     io,       ///< Any other failure of the disk.
 
     // Input.
     bad_name,    ///< A name from outside that must not become a path.
     bad_request, ///< A body, row or argument of the wrong shape or type.
-    too_large,   ///< A body that would take more memory than a request may.
+    too_large,   ///< A body would take more memory than a request may.
     bad_config,  ///< An option, section or ring file that cannot be used.
 };
 
-/// What to do about an error. Compare as `code == Condition::retry`.
+/// What to do about an error. Compare as `code == Condition::quarantine`.
 enum class Condition {
-    retry = 1,  ///< Passing trouble: keep everything as it is and come again.
-    hand_off,   ///< The peer's device is out of use: ask one handoff in its place.
-    quarantine, ///< The local file is beyond use: move it aside and let peers refill it.
+    retry = 1,  ///< The trouble will pass: keep everything as it is and try again.
+    hand_off,   ///< The peer's device is out of use: ask one handoff instead.
+    quarantine, ///< The local file is beyond use: move it aside, and let peers send a new one.
 };
 
 } // namespace replica
@@ -206,7 +206,7 @@ detail::ErrorCategory::equivalent(int value,
 }
 
 /// Thrown by the layers that touch SQLite or files. `what()` names the file and the reason,
-/// `code()` says which reaction fits. Caught once per database (replicator.hpp) and once per
+/// `code()` says which reaction fits. Caught once per database (send/replicate.hpp) and once per
 /// request (rpc.hpp).
 class Failure : public std::runtime_error {
 public:
@@ -220,7 +220,7 @@ private:
     boost::system::error_code code_;
 };
 
-/// Why there is no value: a code to decide by, and a text for people that names the peer or file.
+/// Why there is no value: a code for programs, and a text for people that names the peer or file.
 struct Fault {
     boost::system::error_code code;
     std::string what;

@@ -1,9 +1,9 @@
 #ifndef REPLICA_FILE_SYNC_HPP
 #define REPLICA_FILE_SYNC_HPP
 
-// How a whole database file reaches another device's tmp directory. Rsync does it in a cluster; on
-// one host a copy is enough. What is delivered counts for nothing until the receiver has checked it
-// and put it in place (complete_rsync, rsync_then_merge).
+// How a whole database file reaches the tmp directory of another device. In a cluster rsync does
+// it; on one host a copy is enough. A delivered file is not yet a database: the receiver checks the
+// file first and then puts it in place (complete_rsync, rsync_then_merge).
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -19,9 +19,9 @@ namespace replica {
 /// Where a file goes: `<device>/tmp/<name>` on the node of `target`.
 struct Upload {
     Device target;
-    std::string name;              ///< A receiver takes it for the id of the sender: see rsync.hpp.
-    bool different_region = false; ///< Compression pays only across regions (Swift 2.4).
-    bool whole_file = true;        ///< False: something like it lies there already; send the delta.
+    std::string name; ///< Stock receivers record a point under this name: see send/rsync.hpp.
+    bool different_region = false; ///< rsync_compress applies across regions only (Swift 2.4).
+    bool whole_file = true; ///< False: an earlier state of the file is there; send the delta.
 };
 
 /// What was sent.
@@ -29,8 +29,8 @@ struct Sent {
     std::int64_t bytes = 0; ///< Size of the file.
 };
 
-/// A database file to be sent: by path, read by another process; or as a private copy made through
-/// the store. Nobody may open the path itself in this process (defect 65).
+/// A database file to be sent: by its path, for another process to read, or as a private copy made
+/// through the broker. Nobody may open the path itself in this process (defect 65).
 template <class S>
 concept Source = requires(S source, const std::string& path, Instant deadline) {
     { source.path() } -> std::convertible_to<std::string>;
@@ -48,12 +48,12 @@ static_assert(Source<AnySource>);
 /// Delivers files.
 ///
 /// Laws (test/laws/file_sync.hpp):
-/// - on success the file stands complete under its name in the target's tmp; on a fault there may
-///   be nothing or a part of it, never under another name.
-/// - what is sent is the file at `source.path()` as another process reads it, torn if somebody
-///   writes meanwhile (the caller checks), or a copy made by `source.copy_to`.
-/// - send ends at the deadline (Error::timed_out) and soon after a stop (Error::stopped) and leaves
-///   no process behind. It never throws. A fault's text names the target and the reason.
+/// - on success the whole file has its name in the target's tmp. On a fault there may be nothing or
+///   a part of the file, never under another name.
+/// - the file sent is the one at `source.path()` as another process reads it, or a copy made by
+///   `source.copy_to`. The former is torn if somebody writes meanwhile; the caller checks that.
+/// - send ends at the deadline (Error::timed_out) and soon after a stop (Error::stopped), and
+///   leaves no process behind. send never throws. A fault's text names the target and the reason.
 ///
 /// Models: RsyncFileSync (process/rsync.hpp), LocalFileSync (local/file_sync.hpp), SimFileSync
 /// (sim/file_sync.hpp). Thread safety: any thread.

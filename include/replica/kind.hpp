@@ -2,8 +2,8 @@
 #define REPLICA_KIND_HPP
 
 // Accounts and containers are replicated by one flow. A kind names what differs: names, a port, the
-// types of info and row, and the hooks in which it does more than the common flow. Each hook is
-// called at one place of the flow.
+// types of info and row, and the hooks in which the kind does more than the common flow. Each hook
+// is called at one place of the flow.
 
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>
@@ -29,10 +29,10 @@ namespace decide {
 enum class Outcome;
 }
 
-/// A kind that does nothing in any hook. A kind derives from it, gives the three constants, and
-/// hides the hooks in which it does something:
+/// A kind whose hooks do nothing. A kind derives from it, gives three constants, and hides the
+/// hooks in which it does something:
 ///
-///   name           "container": part of log names, ports' names and files of the brakes
+///   name           "container": part of log names and of the brakes' file names
 ///   datadir        "containers": the directory on a device
 ///   default_port   where a stock server of the kind listens
 ///
@@ -46,17 +46,17 @@ struct PlainKind {
     /// What the hooks remember during a pass.
     struct pass_state {};
 
-    /// Live rows in the file, whoever they count for: an expired database has none.
+    /// All live rows in the file. An expired database has none.
     [[nodiscard]] static std::int64_t live_rows(const I& info) { return info.count; }
 
-    /// Whether whoever keeps the sums above this database has been told its last state (Swift:
+    /// Whether the account above this database has been told its last state (Swift:
     /// report_up_to_date). Only then may an expired database be removed.
     [[nodiscard]] static bool reported(const I& /*info*/) { return true; }
 
     /// Whether peers get the rows of this database.
     [[nodiscard]] static bool sends_rows(const I& /*info*/) { return true; }
 
-    /// Whether this is all that is left of a database whose rows have gone elsewhere.
+    /// Whether sharding is over: the rows have gone to shards.
     [[nodiscard]] static bool is_sharded(const I& /*info*/) { return false; }
 
     /// Whether a copy that has been handed off may go.
@@ -65,70 +65,68 @@ struct PlainKind {
     /// Whether a copy that is expired may go.
     [[nodiscard]] static bool may_expire(const I& /*info*/) { return true; }
 
-    /// Sender: what to add to `sync`, given how many storage policies the cluster has.
+    /// Sender: what to add to the arguments of `sync`. `policies`: the cluster's storage policies.
     [[nodiscard]] static std::optional<PolicyArguments> sync_arguments(const I& /*info*/,
                                                                        std::size_t /*policies*/) {
         return std::nullopt;
     }
 
-    /// Sender, and the receiver of a whole file: `database` takes over the storage policy of
-    /// `remote` if that is the better one, before the ways are compared. Returns whether it was
-    /// changed.
+    /// Sender, before it chooses what to send, and the receiver of a whole file: `database` adopts
+    /// the storage policy of `remote` if that one is the better. Returns whether it has changed.
     template <class Database>
     static bool adopt_policy(Database& /*database*/, const I& /*local*/, const I& /*remote*/,
                              Timestamp /*now*/) {
         return false;
     }
 
-    /// The receiver of `sync`: the same, with what the sender has added to its arguments.
+    /// The receiver of `sync`: as adopt_policy, by the arguments that the sender has added.
     template <class Database, class Sync>
     static bool adopt_arguments(Database& /*database*/, const I& /*local*/, const Sync& /*sync*/,
                                 Timestamp /*now*/) {
         return false;
     }
 
-    /// Sender, before rows are compared: what else goes over. Returns what went wrong with that.
+    /// Sender, before rows are compared: exchanges what else there is. Returns a fault if that
+    /// failed.
     template <class Turn, class Session>
     static std::optional<Fault> before_rows(Turn& /*turn*/, Session& /*session*/,
                                             const I& /*remote*/) {
         return std::nullopt;
     }
 
-    /// Receiver, merging a whole file: what else the database that goes has.
+    /// Receiver, merging a whole file: copies what else the database that is replaced has.
     template <class Database>
     static void merge_more(Database& /*from*/, Database& /*into*/) {}
 
-    /// A local device has been looked at and can be used in this pass.
+    /// A local device was checked and can be used in this pass.
     template <class Pass>
     static void device_ready(Pass& /*pass*/, const Device& /*device*/) {}
 
-    /// The peers of a database are dealt with, each with its outcome; the database itself is still
-    /// there.
+    /// All peers of a database have been asked, each with its outcome. The database still exists.
     template <class Turn>
     static void after_database(Turn& /*turn*/, std::span<const decide::Outcome> /*outcomes*/) {}
 
-    /// A database is about to be removed. False: not now, but at the end of the pass.
+    /// A database is about to be removed. False defers the removal to the end of the pass.
     template <class Pass>
     [[nodiscard]] static bool before_removal(Pass& /*pass*/, const LocalDatabase& /*place*/,
                                              const I& /*info*/) {
         return true;
     }
 
-    /// All databases are dealt with. `run(places)` replicates some of them once more.
+    /// All databases of the pass are done. `run(places)` replicates some of them once more.
     template <class Pass, class Run>
     static void end_of_pass(Pass& /*pass*/, Run /*run*/) {}
 };
 
 /// A kind of database. See PlainKind for what each member is.
 ///
-/// Laws (test/laws/kind.hpp):
-/// - what has live rows is never expired: live_rows counts every row that is not deleted, also
-/// those
-///   that another count of the info leaves out.
+/// Laws:
+/// - a database with live rows is never expired: live_rows counts every row that is not deleted,
+///   also rows that Info::count leaves out.
 /// - may_expire implies may_remove.
 /// - a database whose rows are not sent (sends_rows) is not removed while it has rows, unless
-///   may_remove says that they have gone elsewhere.
-/// - adopt_policy is a choice that both sides make alike: after each has adopted the other's, both
+///   may_remove says that the rows have gone elsewhere.
+/// - adopt_policy chooses the same on both sides: after each has adopted the other's policy, both
 ///   have the same.
 ///
 /// Models: AccountKind (account/kind.hpp), ContainerKind (container/kind.hpp).

@@ -1,9 +1,8 @@
 #ifndef REPLICA_OBSERVER_HPP
 #define REPLICA_OBSERVER_HPP
 
-// The library logs nothing. It tells an observer what happens, in typed events, and whoever wants a
-// log, metrics, a progress line or a trace writes an observer. The default does nothing and costs
-// nothing.
+// The library logs nothing. It tells an observer in typed events what happens; a log, metrics, a
+// progress line or a trace is an observer. The default observer does nothing and costs nothing.
 
 #include <replica/ring.hpp>
 #include <replica/stats.hpp>
@@ -18,12 +17,12 @@
 
 namespace replica {
 
-/// What happens, in the order of a pass. The references live as long as the call.
+/// The events, in the order of a pass. A reference in an event is valid during the call only.
 namespace event {
 
 struct PassBegan {
     Timestamp at;
-    std::size_t devices = 0; ///< Local devices that will be looked at.
+    std::size_t devices = 0; ///< Local devices that the pass will walk.
 };
 
 struct PassEnded {
@@ -40,20 +39,20 @@ struct PassFailed {
     const std::string& what;
 };
 
-/// The wall clock has moved by `ahead` more than time has passed (less, if negative). Until a peer
-/// agrees with it, nothing is forgotten by it.
+/// The wall clock has moved by `ahead` more than time has passed (less, if negative). Until the
+/// clock agrees with a peer's, nothing is reclaimed by it (send/clock_watch.hpp).
 struct ClockJumped {
     Seconds ahead{};
 };
 
-/// A peer's clock differs from ours, which is ahead by `ahead` (behind, if negative). The earlier
-/// of the two counts. Once a node and pass.
+/// Our clock is ahead of a peer's by `ahead` (behind, if negative). The earlier clock decides what
+/// is reclaimed. Told once per node and pass.
 struct ClockDiffers {
     const Device& peer;
     Seconds ahead{};
 };
 
-/// Nothing in the ring is on this machine.
+/// No device of the ring is on this machine.
 struct NoLocalDevices {
     std::string_view addresses;
     std::uint16_t port = 0;
@@ -71,7 +70,7 @@ struct DeviceStalled {
     Seconds silent{};
 };
 
-/// How far the walk of one device is.
+/// How far the walk has come on one device.
 struct DeviceProgress {
     const std::string& device;
     std::size_t partitions_done = 0;
@@ -79,14 +78,14 @@ struct DeviceProgress {
     std::int64_t databases = 0;
 };
 
-/// A directory or file could not be read; only it is left out.
+/// A directory or file could not be read. Only that one is left out.
 struct ListingFailed {
     const std::string& path;
     const std::string& what;
 };
 
-/// Rows that were acknowledged wait here, but their database is gone (defect 3). Nothing is
-/// removed; the next whole-file copy that arrives takes them up.
+/// A .pending file holds acknowledged rows, but their database is gone (defect 3). Nothing is
+/// removed: the next copy that arrives takes up the rows.
 struct OrphanPending {
     const std::string& path;
 };
@@ -114,34 +113,34 @@ struct Quarantined {
     const std::string& reason;
 };
 
-/// Lies under another partition than its name hashes to.
+/// The database is in another partition than its name hashes to.
 struct Misplaced {
     const std::string& path;
     const std::string& name;
     std::uint32_t partition = 0;
 };
 
-/// The name inside does not hash to the file's own: a wrong hash prefix or suffix (defect 23).
-/// Nothing on the device is moved or removed in this pass.
+/// The name inside the database does not hash to the file's name: a wrong hash prefix or suffix
+/// (defect 23). From now on nothing leaves the device in this pass.
 struct WrongHash {
     const std::string& path;
     const std::string& name;
 };
 
-/// The database has a new id: what peers know of its history is not its history.
+/// The database has a new id, since peers know another history of ROWIDs under the old one.
 struct Reidentified {
     const std::string& path;
     std::string_view reason;
 };
 
-/// Gone, and why: "expired" or "handed off".
+/// The database was removed. `reason`: "expired" or "handed off".
 struct Removed {
     const std::string& path;
     const std::string& device;
     std::string_view reason;
 };
 
-/// Does not belong here and stays all the same.
+/// The database is expired or does not belong here, and stays all the same.
 struct Kept {
     const std::string& path;
     const std::string& reason;
@@ -174,24 +173,25 @@ struct WholeFileSent {
     const Device& peer;
     std::int64_t bytes = 0;
     bool merge = false;    ///< The peer had a copy of its own and merged it.
-    bool snapshot = false; ///< Sent from a private copy, since the file changed meanwhile.
+    bool snapshot = false; ///< Sent from a private copy: somebody wrote to the file meanwhile.
 };
 
-/// Both sides claim to have everything and yet differ; all rows are sent again (defects 10, 11).
+/// Both sides have everything by their points, and yet the contents differ. Rows, or the whole
+/// file, are sent again (defects 10 and 11).
 struct Diverged {
     const std::string& path;
     const Device& peer;
 };
 
-/// The copy was away for longer than reclaim_age and differs from a peer: live rows from before
-/// are held back, for they may have been deleted meanwhile (stale.hpp).
+/// The copy was away for longer than reclaim_age and differs from a peer. Old live rows are held
+/// back, since they may have been deleted meanwhile (send/stale.hpp).
 struct Stale {
     const std::string& path;
-    Timestamp agreed;   ///< When it last knew all that a peer knew.
-    bool alone = false; ///< No other primary has a copy, so that nothing is held back.
+    Timestamp agreed;   ///< When the copy last agreed with a peer.
+    bool alone = false; ///< No other primary has a copy, so nothing is held back.
 };
 
-/// Rows are left to the sharder.
+/// The rows are not sent: they belong to the sharder.
 struct Deferred {
     const std::string& path;
     const Device& peer;
@@ -210,17 +210,16 @@ struct PeerFailed {
     const std::string& path;
     const Device& peer;
     boost::system::error_code code;
-    const std::string& what; ///< Names the peer, and its answer if there was one.
+    const std::string& what; ///< Names the peer, and the peer's answer if there was one.
 };
 
-/// Too much would be taken away from a device, in a pass or in an hour, and stays (brakes.hpp).
-/// Once a device and pass.
+/// A brake keeps databases on a device (storage/brakes.hpp). Told once per device and pass.
 struct Braked {
     const std::string& device;
     std::string_view reason;
 };
 
-/// One peer of one database is dealt with.
+/// One peer of one database is done.
 struct PeerEnded {
     const std::string& path;
     const Device& peer;
@@ -229,16 +228,16 @@ struct PeerEnded {
 
 // Containers: what comes after a database, and at the end of a pass.
 
-/// The link that Swift's container sync follows could not be made or removed.
+/// The link for Swift's container sync (container/sync_store.hpp) could not be made or removed.
 struct SyncStoreFailed {
     const std::string& path;
     const std::string& what;
 };
 
-/// A queue of the reconciler is fed for the first time in this pass.
+/// Rows go into a queue (container/reconciler.hpp) for the first time in this pass.
 struct QueueOpened {
     const std::string& path;
-    bool made = false; ///< It was not there before.
+    bool made = false; ///< The queue did not exist before.
 };
 
 /// Misplaced rows were put into a queue.
@@ -247,7 +246,7 @@ struct RowsQueued {
     std::size_t rows = 0;
 };
 
-/// Rows of `path` could not be put into a queue; the next pass tries again.
+/// Misplaced rows of `path` could not be put into a queue. The next pass tries again.
 struct QueueFailed {
     const std::string& path;
     const std::string& queue; ///< The name of its container.
@@ -255,13 +254,14 @@ struct QueueFailed {
     const std::string& what;
 };
 
-/// A queue has to lie on a device that is being drained.
+/// A queue was made on a device of weight 0, since no other local device can be used.
 struct NoWeight {
     std::uint32_t partition = 0;
     const Device& device;
 };
 
-/// The end of a pass: queues that were fed, then those whose removal was put off, then the end.
+/// The end of a pass: the queues that got rows, then those whose removal was deferred, then the
+/// end.
 struct QueuesReplicating {
     std::size_t count = 0;
 };
@@ -279,7 +279,7 @@ struct Served {
     Seconds elapsed{};
 };
 
-/// Part of a request could not be used and was left out; the rest was applied.
+/// Part of a request or of a file could not be used and was left out; the rest was applied.
 struct SetAside {
     const std::string& path;
     const std::string& what;
@@ -294,7 +294,7 @@ struct ServeFailed {
 } // namespace event
 
 /// Called with each event above, from any thread, several at once. Must not throw and should not
-/// block: it is called with no lock held, but a database waits for it.
+/// block: the call is made with no lock held, but the database waits for the observer.
 template <class O>
 concept Observer = requires(O observer, const event::PassBegan& began,
                             const event::DatabaseEnded& ended, const event::Served& served) {
@@ -303,7 +303,7 @@ concept Observer = requires(O observer, const event::PassBegan& began,
     observer(served);
 };
 
-/// Hears everything and does nothing.
+/// An observer that does nothing.
 struct Silent {
     template <class Event>
     constexpr void operator()(const Event& /*event*/) const noexcept {}

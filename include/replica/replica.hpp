@@ -1,8 +1,9 @@
 #ifndef REPLICA_REPLICA_HPP
 #define REPLICA_REPLICA_HPP
 
-// The words, the contracts and the flow. Models are paid for where they are included: sqlite/,
-// beast/, process/, ring/, disk/, local/, sim/, daemon/.
+// The plain values, the contracts and the flow, for a host program. The models are not included
+// here, since each costs compile time: include those of sqlite/, beast/, process/, ring/, disk/,
+// local/, sim/ and daemon/ that the program uses.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>

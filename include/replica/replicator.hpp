@@ -1,10 +1,10 @@
 #ifndef REPLICA_REPLICATOR_HPP
 #define REPLICA_REPLICATOR_HPP
 
-// The pass, top to bottom: which devices are ours, which databases lie on them, and how many
-// at once. Every arrow of the flow is a header: walk.hpp finds the databases, replicate.hpp deals
-// with one of them, peer_turn.hpp with one of its peers; decide.hpp chooses, usync.hpp and
-// rsync.hpp send, storage.hpp removes, stats.hpp counts.
+// The pass, top to bottom: which devices are on this machine, which databases are on them, and how
+// many run at once. Each step has a header: send/walk.hpp finds the databases, send/replicate.hpp
+// replicates one of them, send/peer_turn.hpp to one peer; send/decide.hpp chooses, send/usync.hpp
+// and send/rsync.hpp send, storage/storage.hpp removes, stats.hpp counts.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
@@ -39,8 +39,8 @@
 
 namespace replica {
 
-/// Limits a pass to some devices and partitions; empty means all. Such a pass is partial: its
-/// figures say nothing of the node (defect 61).
+/// Limits a pass to some devices (by name) and partitions; empty means all. Such a pass is partial:
+/// its figures say nothing of the node (defect 61).
 struct Selection {
     std::set<std::string> devices;
     std::set<std::uint32_t> partitions;
@@ -50,9 +50,9 @@ struct Selection {
 
 /// Keeps the databases of this machine's devices identical with their replicas elsewhere.
 ///
-/// The five policies are held by value; `is_local` tells which devices of the ring are on this
-/// machine. Thread safety: one pass at a time. Destroying it does not wait for a thread that hangs
-/// in a dead disk: what such a thread needs lives until the thread ends.
+/// The policies are held by value; `is_local` tells which devices of the ring are on this machine.
+/// Thread safety: one pass at a time. The destructor does not wait for a thread that hangs in a
+/// dead disk: whatever such a thread uses lives until the thread ends.
 template <class B, class R, class T, class F, class C, class O = Silent>
 class Replicator {
     static_assert(requirements::broker_policy<B>() && Broker<B>, "Broker: see broker.hpp");
@@ -71,7 +71,7 @@ class Replicator {
 public:
     using IsLocal = std::function<bool(const Device&)>;
 
-    /// Throws Failure with bad_config when a setting would make a pass lie (defect 13).
+    /// Throws Failure with bad_config if a setting is out of bounds (first_fault, defect 13).
     Replicator(Settings settings, B broker, R ring, T transport, F files, C clock, IsLocal is_local,
                O observer = {})
         : core_(std::make_shared<Core>(std::move(settings), std::move(broker), std::move(ring),
@@ -82,8 +82,8 @@ public:
         }
     }
 
-    /// Passes for ever, one each `interval`, until `stop` (Swift: run_forever). The first begins
-    /// after a random part of the interval, so that a cluster does not start all at once.
+    /// Runs passes until `stop`, one every Settings::interval (Swift: run_forever). The first pass
+    /// begins after a random part of the interval, so that a cluster does not start all at once.
     void run_forever(const std::stop_token& stop) {
         Core& core = *core_;
         const Seconds interval = core.settings.interval;
@@ -96,8 +96,8 @@ public:
         }
     }
 
-    /// One pass over this machine's devices (Swift: run_once). Never throws for what goes wrong
-    /// with a device, a database or a peer: that is in the result and went to the observer.
+    /// One pass over this machine's devices (Swift: run_once). Never throws: what goes wrong with a
+    /// device, a database or a peer is counted in the result and told to the observer.
     Stats run_once(const std::stop_token& stop = {}, const Selection& selection = {}) {
         const auto core = core_;
         try {
@@ -134,7 +134,7 @@ private:
         Memory memory;
     };
 
-    /// What the threads of one pass share, and keep alive if one of them hangs.
+    /// What the threads of one pass share. A thread that hangs keeps it alive.
     struct Shared {
         Shared(std::shared_ptr<Core> core_, Version ring, std::stop_token stop)
             : core(std::move(core_)),
@@ -145,13 +145,13 @@ private:
         PassType pass;
     };
 
-    /// The walk of one device, taken forward by one worker at a time.
+    /// The walk of one device. One worker at a time moves it on.
     struct DeviceWork {
         DeviceWork(Device device_, Walk<typename B::disk_type> walk_)
             : device(std::move(device_)), walk(std::move(walk_)) {}
 
         Device device;
-        std::optional<bool> usable; ///< Not known before the first look at the disk.
+        std::optional<bool> usable; ///< Unknown until a worker has checked the device.
         Walk<typename B::disk_type> walk;
         std::int64_t databases = 0;
     };
@@ -195,8 +195,8 @@ private:
         });
     }
 
-    /// Databases that are replicated once more at the end of a pass, by workers of their devices:
-    /// this thread must not hang then either.
+    /// Replicates `places` once more at the end of a pass. Workers of their devices do it, since
+    /// this thread must not hang in a disk.
     static void run_again(const std::shared_ptr<Core>& core, const std::shared_ptr<Shared>& shared,
                           const std::vector<LocalDatabase>& places) {
         std::map<std::string, std::vector<LocalDatabase>> queues;
@@ -207,7 +207,7 @@ private:
             std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
         for (auto& [device, queue] : queues) {
             if (core->memory.stalled.contains(device)) {
-                continue; // the next pass that sees the disk finds them there
+                continue; // the databases are found by the next pass that can use the disk
             }
             workers->add(device, [shared, left = std::move(queue)](Heartbeat& /*pulse*/) mutable {
                 Work work;
@@ -223,7 +223,7 @@ private:
         run(*core, shared->pass, *workers);
     }
 
-    /// The ring's devices on this machine. No disk is touched here: this thread must not hang.
+    /// The ring's devices on this machine. Touches no disk, since this thread must not hang.
     static std::vector<Device> local_devices(Core& core, PassType& pass,
                                              const Selection& selection) {
         std::vector<Device> devices;
@@ -257,7 +257,7 @@ private:
         core.observer(event::DeviceSkipped{path, reason});
     }
 
-    /// Whether a device can be used; if so, its tmp is swept.
+    /// Checks whether a device can be used; if so, sweeps its tmp.
     template <std::invocable Beat>
     static bool prepare(Core& core, PassType& pass, const Device& device, Beat beat) {
         auto& disk = core.broker.disk();
@@ -299,7 +299,7 @@ private:
                 core.random, pass.now().plus(-core.settings.reclaim_age)));
     }
 
-    /// The next database of a device. Nothing at the end, and for a device that cannot be used.
+    /// The next database of a device. Nothing at the end, or if the device cannot be used.
     static std::optional<Found> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
         const auto beat = [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); };
@@ -321,9 +321,8 @@ private:
         return found;
     }
 
-    /// What is to be done with the next database; empty at the end of a device. This and the work
-    /// are the last places that catch: an exception that leaves a worker's thread would end the
-    /// process.
+    /// The work on the next database; empty at the end of a device. find() and replicate() are the
+    /// last places that catch: an exception that leaves a worker's thread would end the process.
     static Work find(const std::shared_ptr<Shared>& shared, const std::shared_ptr<DeviceWork>& work,
                      Heartbeat& heartbeat) {
         PassType& pass = shared->pass;

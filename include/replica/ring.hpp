@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_HPP
 #define REPLICA_RING_HPP
 
-// Where a database belongs. A ring answers for a partition which devices hold it (primaries) and
-// which are asked when one of those is out of use (handoffs, in a fixed order). It may change while
-// the daemon runs, so a pass pins one version and asks nothing else (defect 46).
+// Where a database belongs. A ring says which devices hold a partition (primaries) and which
+// devices stand in for a primary that is out of use (handoffs, in a fixed order). The ring may
+// change while the daemon runs, so a pass uses one version from beginning to end (defect 46).
 
 #include <concepts>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace replica {
 
-/// A device of the ring: a file system on a node. Field names and meaning are the ring's own.
+/// A device of the ring: a file system on a node. Names and meanings of the members are the ring's.
 struct Device {
     std::int64_t id = -1;
     std::int64_t region = 1;
@@ -23,7 +23,7 @@ struct Device {
     std::uint16_t port = 0;
     std::string replication_ip;
     std::uint16_t replication_port = 0;
-    std::string device; ///< Name of its directory below the devices root, such as "sdb1".
+    std::string device; ///< Name of its directory below Settings::devices, such as "sdb1".
     double weight = 0;  ///< 0: being drained, or only a handoff.
     std::string meta;
 
@@ -34,8 +34,8 @@ struct Device {
 ///
 /// Laws (test/laws/ring.hpp):
 /// - partition(hash) < partition_count(); partition_count() is a power of two.
-/// - primaries(p) has no device twice; handoffs(p) yields devices that are no primaries of p, none
-///   twice, the same order at every call, and ends.
+/// - primaries(p) has no device twice. handoffs(p) yields devices that are no primaries of p, none
+///   twice, in the same order at every call, and ends.
 template <class R>
 concept RingVersion =
     std::copyable<R> && requires(const R ring, std::uint32_t partition, std::string_view hash) {
@@ -46,8 +46,8 @@ concept RingVersion =
         { ring.handoffs(partition).next() } -> std::same_as<std::optional<Device>>;
     };
 
-/// A ring that may change: version() is what is current now. Errors: Failure with bad_config that
-/// names the file, the key and the reason; a version that was once given out stays valid.
+/// A ring that may change. version() gives the current version, which stays valid for ever. Errors:
+/// Failure with bad_config that names the file, the key and the reason.
 ///
 /// Models: JsonRing (ring/json_ring.hpp), SwiftRing (ring/swift_ring.hpp), AnyRing, which is either
 /// (ring/any_ring.hpp). Thread safety: any thread.

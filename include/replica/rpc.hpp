@@ -2,8 +2,9 @@
 #define REPLICA_RPC_HPP
 
 // The receiving side. A request names a device, a partition and a hash, and carries one verb of a
-// closed table. Nothing of it is trusted: names are checked before they become paths, arguments
-// before they reach a database, files before they get a name. What is refused has touched nothing.
+// closed table. Nothing of the request is trusted: names are checked before they become paths,
+// arguments before they reach a database, files before they get a database's name. A refused
+// request has changed nothing.
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
@@ -62,18 +63,20 @@ public:
 
     /// Answers one request. Never throws.
     ///
-    /// 200 with the info: sync; with a list: get_shard_ranges. 202: merge_items, merge_syncs,
-    /// merge_shard_ranges. 204: complete_rsync, rsync_then_merge. 400: not a request of ours;
-    /// nothing was touched. 404: no such database or upload. 413: too many values. 503: come again
-    /// (a merge of this database is under way, it is about to leave, the device is busy or a lock
-    /// did not come free). 507: the device cannot take data. 500: anything else, with the reason.
+    /// 200  sync, with the info; get_shard_ranges, with a list
+    /// 202  merge_items, merge_syncs, merge_shard_ranges
+    /// 204  complete_rsync, rsync_then_merge
+    /// 400  not a valid request; 404: no such database or upload; 413: too many values
+    /// 503  try again: a merge of this database is under way, the copy is about to leave, the
+    ///      device is busy, or a lock did not come free
+    /// 507  the device is not mounted or full; 500: anything else, with the reason
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = core_->broker.clock().monotonic();
         std::string verb;
         Reply reply;
         try {
             const Place place = locate(request);
-            // A disk that hangs must not take every thread of the server, nor all of its memory.
+            // A disk that hangs must not take all threads of the server, nor all of its memory.
             const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit,
                                                       json::cost_of(request.body));
             reply = at_work ? dispatch(place, request.body, verb)
@@ -105,12 +108,12 @@ private:
         [[no_unique_address]] B broker;
         [[no_unique_address]] O observer;
         Random random;
-        Admission devices{1 << 30}; ///< Requests at work, by device, and bytes for their bodies.
-        Admission merges;           ///< Merges under way, by directory.
+        Admission devices{1 << 30}; ///< Requests being served, and their bytes, by device.
+        Admission merges;           ///< Merges under way, by hash directory.
         HourlyBrake brake;
     };
 
-    /// Where a request points. All three names have been checked.
+    /// The place that a request names. All three names have been checked.
     struct Place {
         std::string device;    ///< Path of the device.
         std::string name;      ///< Name of the device.
@@ -165,8 +168,9 @@ private:
             try {
                 return (this->*handler)(place, call);
             } catch (const Failure& failure) {
-                // A stock server has put another file there: what was written to the old one is
-                // lost with it. An upload has been claimed by then, and is its sender's to repeat.
+                // A stock server has put another file in place, and what was written to the old one
+                // is lost. The handler runs again on the new file. Not so a finish: it has claimed
+                // the upload, so its sender must repeat the whole transfer.
                 if (failure.error() != Error::moved || finishes || attempt == 3) {
                     throw;
                 }
@@ -174,7 +178,7 @@ private:
         }
     }
 
-    /// Containers have two more.
+    /// The verbs that only containers have.
     [[nodiscard]] static constexpr auto shard_verbs() {
         namespace hana = boost::hana;
         if constexpr (ShardedKind<kind_type>) {
@@ -187,7 +191,7 @@ private:
         }
     }
 
-    /// 507 for a device that is not there, or has less space than its reserve.
+    /// 507 for a device that is not mounted, or has less free space than its reserve.
     [[nodiscard]] std::optional<Reply> unusable(const Place& place) {
         auto& disk = core_->broker.disk();
         const auto status = disk.stat(place.device);
@@ -209,14 +213,15 @@ private:
         return core_->broker.clock().monotonic() + to_duration(Seconds(25));
     }
 
-    /// What is older by `ages` times reclaim_age may have been forgotten here.
+    /// Deletions from before this time may have been reclaimed here.
     [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
         return core_->broker.clock().now().plus(-ages * core_->settings.reclaim_age);
     }
 
-    /// The database of a place with its pending rows committed, or nothing. One that is beyond use
-    /// goes to quarantine and counts as not there, so that the sender brings a new one. After many
-    /// in an hour it stays and is an error: the disk may be failing, not the databases.
+    /// The database of a place with its pending rows committed, or nothing. A database that is
+    /// beyond use goes to quarantine and counts as missing, so that the sender brings a new one.
+    /// After 20 in an hour (storage/brakes.hpp) it stays, which is an error: then the disk may be
+    /// failing.
     [[nodiscard]] std::optional<std::pair<std::string, Database>> open(const Place& place) {
         auto& broker = core_->broker;
         std::string path;
@@ -253,13 +258,13 @@ private:
         core_->observer(event::Quarantined{path, *target, what});
     }
 
-    /// Compares and takes over metadata, times and points (Swift: ReplicatorRpc.sync). The answer
-    /// is the state before the sender's times and metadata were merged, and after a change of
-    /// policy.
+    /// Compares the two replicas, and takes over the sender's metadata, times and point (Swift:
+    /// ReplicatorRpc.sync). The answer is our info before the sender's times and metadata were
+    /// merged, but after a change of policy.
     Reply sync(const Place& place, const message::Call& call) {
         const message::Sync remote = message::decode_sync(call);
         auto& broker = core_->broker;
-        broker.disk().make_directories(place.device + "/tmp"); // Somebody may rsync to us next.
+        broker.disk().make_directories(place.device + "/tmp"); // Stock rsync needs it.
         if (storage::is_leaving(broker.disk(), place.directory)) {
             return answer::text(503, "this copy is about to leave " + place.name);
         }
@@ -291,7 +296,8 @@ private:
         return reply;
     }
 
-    /// What a stock server does with metadata it cannot read: leave it out, go on (defect 55).
+    /// Merges the sender's metadata, or leaves out what cannot be read, as a stock server does
+    /// (defect 55).
     void merge_metadata(const std::string& path, Database& database, const std::string& metadata) {
         try {
             database.merge_metadata(metadata, reclaim_limit());

@@ -1,8 +1,8 @@
-// Every knob of a replicator in one plain struct, so that an embedding program, a test and a daemon
-// set the same fields in the same way. The defaults are those of Swift 2.30.1, under Swift's names:
-// an operator's configuration file means here what it means there. This header is included by
-// decide.hpp and therefore stays light; bounds, reasons and texts stand in daemon/options.hpp,
-// which a host program that fills the struct itself need not include.
+// All options of a replicator in one plain struct, so that an embedding program, a test and a
+// daemon set the same fields in the same way. Defaults and names are those of Swift 2.30.1, where
+// Swift has the option: an operator's configuration file means the same here. send/decide.hpp
+// includes this header, so it stays light. Bounds, reasons and texts are in daemon/options.hpp,
+// which a host program need not include.
 #ifndef REPLICA_SETTINGS_HPP
 #define REPLICA_SETTINGS_HPP
 
@@ -14,7 +14,7 @@
 
 namespace replica {
 
-/// Durations of options. Swift's own are floating-point seconds, so fractions must survive.
+/// Durations of options. Swift's are floating-point seconds, so fractions must survive.
 using Seconds = std::chrono::duration<double>;
 
 /// How much of a file system must stay free: `value` bytes, or `value` per cent of its size.
@@ -25,9 +25,9 @@ struct Reserve {
     friend bool operator==(const Reserve&, const Reserve&) = default;
 };
 
-/// The numbers that decide.hpp reasons with. They stand apart because they form a literal type: the
-/// protocol's tables are static_asserts, and std::string is not constexpr with every compiler that
-/// we support (clang 16 on libstdc++ 12 rejects it). A `Settings` converts to it by itself.
+/// The numbers that send/decide.hpp needs. They form a literal type, since the protocol's tables
+/// are static_asserts, and std::string is not constexpr with every supported compiler (clang 16 on
+/// libstdc++ 12 rejects it). A `Settings` converts to `Limits` implicitly.
 struct Limits {
     // What one pass sends.
     std::int64_t per_diff = 1000;       // rows per merge_items; a longer gap may use a whole file
@@ -35,24 +35,24 @@ struct Limits {
     int concurrency = 8;                // databases in flight, all devices together
     Seconds interval{30};               // from the start of a pass to the start of the next
     double databases_per_second = 50.0; // opened databases, all devices; <= 0 is unlimited
-    Seconds reclaim_age{604800};        // tombstones and deleted databases older than this go away
-    bool handoffs_only = false;         // skip the partitions a device is a primary for
-    int handoff_delete = 0;             // copies needed before a handoff goes; 0: every primary
-    double leave_share = 50;            // percent of a device that may leave it in an hour
-    bool accept_stale = false;          // send what may have been deleted, see stale.hpp
-    bool rsync_compress = false;        // only towards another region
+    Seconds reclaim_age{604800}; // tombstones and deleted databases older than this are removed
+    bool handoffs_only = false;  // skip the partitions a device is a primary for
+    int handoff_delete = 0;      // copies needed before a handoff goes; 0: every primary
+    double leave_share = 50;     // percent of a device that may leave it in an hour
+    bool accept_stale = false;   // send rows that may have been deleted: send/stale.hpp
+    bool rsync_compress = false; // only towards another region
 
     // Waiting for others.
     Seconds node_timeout{10};  // per request, and rsync's inactivity
     Seconds conn_timeout{0.5}; // to connect
-    Seconds watchdog{60};      // a worker silent for this long no longer counts
-    Seconds peer_hold{60};     // a device or node that did not answer is left alone this long
+    Seconds watchdog{60};      // a worker silent for this long is given up
+    Seconds peer_hold{60};     // a device or node that failed is not asked for this long
 };
 
-/// The options of one replicator. A plain aggregate: copy it, change fields, hand it over.
-/// Nothing here is read again after start; a change needs a new replicator, as in Swift.
+/// The options of one replicator. A plain aggregate: copy it, change fields, hand it over. The
+/// options are not read again after the start; a change needs a new replicator, as in Swift.
 struct Settings : Limits {
-    std::string rsync_module{}; // empty: {replication_ip}::<server type>
+    std::string rsync_module{}; // empty: {replication_ip}::<kind>
 
     // This machine's devices and databases.
     std::string devices = "/srv/node";
@@ -60,17 +60,17 @@ struct Settings : Limits {
     bool db_preallocation = false;
     Reserve fallocate_reserve{}; // free space a receiver keeps
 
-    // Who we are and whom we know.
+    // This node and the ring.
     std::string bind_ip = "0.0.0.0"; // with bind_port: which ring devices are ours
-    int bind_port = 0;               // 0: the server type's own, 6201 container, 6202 account
+    int bind_port = 0;               // 0: the kind's own, 6201 container, 6202 account
     std::string swift_dir = "/etc/swift";
     std::string ring{};             // a ring file, .gz or JSON; empty: <swift_dir>/<type>.ring.gz
     int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
-    int receiver_limit = 32;        // incoming requests at work per device
+    int receiver_limit = 32;        // requests that are served at a time, per device
     std::string hash_path_prefix{}; // both from swift.conf
     std::string hash_path_suffix{};
     std::vector<int> policies{0}; // storage policy indexes, from swift.conf
-    std::uint64_t seed = 0;       // of every random choice; 0: drawn at start
+    std::uint64_t seed = 0;       // for every random choice; 0: drawn at start
 
     // The process. Used by the daemons only.
     std::string recon_cache_path = "/var/cache/swift";
@@ -93,9 +93,10 @@ struct Settings : Limits {
     std::string log_statsd_metric_prefix{};
 };
 
-/// The name of the first setting that would make a pass lie about its work, or an empty view.
-/// A batch of no rows would send nothing, push the sync points and report success, after which a
-/// handoff may be deleted (defect 13), so these are checked even where no configuration is parsed.
+/// The name of the first setting that would make a pass report success without doing its work;
+/// empty if there is none. A batch of no rows, for one, would send nothing, push the sync points
+/// and report success, after which a handoff may be deleted (defect 13). Therefore these settings
+/// are checked even where no configuration file is parsed.
 [[nodiscard]] constexpr std::string_view first_fault(const Limits& limits) {
     if (limits.per_diff < 1) {
         return "per_diff";

@@ -1,7 +1,7 @@
-// The version of the library, kept in one place: both builds read the three numbers from this file,
-// and a program can compare them at compile time.
+// The version of the library, in one place: both builds read the three numbers from this file, and
+// a program can compare them at compile time.
 //
-// Before 1.0.0 a change of the minor number may break source compatibility; from then on only a
+// Before 1.0.0 a change of the minor number may break source compatibility. From 1.0.0 on only a
 // change of the major number may.
 #ifndef REPLICA_VERSION_HPP
 #define REPLICA_VERSION_HPP
@@ -14,7 +14,7 @@ inline constexpr int version_major = 0;
 inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;
 
-/// "0.1.0".
+/// The version as text, such as "0.1.0".
 [[nodiscard]] inline std::string version_text() {
     return std::to_string(version_major) + '.' + std::to_string(version_minor) + '.' +
            std::to_string(version_patch);

@@ -1,8 +1,8 @@
 #ifndef REPLICA_CONTAINER_KIND_HPP
 #define REPLICA_CONTAINER_KIND_HPP
 
-// What a container does beyond the common flow (kind.hpp says when each hook is called): policies,
-// shard ranges, the reconciler's queues, the links of container sync.
+// What containers do beyond the common flow: policies, shard ranges, the reconciler's queues, the
+// links of container sync. include/replica/kind.hpp says when each hook is called.
 
 #include <replica/clock.hpp>
 #include <replica/container/policies.hpp>
@@ -46,7 +46,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         return PolicyArguments{info.status_changed_at, info.count, info.storage_policy_index};
     }
 
-    /// Replicas of a container that were made with different policies settle on one (Swift 2.0).
+    /// Replicas of one container that were made with different policies agree on one (Swift 2.0).
     template <class Database>
     static bool adopt_policy(Database& database, const ContainerInfo& local,
                              const ContainerInfo& remote, Timestamp now) {
@@ -83,8 +83,8 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         return std::max(info.count, info.live_rows);
     }
 
-    /// Shard ranges, in both directions (Swift 2.18): ours to every peer, the peer's if it has any.
-    /// They may say that sharding has begun.
+    /// Exchanges shard ranges (Swift 2.18): fetches the peer's if it has any, and sends ours to
+    /// every peer. A fetched range may say that sharding has begun.
     template <class Turn, class Session>
     static std::optional<Fault> before_rows(Turn& turn, Session& session,
                                             const ContainerInfo& remote) {
@@ -92,7 +92,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         if (remote.shard_max_row >= 0) {
             fault = fetch_shard_ranges(turn, session);
         }
-        if (turn.info.shard_max_row < 0 || is_stale(turn)) { // ranges may have been deleted
+        if (turn.info.shard_max_row < 0 || is_stale(turn)) { // ranges may be deleted
             return fault;
         }
         const auto ranges = turn.database().shard_ranges();
@@ -108,7 +108,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         }
     }
 
-    /// Once sharding has begun the rows are the sharder's: they go to shards, not to peers.
+    /// Once sharding has begun the rows belong to the sharder, which sends them to shards.
     [[nodiscard]] static bool sends_rows(const ContainerInfo& info) {
         return !info.sharding_initiated;
     }
@@ -117,14 +117,14 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         return info.db_state == "sharded";
     }
 
-    /// Not while rows of it wait for the sharder (Swift: sharding_required).
+    /// Not while its rows wait for the sharder (Swift: sharding_required).
     [[nodiscard]] static bool may_remove(const ContainerInfo& info) {
         return info.db_state != "sharding" &&
                (info.db_state != "unsharded" || !info.sharding_initiated);
     }
 
-    /// A root goes after its shards: nobody else knows where the rows are that they may still hold
-    /// (Swift: is_empty_enough_to_reclaim).
+    /// A root goes after its shards: only the root knows where the rows are that the shards may
+    /// still hold (Swift: is_empty_enough_to_reclaim).
     [[nodiscard]] static bool may_expire(const ContainerInfo& info) {
         return may_remove(info) && !info.has_shards;
     }
@@ -136,8 +136,8 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         pass.state.use(device);
     }
 
-    /// Skipped for the reconciler's own queues: they have no link of container sync, and what is in
-    /// a queue is where it belongs.
+    /// Skipped for the reconciler's own queues: they have no link, and no row of theirs is
+    /// misplaced.
     template <class Turn>
     static void after_database(Turn& turn, std::span<const decide::Outcome> outcomes) {
         if (turn.info.account != reconciler::account) {
@@ -146,8 +146,8 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         }
     }
 
-    /// A queue may still be fed in this pass. The link to a container goes first: nobody would
-    /// find one that is left behind.
+    /// A queue may still get rows in this pass, so its removal is deferred. The link to another
+    /// container goes before the container: nobody would find a link that is left behind.
     template <class Pass>
     [[nodiscard]] static bool before_removal(Pass& pass, const LocalDatabase& place,
                                              const ContainerInfo& info) {
@@ -165,7 +165,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         reconciler::end_of_pass(pass, run);
     }
 
-    /// Receiver: has ranges, and the verbs for them.
+    /// Receiver: reads the shard ranges of a request. Makes this a ShardedKind.
     [[nodiscard]] static std::vector<ShardRange>
     decode_shard_ranges(const boost::json::value& argument) {
         return shards::decode(argument);
@@ -199,7 +199,7 @@ private:
         });
     }
 
-    /// Calls `change(device_path)`. What goes wrong with a link is told and fails nothing else.
+    /// Calls `change(device_path)`. A failure is told, and fails nothing else.
     template <class Pass, class Change>
     static void touch_sync_store(Pass& pass, const LocalDatabase& place, Change change) {
         try {

@@ -2,8 +2,8 @@
 #define REPLICA_CONTAINER_POLICIES_HPP
 
 // Two replicas of one container may have been created with different storage policies while they
-// could not see each other. Exactly one must give way, and both must come to the same answer from
-// the same two infos, whichever asks first.
+// could not see each other. Exactly one must give way, and both must choose the same one from the
+// same two infos, whichever asks first.
 
 #include <replica/words/info.hpp>
 #include <replica/words/timestamp.hpp>
@@ -12,18 +12,18 @@
 
 namespace replica::policies {
 
-/// Deleted after it was put last, and empty.
+/// Whether a container is empty and was deleted after it was last put.
 [[nodiscard]] inline bool is_deleted(const ContainerInfo& info) {
     return info.count == 0 &&
            timestamp_or_zero(info.delete_timestamp) > timestamp_or_zero(info.put_timestamp);
 }
 
-/// Whether `local` should take over the policy of `remote` (Swift: cmp_policy_info and
+/// Whether `local` should adopt the policy of `remote` (Swift: cmp_policy_info and
 /// incorrect_policy_index). In this order:
 /// - a live container beats a deleted one; of two deleted ones the one deleted later wins;
-/// - one that was deleted and made again beats one that never was: the data of the older
-///   incarnation is gone. Of two such, those re-made after the last delete either side knows of;
-/// - otherwise the policy that was there first: its rows have been written longest.
+/// - a container that was deleted and made again beats one that never was: the data of the older
+///   incarnation is gone. Of two such, one that was made after the last delete of both wins;
+/// - otherwise the older policy wins: its rows have been written for longest.
 [[nodiscard]] inline bool prefers_remote(const ContainerInfo& local, const ContainerInfo& remote) {
     if (local.storage_policy_index == remote.storage_policy_index) {
         return false;

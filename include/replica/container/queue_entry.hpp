@@ -1,9 +1,9 @@
 #ifndef REPLICA_CONTAINER_QUEUE_ENTRY_HPP
 #define REPLICA_CONTAINER_QUEUE_ENTRY_HPP
 
-// What Swift's reconciler is told of an object that lies under another storage policy than its
-// container has: the name of a queue, which is a container, and a row in it. The daemon parses
-// both, so every character is Swift's (test/swift compares).
+// What Swift's reconciler daemon is told of an object that lies under another storage policy than
+// its container has: the name of a queue, which is a container, and a row in the queue. The daemon
+// parses both, so every character is Swift's (test/swift compares).
 
 #include <replica/rows/metadata.hpp>
 #include <replica/words/info.hpp>
@@ -20,8 +20,8 @@ namespace replica::reconciler {
 /// The account of all queues.
 inline constexpr std::string_view account = ".misplaced_objects";
 
-/// The container that a row is queued in: the time of its last change, rounded down to the hour.
-/// Nothing for a created_at that is no time.
+/// The queue of a row: the time of its last change, rounded down to the hour. Nothing if created_at
+/// is no time.
 [[nodiscard]] inline std::optional<std::string> queue_name(std::string_view created_at) {
     constexpr std::int64_t hour = 3600;
     const auto times = RowTimes::decode(created_at);
@@ -31,7 +31,7 @@ inline constexpr std::string_view account = ".misplaced_objects";
     return std::to_string(times->metadata.ticks / Timestamp::ticks_per_second / hour * hour);
 }
 
-/// "%C3%A9" -> "é". What is no escape stays as it is, as in Python's unquote.
+/// "%C3%A9" -> "é". Any other text stays as it is, as in Python's unquote.
 [[nodiscard]] inline std::string unquoted(std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
     std::string result;
@@ -50,8 +50,8 @@ inline constexpr std::string_view account = ".misplaced_objects";
     return result;
 }
 
-/// "account/container" of the container whose objects these rows are: for a shard its root's.
-/// Nothing if the metadata name a root that is none.
+/// "account/container" of the container whose objects these rows are; for a shard, of its root.
+/// Nothing if the metadata names a root in another form.
 [[nodiscard]] inline std::optional<std::string> root_path(const ContainerInfo& info) {
     const auto metadata = Metadata::parse_stored(info.metadata);
     auto root = metadata.find("X-Container-Sysmeta-Shard-Quoted-Root");
@@ -67,8 +67,8 @@ inline constexpr std::string_view account = ".misplaced_objects";
     return root;
 }
 
-/// What is queued of a misplaced row. Equal rows give equal ones, so that queueing a row twice, or
-/// on two nodes, changes nothing.
+/// The row to queue for a misplaced row. Equal rows give equal queue rows, so to queue a row twice,
+/// or on two nodes, changes nothing.
 [[nodiscard]] inline ObjectRow queue_row(const ObjectRow& row, const std::string& root) {
     ObjectRow queued;
     queued.name = std::to_string(row.storage_policy_index) + ":/" + root + '/' + row.name;

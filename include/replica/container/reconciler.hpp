@@ -1,11 +1,11 @@
 #ifndef REPLICA_CONTAINER_RECONCILER_HPP
 #define REPLICA_CONTAINER_RECONCILER_HPP
 
-// Replicas of a container that were made with different storage policies settle on one
-// (policies.hpp), but the objects that were written under another still lie there. Their rows are
-// found here and put into queues: containers of a hidden account, one for each hour, which are
-// replicated like all others. Swift's reconciler daemon works them off and moves the objects. An
-// object whose row is in no queue stays out of everybody's reach (Swift 2.0).
+// Replicas of a container that were made with different storage policies agree on one
+// (policies.hpp), but objects that were written under another policy are still stored there. Their
+// rows are found here and put into queues: containers of a hidden account, one for each hour, which
+// are replicated like all others. Swift's reconciler daemon reads the queues and moves the objects.
+// No client reaches an object whose row is in no queue (Swift 2.0).
 
 #include <replica/container/queue_entry.hpp>
 #include <replica/error.hpp>
@@ -38,7 +38,7 @@ namespace replica::reconciler {
 /// What a pass over containers remembers. Thread safety: any thread.
 class PassState {
 public:
-    /// A local device that has been looked at and can be used.
+    /// A local device was checked and can be used.
     void use(const Device& device) {
         const std::lock_guard guard(mutex_);
         devices_.insert_or_assign(device.id, device);
@@ -56,7 +56,7 @@ public:
         return fed_.emplace(queue.found.path, queue).second;
     }
 
-    /// A queue could be removed. False at the end of the pass: now it may be.
+    /// A queue may be removed. True defers the removal; false at the end of the pass.
     [[nodiscard]] bool defer_removal(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
         if (!ending_) {
@@ -65,7 +65,7 @@ public:
         return !ending_;
     }
 
-    /// The pass ends. What was fed, and what was put off without having been fed.
+    /// The pass ends. Returns the queues that got rows, then the deferred ones that got none.
     [[nodiscard]] std::pair<std::vector<LocalDatabase>, std::vector<LocalDatabase>> end() {
         const std::lock_guard guard(mutex_);
         ending_ = true;
@@ -85,13 +85,13 @@ private:
     mutable std::mutex mutex_;
     bool ending_ = false;
     std::map<std::int64_t, Device> devices_;   ///< By id.
-    std::map<std::string, LocalDatabase> fed_; ///< By path, as the next.
+    std::map<std::string, LocalDatabase> fed_; ///< By path.
     std::map<std::string, LocalDatabase> put_off_;
 };
 
-/// The local device for a queue: a primary of its partition if there is one. Else the device that
-/// the rows come from, so that a disk that hangs holds up no other; only if it is being drained,
-/// another with weight. The copy is a handoff then and goes to the primaries as all of them do.
+/// The local device for a queue: a primary of its partition if there is one. Otherwise the device
+/// that the rows come from, so that a disk that hangs holds up no other device; if that one has
+/// weight 0, another with weight. The queue is then a handoff, and goes to its primaries.
 template <class DatabaseTurn>
 [[nodiscard]] Device queue_device(DatabaseTurn& turn, std::uint32_t partition) {
     auto& pass = turn.pass;
@@ -114,9 +114,8 @@ template <class DatabaseTurn>
     return turn.local;
 }
 
-/// Puts rows into the database of a queue, which is made if it is not there. Others may make it,
-/// replace it or remove it at the same time: then once more from the start. Returns whether it was
-/// made.
+/// Puts rows into the database of a queue, and makes that if it does not exist; true if it was
+/// made. Starts again if another process makes, replaces or removes the queue at the same time.
 template <class P>
 bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
               std::span<const ObjectRow> rows) {
@@ -138,7 +137,7 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
                 throw Failure(Error::not_mounted, device + ": is not mounted");
             }
             storage::make_durable_directories(disk, device, directory);
-            // A stock server looks and renames under this lock: it must not rename over ours.
+            // A stock server looks and renames under this lock: it must not rename over our file.
             const auto lock = storage::lock_directory(disk, pass.clock, directory, deadline);
             if (!storage::find_database(disk, directory)) {
                 (void)pass.broker.create(queue.found.path, info, deadline);
@@ -155,7 +154,7 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
     }
 }
 
-/// Puts rows of one hour into their queue. False, and reported, if that failed.
+/// Puts the rows of one hour into their queue. A failure is told, and returns false.
 template <class DatabaseTurn>
 [[nodiscard]] bool feed_queue(DatabaseTurn& turn, const std::string& name,
                               std::span<const ObjectRow> rows) {
@@ -190,7 +189,7 @@ template <class DatabaseTurn>
     }
 }
 
-/// Queues a batch of misplaced rows, each in its hour. False if one could not be.
+/// Queues a batch of misplaced rows, each under its hour. False if any could not be queued.
 template <class DatabaseTurn>
 [[nodiscard]] bool feed_rows(DatabaseTurn& turn, std::span<const ObjectRow> rows,
                              const std::string& root) {
@@ -213,15 +212,14 @@ template <class DatabaseTurn>
     return all;
 }
 
-/// How far a look at the rows of a container came.
+/// How far the search for misplaced rows of a container came.
 struct Fed {
-    std::int64_t reached; ///< Up to here every misplaced row is queued.
-    bool all;             ///< None of those that were looked at could not be queued.
+    std::int64_t reached; ///< Every misplaced row up to here is queued.
+    bool all;             ///< Every row that was found could be queued.
 };
 
-/// Looks at the rows above the point of `info` that were there when the peers were asked, and
-/// queues those that are misplaced; goes on after a failure, so that one bad row does not hold up
-/// all others.
+/// Queues the misplaced rows above reconciler_sync_point of `info` that existed when the peers were
+/// asked. Goes on after a failure, so that one bad row does not hold up all others.
 template <class DatabaseTurn, class D>
 [[nodiscard]] Fed feed_above(DatabaseTurn& turn, D& database, const ContainerInfo& info) {
     constexpr std::int64_t window = 100'000; // rows read under one shared lock: about 0.1 s
@@ -249,11 +247,10 @@ template <class DatabaseTurn, class D>
     return {reached, all};
 }
 
-/// Under this name a container has among its outgoing points, which are told to nobody, up to where
-/// its rows were compared with the policy that it has had since then. A file that came from
-/// elsewhere has another id than the one in the name: its sender may be the only one that has
-/// queued what was found, and may be lost. Points older than reclaim_age are dropped, and the rows
-/// compared once more.
+/// Key of a note (words/notes.hpp): the last row up to which a container's rows were compared with
+/// its policy, since it has that policy. The key has the id of the file. So a file that came from
+/// elsewhere is compared again: its sender may be the only one that has queued what it found, and
+/// may be lost. Notes older than reclaim_age are dropped, and the rows compared once more.
 [[nodiscard]] inline std::string compared_with(const ContainerInfo& info) {
     return notes::key("policy ", std::to_string(info.storage_policy_index) + " of " +
                                      info.status_changed_at + " in " + info.id);
@@ -265,16 +262,16 @@ template <class D>
            database.sync_point(compared_with(info), Direction::outgoing) >= 0;
 }
 
-/// Queues what is misplaced among the rows that are new since the last time. A database at rest,
-/// and one whose rows have all been looked at, costs nothing here; with several policies a lookup.
+/// Queues the misplaced rows among those that are new since the last time. A database without new
+/// rows costs nothing here; with several policies a lookup.
 ///
-/// A stock server that changes the policy leaves the point where it is. So those that have or had
-/// several policies, which are few, are looked at from their first row whenever their policy is not
-/// the one they were compared with.
+/// A stock server that changes the policy leaves reconciler_sync_point as it is. So a container
+/// that has or had several policies (few have) is searched from its first row whenever its policy
+/// is not the one that it was compared with.
 ///
-/// The point moves past rows that were queued, and only once a majority of the peers have them: a
-/// replica that is lost before that must not take the only trace with it. A crash in between
-/// queues the same rows once more. It moves back only before a row that could not be queued.
+/// The point moves past queued rows only once a majority of the peers have them: a replica that is
+/// lost earlier must not take the only trace along. After a crash in between, the same rows are
+/// queued again. The point moves back only to before a row that could not be queued.
 template <class DatabaseTurn>
 void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcomes) {
     auto& pass = turn.pass;
@@ -283,7 +280,7 @@ void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcom
         return;
     }
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
-    // A handle of its own, since the peers may have taken longer than the other's waits may last.
+    // A handle of its own: the peers may have taken longer than the other handle waits for locks.
     auto database = pass.broker.open(turn.found.path, pass.after(storage::broker_patience));
     ContainerInfo info = database.info();
     const std::int64_t stored = info.reconciler_sync_point;
@@ -310,9 +307,9 @@ void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcom
     }
 }
 
-/// Replicates the queues that were fed in this pass, so that their rows do not wait here for the
-/// next one, and then those that could have been removed before; `run(places)` does it. A queue
-/// that does not belong here goes as all databases do, when its peers have it.
+/// Replicates with `run(places)` the queues that got rows in this pass, so that the rows need not
+/// wait for the next pass, and then the queues whose removal was deferred. A queue that does not
+/// belong here leaves as all databases do, once its peers have it.
 template <class P, class Run>
 void end_of_pass(P& pass, Run run) {
     const auto [fed, deferred] = pass.state.end();

@@ -1,9 +1,9 @@
 #ifndef REPLICA_CONTAINER_SHARDS_HPP
 #define REPLICA_CONTAINER_SHARDS_HPP
 
-// A container that has grown too large is split into shards by Swift's sharder. The ranges of names
-// stand in a table of the container, and every replica has to know all of them before it may rely
-// on one. They are few, so all go over each time, in both directions and before any row.
+// Swift's sharder splits a container that has grown too large into shards. The ranges of names are
+// in a table of the container, and a replica must know all ranges before it may rely on one. There
+// are few, so all go over each time, in both directions and before any row.
 
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>
@@ -28,7 +28,7 @@ namespace replica {
 
 namespace shards {
 
-/// States of a range that decide what may be done with rows. Swift 2.30.1: ShardRange.
+/// The states of a range that decide what may be done with rows (Swift 2.30.1: ShardRange).
 enum State : std::int64_t {
     active = 40,
     shrinking = 50,
@@ -37,18 +37,19 @@ enum State : std::int64_t {
     shrunk = 80,
 };
 
-/// Whether a container's own range, beside others, hands its rows over to shards.
+/// Whether a container with other ranges gives its rows to them, if its own range has this state.
 [[nodiscard]] constexpr bool gives_rows_away(std::int64_t state) {
     return state == shrinking || state == sharding || state == sharded || state == shrunk;
 }
 
-/// What becomes of `old` when `news` of the same range arrives; nothing if it stays as it is.
+/// Merges `news` into `old`, a range of the same name; nothing if `old` stays as it is.
 ///
-/// A range made later replaces one made before. Of the same range, the newer half of each pair
-/// counts: sums by meta_timestamp, the state and its epoch by state_timestamp, at equal times the
-/// state that is further on. Bounds and deletion belong to the creation. `reported` holds only for
-/// what was reported. `own`: the range of the container itself; without an epoch it never replaces
-/// one that has it, since that would un-shard a root (Swift 2.33, LP 1980451).
+/// A range with a later timestamp replaces an earlier one. At equal timestamps the newer half of
+/// each pair counts: the sums by meta_timestamp; the state and its epoch by state_timestamp, and at
+/// equal times the state that is further on. Bounds and deletion go by the timestamp. `reported`
+/// stays only for values that were reported. `own`: the range of the container itself. Without an
+/// epoch it never replaces one that has an epoch: a root would be un-sharded (Swift 2.33, LP
+/// 1980451).
 [[nodiscard]] inline std::optional<ShardRange> merged(const ShardRange& old, ShardRange news,
                                                       bool own) {
     if ((own && old.epoch && !news.epoch) || news.timestamp < old.timestamp) {
@@ -85,9 +86,9 @@ enum State : std::int64_t {
     return changed ? std::optional(std::move(result)) : std::nullopt;
 }
 
-/// The ranges to write when `news` arrives at a container that has `known`, by name. A range that
-/// is not known and was deleted before `forgotten` is no news: it was dropped here and would come
-/// back in every pass. The own range is never dropped.
+/// The ranges to write, by name, when `news` arrives at a container that has `known`. An unknown
+/// range that was deleted before `forgotten` is left out: it was dropped here, and would come back
+/// in every pass (defect 75). The own range is never left out.
 [[nodiscard]] inline std::map<std::string, ShardRange>
 changes(const std::map<std::string, ShardRange>& known, std::span<const ShardRange> news,
         std::string_view own_name, Timestamp forgotten = {}) {
@@ -111,7 +112,7 @@ changes(const std::map<std::string, ShardRange>& known, std::span<const ShardRan
     return result;
 }
 
-/// Throws bad_request that names the range: one that is stored wrong would hide rows of a shard.
+/// Throws bad_request that names the range: a wrong range would hide rows of a shard.
 inline void require_usable(const ShardRange& range) {
     const auto fault = [&]() -> std::string_view {
         if (range.name.empty()) {
@@ -137,7 +138,7 @@ inline void require_usable(const ShardRange& range) {
     }
 }
 
-/// A list of ranges as a peer sends it. Throws bad_request; nothing of a bad list is taken.
+/// Reads a list of ranges from a peer. Throws bad_request; then nothing of the list is used.
 [[nodiscard]] inline std::vector<ShardRange> decode(const boost::json::value& value) {
     const auto* const list = value.if_array();
     if (list == nullptr) {

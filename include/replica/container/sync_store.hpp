@@ -1,10 +1,10 @@
 #ifndef REPLICA_CONTAINER_SYNC_STORE_HPP
 #define REPLICA_CONTAINER_SYNC_STORE_HPP
 
-// Swift's container sync does not open every container to ask whether it is one that is copied to
-// another cluster: it follows the links in <device>/sync_containers, laid out like the databases
-// themselves. Container servers make and remove them; the replicator makes up for what they miss,
-// such as metadata that came from a peer (Swift 2.3).
+// Swift's container sync copies some containers to another cluster. It does not open every
+// container to find those, but follows the links in <device>/sync_containers, laid out like the
+// databases themselves. Container servers make and remove the links; the replicator makes up for
+// what they miss, such as metadata that came from a peer (Swift 2.3).
 
 #include <replica/container/policies.hpp>
 #include <replica/disk.hpp>
@@ -20,13 +20,13 @@
 
 namespace replica::sync_store {
 
-/// Where the link to the database at `path` lies: "<device>/containers/..." becomes
+/// The path of the link to the database at `path`: "<device>/containers/..." becomes
 /// "<device>/sync_containers/...". `device` is the device's directory.
 [[nodiscard]] inline std::string link_path(const std::string& device, const std::string& path) {
     return device + "/sync_" + path.substr(device.size() + 1);
 }
 
-/// Removes the link to the database at `path` and the directories that it leaves empty.
+/// Removes the link to the database at `path`, and the directories that are then empty.
 template <Disk D>
 void remove(D& disk, const std::string& device, const std::string& path) {
     const std::string link = link_path(device, path);
@@ -39,9 +39,9 @@ void remove(D& disk, const std::string& device, const std::string& path) {
     }
 }
 
-/// Makes the link to the database at `database`. One that is right is left alone; another's is
-/// replaced. Throws exists if something else lies there. A link that is lost in a crash is made
-/// again by the next pass, so that nothing is synced.
+/// Makes the link to the database at `database`. A right link is left alone, a wrong one is
+/// replaced. Throws exists if something else has the name. The next pass makes a link again that is
+/// lost in a crash, so no fsync is needed.
 template <Disk D>
 void add(D& disk, const std::string& device, const std::string& database) {
     const std::string link = link_path(device, database);
@@ -59,7 +59,7 @@ void add(D& disk, const std::string& device, const std::string& database) {
     }
 }
 
-/// Adds or removes the link, as the metadata say. A container that was never set up for sync costs
+/// Adds or removes the link, as the metadata says. A container that was never set up for sync costs
 /// no call of the disk. Throws what the disk throws.
 template <Disk D>
 void update(D& disk, const std::string& device, const std::string& path,

@@ -1,8 +1,8 @@
 #ifndef REPLICA_RECEIVE_ADMISSION_HPP
 #define REPLICA_RECEIVE_ADMISSION_HPP
 
-// Bounds what is at work under one key: requests on a device, merges of a database. Where keys
-// share a room (threads, memory), one that keeps what it has must not take that of the others.
+// Limits what is at work under one key: requests on a device, merges of a database. Keys share
+// threads and memory, so a key whose requests never end must not take the share of the others.
 
 #include <cstdint>
 #include <limits>
@@ -15,7 +15,7 @@
 
 namespace replica {
 
-/// Counts by key, and what is taken up. Thread safety: any thread.
+/// Counts places and amounts by key. Thread safety: any thread.
 class Admission {
     struct Leave {
         void operator()(Admission* admission) const { admission->leave(key, amount); }
@@ -24,20 +24,20 @@ class Admission {
     };
 
 public:
-    /// Backoff a place until its end.
+    /// Holds a place until its end.
     using Place = std::unique_ptr<Admission, Leave>;
 
-    /// `total`: what all keys share: places, or what the amounts of `enter` are of.
+    /// `total`: what all keys share, in units of the amounts of `enter`: places, or bytes.
     explicit Admission(std::uint64_t total = std::numeric_limits<std::uint64_t>::max())
         : free_(total) {}
 
     /// A place under `key` that takes up `amount`, or nothing if the key has had its share. The
     /// admission must outlive the place.
     ///
-    /// A key may have `limit` places. The first may take up all that is free, those of a key
-    /// together no more than an eighth of it; for an amount of 0 there is always room. So a new key
-    /// finds a place however many others keep theirs: of 384 places ten keys that never leave take
-    /// 257, twenty take 344, forty take 380.
+    /// A key may have `limit` places. The first place of a key may take all that is free; all
+    /// places of one key together at most an eighth of what is free. An amount of 0 always fits. So
+    /// a new key finds a place however many other keys keep theirs: of 384 places ten keys that
+    /// never leave take 257, twenty take 344, forty take 380.
     [[nodiscard]] std::optional<Place> enter(const std::string& key, int limit,
                                              std::uint64_t amount = 1) {
         const std::lock_guard guard(mutex_);

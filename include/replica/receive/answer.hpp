@@ -1,7 +1,7 @@
 #ifndef REPLICA_RECEIVE_ANSWER_HPP
 #define REPLICA_RECEIVE_ANSWER_HPP
 
-// Answers of the receiver that carry no data, in the form that a stock server gives them.
+// Answers of the receiver that carry no data, in the form of a stock server's.
 
 #include <replica/error.hpp>
 #include <replica/transport.hpp>
@@ -29,15 +29,15 @@ inline constexpr const char* html_type = "text/html; charset=UTF-8";
     return html(202, "Accepted", "The request is accepted for processing.");
 }
 
-/// 507 with a phrase that says why: an unmounted device wants a handoff in its place, a full one
-/// must not get one (defect 21).
+/// 507 with a phrase that says why: an unmounted device needs a handoff, a full one must not get
+/// one (defect 21).
 [[nodiscard]] inline Reply no_storage(const std::string& body, std::string reason) {
     Reply reply = html(507, "Insufficient Storage", body);
     reply.reason = std::move(reason);
     return reply;
 }
 
-/// What a failure of one request on `device` is to its sender. 500 is our own fault, and for a log.
+/// The answer to a failed request on `device`. 500 is our own fault and goes to the log.
 [[nodiscard]] inline Reply failure(const Failure& failure, const std::string& device) {
     const std::string what = failure.what();
     switch (failure.error()) {

@@ -1,22 +1,21 @@
 #ifndef REPLICA_RECEIVE_FINISH_HPP
 #define REPLICA_RECEIVE_FINISH_HPP
 
-// What becomes of a whole file that has arrived in tmp. A stock receiver renames it into place
-// unchecked, reads the database it replaces in batches without a lock, and renames over it: a torn
-// file is promoted, and rows committed in between are gone while their sync point survives
-// (defects 5, 6, 8, 15, 17). The order here:
+// Puts a whole file in place that has arrived in tmp. A stock receiver renames the file into place
+// unchecked. If there is a database, a stock receiver reads that in batches without a lock and
+// renames over it. So a torn file is promoted, and rows committed in between are lost while their
+// sync point survives (defects 5, 6, 8, 15 and 17). The order here:
 //
-//   claim       the upload gets a private name; a retry cannot replace it under us
-//   check       the header, the schema, every page, every value, and that it belongs to this place
+//   claim       the upload gets a private name; a retry cannot replace it
+//   check       the header, the schema, every page, every value, and that its hash is this place's
 //   mend        the hash and the sums, if they are not those of the rows
-//   adopt       a new id, and the incoming point of its sender, before anything else is merged into
-//               it: the point speaks of the sender's ROWIDs only. No point at all if rows may be
-//               missing, and no word of success in the end
-//   no database here:  install (storage.hpp), which never replaces
+//   adopt       a new id, and the incoming point of the sender. Before any merge, since the point
+//               speaks of the sender's ROWIDs only. If rows may be missing: no point, and no 204
+//   no database here:  install (storage/storage.hpp), which never replaces
 //   a database here:   merge its rows into the upload in batches, without a lock; then replace
-//                      (storage.hpp): under both locks the last rows, times, metadata and points
+//                      (storage/storage.hpp): under both locks the last rows, and all else
 //
-// A crash anywhere leaves the old database, or the new one complete, and at most a file in tmp.
+// A crash at any moment leaves the old database, or the new one whole, and at most a file in tmp.
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
@@ -36,24 +35,22 @@
 
 namespace replica {
 
-/// Where an upload lies and where it shall go.
+/// Where an upload is, and where it goes.
 struct UploadPlace {
     std::string device;    ///< Path of the device.
     std::string directory; ///< The hash directory.
     std::string hash;
-    std::string
-        upload;       ///< Name in tmp: the sender's database id, or a name of its own (rsync.hpp).
-    std::string file; ///< Name of the database file to be.
+    std::string upload; ///< Name in tmp: the sender's id, or upload_name.
+    std::string file;   ///< Name of the database file to make.
 };
 
 namespace detail {
 
-/// Rows that are merged at a time: as many as a stock receiver takes, short enough for a writer to
-/// get its turn in between.
+/// Rows per batch of a merge: as many as a stock receiver takes. Writers get their turn in between.
 inline constexpr std::int64_t merge_batch = 1000;
 
-/// Removes a file in the wake of a failure, which must not be masked by another one. Only if it is
-/// the one that was `claimed`, or a link: in the middle of an exchange another may have its name.
+/// Removes a file after a failure; throws nothing that would hide that failure. Only if the file is
+/// the `claimed` one, or a link: in the middle of an exchange another may have its name.
 template <Disk D>
 void discard(D& disk, const std::string& path, const std::optional<FileStatus>& claimed) noexcept {
     try {
@@ -61,13 +58,13 @@ void discard(D& disk, const std::string& path, const std::optional<FileStatus>& 
             disk.remove(path);
         }
     } catch (const Failure&) {
-        return; // The sweep of tmp takes it.
+        return; // The sweep of tmp removes it.
     }
 }
 
-/// What an upload takes over from the database it replaces, all but the rows: times, points, and
-/// what the two would settle in a sync. Throws exists if the metadata of either cannot be read and
-/// they differ: nobody else may have what one of them would lose.
+/// Merges into an upload what the database that it replaces has beside its rows: times, metadata,
+/// points, the policy. Throws exists if the metadata of the two differ and cannot be read: nobody
+/// else may have the values that would be lost.
 template <Broker B>
 void merge_info_and_points(B& broker, typename B::database_type& existing,
                            const info_type_of<B>& last, typename B::database_type& upload) {
@@ -87,7 +84,8 @@ void merge_info_and_points(B& broker, typename B::database_type& existing,
                           ": its metadata and an upload's cannot be merged: " + failure.what());
     }
     upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
-    // The rows that come from here are as old news as they were (stale.hpp).
+    // The upload now has rows from here, so it agrees with peers as lately as they did:
+    // send/stale.hpp.
     const auto agreed = notes::last_agreement(
         existing, existing.sync_point(notes::agreed(), Direction::outgoing), last.created_at);
     upload.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
@@ -95,15 +93,15 @@ void merge_info_and_points(B& broker, typename B::database_type& existing,
     B::kind_type::merge_more(existing, upload);
 }
 
-/// Up to which row a database has been merged, and its id: under another its ROWIDs are others.
+/// The last row of a database that has been merged, and the id that the ROWID belongs to.
 struct Progress {
     std::int64_t point = -1;
     std::string id;
 };
 
-/// Merges the next rows of `from` into `into`, and moves the progress. False if they were the last.
-/// With their source, since what the sender has had of them is no news to its file: its own report
-/// about a container is the newer one then.
+/// Merges the next batch of `from` into `into`, and moves the progress. False if that was the last
+/// batch. The id is the source, so that rows that the sender has had before are repeats: the
+/// sender's own report about a container is then the newer one.
 template <Database D>
 bool merge_next(D& from, D& into, Progress& progress) {
     const auto rows = from.items_since(progress.point, merge_batch);
@@ -114,7 +112,7 @@ bool merge_next(D& from, D& into, Progress& progress) {
     return std::ssize(rows) == merge_batch;
 }
 
-/// Merges the rows at `target` into `upload`, without a lock that outlives a batch.
+/// Merges the rows of the database at `target` into `upload`, without a lock between batches.
 template <Broker B>
 [[nodiscard]] Progress merge_rows(B& broker, const std::string& target,
                                   typename B::database_type& upload) {
@@ -131,9 +129,9 @@ template <Broker B>
     return progress;
 }
 
-/// Makes what follows from an upload's rows right, and says so. False if its hash was another. Such
-/// is the hash of an honest file whose server has once made a mistake; such is that of a file, too,
-/// that was written to while a stock server sent it, which lacks rows then.
+/// Recomputes the hash and the sums of an upload, and tells what was wrong. False if the hash was
+/// wrong. An honest file may have a wrong hash after a mistake of its server (defect 72). A file
+/// that was written to while a stock server sent it has one as well, and lacks rows.
 template <Database D, Observer O>
 [[nodiscard]] bool mend(D& upload, const std::string& hash, const std::string& path, O& observer) {
     if (!upload.mend_sums()) {
@@ -146,8 +144,8 @@ template <Database D, Observer O>
     return same;
 }
 
-/// A sender that is told of success may remove its copy, and its rows are all here only if nothing
-/// is in doubt. Told to come again it finds a database, in which it has no point, and sends rows.
+/// Throws moved unless the upload is `complete`. A sender that is told of success may remove its
+/// copy. A sender that is told to try again finds a database without a point, and sends its rows.
 inline bool require_complete(bool complete, const std::string& path) {
     if (!complete) {
         throw Failure(Error::moved, path + ": in place with another hash; rows may be missing");
@@ -155,8 +153,9 @@ inline bool require_complete(bool complete, const std::string& path) {
     return true;
 }
 
-/// Merges the database at `target` into the claimed file, which is open, and puts that in its
-/// place. Begins again if another file comes there meanwhile, as a stock server's merge puts one.
+/// Merges the database at `target` into the claimed file, which is open, and puts the claimed file
+/// in its place. Begins again if another file, as of a stock server's merge, comes to `target`
+/// meanwhile.
 template <Broker B>
 void merge_and_replace(B& broker, const std::string& claimed, const std::string& target,
                        std::optional<typename B::database_type>& upload) {
@@ -171,7 +170,7 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
                 throw Failure(Error::moved, target + ": sharding has begun");
             }
             if (last.id != progress.id) {
-                // Its ROWIDs are others, and all of them are too many for an exclusive lock.
+                // All rows would have to be merged again, too many for an exclusive lock.
                 throw Failure(Error::moved, target + ": got another id while it was merged");
             }
             while (merge_next(existing, *upload, progress)) {
@@ -199,11 +198,12 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
 
 } // namespace detail
 
-/// Puts an upload in place, merging it with the database that is there. False when there is no such
-/// upload, or (`merge` asked for) no database to merge with. Throws Failure: wrong_place, corrupt,
-/// not_a_database, unknown_schema, wal for an upload that cannot be used, which is removed; locked
-/// or moved when somebody else was faster; moved also for one that is in place now, but may lack
-/// rows. `observer` hears what was put right in it.
+/// Puts an upload in place, or merges it with the database that is there. False if there is no such
+/// upload, or, with `merge`, no database to merge with. `observer` is told what was put right.
+///
+/// Throws Failure: wrong_place, corrupt, not_a_database, unknown_schema or wal for an upload that
+/// cannot be used, which is removed; locked or moved if another process was faster; moved also if
+/// the upload is in place now but may lack rows.
 template <Broker B, class O = Silent>
     requires Observer<std::remove_reference_t<O>>
 [[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,

@@ -1,8 +1,8 @@
 #ifndef REPLICA_ROWS_CHECKS_HPP
 #define REPLICA_ROWS_CHECKS_HPP
 
-// What a row or a point of a peer must be to be stored. Swift stores whatever comes (defects 24,
-// 25), and a row that cannot be compared or counted is then in everybody's way.
+// Checks whether a row or a point of a peer can be stored. Swift stores whatever comes (defects 24
+// and 25), and a row that cannot be compared or counted then blocks everybody.
 
 #include <replica/error.hpp>
 #include <replica/words/hash_path.hpp>
@@ -13,7 +13,7 @@
 
 namespace replica {
 
-/// Why a row cannot be stored, or nothing.
+/// Why a row cannot be stored; empty if it can.
 [[nodiscard]] inline std::string unusable(const ObjectRow& row) {
     if (row.name.empty()) {
         return "no name";
@@ -36,8 +36,8 @@ namespace replica {
     return times ? "" : "put_timestamp or delete_timestamp is no timestamp";
 }
 
-/// A point of -1 says nothing, but is one: a stock peer has it of the id that it had while it was
-/// empty.
+/// Why a point cannot be stored; empty if it can. A point of -1 says nothing, but is allowed: a
+/// stock peer has it for the id that it had while it was empty.
 [[nodiscard]] inline std::string unusable(const SyncPoint& point) {
     if (!is_safe_name(point.remote_id)) {
         return "remote_id must be a plain name";
@@ -45,14 +45,14 @@ namespace replica {
     return point.sync_point < -1 ? "sync_point must be -1 or more" : "";
 }
 
-/// Throws bad_request that names what must be the id of a database.
+/// Throws bad_request unless `id` can be a database's id. `what` names it in the error.
 inline void require_id(const std::string& id, const std::string& what) {
     if (!is_safe_name(id)) {
         throw Failure(Error::bad_request, what + " must be a plain name");
     }
 }
 
-/// A time that was never set is empty or null in old databases and "0" in newer ones.
+/// Writes a time that was never set as "0", as newer databases do. In old ones it is empty or null.
 inline void normalise(ObjectRow& /*row*/) {}
 inline void normalise(ContainerRow& row) {
     for (std::string* time : {&row.put_timestamp, &row.delete_timestamp}) {

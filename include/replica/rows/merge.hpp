@@ -1,13 +1,12 @@
 #ifndef REPLICA_ROWS_MERGE_HPP
 #define REPLICA_ROWS_MERGE_HPP
 
-// What becomes of two rows about one name. Swift keeps whatever lies there already when the times
-// are equal, so that replicas which got the same rows in another order differ for ever, unseen by
-// the hash (defect 11). Here a row is a few registers, each the greatest of
-// what was written to it in a total order. That makes a merge commutative, associative and
-// idempotent over all columns (invariant I4), with one exception: what a container reports of
-// itself to its account has no time of its own, see ContainerState::join. No SQLite in here: the
-// simulated broker merges the same way.
+// Merges two rows with one name. At equal times Swift keeps the row that came first. So replicas
+// that got the same rows in another order differ for ever, and the hash does not show it (defect
+// 11). Here a row is a few registers, and each keeps the greatest value written to it, in a total
+// order. That makes a merge commutative, associative and idempotent over all columns (invariant
+// I4). The one exception is a container's report to its account, which has no time of its own: see
+// ContainerState::join. No SQLite in here: the simulated broker merges with the same code.
 
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>
@@ -23,23 +22,23 @@
 
 namespace replica {
 
-/// What a row to be merged is to the replica that merges it.
+/// Whether the merging replica has had a row before.
 enum class RowOrigin {
-    news,   ///< From the container or client itself, or a replica's row that has not come before.
-    repeat, ///< A replica's row that has come before: its ROWID is not above the incoming point.
+    news,   ///< From a client or a container, or a replica's row that is new here.
+    repeat, ///< A replica's row that has come before: not above its incoming point.
 };
 
-/// What joining a row to what was there has done.
+/// The effect of join().
 struct Joined {
-    bool changed = false; ///< What was there is not the newest in everything.
-    bool tie = false;     ///< Equal times with different values, so one of the two is lost.
+    bool changed = false; ///< The stored row was not the newest in everything.
+    bool tie = false;     ///< Equal times with different values: one is lost.
 };
 
 namespace detail {
 
 /// "text/plain;swift_bytes=9" -> "text/plain" and "9". Swift keeps the size of a large object's
-/// segments in a parameter of its content type: it belongs to the data, not to the type, and stands
-/// last when we write it. All else stays as it was written.
+/// segments in a parameter of the content type. That size belongs to the data, not to the type, and
+/// comes last when we write it. All else stays as it was.
 struct ContentType {
     std::string type;
     std::string bytes;
@@ -70,7 +69,7 @@ struct ContentType {
     }
 
 private:
-    /// The next semicolon that is not inside quotes; a quote that is never closed is just a letter.
+    /// The next semicolon outside of quotes. A quote that is never closed is an ordinary character.
     static std::size_t end_of_parameter(std::string_view text, std::size_t at) {
         for (; at < text.size() && text[at] != ';'; ++at) {
             if (text[at] == '"') {
@@ -100,7 +99,7 @@ private:
     }
 };
 
-/// `into` becomes the greater of two (time, value) pairs. A tie is noted if the values differ.
+/// (`time`, `value`) becomes the greater of the two pairs. Notes a tie if only the values differ.
 template <class Time, class Value>
 void join_register(Time& time, Value value, const Time& other_time, const auto& other_value,
                    Joined& joined) {
@@ -115,8 +114,8 @@ void join_register(Time& time, Value value, const Time& other_time, const auto& 
 
 } // namespace detail
 
-/// A row of a container, taken apart. Three registers: the data with its time, the content type
-/// with its time, the time of the metadata (which are not in the row).
+/// A row of a container, taken apart into three registers: the data with its time, the content type
+/// with its time, and the time of the metadata (which are not in the row).
 struct ObjectState {
     using row_type = ObjectRow;
 
@@ -129,7 +128,7 @@ struct ObjectState {
     std::string bytes; ///< swift_bytes.
     std::string content_type;
 
-    /// Throws bad_request for a row without a name or with a created_at that is no time.
+    /// Throws bad_request for a row without a name, or with a created_at that is no time.
     [[nodiscard]] static ObjectState of(const ObjectRow& row) {
         auto times = RowTimes::decode(row.created_at);
         if (row.name.empty() || !times) {
@@ -149,7 +148,7 @@ struct ObjectState {
                 std::move(type.type)};
     }
 
-    /// As a stored row has it, whatever its created_at.
+    /// From a stored row. A created_at that is no time counts as 0.
     [[nodiscard]] static ObjectState stored(ObjectRow row) {
         if (!RowTimes::decode(row.created_at)) {
             row.created_at = Timestamp{}.normal();
@@ -168,15 +167,16 @@ struct ObjectState {
                 storage_policy_index};
     }
 
-    /// One object may have a row per policy until the reconciler has done its work.
+    /// An object may have one row per policy until the reconciler has moved its data.
     [[nodiscard]] std::pair<std::string_view, std::int64_t> key() const {
         return {name, storage_policy_index};
     }
 
-    /// At equal times a tombstone wins, then the greater values. created_at has room for the offset
-    /// of the data only. That of the type is the same while their times are; a type that is newer
-    /// comes from a POST, which has none. So an offset that decided once is never gone the next
-    /// time, unless a type is older than its own data, which no server of Swift's ever says.
+    /// Merges another row into this one. At equal times a tombstone wins, then the greater values.
+    ///
+    /// `created_at` stores only the data's offset. Type and metadata inherit it when their times
+    /// are equal, and a newer type comes from a POST, which has no offset. So repeating a merge
+    /// gives the same winner, unless a type is older than its own data; Swift writes no such row.
     Joined join(const ObjectState& other, RowOrigin /*origin*/ = RowOrigin::news) {
         Joined joined;
         detail::join_register(times.data, std::tie(deleted, size, etag, bytes), other.times.data,
@@ -190,7 +190,7 @@ struct ObjectState {
             times.metadata = other.times.metadata;
             joined.changed = true;
         }
-        // As they will be read back: an offset goes on only to a part of the same time.
+        // As created_at will be read: a part inherits an offset only at an equal time.
         times.content_type.offset = inherited(times.data, times.content_type);
         times.metadata.offset = inherited(times.content_type, times.metadata);
         return joined;
@@ -203,18 +203,18 @@ private:
         return from.ticks == to.ticks ? from.offset : 0;
     }
 
-    /// What Swift gives to a tombstone. It wins where the tombstone does: at equal times.
+    /// The type that Swift gives to a tombstone. At equal times it wins, as the tombstone does.
     [[nodiscard]] static bool is_of_tombstone(std::string_view type) {
         return type == "application/deleted";
     }
 };
 
 /// A row of an account, taken apart: when the container was put, when it was deleted, and what it
-/// held at the newer of the two.
+/// held at the later of the two.
 struct ContainerState {
     using row_type = ContainerRow;
 
-    /// A time in its stored form. Equal times of different form ("0" and "0000000000.00000") must
+    /// A time in its stored form. Equal times in different form ("0" and "0000000000.00000") must
     /// end as one, since the form goes into the hash.
     struct Moment {
         Timestamp time;
@@ -230,7 +230,7 @@ struct ContainerState {
     std::int64_t bytes_used = 0;
     std::int64_t storage_policy_index = 0;
 
-    /// Throws bad_request for a row without a name or with times that are none.
+    /// Throws bad_request for a row without a name, or with texts that are no times.
     [[nodiscard]] static ContainerState of(const ContainerRow& row) {
         const auto put = Timestamp::parse(row.put_timestamp);
         const auto deleted_at = Timestamp::parse(row.delete_timestamp);
@@ -267,15 +267,16 @@ struct ContainerState {
 
     [[nodiscard]] std::string_view key() const { return name; }
 
-    /// Counts have no time of their own: a container reports them again under an unchanged put
-    /// time whenever objects come and go, and a row does not tell which of two reports is newer. So
-    /// at equal times the report merged last stays, as in Swift. A report that has come before is
-    /// no news: ours was merged after it and stays, with a tie, so that the other side gets ours.
+    /// Merges another row into this one. Counts have no time of their own: a container reports them
+    /// again under an unchanged put time whenever objects come and go, and a row does not tell
+    /// which of two reports is newer (defect 67). So at equal times the report merged last stays,
+    /// as in Swift. A repeat is no news: our report was merged after it and stays, as a tie, so
+    /// that the other side gets ours.
     ///
-    /// What holds: where one replica had got the other's report from that replica before it got its
-    /// own, and all pass on what they get, the newest report stays everywhere. In all other cases,
-    /// also where the container itself had told both the older one, nothing tells the two apart:
-    /// the first that is pushed stays until the container reports again.
+    /// The newest report stays everywhere if one replica had the other's report, from that replica,
+    /// before it got its own, and all replicas pass on what they get. In all other cases, also if
+    /// the container itself had told both the older one, nothing tells the two reports apart: the
+    /// first that is pushed stays until the container reports again.
     Joined join(const ContainerState& other, RowOrigin origin = RowOrigin::news) {
         Joined joined;
         const Timestamp newest = std::max(put.time, deleted_at.time);

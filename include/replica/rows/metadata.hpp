@@ -2,8 +2,8 @@
 #define REPLICA_ROWS_METADATA_HPP
 
 // The metadata of a database is one JSON text: {"X-Container-Meta-Color": ["blue", "1402464677"]}.
-// Each key carries the time of its value; an empty value is a deleted key. Merged per key and
-// written as Swift's Python writes it, byte for byte.
+// Each key has the time of its value; an empty value means a deleted key. Metadata is merged key by
+// key, and written byte for byte as Swift's Python writes it.
 
 #include <replica/error.hpp>
 #include <replica/words/json.hpp>
@@ -23,7 +23,7 @@
 
 namespace replica {
 
-/// A key of the metadata with its value and the value's time in its stored form.
+/// A key with its value, and the value's time in its stored form.
 struct MetadataItem {
     std::string key;
     std::string value; ///< Empty: deleted.
@@ -35,11 +35,11 @@ struct MetadataItem {
 /// All metadata of a database, in the order in which the keys were first set.
 class Metadata {
 public:
-    /// Of a text that is parsed: 25,000 items, in memory 6 MB. Swift takes 90 from a client.
+    /// Limit for a text to parse: 25,000 items, in memory 6 MB. Swift takes 90 items from a client.
     static constexpr std::size_t most_values = 100'000;
 
-    /// Reads {key: [value, time]}. An empty text is no metadata. Throws bad_request for anything
-    /// else (defect 55), naming the key.
+    /// Reads {key: [value, time]}. An empty text means no metadata. Throws bad_request that names
+    /// the key for any other text (defect 55).
     [[nodiscard]] static Metadata parse(std::string_view text) {
         Metadata result;
         if (text.empty()) {
@@ -68,7 +68,7 @@ public:
         return result;
     }
 
-    /// What a database has stored, to look at. Text that cannot be read counts as none.
+    /// Stored metadata, to read only. Text that cannot be read counts as none.
     [[nodiscard]] static Metadata parse_stored(std::string_view text) {
         try {
             return parse(text);
@@ -77,9 +77,9 @@ public:
         }
     }
 
-    /// What a database has stored, to be written back with changes. Throws bad_request for text
-    /// that cannot be read: Python takes more than we do (half a surrogate pair), so a Swift server
-    /// may have values in it, and a person can mend it.
+    /// Stored metadata, to be written back with changes. Throws bad_request for text that cannot be
+    /// read: Python takes more than we do (half a surrogate pair), so a Swift server may have
+    /// values in it, and a person can mend it.
     [[nodiscard]] static Metadata parse_to_change(std::string_view text) {
         try {
             return parse(text);
@@ -91,15 +91,15 @@ public:
 
     [[nodiscard]] const std::vector<MetadataItem>& items() const { return items_; }
 
-    /// The value of a key, if it has one that is not deleted.
+    /// The value of a key, if it has one and is not deleted.
     [[nodiscard]] std::optional<std::string> find(std::string_view key) const {
         const auto found = std::ranges::find(items_, key, &MetadataItem::key);
         return found != items_.end() && !found->value.empty() ? std::optional(found->value)
                                                               : std::nullopt;
     }
 
-    /// Takes a value if it is newer. Of two values of one time the deletion wins, then the greater
-    /// text, so that the order of merging does not matter. True if something changed.
+    /// Takes over a value if it is newer. Of two values with one time a deletion wins, then the
+    /// greater text, so that the order of merging does not matter. True if something changed.
     bool set(const MetadataItem& item) {
         const auto found = std::ranges::find(items_, item.key, &MetadataItem::key);
         if (found == items_.end()) {
@@ -113,8 +113,9 @@ public:
         return true;
     }
 
-    /// set() for each of `others`. The deletion before `forgotten` of a key that is not here is no
-    /// news: it was dropped here, or never needed, and would go round for ever.
+    /// Calls set() for each of `others`, but not for a deletion older than `forgotten` of a key
+    /// that is not here. That was dropped here or never needed, and would go round for ever (defect
+    /// 75).
     bool merge(const Metadata& others, Timestamp forgotten = {}) {
         bool changed = false;
         for (const MetadataItem& item : others.items_) {
@@ -126,8 +127,7 @@ public:
         return changed;
     }
 
-    /// Forgets keys deleted before `age`, if `confirmed` has the same deletion. True if there was
-    /// one.
+    /// Drops keys deleted before `age`, if `confirmed` has the same deletion. True if any went.
     bool reclaim(Timestamp age, const Metadata& confirmed) {
         return std::erase_if(items_, [&](const MetadataItem& item) {
                    return item.value.empty() && timestamp_or_zero(item.time) < age &&
@@ -144,7 +144,7 @@ public:
         return result;
     }
 
-    /// ASCII, with ", " and ": ".
+    /// The metadata as text: ASCII, with ", " and ": ".
     [[nodiscard]] std::string text() const {
         std::string out = "{";
         for (const MetadataItem& item : items_) {

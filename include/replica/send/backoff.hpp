@@ -1,8 +1,9 @@
 #ifndef REPLICA_SEND_BACKOFF_HPP
 #define REPLICA_SEND_BACKOFF_HPP
 
-// What is left alone for a while. A peer that does not answer costs node_timeout for each database;
-// after three failures in a row it costs nothing for a minute (defect 43).
+// Peers and transfers that are left alone for a while. A peer that does not answer costs
+// node_timeout for each database; after three failures in a row it costs nothing for a minute
+// (defect 43).
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -17,7 +18,7 @@
 
 namespace replica {
 
-/// Keys that are left alone until a time. Thread safety: any thread.
+/// Keys, each held until a time. Thread safety: any thread.
 class Backoff {
 public:
     [[nodiscard]] bool held(const std::string& key, Instant now) const {
@@ -36,21 +37,19 @@ private:
     std::map<std::string, Instant> until_;
 };
 
-/// Peers that are left alone: devices, and nodes with all of their devices. A disk that hangs on a
-/// peer is that disk's trouble; were its node held for it, all other databases there would wait as
-/// well, for as long as the disk is dead. Thread safety: any thread.
+/// Peers that are left alone: single devices, and nodes with all their devices. A disk that hangs
+/// on a peer holds that device only; to hold its node would keep all its other databases waiting
+/// for as long as the disk is dead (defect 81). Thread safety: any thread.
 ///
 /// - Three failures of a device in a row hold the device. One lost answer is no dead peer.
-/// - Three connections in a row that do not come about hold the node: they speak of no device.
-/// - So do three different devices of a node in a row that give no answer: the server hangs, or
-///   the machine.
+/// - Three failures to connect in a row hold the node, since they say nothing of a device.
+/// - Three different devices of a node in a row without an answer hold the node: it may hang.
 ///
-/// Once a hold is over one may try; if that fails too, the hold begins again at once. An answer
-/// ends the row of its device and of its node.
+/// After a hold, requests go out again; the next failure holds at once. An answer sets the counts
+/// of its device and of its node back to 0.
 class PeerHolds {
 public:
-    /// What is left alone at `now`: `node` ("ip:port"), or the device as "ip:port/device". Empty if
-    /// the device may be asked.
+    /// What is held at `now`: `node` ("ip:port"), or the device as "ip:port/device". Or empty.
     [[nodiscard]] std::string held(const std::string& node, const std::string& device,
                                    Instant now) const {
         const std::lock_guard guard(mutex_);
@@ -66,8 +65,7 @@ public:
         return alone ? node + '/' + device : std::string();
     }
 
-    /// A request to `device` failed with `code`. If that was one failure too many, its device or
-    /// its node is held until `until`.
+    /// A request to `device` failed with `code`. The third failure in a row holds it until `until`.
     void failed(const std::string& node, const std::string& device,
                 const boost::system::error_code& code, Instant until) {
         const std::lock_guard guard(mutex_);
@@ -111,7 +109,7 @@ private:
 
     struct Node {
         Row self;
-        std::set<std::string> silent; ///< Devices that gave no answer since the last one that did.
+        std::set<std::string> silent; ///< Devices without an answer since the node's last answer.
         std::map<std::string, Row> devices;
     };
 

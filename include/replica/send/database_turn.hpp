@@ -2,7 +2,7 @@
 #define REPLICA_SEND_DATABASE_TURN_HPP
 
 // One local database while it is replicated: its handle, the snapshot that peers are compared with,
-// and what has been learnt so far.
+// and what the peers have told so far.
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
@@ -24,8 +24,8 @@
 
 namespace replica {
 
-/// The local database is broken, or not there any more. Whatever else goes wrong with it (a full or
-/// a read-only disk, a lock) keeps no peer from getting its rows.
+/// The local database is broken, or gone. Any other failure (a full or read-only disk, a lock)
+/// keeps no peer from getting its rows.
 [[nodiscard]] inline bool is_lost(const Failure& failure) {
     return failure.code() == Condition::quarantine || failure.error() == Error::missing ||
            failure.error() == Error::moved;
@@ -40,59 +40,59 @@ struct DatabaseTurn {
     Heartbeat& heartbeat;
     typename P::database_type& opened;
     typename P::info_type info; ///< The snapshot that peers are compared with.
-    bool settled = true;        ///< So far no peer lacked a row or had one that is not here.
+    bool settled = true;        ///< So far no peer lacked a row, or had one for us.
 
-    /// It does not belong here and goes once its peers have it. Whether they do must be known from
-    /// themselves: our own note of it may be older than the copy a peer was restored from.
+    /// The copy does not belong here and goes once its peers have all of it. Only the peers' own
+    /// word counts for that: our note may be older than the copy that a peer was restored from.
     bool leaves = false;
 
-    /// Its id or its rows are others than when the first peer was asked: what those that came
-    /// before have is not known any more, and the copy stays for another pass.
+    /// The id or the rows have changed since the first peer was asked. What the earlier peers have
+    /// is not known any more, so the copy stays for another pass.
     bool renumbered = false;
 
-    /// It was deleted longer than reclaim_age ago and has no rows: a peer without it needs none.
+    /// The database was deleted longer than reclaim_age ago and has no rows: no peer needs a copy.
     bool expiring = false;
 
-    /// A peer has in this pass been seen to know nothing that is not here.
+    /// In this pass a peer has agreed with this copy (send/stale.hpp).
     bool agreed = false;
 
-    /// Its contents differ from a peer's, both claim to have all rows, and this copy may be stale.
+    /// The copy may be stale, and differs from a peer although both have all rows by their points.
     bool suspect = false;
 
-    /// Of a copy that leaves: a peer has been seen to have all of it.
+    /// The copy leaves, and a peer has all of it.
     bool proven = false;
 
-    std::size_t without = 0;          ///< Peers without a copy, seen by a stale one.
-    Seconds ahead{0};                 ///< Of our clock, against the earliest of the peers'.
-    Seconds behind{0};                ///< Of our clock, against the latest of the peers'.
-    std::set<std::string> machines{}; ///< Other machines that have all of it, by replication_ip.
+    std::size_t without = 0;          ///< Peers without a copy, counted while this one is stale.
+    Seconds ahead{0};                 ///< Our clock is ahead of the peers' earliest by this.
+    Seconds behind{0};                ///< Our clock is behind the peers' latest by this.
+    std::set<std::string> machines{}; ///< Other machines with all of it, by replication_ip.
 
-    /// Wall time for what is given up by its age: never ahead of a peer's that has answered.
+    /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.
     [[nodiscard]] Timestamp now() const { return pass.now().plus(-ahead); }
 
-    /// What is older by `ages` times reclaim_age may be forgotten.
+    /// What is older than this may be reclaimed: `ages` times reclaim_age ago.
     [[nodiscard]] Timestamp reclaim_limit(int ages = 1) const {
         return now().plus(-ages * pass.settings.reclaim_age);
     }
 
-    /// What was written before may have been deleted and forgotten elsewhere (stale.hpp): by the
-    /// latest clock, for it was the peers' clocks that forgot. A peer that is ahead by more than a
-    /// third of reclaim_age is believed no more than that: notes of an agreement are up to half a
+    /// Rows from before this time may have been deleted, and their tombstones reclaimed, elsewhere
+    /// (send/stale.hpp). The latest clock decides, since the peers reclaimed by theirs. A peer's
+    /// lead counts up to a third of reclaim_age only: notes of an agreement are up to half a
     /// reclaim_age old, and one wrong clock must not make every copy of a cluster stale.
     [[nodiscard]] Timestamp stale_limit() const {
         const Seconds age = pass.settings.reclaim_age;
         return pass.now().plus(std::min(behind, age / 3) - age);
     }
 
-    /// The database, for one use: a lock is waited for from now on, however long peers have taken.
+    /// The database, for one use. Waits for locks begin now, however long the peers have taken.
     [[nodiscard]] typename P::database_type& database() {
         opened.set_deadline(pass.after(storage::broker_patience));
         return opened;
     }
 
-    /// Notes up to which row a peer has it. Not for a copy that leaves: its note counts for
-    /// nothing. What cannot be noted is told, and the next peer has its turn all the same: the
-    /// peer's own point says as much.
+    /// Records the outgoing point: the peer has our rows up to `point`. Not for a copy that leaves,
+    /// for which only the peers' word counts. A point that cannot be written is told, and the next
+    /// peer has its turn all the same, since the peer records its own point.
     void note_reached(const std::string& remote_id, std::int64_t point) {
         if (leaves) {
             return;
@@ -111,14 +111,14 @@ struct DatabaseTurn {
         }
     }
 
-    /// A note of this file (notes.hpp); -1 if there is none.
+    /// A note of this file (words/notes.hpp); -1 if there is none.
     [[nodiscard]] std::int64_t note(const std::string& key) {
         const auto remembered = pass.memory.note(memory_key(key));
         return remembered ? *remembered : database().sync_point(key, Direction::outgoing);
     }
 
-    /// -1 takes the note away. What cannot be written is remembered instead: those that leave a
-    /// full disk are what makes space on it.
+    /// Writes a note; -1 removes it. A note that cannot be written is kept in memory: a copy that
+    /// leaves a full disk must get on, since it makes space there.
     void set_note(const std::string& key, std::int64_t value) {
         try {
             database().set_sync_point({value, key}, Direction::outgoing);
@@ -141,8 +141,8 @@ private:
     }
 };
 
-/// Makes the hash and the sums of the local database anew if they do not agree with its rows
-/// (sqlite/sums.hpp), and tells it. Returns whether they did not.
+/// Recomputes the hash and the sums of the local database from its rows (sqlite/sums.hpp). Returns,
+/// and tells, whether they were wrong.
 template <AnyPass P>
 bool mend_sums(DatabaseTurn<P>& turn) {
     P& pass = turn.pass;

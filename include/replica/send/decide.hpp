@@ -1,8 +1,8 @@
 #ifndef REPLICA_SEND_DECIDE_HPP
 #define REPLICA_SEND_DECIDE_HPP
 
-// Every decision of the protocol, apart from everything that does something. The functions are
-// pure and constexpr: their tables in test/unit/send/decide.cpp are checked by the compiler.
+// The decisions of the protocol, apart from everything that acts on them. The functions are pure
+// and constexpr: the compiler checks their tables in test/unit/send/decide.cpp.
 
 #include <replica/settings.hpp>
 #include <replica/words/hash_path.hpp>
@@ -18,7 +18,7 @@
 
 namespace replica::decide {
 
-/// What a decision needs to know of one replica. A view into an Info that must outlive it.
+/// What a decision needs to know of one replica: a view of an Info, which must outlive it.
 struct Replica {
     std::string_view id;
     std::string_view hash;
@@ -34,75 +34,73 @@ struct Replica {
         : Replica(info.id, info.hash, info.max_row, info.count, info.bytes_used) {}
 };
 
-/// How far the two know each other's rows; -1: not at all.
+/// How far the two replicas know each other's rows, as ROWIDs; -1: not at all.
 struct Points {
-    std::int64_t theirs = -1;   ///< Of our rows, by the peer's own account (the reply's point).
-    std::int64_t outgoing = -1; ///< Of our rows, by our account.
-    std::int64_t incoming = -1; ///< Of the peer's rows, by our account.
+    std::int64_t theirs = -1;   ///< Of our rows, by the peer: the point in its reply.
+    std::int64_t outgoing = -1; ///< Of our rows, by our own sync table.
+    std::int64_t incoming = -1; ///< Of the peer's rows, by our own sync table.
 };
 
-/// What to do with a peer.
+/// What to send to a peer.
 enum class Way {
-    no_change,        ///< It has all our rows, by the points.
-    hash_match,       ///< It has all our rows, by the hash; note the point.
+    no_change,        ///< The peer has all our rows, by the points.
+    hash_match,       ///< The peer has all our rows, by hash and sums; record the point.
     rows,             ///< Send the rows above the point (usync).
     whole_then_merge, ///< Send the file; the peer merges its own rows into it.
-    whole,            ///< The peer has nothing: send the file.
-    renew_id,         ///< Our ROWIDs are not the history the peer knows: take a new id, ask again.
+    whole,            ///< The peer has no copy: send the file. Not given by choose().
+    renew_id,         ///< The peer knows other rows under our id: take a new id, ask again.
 };
 
 struct Choice {
     Way way = Way::no_change;
-    std::int64_t point = -1; ///< For `rows`: send those above it.
+    std::int64_t point = -1; ///< Send the rows above this one.
 
-    /// Points say that both have everything, and yet the contents differ. One such pass may be a
-    /// write in flight; several in a row with nothing moving are a divergence.
+    /// By the points both have everything, and yet the contents differ. In one pass a write may be
+    /// in flight; in several passes in a row with the same difference the two have diverged.
     bool suspect = false;
 
-    /// The peer will not send us what it has: a tombstone that goes now is not brought back. An
-    /// equal hash is not enough, for the peer's rows may lie above our point of it all the same.
+    /// We have all the peer's rows, so the peer brings back no tombstone that goes now. An equal
+    /// hash is not enough: the peer may send the rows above our incoming point all the same.
     bool settled = false;
 
     friend constexpr bool operator==(const Choice&, const Choice&) = default;
 };
 
-/// The hash says the same content. Only 32 hexadecimal digits may match, two empty texts may not
-/// (defect 12); and since the hash covers names and times only, the sums must agree too
-/// (defect 11).
+/// Whether the contents are the same. Hashes must be 32 hexadecimal digits: two empty ones are not
+/// equal (defect 12). A hash covers names and times only, so the sums must agree too (defect 11).
 [[nodiscard]] constexpr bool same_content(const Replica& a, const Replica& b) {
     return is_hash(a.hash) && a.hash == b.hash && a.count == b.count &&
            a.bytes_used == b.bytes_used;
 }
 
-/// Up to which of our rows the peer has them. The peer's own account counts; ours stands in where
-/// it has none, for the row of its sync table may have been reclaimed. Swift takes the greater of
-/// the two, so that a peer restored from an older copy is never sent what it lost (defect 10).
+/// The last of our rows that the peer has. The peer's own point counts. Only if it has none does
+/// our outgoing point stand in, since the peer may have reclaimed its own. Swift takes the greater
+/// of the two, so that a peer restored from an older copy is never sent what it lost (defect 10).
 [[nodiscard]] constexpr std::int64_t known_point(const Points& points) {
     return points.theirs >= 0 ? points.theirs : points.outgoing;
 }
 
-/// The points to choose by for a copy that leaves. `sent`: up to which row it has sent its rows to
-/// this peer itself (notes::sent_to). It may be the only copy that has its rows, and is compared
+/// The points to choose by for a copy that leaves. `sent`: the last row that this copy has itself
+/// sent to the peer (notes::sent_to). The copy may be the only one with its rows, and is compared
 /// for the last time. While the contents differ, as they do whenever clients write to the
-/// primaries, neither the peer's word nor our point of it is proof, and only what this copy has
-/// sent itself counts: all its rows go over once, to be merged.
+/// primaries, the peer's point counts only as far as `sent`: all rows go over once, to be merged.
 [[nodiscard]] constexpr Points points_for_handoff(const Replica& local, const Replica& remote,
                                                   const Points& points, std::int64_t sent) {
     if (points.theirs > local.max_row || points.outgoing > local.max_row) {
-        return points; // of another history: see choose
+        return points; // other rows under our id: see choose
     }
     const bool same = same_content(local, remote);
     return {same ? points.theirs : std::min(points.theirs, sent), -1, points.incoming};
 }
 
-/// The choice after a 2xx answer to sync (Swift: _repl_to_node, _in_sync; the second half of the
+/// What to do after a 2xx answer to sync (Swift: _repl_to_node, _in_sync; the second half of the
 /// half rule is Swift 2.6's).
 ///
-/// - A peer whose point lies beyond our last row, or which has our id, knows another history than
-///   ours: this file was restored, or copied (defect 10, invariant I3).
-/// - Whole file and merge only if the peer has fewer than half of our rows *and* more than per_diff
-///   are missing, both by ROWID; and only if more than per_diff lie above the point, since churn
-///   inflates ROWIDs (defect 40). Whole numbers: no division, no trouble with 0 (defect 27).
+/// - A peer whose point is beyond our last row, or which has our id, knows other rows under our id:
+///   our file was restored, or copied (defect 10, invariant I3).
+/// - The whole file is sent to be merged only if the peer has fewer than half of our rows and lacks
+///   more than per_diff, both by ROWID, and only if more than per_diff rows are above the point,
+///   since churn inflates ROWIDs (defect 40). Whole numbers avoid a division by 0 (defect 27).
 [[nodiscard]] constexpr Choice choose(const Replica& local, const Replica& remote,
                                       const Points& points, const Limits& limits) {
     if (local.id == remote.id || points.theirs > local.max_row || points.outgoing > local.max_row) {
@@ -125,8 +123,8 @@ struct Choice {
     return {Way::rows, point};
 }
 
-/// Whether a database is expired: no rows, deleted after it was last put, and that longer ago than
-/// reclaim_age (Swift: _replicate_object). A time that cannot be read keeps the database.
+/// Whether a database is expired: no live rows, deleted after it was last put, and deleted longer
+/// than reclaim_age ago (Swift: _replicate_object). With a time that cannot be read it is not.
 [[nodiscard]] constexpr bool is_expired(std::int64_t count, std::string_view put_timestamp,
                                         std::string_view delete_timestamp, Timestamp now,
                                         Seconds reclaim_age) {
@@ -135,20 +133,21 @@ struct Choice {
     return put && deleted && count == 0 && *deleted > *put && *deleted < now.plus(-reclaim_age);
 }
 
-/// How a peer came out. Progress is no failure: rows went over, and more go next time (defect 38).
+/// The outcome of one peer. Progress is no failure: rows went over, and more go next time (defect
+/// 38).
 enum class Outcome {
     done,     ///< The peer has all that was in the snapshot.
-    progress, ///< Capped; the point has moved.
-    deferred, ///< Left to the sharder.
-    stale,    ///< Rows that may have been deleted are held back.
+    progress, ///< Capped by max_diffs: the point has moved.
+    deferred, ///< The rows belong to the sharder.
+    stale,    ///< Rows that may have been deleted were held back.
     failed,
 };
 
-/// Whether a database that does not belong here may go, judging by its peers: all of them have it,
-/// or as many other machines as handoff_delete asks for (`elsewhere` have it; Swift counts a second
-/// device of this machine, and this device itself: defect 22). Never without one confirmed copy:
-/// "all of none" is true (defect 1). A handoff_delete that is not below the number of replicas
-/// means all (Swift 2.34), or handoffs would never go.
+/// Whether a copy that does not belong here may go: all its peers have all of it, or as many other
+/// machines as handoff_delete asks for. `elsewhere`: how many other machines have all of it (Swift
+/// counts a second device of this machine, and this device itself: defect 22). Never without one
+/// confirmed copy, since "all of no peers" is true (defect 1). A handoff_delete that is not below
+/// the number of replicas means all (Swift 2.34), or handoffs would never go.
 [[nodiscard]] constexpr bool may_remove(std::span<const Outcome> outcomes, std::size_t elsewhere,
                                         std::size_t replicas, const Limits& limits) {
     std::size_t done = 0;
@@ -163,9 +162,8 @@ enum class Outcome {
 }
 
 /// The primaries to ask, in order: those after the local device in the ring's order, then those
-/// before it; all of them for a handoff. `Item` needs an `id`. If every node begins with its
-/// next one, no two nodes talk only to each other while a third gets nothing (Swift:
-/// _replicate_object).
+/// before it; all for a handoff. Every node begins with its next one, so no two nodes talk only to
+/// each other while a third gets nothing (Swift: _replicate_object). `Item` has a member `id`.
 template <class Item>
 [[nodiscard]] constexpr std::vector<Item> peer_order(const std::vector<Item>& primaries,
                                                      std::int64_t local_id) {

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SEND_DEPARTURE_HPP
 #define REPLICA_SEND_DEPARTURE_HPP
 
-// How a database leaves its device: handed off to its primaries, or expired. Each way ends in
-// storage::remove, and before it stand the peers that must know all of it, the brakes, and for a
-// copy that is handed off a last question while it does not vouch for others (leaving.hpp).
+// How a database leaves its device: handed off to its primaries, or expired. Before storage::remove
+// come the peers, which must have all of it, and the brakes. A copy that is handed off also asks
+// its peers a last time, while it refuses `sync` itself (storage/leaving.hpp).
 
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
@@ -27,7 +27,7 @@
 
 namespace replica::detail {
 
-/// Expired by its own state, and no root or source of shards.
+/// Whether the database is expired, and the kind lets it expire.
 template <AnyPass P>
 [[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
     return decide::is_expired(P::kind_type::live_rows(info), info.put_timestamp,
@@ -37,7 +37,7 @@ template <AnyPass P>
 
 inline constexpr std::string_view too_many = "too many are leaving its device";
 
-/// A database stays. That the brakes keep it is told once a device as well.
+/// Counts and tells that a database stays. That the brakes keep it is also told once per device.
 template <AnyPass P>
 void keep_database(P& pass, const Found& found, const Device& local, const std::string& reason) {
     pass.count(&Stats::kept);
@@ -47,8 +47,9 @@ void keep_database(P& pass, const Found& found, const Device& local, const std::
     }
 }
 
-/// Removes a database unless the brakes or `keep` have a reason against it (storage.hpp). Returns
-/// the reason; nothing if it has been put off. What counts as left is put down before it goes.
+/// Removes a database unless the brakes or `keep` (storage::remove) have a reason against it.
+/// Returns the reason, empty if the database is gone; nothing if the kind defers the removal. The
+/// hourly count is written before the database goes.
 template <AnyPass P, class Keep>
 [[nodiscard]] std::optional<std::string>
 remove_braked(P& pass, const Found& found, const Device& local, const typename P::info_type& info,
@@ -97,8 +98,8 @@ void remove_database(P& pass, const Found& found, const Device& local,
     pass.observer(event::Removed{found.path, local.device, why});
 }
 
-/// Whether the brakes let one more database leave its device. If not, it stays and is not sent out
-/// either: with a wrong ring that would only fill the disks of others.
+/// Whether the brakes let one more database leave its device. If not, the database stays and is not
+/// sent out either: with a wrong ring that would only fill the disks of others.
 template <AnyPass P>
 [[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
     const std::string device = storage::device_path(pass.settings.devices, local.device);
@@ -112,7 +113,7 @@ template <AnyPass P>
     return may;
 }
 
-/// Another machine that has all of it.
+/// Notes another machine that has all of the database.
 template <AnyPass P>
 void note_machine(DatabaseTurn<P>& turn, const Device& peer, decide::Outcome outcome) {
     if (outcome == decide::Outcome::done && peer.replication_ip != turn.local.replication_ip) {
@@ -120,7 +121,7 @@ void note_machine(DatabaseTurn<P>& turn, const Device& peer, decide::Outcome out
     }
 }
 
-/// The peers of one database in the order in which they were asked, and how each came out.
+/// The peers of one database in the order in which they were asked, and the outcome of each.
 struct Asked {
     std::vector<Device> peers;
     std::vector<decide::Outcome> outcomes;
@@ -136,8 +137,7 @@ struct Asked {
     }
 };
 
-/// Asks the peers that are done once more (leaving.hpp). Those that do not have all of it any more
-/// are not.
+/// Asks each peer that is done once more (storage/leaving.hpp): does it still have all of the copy?
 template <AnyPass P>
 void ask_again(DatabaseTurn<P>& turn, Asked& asked) {
     turn.machines.clear();
@@ -150,8 +150,8 @@ void ask_again(DatabaseTurn<P>& turn, Asked& asked) {
     }
 }
 
-/// A stale copy sends its old rows to nobody. If one peer has been seen to have all of it, the word
-/// of the others counts: what that one had goes on to them.
+/// A stale copy sends its old rows to nobody. Once one peer has all of it, that peer brings those
+/// rows to the others. So each peer that was held back is asked whether it has all of it by now.
 template <AnyPass P>
 void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
     for (std::size_t i = 0; i < asked.peers.size(); ++i) {
@@ -163,8 +163,8 @@ void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
     }
 }
 
-/// Removes a copy that does not belong here, once its peers have it. Returns the reason why it
-/// stays.
+/// Removes a copy that does not belong here, once its peers have all of it. Returns the reason why
+/// the copy stays; empty if it is gone or a reason was told already.
 template <AnyPass P>
 [[nodiscard]] std::string leave(DatabaseTurn<P>& turn,
                                 std::optional<typename P::database_type>& database,
@@ -201,10 +201,10 @@ template <AnyPass P>
     return {};
 }
 
-/// Removes an expired database, once whoever sums it up knows, every peer that has it is expired as
-/// well, and none has a row for us: one that was away would bring it back with its live rows. A
-/// count of 0 may be wrong for an honest reason (sqlite/sums.hpp), so that the rows are looked at.
-/// Returns the reason why it stays.
+/// Removes an expired database. Conditions: its account knows the last state; every peer with a
+/// copy is in sync; none has a row for us, since a peer that was away would bring the database back
+/// with its live rows (defect 71). A count of 0 may be wrong for an honest reason, so all rows are
+/// read first (defect 92). Returns why the database stays; empty if it is gone or that was told.
 template <AnyPass P>
 [[nodiscard]] std::string expire(DatabaseTurn<P>& turn,
                                  std::optional<typename P::database_type>& database,

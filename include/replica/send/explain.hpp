@@ -1,9 +1,9 @@
 #ifndef REPLICA_SEND_EXPLAIN_HPP
 #define REPLICA_SEND_EXPLAIN_HPP
 
-// Why is this database not where or what it should be? An operator's question that a stock daemon
-// answers only by its next pass and a debug log. Here both sides of every comparison are put into
-// words, with the same functions that a pass decides by, and nothing is changed anywhere.
+// Why is this database not where or what it should be? A stock daemon answers that only by its next
+// pass and a debug log. Here both sides of every comparison are put into words, by the functions
+// that a pass decides with, and nothing is changed anywhere.
 
 #include <replica/broker.hpp>
 #include <replica/ring.hpp>
@@ -30,7 +30,7 @@ namespace replica {
 
 namespace detail {
 
-/// Where a file lies: <devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>.
+/// The parts of a path <devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>.
 struct FilePlace {
     std::string device;
     std::string partition;
@@ -60,7 +60,7 @@ struct FilePlace {
            ", delete " + info.delete_timestamp + '\n';
 }
 
-/// What a choice means and why it was made.
+/// A choice in words, and the reason for it.
 [[nodiscard]] inline std::string in_words(const decide::Choice& choice, std::int64_t max_row) {
     const auto rows = [&] {
         return "ROWID " + std::to_string(choice.point + 1) + " to " + std::to_string(max_row);
@@ -88,7 +88,7 @@ struct FilePlace {
     return "send the whole file: it has no copy";
 }
 
-/// One peer's side: its answer, or what its status means.
+/// How one peer compares: its answer, or what its status means.
 template <Broker B, Transport T>
 [[nodiscard]] std::string
 explain_peer(const Settings& settings, B& broker, typename B::database_type& database,
@@ -140,7 +140,7 @@ explain_peer(const Settings& settings, B& broker, typename B::database_type& dat
     return text + '\n';
 }
 
-/// What becomes of the local copy.
+/// Whether a pass keeps or removes the local copy, in words.
 template <Broker B>
 [[nodiscard]] std::string explain_end(const Settings& settings, const info_type_of<B>& info,
                                       bool belongs, Timestamp now) {
@@ -164,7 +164,7 @@ template <Broker B>
     return text;
 }
 
-/// Whether it may send rows that were deleted while it was away (stale.hpp).
+/// Whether the copy is stale (send/stale.hpp), in words; empty if not.
 template <Broker B>
 [[nodiscard]] std::string explain_age(const Settings& settings, typename B::database_type& database,
                                       const info_type_of<B>& info, Timestamp now) {
@@ -184,13 +184,13 @@ template <Broker B>
 
 } // namespace detail
 
-/// A text about one database file: what it is, whether it belongs there, how each primary compares
-/// and what a pass would do, and why.
+/// A text about one database file: what it is, whether it belongs there, how each primary compares,
+/// what a pass would do, and why.
 ///
-/// Changes nothing: rows that wait in `<file>.pending` are mentioned and left there, and what is
-/// sent gives a peer nothing to take over. (A peer does commit its own pending rows and makes its
-/// device's tmp directory, as at every request.) `is_local` as for Replicator. Throws Failure for a
-/// file that is no database or not in a device's tree.
+/// Changes nothing: rows in `<file>.pending` are mentioned and stay there, and the request gives a
+/// peer nothing to merge. (A peer does commit its own pending rows and makes its device's tmp
+/// directory, as at every request.) `is_local` as for Replicator. Throws Failure if the file is no
+/// database or is not in a device's tree.
 template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> IsLocal>
 [[nodiscard]] std::string explain(const std::string& path, const Settings& settings, B& broker,
                                   const R& ring, T& transport, IsLocal is_local,

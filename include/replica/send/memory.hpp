@@ -1,8 +1,8 @@
 #ifndef REPLICA_SEND_MEMORY_HPP
 #define REPLICA_SEND_MEMORY_HPP
 
-// What a replicator remembers from one pass to the next, and forgets when its process ends. What
-// must survive a restart is in the database (notes.hpp) or on the device (storage/brakes.hpp).
+// What a replicator remembers between passes and forgets when its process ends. What must survive a
+// restart is in the database (words/notes.hpp) or on the device (storage/brakes.hpp).
 
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
@@ -20,12 +20,12 @@ namespace replica {
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
     ClockWatch clock;
-    PeerHolds peers;   ///< Nodes ("ip:port") and devices of theirs that did not answer.
-    Backoff transfers; ///< By hash and device: whole files whose end we did not hear of.
+    PeerHolds peers;   ///< Nodes ("ip:port") and devices that did not answer.
+    Backoff transfers; ///< Whole files whose finish was not answered, by transfer_key.
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
 
-    /// A note (notes.hpp) that could not be written, on a full or a read-only disk.
+    /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {
         const std::lock_guard guard(mutex_);
         const auto found = notes_.find(key);
@@ -42,7 +42,7 @@ struct Memory {
         notes_.erase(key);
     }
 
-    /// The name of an upload that no finish has taken; `fresh` from now on if there is none.
+    /// The name of the unfinished upload under `key`. If there is none, `fresh` becomes that name.
     [[nodiscard]] std::string pending_upload_name(const std::string& key,
                                                   const std::string& fresh) {
         const std::lock_guard guard(mutex_);

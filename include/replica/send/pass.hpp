@@ -50,7 +50,7 @@ struct Pass {
     std::stop_token stop;
     Brakes brakes;
     Refusals refusals;
-    [[no_unique_address]] typename kind_type::pass_state state{}; ///< Of the server type's hooks.
+    [[no_unique_address]] typename kind_type::pass_state state{}; ///< Of the kind's hooks.
 
     Pass(const Settings& settings_, B& broker_, R ring_, T& transport_, F& files_, C& clock_,
          O& observer_, Random& random_, Memory& memory_, std::stop_token stop_)
@@ -67,12 +67,12 @@ struct Pass {
         stats_.*counter += by;
     }
 
-    /// Wall time for what is given up by its age (clock_watch.hpp).
+    /// Wall time for what is reclaimed by its age (send/clock_watch.hpp).
     [[nodiscard]] Timestamp now() const {
         return memory.clock.limit(clock.now(), clock.monotonic());
     }
 
-    /// A peer's clock said `theirs` just now. Returns by how much ours is ahead of it.
+    /// A peer's clock said `theirs` just now. Returns by how much our clock is ahead.
     [[nodiscard]] Seconds compare_clocks(const Device& peer, Timestamp theirs) {
         const Seconds ahead = memory.clock.compare(theirs, clock.now(), clock.monotonic());
         if (ahead > ClockWatch::tolerance || ahead < -ClockWatch::tolerance) {
@@ -88,7 +88,7 @@ struct Pass {
         return ahead;
     }
 
-    /// One failure, on the account of a device: the peer that failed, or the local one (defect 60).
+    /// Counts one failure of a device: the peer that failed, or the local device (defect 60).
     void count_failure(const Device& device) {
         const std::lock_guard guard(mutex_);
         ++stats_.failure;

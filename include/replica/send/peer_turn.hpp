@@ -29,9 +29,9 @@ namespace replica {
 
 namespace detail {
 
-/// A digest of the difference between two contents: unchanged means that nothing has helped. The
-/// hash of a database is the sum of its rows', modulo 2. So rows that both have got meanwhile make
-/// no other difference, and one in a database that is written to all the time is seen as well.
+/// A digest of the difference between two contents: the same digest in the next pass means that
+/// nothing has helped. The hash of a database is the XOR of its rows' hashes, so rows that both
+/// have got do not change the difference, and a busy database hides none (defect 93).
 template <class I>
 [[nodiscard]] std::uint32_t digest_of(const I& local, const I& remote) {
     const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
@@ -51,8 +51,8 @@ template <class I>
 
 } // namespace detail
 
-/// What one peer gets of one database, from the question to its end. Belongs to one worker. What
-/// goes wrong with the peer is a fault; what goes wrong with the local database is thrown.
+/// The turn of one peer: from the question about one database to the outcome. Belongs to one
+/// worker. What goes wrong with the peer is a fault; what goes wrong with the database is thrown.
 template <AnyPass P>
 class PeerTurn {
     using Info = typename P::info_type;
@@ -114,8 +114,8 @@ public:
         }
     }
 
-    /// The last question before a copy goes (leaving.hpp): whether the peer has all of it. Nothing
-    /// is sent, and an answer that is none means no.
+    /// The last question before a copy goes (storage/leaving.hpp): whether the peer has all of it.
+    /// Nothing is sent. No answer, or one that cannot be read, means no.
     [[nodiscard]] bool still_has_all() {
         const auto reply =
             session_.expect_success(message::encode(sync_of()), turn_.pass.settings.node_timeout);
@@ -138,11 +138,11 @@ public:
     }
 
 private:
-    /// What `sync` says of us.
+    /// The arguments of `sync` for this database.
     [[nodiscard]] message::Sync sync_of() {
         const auto& info = turn_.info;
         std::string metadata = info.metadata;
-        if (!metadata.empty() && is_stale(turn_)) { // the receiver takes over what it does not know
+        if (!metadata.empty() && is_stale(turn_)) { // the receiver keeps what it does not know
             metadata = Metadata::parse_stored(metadata).since(turn_.reclaim_limit()).text();
         }
         return {info.max_row,
@@ -153,11 +153,11 @@ private:
                 P::kind_type::sync_arguments(info, turn_.pass.settings.policies.size())};
     }
 
-    /// Runs one step of apply_reply. What cannot be read is left out, as by a receiver (defect 55).
-    /// A copy that leaves has no need of what it cannot write, and is sent all the same: what it
-    /// takes over is for copies that stay, and on a full disk those that leave are what makes
-    /// space. But what cannot be read, here or there, is a fault for it: values may be in this copy
-    /// alone.
+    /// Runs one step of apply_reply. A receiver leaves out values that it cannot read; so does this
+    /// (defect 55). For a copy that leaves, a step that cannot be written is left out as well: the
+    /// values are for copies that stay, and on a full disk the copies that leave make space. But
+    /// values that cannot be read, here or there, are a fault for such a copy, which may be the
+    /// only one that has them.
     template <std::invocable Step>
     [[nodiscard]] std::optional<Fault> try_apply(Step step) {
         try {
@@ -175,9 +175,8 @@ private:
         }
     }
 
-    /// Takes over what the peer's answer knows better: metadata (Swift 2.18), times (2.0, for
-    /// accounts here as well: defect 15), and the storage policy. Returns why a copy that leaves
-    /// must stay although its rows go over.
+    /// Merges the peer's metadata (Swift 2.18), times (Swift 2.0, here for accounts as well: defect
+    /// 15) and storage policy. Returns why a copy that leaves must stay although its rows go over.
     [[nodiscard]] std::optional<Fault> apply_reply(const Info& remote) {
         std::optional<Fault> fault;
         const auto take = [&](auto step) {
@@ -197,7 +196,7 @@ private:
         return fault;
     }
 
-    /// What the two know of each other's rows.
+    /// How far the two know each other's rows.
     [[nodiscard]] decide::Points points_of(const message::SyncReply<Info>& remote) {
         auto& database = turn_.database();
         const std::string& id = remote.info.id;
@@ -209,9 +208,9 @@ private:
                             : points;
     }
 
-    /// Whether the peer knows a row that came here after the snapshot, by way of another process of
-    /// this machine (a single pass beside the service, Swift's sharder). The snapshot is a later
-    /// one then; what peers that came before have of it is not known.
+    /// Whether the peer's point is of a row that came here after the snapshot, by way of another
+    /// process of this machine (a single pass beside the service, Swift's sharder). If so, the
+    /// snapshot is taken again; what the earlier peers have of it is not known.
     [[nodiscard]] bool catch_up(std::int64_t point) {
         const auto now = turn_.database().info();
         if (now.id != turn_.info.id || now.max_row < point) {
@@ -222,7 +221,7 @@ private:
         return true;
     }
 
-    /// One more sighting of a difference is noted; what to do about it.
+    /// Counts one more sighting of a difference. Returns what to send because of it.
     [[nodiscard]] notes::Resend see_difference(const Info& remote) {
         const std::string key = notes::differs_from(remote.id);
         const auto seen =
@@ -232,8 +231,8 @@ private:
                         turn_.info.bytes_used != remote.bytes_used);
     }
 
-    /// A wrong hash of ours differs from every peer's for ever, whatever is sent. So it is made
-    /// anew before anything is. Returns whether the two contents are the same now.
+    /// Recomputes our own hash before anything is sent: a wrong one differs from every peer's for
+    /// ever (defect 72). Returns whether the two contents are the same now.
     [[nodiscard]] bool mend_own(const Info& remote) {
         if (!mend_sums(turn_)) {
             return false;
@@ -241,8 +240,8 @@ private:
         return decide::same_content(decide::Replica(turn_.info), decide::Replica(remote));
     }
 
-    /// Sends what a stale copy may: see stale.hpp. The note is where the next pass goes on, since
-    /// the peer's point stays below a row that was held back.
+    /// Sends what a stale copy may (send/stale.hpp). The next pass goes on from a note, since the
+    /// peer's point stays below the first row that was held back.
     [[nodiscard]] Result<decide::Outcome> push_stale(const std::string& remote_id,
                                                      std::int64_t point) {
         const std::string key = notes::held_from(remote_id);
@@ -258,10 +257,11 @@ private:
         return outcome;
     }
 
-    /// In sync by points. If not by content as well, and that again and again, all rows are sent
-    /// again; once begun, also when new rows come between, after those, and in other processes. A
-    /// copy that leaves has no need of it: see decide::points_for_handoff. Of one that was never
-    /// followed (stale.hpp) go those that a stale one may send.
+    /// The two are in sync by points. If their contents differ in several passes (notes::Sighting),
+    /// all rows are sent again, or the whole file. Once begun, the rows go on in later passes and
+    /// processes, also after new rows. A copy that leaves needs none of this
+    /// (decide::points_for_handoff). A copy that was never followed sends what a stale copy may
+    /// (send/stale.hpp).
     [[nodiscard]] Result<decide::Outcome> resend_if_diverged(const Info& remote,
                                                              const decide::Choice& choice) {
         P& pass = turn_.pass;
@@ -297,7 +297,7 @@ private:
         return outcome;
     }
 
-    /// Carries out the choice after a 2xx.
+    /// Carries out the choice after a 2xx answer.
     [[nodiscard]] Result<decide::Outcome> carry_out(const Info& remote,
                                                     const decide::Choice& choice) {
         P& pass = turn_.pass;
@@ -337,11 +337,10 @@ private:
         }
     }
 
-    /// The peer has no copy: it gets this one, unless the database expires or this copy may be
-    /// stale.
+    /// The peer has no copy. It gets this one, unless the database is expired or this copy stale.
     [[nodiscard]] Result<decide::Outcome> bring_back() {
         if (turn_.expiring) {
-            return decide::Outcome::done; // it has nothing that could come back
+            return decide::Outcome::done; // nothing of the peer's could come back
         }
         turn_.settled = false;
         if (is_stale(turn_)) {
@@ -352,7 +351,7 @@ private:
         return detail::push_file_to_empty_peer(turn_, session_);
     }
 
-    /// The answer to a question about a database that both have.
+    /// The peer's answer to `sync`; bad_reply if it cannot be read.
     [[nodiscard]] Result<message::SyncReply<Info>> understand(const Reply& reply) {
         try {
             return message::decode_reply<Info>(reply.body);
@@ -362,8 +361,8 @@ private:
         }
     }
 
-    /// The rows are the sharder's. Only of a copy that has none left does a peer miss nothing:
-    /// Swift counts the others as done too, and removes handoffs with rows that nobody else has.
+    /// The rows belong to the sharder. The peer is done only if this copy has no rows left: Swift
+    /// counts all such peers as done, and so removes handoffs with rows that nobody else has.
     [[nodiscard]] decide::Outcome defer() {
         turn_.pass.count(&Stats::deferred);
         if (P::kind_type::is_sharded(turn_.info) && turn_.database().items_since(-1, 1).empty()) {
@@ -384,7 +383,7 @@ template <AnyPass P>
     return PeerTurn<P>(turn, device).run();
 }
 
-/// Whether a peer has all of a copy that is about to go.
+/// Whether a peer has all of a copy that is about to leave.
 template <AnyPass P>
 [[nodiscard]] bool still_has_all(DatabaseTurn<P>& turn, const Device& device) {
     return PeerTurn<P>(turn, device).still_has_all();

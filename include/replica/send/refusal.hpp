@@ -1,9 +1,10 @@
 #ifndef REPLICA_SEND_REFUSAL_HPP
 #define REPLICA_SEND_REFUSAL_HPP
 
-// What a 507 means: a device that is not mounted wants a handoff in its place, a full one must not
-// get one, or a full disk fills the next (defect 21). A receiver of ours says which in its status
-// line. A stock one answers both alike, but its recon middleware knows what is mounted.
+// What a 507 means. For a device that is not mounted one handoff is asked instead. A full device
+// must not get a handoff, or the full disk fills the next one (defect 21). A receiver of ours says
+// in its status line which of the two it is. A stock receiver answers both alike, but its recon
+// middleware knows what is mounted.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -24,8 +25,8 @@ namespace replica {
 
 namespace detail {
 
-/// Whether a body of /recon/diskusage lists the device as mounted. One that is not has false there,
-/// or the text of an error.
+/// Whether a body of /recon/diskusage lists the device as mounted. A device that is not mounted has
+/// false there, or the text of an error.
 [[nodiscard]] inline bool listed_as_mounted(const std::string& diskusage, std::string_view device) {
     boost::system::error_code code;
     const bool too_much = json::count_values(diskusage) > json::most_values;
@@ -46,10 +47,10 @@ namespace detail {
 
 } // namespace detail
 
-/// The error behind a 507: no_space or not_mounted. Without words in the reply the node's recon is
-/// asked; a server of Swift 2.30.1 that refuses a mounted device does so for its fallocate_reserve.
-/// Where there is no recon, or mount_check is off and everything counts as not mounted, the answer
-/// is Swift's own: not_mounted.
+/// The error behind a 507: no_space or not_mounted. If the status line has no words of its own, the
+/// node's recon is asked: a server of Swift 2.30.1 refuses a mounted device only for its
+/// fallocate_reserve. Without recon, or where mount_check is off and all counts as not mounted, the
+/// error is Swift's own: not_mounted.
 template <Peer P>
 [[nodiscard]] Error refusal_of(P& peer, const Reply& reply, [[maybe_unused]] Instant deadline,
                                [[maybe_unused]] const std::stop_token& stop) {
@@ -67,11 +68,11 @@ template <Peer P>
     return Error::not_mounted;
 }
 
-/// What the refusals of devices mean, for the length of a pass. Thread safety: any thread; nobody
-/// waits for another's question, so those who ask at the same time each ask for themselves.
+/// The meaning of each refusal, for one pass. Thread safety: any thread. Nobody waits for another's
+/// question, so threads that ask at the same time each ask the node.
 class Refusals {
 public:
-    /// `refusal`: the device, as "ip:port/device", and the words of its reply.
+    /// `refusal`: the device as "ip:port/device", and the words of its reply. `ask` finds out.
     template <std::invocable Ask>
     [[nodiscard]] Error find(const std::string& refusal, Ask ask) {
         {

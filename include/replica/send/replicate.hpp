@@ -1,8 +1,8 @@
 #ifndef REPLICA_SEND_REPLICATE_HPP
 #define REPLICA_SEND_REPLICATE_HPP
 
-// One database: read it once, ask its peers one after the other, and decide whether it may stay or
-// go. Whatever goes wrong with it ends here and is counted.
+// One database: read it once, ask its peers one after the other, then decide whether the copy
+// stays. Whatever goes wrong with the database ends here and is counted.
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>
@@ -35,7 +35,7 @@ namespace detail {
     return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
 }
 
-/// Counts and reports one peer's outcome; says whether a handoff should stand in for it.
+/// Counts and tells one peer's outcome. Returns whether a handoff should stand in for the peer.
 template <AnyPass P>
 [[nodiscard]] bool record_outcome(DatabaseTurn<P>& turn, const Device& peer,
                                   const Result<decide::Outcome>& outcome) {
@@ -58,9 +58,9 @@ template <AnyPass P>
     return hand_off;
 }
 
-/// The primaries in order; for each whose device is out of use, one handoff in its place. The local
-/// copy of a handoff is such a stand-in already: were it to ask the next handoff, copies would
-/// spread over all devices (Swift 2.14, invariant I7).
+/// Replicates to the primaries in order, and to one handoff for each primary whose device is out of
+/// use. The local copy of a handoff is such a stand-in already: if it asked the next handoff,
+/// copies would spread over all devices (Swift 2.14, invariant I7).
 template <AnyPass P>
 [[nodiscard]] Asked replicate_to_peers(DatabaseTurn<P>& turn, const std::vector<Device>& primaries,
                                        bool belongs) {
@@ -87,8 +87,8 @@ template <AnyPass P>
     return asked;
 }
 
-/// Asks those once more from whom something was held back (stale.hpp): one of those that came after
-/// them may have shown that this copy is not stale. What remains is told.
+/// Asks the peers once more from whom rows were held back (send/stale.hpp), if a later peer has
+/// shown that this copy is not stale. If the copy still is, that is told.
 template <AnyPass P>
 void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
     if (belongs && turn.without > 0 && turn.without == asked.peers.size()) {
@@ -110,7 +110,7 @@ void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
     }
 }
 
-/// A local database could not be dealt with: quarantine, or a report.
+/// A local database failed: it goes to quarantine, or the failure is told.
 template <AnyPass P>
 void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat,
                    const Failure& failure) {
@@ -141,9 +141,9 @@ void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& 
     pass.observer(event::DatabaseFailed{found.path, what});
 }
 
-/// What the server type does after the peers. False if it failed: that is told and keeps nothing
-/// from leaving, for on a full disk those that leave are what makes space (Swift goes on too).
-/// Throws if the database itself is broken, or is not there any more.
+/// Runs the kind's hook after the peers. False if the hook failed: the failure is told and keeps no
+/// copy from leaving, since on a full disk the copies that leave make space (Swift goes on too).
+/// Throws if the database itself is broken or gone.
 template <AnyPass P>
 [[nodiscard]] bool after_peers(DatabaseTurn<P>& turn,
                                const std::vector<decide::Outcome>& outcomes) {
@@ -159,8 +159,8 @@ template <AnyPass P>
     }
 }
 
-/// After the peers: tombstones may go from a copy that belongs here, and the copy itself if it does
-/// not. `confirmed`: the snapshot that the first peer was compared with.
+/// After the peers: reclaims in a copy that belongs here, or removes a copy that does not.
+/// `confirmed`: the snapshot that the first peer was compared with.
 template <AnyPass P>
 void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& database,
               const Found& found, const typename P::info_type& confirmed, Asked& asked,
@@ -168,10 +168,10 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     P& pass = turn.pass;
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     if (belongs) {
-        // Only when every peer has the tombstones: a replica that was away must not bring back what
-        // they stand for (defect 20). What has come since the first peer was asked is not among
-        // them. And only when no peer has anything for us: two replicas would send each other for
-        // ever what the other has just dropped. Swift reclaims before it has pushed anything.
+        // Only when every peer has the tombstones: a replica that was away must not bring the
+        // deleted rows back (defect 20). Tombstones that came since the first peer was asked are
+        // not in `confirmed`. And only when no peer has rows for us: two replicas would send each
+        // other for ever what the other has just dropped. Swift reclaims before it pushes.
         if (turn.settled && asked.all_done()) {
             turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
         }
@@ -183,7 +183,7 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
 }
 
-/// True when every peer has all that is here. Throws what goes wrong with the local database.
+/// True when every peer has all of the database. Throws what goes wrong with the local database.
 template <AnyPass P>
 [[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local,
                                   Heartbeat& heartbeat) {
@@ -208,7 +208,7 @@ template <AnyPass P>
     }
     const auto primaries = pass.ring.primaries(place.partition);
     const bool belongs = !misplaced && contains(primaries, local.id);
-    // A peer without an expired database is not sent it: it would have to report it once more.
+    // A peer without a copy does not get an expired one: it would have to report that once more.
     const bool expiring = expired(pass, info, pass.now());
     if (!belongs && !expiring && !may_leave(pass, found, local)) {
         return false;
@@ -219,8 +219,8 @@ template <AnyPass P>
     Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
     if (pass.stop.stop_requested()) {
-        // Not all peers may have been asked. And a daemon that is told to go ends within a second
-        // or two, in the middle of whatever is begun now.
+        // Some peers may not have been asked. And the daemon ends within a second or two, in the
+        // middle of whatever is begun now (defect 87).
         return false;
     }
     note_agreement(turn);
@@ -250,7 +250,7 @@ void replicate_database(P& pass, const Found& found, const Device& local, Heartb
     try {
         success = detail::replicate_open(pass, found, local, heartbeat);
     } catch (const Failure& failure) {
-        // Removed or replaced under us: nothing is wrong, the next pass sees what is there.
+        // Another process removed or replaced the file: nothing is wrong; the next pass sees.
         success = failure.error() == Error::missing || failure.error() == Error::moved;
         if (!success) {
             detail::local_failure(pass, found, local, heartbeat, failure);

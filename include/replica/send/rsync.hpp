@@ -2,9 +2,9 @@
 #define REPLICA_SEND_RSYNC_HPP
 
 // Sends a whole database file, then has the peer put it in place. The live file is sent first,
-// since nearly always nobody writes to it meanwhile. If somebody did, what has arrived is torn, and
-// a private copy made through the broker is sent instead. (Swift sends again while it holds the
-// write lock, and so keeps clients out for as long as two disks take to checksum: defect 33.)
+// since nearly always nobody writes to it meanwhile. If somebody did, the file that arrived is
+// torn, and a private copy made through the broker is sent instead. (Swift sends again under the
+// write lock, and so keeps clients out while two disks compute checksums: defect 33.)
 
 #include <replica/observer.hpp>
 #include <replica/send/database_turn.hpp>
@@ -25,7 +25,7 @@ namespace replica {
 
 namespace detail {
 
-/// A database as something to send: a path for another process, and a copy through its broker.
+/// A database as a Source: a path for another process, and a copy through its broker.
 template <class D>
 struct DatabaseSource {
     D* database;
@@ -37,7 +37,7 @@ struct DatabaseSource {
     }
 };
 
-/// Removes a private copy, whatever happens.
+/// Removes a private copy at the end of its life.
 template <Disk D>
 class PrivateFile {
 public:
@@ -48,7 +48,7 @@ public:
         try {
             disk_.remove(path_);
         } catch (const Failure&) {
-            return; // The sweep of tmp takes it.
+            return; // The sweep of tmp removes it.
         }
     }
 
@@ -59,8 +59,8 @@ private:
     std::string path_;
 };
 
-/// How a live file looks from outside. Equal before and after a transfer, and no journal at either
-/// time: nobody has written.
+/// What shows a write to a live file. If two fingerprints, before and after a transfer, are equal,
+/// nobody has written in between. Nothing if the file is gone or there is a journal.
 template <AnyPass P>
 [[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>>
 fingerprint(DatabaseTurn<P>& turn) {
@@ -72,22 +72,24 @@ fingerprint(DatabaseTurn<P>& turn) {
     return std::pair(*status, turn.database().version());
 }
 
-/// Names a transfer: the database, the device, and the file that the peer has (`remote_id`, empty:
-/// none). Once that file is another one, the transfer is over.
+/// The key of a transfer: the database, the peer's device, and the id of the peer's file
+/// (`remote_id`, empty if there is none). Once the peer has another file, the transfer is over.
 template <AnyPass P>
 [[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                        const std::string& remote_id) {
     return turn.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
 }
 
-/// The name that an upload has in the peer's tmp, and that the peer notes a point of. A peer
-/// without the database learns our last row: by our id. One that merges learns a ROWID of its own,
-/// and what it merges must not be replaced by another process of ours (one that was started again,
-/// or once beside the service): a name of this process's alone. It has the last row too, since
-/// points travel from peer to peer, each after the rows it speaks of: whoever has a point of that
-/// name has our rows up to that one, and an earlier upload's says nothing of this one. What was not
-/// finished, or refused, is no point yet: the next upload has the same name, and takes the place of
-/// what lies there, however many rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
+/// The name of an upload in the peer's tmp. The peer records a point under this name.
+///
+/// - A peer without the database records our last row, so the name is our id.
+/// - A merging peer records its own highest ROWID, so the name must be no database id. The name is
+///   unique to this process: no other process of ours may replace a file that is being merged.
+/// - The name contains our last row. Points travel from peer to peer, each after its rows, so a
+///   peer with a point of this name has our rows up to that one.
+///
+/// An upload that was refused or not finished has left no point. The next upload takes its name and
+/// its place, whatever rows have come. At most 36 + 1 + 16 + 1 + 19 bytes.
 template <class Finish, AnyPass P>
 [[nodiscard]] std::string upload_name(DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                       const std::string& remote_id) {
@@ -100,8 +102,8 @@ template <class Finish, AnyPass P>
                                                     '-' + std::to_string(turn.info.max_row));
 }
 
-/// A fault while the end of a transfer is not known: the file that the peer answers for may be
-/// about to be replaced by one that is merged from an older state of it.
+/// A fault while the end of a transfer is not known: the peer may be about to replace the file that
+/// it answers for by one that was merged from an earlier state.
 template <AnyPass P>
 [[nodiscard]] std::optional<Fault>
 held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::string& remote_id) {
@@ -112,7 +114,7 @@ held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::st
     return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
 }
 
-/// Has the peer put in place what lies under `name`.
+/// Has the peer put the upload `name` in place.
 template <class Finish, AnyPass P>
 [[nodiscard]] Result<Reply> finish(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                    const typename P::info_type& remote, const std::string& name) {
@@ -126,7 +128,7 @@ template <class Finish, AnyPass P>
     const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
     const bool lost = failed(Error::connection_lost);
     if (!failed(Error::peer_failed) && !failed(Error::peer_refused) && !failed(Error::missing)) {
-        pass.memory.finished(key + ' ' + turn.info.id); // for all we know
+        pass.memory.finished(key + ' ' + turn.info.id); // the upload is gone, or may be
     }
     if (lost || failed(Error::timed_out)) {
         const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
@@ -139,17 +141,16 @@ template <class Finish, AnyPass P>
 
 } // namespace detail
 
-/// Delivers the file and finishes remotely with `Finish`: CompleteRsync or RsyncThenMerge (Swift:
-/// _rsync_db).
+/// Delivers the file, then finishes: CompleteRsync or RsyncThenMerge (Swift: _rsync_db).
 ///
-/// A stock receiver takes what lies under the upload's name, whenever it comes to it, so there must
-/// never be two uploads under way: after a finish whose answer did not come, this database is not
-/// sent to this peer for twice the time that was waited, since the peer may still be merging
-/// (defect 6); unless it has another file by then. A peer without the database only renames: if the
-/// connection was lost, it was most likely restarted, and twice node_timeout is enough.
+/// A stock receiver installs whatever file has the upload's name at the time it handles the
+/// request, so two uploads must never be under way (defect 6). After a finish without an answer the
+/// peer may still be merging: this database is not sent there for twice the time that was waited,
+/// unless the peer has another file by then. A peer without the database only renames. If that
+/// connection was lost, the peer was most likely restarted, and twice node_timeout is enough.
 ///
-/// Time: a floor of 1 MiB/s beside node_timeout for the transfer; for the finish node_timeout and
-/// one second for each 2000 rows of both sides, at most a day (defect 34).
+/// Deadlines: for the transfer node_timeout and one second for each MiB; for the finish
+/// node_timeout and one second for each 2000 rows of both sides, at most a day (defect 34).
 template <class Finish, AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const typename P::info_type& remote) {

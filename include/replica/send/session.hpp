@@ -1,8 +1,8 @@
 #ifndef REPLICA_SEND_SESSION_HPP
 #define REPLICA_SEND_SESSION_HPP
 
-// A PeerSession is the only place where a request goes out: deadlines are set here, a peer that
-// does not answer is left alone, and the watchdog is told how long to be patient.
+// A PeerSession is the only place where a request goes out: here deadlines are set, peers that do
+// not answer are left alone, and the watchdog is told how long to wait.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -35,14 +35,13 @@ public:
         return device_.replication_ip + ':' + std::to_string(device_.replication_port);
     }
 
-    /// By how much our clock is ahead of the peer's, by its last answer; 0 if it is not.
+    /// By how much our clock is ahead of the peer's, by its last answer; 0 if it is behind.
     [[nodiscard]] Seconds ahead() const { return ahead_; }
 
-    /// By how much our clock is behind the peer's, by its last answer; 0 if it is not.
+    /// By how much our clock is behind the peer's, by its last answer; 0 if it is ahead.
     [[nodiscard]] Seconds behind() const { return behind_; }
 
-    /// Sends one verb and waits at most `timeout`. A reply of any status is a reply; 2xx or not is
-    /// for the caller.
+    /// Sends one verb and waits for at most `timeout`. A reply of any status is a result.
     [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
         const std::string held =
             pass_.memory.peers.held(address(), device_.device, pass_.clock.monotonic());
@@ -67,7 +66,7 @@ public:
         return reply;
     }
 
-    /// Like send, but anything other than 2xx is a fault too.
+    /// Like send, but a status other than 2xx is a fault.
     [[nodiscard]] Result<Reply> expect_success(std::string body, Seconds timeout,
                                                bool repeatable = true) {
         auto reply = send(std::move(body), timeout, repeatable);
@@ -77,7 +76,7 @@ public:
         return reply;
     }
 
-    /// What a status other than 2xx means.
+    /// The fault for a status other than 2xx. For a 507 the node may be asked (send/refusal.hpp).
     [[nodiscard]] Fault fault_of(const Reply& reply) {
         const std::string who = address() + '/' + device_.device;
         const auto error = [&] {
@@ -100,7 +99,7 @@ public:
     }
 
 private:
-    /// Tells the watchdog to be patient for as long as `call(deadline)` may wait.
+    /// Runs call(deadline) and tells the watchdog to wait for it.
     template <std::invocable<Instant> Call>
     auto within(Seconds timeout, Call call) {
         const Instant deadline = pass_.after(timeout);

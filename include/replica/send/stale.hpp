@@ -2,25 +2,25 @@
 #define REPLICA_SEND_STALE_HPP
 
 // A copy that was away for longer than reclaim_age may have live rows that were deleted meanwhile,
-// by tombstones that every peer had and has dropped. Sent, such a row lives again everywhere
-// (invariant I1). Nobody can tell it from a row that was acknowledged here and never left. So:
+// by tombstones that every peer had and has reclaimed. Such a row, once sent, lives again
+// everywhere (invariant I1). Nothing tells it from a row that was acknowledged here and never left.
 //
-// - A copy is stale if it last agreed with a peer longer than reclaim_age ago: their contents were
-//   equal, or it had been sent all of the peer's rows. The latter counts only while it is not
-//   stale: a tombstone that was dropped meanwhile is among nobody's rows. And only if it is known
-//   that it was not, by an earlier agreement or since the database is younger: a copy that stock
-//   replicators have had until now may have been away, and one row that a peer has just sent it
-//   says nothing of that.
-// - It is counted and told, once in a pass, for as long as it is stale and differs.
-// - It sends deletions and what is younger than reclaim_age. A live row that is older is held back,
-//   and so is the whole file. No point moves past a row that is held back: what comes after it goes
-//   without a source. Nothing is removed here.
-// - It is not stale any more once its content is a peer's, or the operator lets it send all of its
-//   rows (accept_stale), or takes the copy away, so that its peers bring a new one.
+// - A copy is stale if it last agreed with a peer longer than reclaim_age ago. It agrees if the
+//   contents are equal, or if it has been sent all of the peer's rows. The latter counts only for a
+//   copy that is not stale, since nobody sends a tombstone that was reclaimed meanwhile; and only
+//   if an earlier agreement, or the database's age, shows that the copy was not away. A copy that
+//   stock replicators have had until now may have been away, and one row that a peer has just sent
+//   proves nothing (defect 91).
+// - A stale copy is counted and told once in each pass in which it differs from a peer.
+// - A stale copy sends deletions, and rows younger than reclaim_age. Older live rows are held back,
+//   and so is the whole file. No point moves past a row that is held back: later rows go without a
+//   source. The copy leaves its device only once its peers have all of it.
+// - The copy is not stale any more once its content is a peer's. The operator may also let it send
+//   all of its rows (accept_stale), or take it away, so that its peers bring a new one.
 // - A primary that is the only copy left sends all it has: there is nobody whose deletions it could
-//   have missed, but those of a database that expired everywhere while a ring had no place for this
-//   copy. Nothing tells the two apart, so that it goes to its peers, and is counted and told.
-// - The rows of a container that is being sharded are the sharder's, and no copy of it is stale.
+//   have missed. The exception is a database that expired everywhere while a ring had no place for
+//   this copy (defect 96). Nothing tells the two apart, so the copy is sent, counted and told.
+// - The rows of a container that is being sharded belong to the sharder, so no copy of it is stale.
 
 #include <replica/broker.hpp>
 #include <replica/observer.hpp>
@@ -36,7 +36,7 @@
 
 namespace replica {
 
-/// When a row was last written, by any of its times.
+/// When a row was last written: the newest of its times.
 [[nodiscard]] inline Timestamp newest_time(const ObjectRow& row) {
     const auto times = RowTimes::decode(row.created_at).value_or(RowTimes{});
     return std::max({times.data, times.content_type, times.metadata});
@@ -46,7 +46,7 @@ namespace replica {
     return std::max(timestamp_or_zero(row.put_timestamp), timestamp_or_zero(row.delete_timestamp));
 }
 
-/// A live row from before `limit`: its tombstone may have been dropped by those who had it.
+/// Whether a row is live and from before `limit`: its tombstone may have been reclaimed elsewhere.
 template <class Row>
 [[nodiscard]] bool may_be_deleted(const Row& row, Timestamp limit) {
     return row.deleted == 0 && newest_time(row) < limit;
@@ -60,7 +60,7 @@ template <AnyPass P>
     return notes::last_agreement(turn.database(), turn.note(notes::agreed()), turn.info.created_at);
 }
 
-/// Before which time, in whole seconds, an agreement is noted anew.
+/// An agreement noted before this time, in whole seconds since 1970, is noted anew.
 template <AnyPass P>
 [[nodiscard]] std::int64_t agreement_due(DatabaseTurn<P>& turn) {
     return turn.now().plus(-turn.pass.settings.reclaim_age / 2).ticks / Timestamp::ticks_per_second;
@@ -68,15 +68,15 @@ template <AnyPass P>
 
 } // namespace detail
 
-/// Whether this copy must hold back what may have been deleted. Asked after a peer has answered, so
-/// that a clock of ours which is behind the peer's hides nothing.
+/// Whether this copy must hold rows back. Asked after a peer has answered, since a clock of ours
+/// that is behind the peer's would hide an absence (defect 90).
 template <AnyPass P>
 [[nodiscard]] bool is_stale(DatabaseTurn<P>& turn) {
     return !turn.agreed && !turn.pass.settings.accept_stale &&
            P::kind_type::sends_rows(turn.info) && detail::last_agreement(turn) < turn.stale_limit();
 }
 
-/// Whether it is known that this copy has not been away: it has once agreed with a peer, or the
+/// Whether it is known that this copy has not been away: it has agreed with a peer before, or the
 /// database is younger than reclaim_age.
 template <AnyPass P>
 [[nodiscard]] bool is_followed(DatabaseTurn<P>& turn) {
@@ -84,7 +84,7 @@ template <AnyPass P>
            timestamp_or_zero(turn.info.created_at) >= turn.stale_limit();
 }
 
-/// Counts and tells it, at the end of a database's turn. `alone`: see above.
+/// Counts and tells a stale copy. `alone`: no other primary has a copy, so all rows are sent.
 template <AnyPass P>
 void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
     turn.pass.count(&Stats::stale);
@@ -94,12 +94,12 @@ void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
 namespace detail {
 
 /// Whether this copy has by now all rows that the peer had when it was asked in an earlier pass. In
-/// a database that is written to all the time the contents differ whenever they are compared, and
-/// the peer always has a row that is still to come.
+/// a database that is always written to, the contents differ whenever they are compared, and the
+/// peer always has a row that is still to come (defect 88).
 template <AnyPass P>
 [[nodiscard]] bool has_caught_up(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
     if (turn.note(notes::agreed()) >= agreement_due(turn)) {
-        return false; // nobody needs to know
+        return false; // an agreement would not be noted now
     }
     const std::string key = notes::awaited_from(remote.id);
     const std::int64_t awaited = turn.note(key);
@@ -115,8 +115,7 @@ template <AnyPass P>
 
 } // namespace detail
 
-/// Takes note of what a peer's answer says of the two copies. `settled`: this one has all rows of
-/// the peer's.
+/// Sets `turn.agreed` if a peer's answer shows an agreement. `settled`: we have all its rows.
 template <AnyPass P>
 void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& remote,
                            bool same_content, bool settled) {
@@ -127,8 +126,8 @@ void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& r
     }
 }
 
-/// Notes an agreement at the end of a database's turn: the first, then one each half reclaim_age,
-/// so that a database nobody writes to costs a write in three days.
+/// Notes an agreement at the end of a database's turn: the first, then one every half reclaim_age,
+/// so that a database nobody writes to costs one write in three days.
 template <AnyPass P>
 void note_agreement(DatabaseTurn<P>& turn) {
     if (!turn.agreed) {

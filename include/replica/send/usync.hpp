@@ -1,13 +1,13 @@
 #ifndef REPLICA_SEND_USYNC_HPP
 #define REPLICA_SEND_USYNC_HPP
 
-// Sends the rows above a point, then the table of points. Rows go in ROWID order without a gap and
-// one batch at a time: the receiver records the highest ROWID it has seen, so a batch that got lost
+// Sends the rows above a point, then the incoming points. Rows go in ROWID order without a gap, one
+// batch at a time: the receiver records the highest ROWID it has seen, so a batch that was lost
 // between two that arrived would never be sent again.
 //
-// A complete push ends with our highest ROWID as the point on both sides, also when the rows up to
-// it are gone (reclaimed) and none was left to send. A point below it would say for ever that rows
-// are to be sent, and a difference between the two contents would never be looked at.
+// A complete push ends with our highest ROWID as the point on both sides, even if the last rows
+// were reclaimed and none was left to send. A point below that would ask for rows for ever, and
+// hide a difference between the contents.
 
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
@@ -26,22 +26,21 @@
 
 namespace replica {
 
-/// What of the rows is not sent (stale.hpp).
+/// Which rows are held back (send/stale.hpp).
 struct HoldBack {
     Timestamp before{};   ///< Live rows from before this time.
-    bool already = false; ///< One below the point was held back.
+    bool already = false; ///< A row below the point was held back.
 };
 
-/// Brings a peer up to date by rows (Swift: _usync_db).
+/// Brings a peer up to date by rows (Swift: _usync_db). `point` moves with the rows that were sent.
 ///
-/// Order: read the incoming points; send batches until none is left or max_diffs are sent; only
-/// when none is left, send those points (they speak of rows that have all been sent by then), with
-/// our own if no row was left at it, and, once the peer has taken them, record the outgoing point.
-/// A capped transfer does neither: what the receiver has noted itself is where the next pass goes
-/// on. `point` moves with what was sent.
+/// Order: read the incoming points; send batches until none is left or max_diffs were sent. If none
+/// is left, send those points, whose rows have all been sent by then, with our own point if no row
+/// was left at it; once the peer has taken the points, record the outgoing point. A capped transfer
+/// sends and records no points: the next pass goes on from the receiver's own.
 ///
-/// From a row that is held back on, rows go without a source, so that the peer's point stays below
-/// it, and no points follow.
+/// From the first row that is held back, rows go without a source, so that the peer's point stays
+/// below that row. No points follow.
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_rows(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                 const std::string& remote_id, std::int64_t& point,
@@ -52,7 +51,7 @@ template <AnyPass P>
     pass.observer(event::UsyncBegan{turn.found.path, peer.device(), point});
     const Instant began = pass.clock.monotonic();
     message::MergeSyncs known{turn.database().sync_points(Direction::incoming)};
-    // Swift stores whatever it is told, and one that is none would have all of them refused.
+    // Swift stores any point it is told, and one invalid point would have all of them refused.
     std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
 
     std::int64_t sent = 0;
@@ -84,7 +83,7 @@ template <AnyPass P>
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
     }
-    if (point < turn.info.max_row) { // else the peer has noted it with the last row
+    if (point < turn.info.max_row) { // else the peer has recorded it with the last row
         point = turn.info.max_row;
         known.points.push_back({point, turn.info.id});
     }

@@ -1,10 +1,10 @@
 #ifndef REPLICA_SEND_WALK_HPP
 #define REPLICA_SEND_WALK_HPP
 
-// Finds the databases of one device: partitions in a random order, so that two nodes that start
-// together do not meet on the same databases; below them everything in order. Directories are read
-// one at a time as the walk gets there. A directory that cannot be read costs only itself: in Swift
-// one bad directory ends the pass of every device (defect 28).
+// Finds the databases of one device. Partitions come in a random order, so that two nodes that
+// start together do not meet on the same databases; below them everything is in order. A directory
+// is read when the walk gets there. One that cannot be read costs only itself: in Swift one bad
+// directory ends the pass of every device (defect 28).
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -27,35 +27,34 @@
 
 namespace replica {
 
-/// A database file in its place.
+/// A database file that the walk has found.
 struct Found {
     std::string path;
-    std::string hash; ///< By its directory.
+    std::string hash; ///< The name of its directory.
     std::uint32_t partition = 0;
 };
 
-/// A database and the local device that it lies on.
+/// A database and its local device.
 struct LocalDatabase {
     Found found;
     Device device;
 };
 
-/// The databases of one device. `next` gives them one after the other. Belongs to one thread at a
-/// time.
+/// The databases of one device, one after the other. Belongs to one thread at a time.
 template <Disk D>
 class Walk {
 public:
-    /// `wanted` says whether a partition is of interest; it is asked once for each. What was left
-    /// behind by others before `limit` is cleared away.
+    /// `wanted` says whether to walk a partition; asked once for each. Drafts and unused
+    /// directories from before `limit` are removed (storage/sweep.hpp).
     Walk(D disk, std::string device, std::string datadir, std::uint32_t partition_count,
          std::function<bool(std::uint32_t)> wanted, Random& random, Timestamp limit)
         : disk_(std::move(disk)), device_(std::move(device)),
           root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
           wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
 
-    /// The next database, or nothing at the end. Tells `observer` what could not be read, and
-    /// counts it in `errors`. Calls `beat` before each directory and for each partition: thousands
-    /// without a database may lie before the next one, and that is no disk that hangs.
+    /// The next database, or nothing at the end. What could not be read is told to `observer` and
+    /// counted in `errors`. Calls `beat` before each directory and for each partition: thousands
+    /// without a database may come before the next one, and the disk does not hang meanwhile.
     template <Observer O, std::invocable Beat>
     [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors, Beat beat) {
         if (!started_) {
@@ -99,7 +98,7 @@ private:
 
     template <Observer O, std::invocable Beat>
     void begin(O& observer, std::int64_t& errors, Beat& beat) {
-        // Not there: a device that never held a database of this kind.
+        // Missing on a device that never held a database of this kind.
         partitions_ = directories(root_, observer, errors);
         std::erase_if(partitions_, [&](const std::string& name) {
             beat();
@@ -110,8 +109,8 @@ private:
         random_->shuffle(partitions_);
     }
 
-    /// The directories in `path`, last first, since they are taken from the back. An empty one is
-    /// removed: thousands of stale ones slow down the start of a pass (Swift 2.2.1).
+    /// The directories in `path`, last first, since take() takes from the back. Removes `path` if
+    /// it is empty: thousands of empty directories slow down the start of a pass (Swift 2.2.1).
     template <Observer O>
     std::vector<std::string> directories(const std::string& path, O& observer,
                                          std::int64_t& errors) {
@@ -160,8 +159,8 @@ private:
         return std::nullopt;
     }
 
-    /// Tells what a person has to look at, in every pass: an acknowledged row that nobody can read,
-    /// and a directory where a database should be. Returns how many.
+    /// Tells in every pass what a person has to look at: an acknowledged row that nobody can read
+    /// (defect 94), and a directory in the place of a database. Returns how many.
     template <Observer O>
     static std::int64_t report_strange(const std::vector<Entry>& entries,
                                        const std::string& directory, O& observer) {
@@ -186,7 +185,7 @@ private:
     template <Observer O>
     static void report(const Failure& failure, const std::string& path, O& observer,
                        std::int64_t& errors) {
-        if (failure.error() != Error::missing) { // Removed while we walked: nothing is wrong.
+        if (failure.error() != Error::missing) { // Removed during the walk: no error.
             const std::string what = failure.what();
             observer(event::ListingFailed{path, what});
             ++errors;

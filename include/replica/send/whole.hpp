@@ -1,8 +1,8 @@
 #ifndef REPLICA_SEND_WHOLE_HPP
 #define REPLICA_SEND_WHOLE_HPP
 
-// A whole file to a peer, and what must be known of it afterwards. rsync.hpp delivers and finishes
-// it; here it is made sure whose points now speak of which file.
+// Sends a whole file to a peer, and makes sure afterwards which points speak of which file.
+// Delivery and finish are in send/rsync.hpp.
 
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
@@ -22,7 +22,7 @@
 
 namespace replica::detail {
 
-/// Gives up our id, so that no point that a peer has of it counts any more.
+/// Gives up our id, so that no point that a peer has of us counts any more.
 template <AnyPass P>
 void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.database().renew_id();
@@ -32,7 +32,8 @@ void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.pass.observer(event::Reidentified{turn.found.path, why});
 }
 
-/// The id of the peer's file if that has our rows as of `upload`, by a question for its point.
+/// Asks for the peer's point of the upload's name. Returns the id of the peer's file if that file
+/// has all our rows of the upload.
 template <AnyPass P>
 [[nodiscard]] std::optional<std::string> confirm_upload(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                                         const std::string& upload) {
@@ -46,24 +47,24 @@ template <AnyPass P>
         const bool holds = remote.point >= std::max<std::int64_t>(turn.info.max_row, 0);
         return holds ? std::optional(remote.info.id) : std::nullopt;
     } catch (const Failure&) {
-        return std::nullopt; // not an answer
+        return std::nullopt; // an answer that cannot be read
     }
 }
 
-/// The whole file to a peer that merges it.
+/// Sends the whole file to a peer that merges its own rows into it.
 ///
-/// A stock receiver notes its own last ROWID as the point of the upload's name: beyond our last
-/// row, by as many rows as it had of its own, and rows that come here next would count as known. So
-/// the upload bears a name that is nobody's id. Order:
+/// A stock receiver records its own last ROWID as the point of the upload's name. That is beyond
+/// our last row, by as many rows as the receiver had of its own. Under our id, the next rows that
+/// come here would count as known. So the name of the upload is nobody's id. Order:
 ///
 ///   finish       the peer has our rows, and a point of the upload's name in the same file
-///   merge_syncs  it takes our last row, as of before the upload, for our point
-///   sync         a question for the point of the upload's name: only the merged file has one
+///   merge_syncs  sets the peer's point of our id to our last row as of before the upload
+///   sync         asks for the point of the upload's name: only the merged file has one
 ///
-/// Whatever is cut off after the finish, the peer knows too little of us and gets rows twice. But
-/// stock receivers merge several files at a time, and whichever ends last replaces the others: if
-/// one did between our finish and our point, the point stands in a file without our rows. Therefore
-/// the question; unless it is answered as it should be, our id is given up.
+/// If the order breaks off after the finish, the peer knows too little of us and gets rows twice.
+/// But stock receivers merge several files at a time, and the last to end replaces the others. If
+/// another merge ended between our finish and our point, the point is in a file without our rows.
+/// The last question finds that out: unless its answer is as expected, we give up our id.
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file_to_merge(DatabaseTurn<P>& turn,
                                                          PeerSession<P>& peer,
@@ -77,7 +78,7 @@ template <AnyPass P>
     const message::MergeSyncs reached{{{turn.info.max_row, turn.info.id}}};
     const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
     const auto holder = confirm_upload(turn, peer, name);
-    if (!noted || !holder) { // without an answer the point may still be under way
+    if (!noted || !holder) { // the point may still be under way
         renew_id(turn, "a peer may have lost what was merged into it");
         return decide::Outcome::progress;
     }
@@ -87,8 +88,8 @@ template <AnyPass P>
     return outcome;
 }
 
-/// The whole file to a peer that has none. For a copy that leaves it counts as given, or all its
-/// rows would go over once more as soon as a client has written to the peer.
+/// Sends the whole file to a peer without a copy. A copy that leaves notes its rows as sent:
+/// otherwise all of them would go once more as soon as a client has written to the peer.
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_file_to_empty_peer(DatabaseTurn<P>& turn,
                                                               PeerSession<P>& peer) {

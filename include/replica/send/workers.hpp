@@ -1,10 +1,10 @@
 #ifndef REPLICA_SEND_WORKERS_HPP
 #define REPLICA_SEND_WORKERS_HPP
 
-// How much happens at once, and what a bad disk may cost: only itself. Workers are threads that
-// block. `concurrency` bounds the databases in flight and every device has a share of at least one,
-// so a disk that no longer answers holds up its own share and nothing else; its workers are given
-// up after the watchdog's time (defect 32).
+// How much runs at once, and how a bad disk costs only itself. Workers are threads that block.
+// `concurrency` bounds the databases in flight, and every device has a share of at least one
+// worker. A disk that no longer answers holds up its own share and nothing else; its workers are
+// given up after the watchdog's time (defect 32).
 
 #include <replica/clock.hpp>
 #include <replica/settings.hpp>
@@ -30,10 +30,10 @@
 
 namespace replica {
 
-/// A worker's sign of life. Whoever is about to wait says until when that is in order.
+/// A worker's sign of life. A worker that is about to wait says until when that is in order.
 class Heartbeat {
 public:
-    /// Nothing is wrong before `until`.
+    /// The worker may be silent until `until`.
     void expect(Instant until) { until_.store(until.time_since_epoch().count()); }
 
     [[nodiscard]] Instant expected() const { return Instant(Instant::duration(until_.load())); }
@@ -42,16 +42,16 @@ private:
     std::atomic<Instant::rep> until_{0};
 };
 
-/// Spreads starts evenly: `rate` per second. What was missed in up to 5 s is caught up, what was
-/// missed in more is forgotten, as with Swift's databases_per_second. 0 and below: no limit. Thread
-/// safety: any thread.
+/// Spreads starts evenly: `rate` per second; 0 or less means no limit. Starts that were missed in
+/// up to 5 s are made up for; after a longer gap they are dropped, as with Swift's
+/// databases_per_second. Thread safety: any thread.
 template <Clock C>
 class Pacer {
 public:
     Pacer(C clock, double rate) : clock_(std::move(clock)), rate_(rate) {}
 
-    /// Waits for the next turn; false if a stop came first. `announce` is told beforehand when that
-    /// will be: with many workers and a low rate a turn is far away.
+    /// Waits for the next turn; false if a stop came first. `announce` is called before with the
+    /// time of that turn: with many workers and a low rate it is far away.
     template <std::invocable<Instant> Announce>
     bool wait(const std::stop_token& stop, Announce announce) {
         if (!(rate_ > 0)) {
@@ -81,7 +81,7 @@ private:
     Instant next_{};
 };
 
-/// Whether a clock is a simulated one that only one thread may move.
+/// Whether the clock is a simulated one that only one thread may use. Then all work runs in run().
 template <class C>
 inline constexpr bool is_single_threaded = requires { requires C::single_threaded; };
 
@@ -111,33 +111,33 @@ private:
 };
 
 /// Runs the work of several queues, one per device, on threads. Lives in a shared_ptr: a thread
-/// that hangs in a dead disk is left behind and keeps alive what it needs.
+/// that hangs in a dead disk is left behind and keeps alive what it uses.
 template <Clock C>
 class Workers : public std::enable_shared_from_this<Workers<C>> {
 public:
-    /// One piece of a queue's work; empty: there is no more. Done by several threads at a time.
+    /// One piece of a queue's work; empty if there is no more. Several threads work on one queue.
     using Work = std::function<void(Heartbeat&)>;
 
-    /// Looks for the next piece. Called by one thread at a time for each queue, since a walk has
-    /// one place where it is. Who waits for it to end is not at work, and so is not silent: a long
-    /// walk with nothing on its way costs a device none of its other workers.
+    /// Finds the next piece of work. Called by one thread at a time for each queue, since a walk
+    /// has one position. Workers that wait for it are not silent in the watchdog's sense, so a long
+    /// walk that finds nothing costs the device none of its other workers.
     using Find = std::function<Work(Heartbeat&)>;
     using OnStall = std::function<void(const std::string& device, Seconds silent)>;
 
-    /// Begins a thread and does not wait for it. Throws std::system_error when there is none left.
+    /// Starts a thread and does not wait for it. Throws std::system_error if that fails.
     using Start = std::function<void(std::function<void()> work)>;
 
     Workers(C clock, const Limits& limits, Stalled& stalled, Start start = in_a_thread)
         : clock_(std::move(clock)), limits_(limits), stalled_(&stalled), start_(std::move(start)) {}
 
-    /// A device and its work. What `find` holds lives as long as a thread that is left behind.
+    /// Adds a device and its work. What `find` owns lives as long as a thread that is left behind.
     void add(std::string device, Find find) {
         queues_.push_back(Queue{std::move(device), std::move(find)});
     }
 
-    /// Returns when all queues are done, or when those that are not hang. Round robin: the next
-    /// free worker takes the next device that has a share left (defect 30). When the machine has
-    /// too few threads those that began do all of the work; then std::runtime_error says so.
+    /// Returns when each queue is done or stalled. Round robin: the next free worker takes the next
+    /// device that has a share left (defect 30). If the machine has too few threads, those that
+    /// started do all of the work, and std::runtime_error is thrown after it.
     void run(const std::stop_token& stop, const OnStall& on_stall) {
         if (queues_.empty()) {
             return;
@@ -177,20 +177,20 @@ private:
         std::string device;
         Find find;
         std::size_t in_flight = 0;
-        bool searched = false; ///< Somebody looks for its next piece.
+        bool searched = false; ///< A worker is in find().
         bool finished = false;
         bool stalled = false;
     };
 
     struct Slot {
         Heartbeat heartbeat;
-        std::optional<std::size_t> queue; ///< At work on it. Guarded by mutex_.
-        bool given_up = false;            ///< Likewise.
+        std::optional<std::size_t> queue; ///< The queue it works on. Guarded by mutex_.
+        bool given_up = false;            ///< Guarded by mutex_.
     };
 
     static void in_a_thread(std::function<void()> work) { std::thread(std::move(work)).detach(); }
 
-    /// So many workers no longer count. Called with the lock held.
+    /// `workers` workers no longer count. Called with the lock held.
     void end(std::size_t workers) {
         running_ -= workers;
         if (running_ == 0) {
@@ -216,9 +216,9 @@ private:
         }
     }
 
-    /// Whether one more worker may go to a queue. Nothing keeps a worker from the first place of a
-    /// queue; for a further one, as many must stay free as there are queues with nobody at work.
-    /// Otherwise two disks that hang could take the workers of a third.
+    /// Whether one more worker may go to a queue. An idle device always gets a worker. A device
+    /// that has one gets another only if enough free workers remain for every idle device:
+    /// otherwise two disks that hang could take the workers of a third.
     [[nodiscard]] bool has_room(const Queue& queue) const {
         const auto idle =
             static_cast<std::size_t>(std::ranges::count_if(queues_, [](const Queue& each) {
@@ -227,8 +227,8 @@ private:
         return queue.in_flight == 0 || (queue.in_flight < share_ && running_ - busy_ - 1 >= idle);
     }
 
-    /// The next queue with work and room. Nothing if none has work; waits for one to become free.
-    /// Called and returns with the lock held.
+    /// The next queue with work and room. Waits for one if all are taken; nothing if no queue has
+    /// work. Called and returns with the lock held.
     std::optional<std::size_t> pick(std::unique_lock<std::mutex>& lock,
                                     const std::stop_token& stop) {
         for (;;) {
@@ -289,7 +289,7 @@ private:
         free_.notify_all();
     }
 
-    /// Waits for the workers and gives up those that have been silent for too long.
+    /// Waits for the workers, and gives up those that have been silent for too long.
     void watch(const OnStall& on_stall) {
         const std::stop_token done = done_.get_token();
         while (!done.stop_requested()) {
@@ -333,8 +333,8 @@ private:
     std::stop_source done_;
     std::size_t share_ = 1;
     std::size_t turn_ = 0;
-    std::size_t running_ = 0; // workers that count
-    std::size_t busy_ = 0;    // of them, those in a step
+    std::size_t running_ = 0; // workers that were not given up
+    std::size_t busy_ = 0;    // of them, those that work on a queue
 };
 
 } // namespace replica

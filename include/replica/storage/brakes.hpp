@@ -1,10 +1,10 @@
 #ifndef REPLICA_STORAGE_BRAKES_HPP
 #define REPLICA_STORAGE_BRAKES_HPP
 
-// What keeps one mistake from emptying a disk. A pass is right about one database at a time; a
-// wrong hash suffix, ring or clock makes it wrong about all of them, and each single step looks
-// sound. So the steps that take something away are counted per device and held against what was
-// seen there: by the pass, and by the hour.
+// Brakes keep one mistake from emptying a disk. A pass looks at one database at a time. A wrong
+// hash suffix, ring or clock makes it wrong about all of them, while each single step looks sound.
+// So what leaves a device or goes to quarantine is counted per device, and compared with the
+// databases seen there: per pass, and per hour.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
@@ -34,21 +34,21 @@ namespace replica {
 /// The counts of one pass. Thread safety: any thread.
 class Brakes {
 public:
-    /// So many databases of a device may leave whatever their share: small devices, and the first
-    /// of a large one, of which little has been seen.
+    /// So many databases of a device may leave whatever their share: small devices need that, and
+    /// so do the first databases of a large device, of which little has been seen.
     static constexpr std::int64_t free_leaves = 100;
 
-    /// `share`: percent of the databases seen that may leave, see Limits::leave_share.
+    /// `share`: percent of the databases seen that may leave (Limits::leave_share).
     explicit Brakes(double share) : share_(share) {}
 
-    /// A database has its turn.
+    /// A database of the device has its turn.
     void saw(const std::string& device) {
         const std::lock_guard guard(mutex_);
         ++devices_[device].seen;
     }
 
-    /// A name that does not hash to its place (defect 23). From now on nothing on this device may
-    /// leave in this pass.
+    /// A name does not hash to its place (defect 23). From now on nothing leaves the device in this
+    /// pass.
     void wrong_hash(const std::string& device) {
         const std::lock_guard guard(mutex_);
         ++devices_[device].wrong;
@@ -59,16 +59,16 @@ public:
         return devices_[device].wrong > 0;
     }
 
-    /// Whether the pass should leave this device: most names on it are wrong. A single stray file
-    /// must not keep all others from being replicated.
+    /// Whether the pass should give up this device: most names on it are wrong. A single stray file
+    /// keeps no other database from being replicated.
     [[nodiscard]] bool mostly_wrong_hashes(const std::string& device) {
         const std::lock_guard guard(mutex_);
         const Tally& tally = devices_[device];
         return tally.wrong >= 2 && 2 * tally.wrong > tally.seen;
     }
 
-    /// Whether one more database may be tried to move away or to delete; if so it counts, whatever
-    /// comes of it: what its peers do not confirm stays, but has filled their disks.
+    /// Whether the pass may try to hand off or expire one more database. If so, the try counts
+    /// whatever comes of it: a database that stays unconfirmed has filled the disks of its peers.
     [[nodiscard]] bool may_try(const std::string& device) {
         const std::lock_guard guard(mutex_);
         Tally& tally = devices_[device];
@@ -78,20 +78,20 @@ public:
         return may;
     }
 
-    /// One has left.
+    /// A database has left the device.
     void left(const std::string& device) {
         const std::lock_guard guard(mutex_);
         ++devices_[device].left;
     }
 
-    /// How many have had their turn and are still there.
+    /// How many databases have had their turn and are still there.
     [[nodiscard]] std::int64_t present(const std::string& device) {
         const std::lock_guard guard(mutex_);
         const Tally& tally = devices_[device];
         return tally.seen - tally.left;
     }
 
-    /// True the first time: an operator needs one line a device, not one a database.
+    /// True the first time: an operator needs one line per device, not one per database.
     [[nodiscard]] bool announce(const std::string& device) {
         const std::lock_guard guard(mutex_);
         return !std::exchange(devices_[device].announced, true);
@@ -111,36 +111,37 @@ private:
     std::map<std::string, Tally> devices_;
 };
 
-/// What may leave a device, and what may go to quarantine, in an hour: a service has 120 passes in
-/// it, a daemon may be started again in a loop, a single pass may run beside the service, and a
-/// receiver has no passes at all. So the counts lie on the device itself, one for each server type:
+/// How many databases may leave a device, or go to quarantine, in an hour. Counts of a pass are not
+/// enough (defect 82): a service has 120 passes an hour, a daemon may be restarted in a loop, a
+/// single pass may run beside the service, and a receiver has no passes. So the counts are on the
+/// device itself, one set for each kind:
 ///
 ///   <device>/tmp/container.brakes/hour -> "began=1700000000.00000 databases=900 left=37 ..."
 ///
-/// A symbolic link, of which only the text counts: link and text come into being in one step, and
-/// rename puts one in the place of another, so that no crash leaves half a count. The lock of the
-/// directory is held for a read and a write, never while anything is removed or asked for.
+/// The counts are the text of a symbolic link: link and text come into being in one step, and
+/// rename replaces one link by another, so no crash leaves half a count. The directory lock is held
+/// for one read and one write, never while anything is removed or asked for.
 ///
-/// The hour begins by the wall clock and is over by the monotonic one, as seen by the process that
-/// counts: a clock that is set forward gives no new hour, one that is set back no endless one. A
-/// process that starts has only the wall clock to go by.
+/// The hour begins by the wall clock and ends by the monotonic clock of the process that counts. So
+/// a clock that is set forward begins no new hour, and one that is set back makes no endless hour.
+/// A process that starts has only the wall clock.
 ///
-/// What cannot be read or written is told once, and counted in memory until it can. A text that is
-/// none of ours counts as an hour that begins now and has nothing left to give.
+/// Counts that cannot be read or written are told once and kept in memory until they can. A text
+/// that is none of ours counts as an hour that begins now and in which nothing may leave.
 ///
-/// Errors: none; they are told. Thread safety: any thread. A thread that hangs in a dead disk holds
-/// up those that count on the same device, and no others.
+/// Errors: none; they are told. Thread safety: any thread. A thread that hangs in a dead disk
+/// blocks threads that count on the same device, and no others.
 class HourlyBrake {
 public:
     /// So many databases may leave in an hour whatever their share.
     static constexpr std::int64_t free_leaves = Brakes::free_leaves;
 
-    /// So many databases of a device go to quarantine in an hour at most (defect 47).
+    /// At most so many databases of a device go to quarantine in an hour (defect 47).
     static constexpr std::int64_t quarantine_max = 20;
 
-    // Of the parameters below, `device` is the path of a device's directory, `present` how many
-    // databases have been seen on it and are still there, `share` Limits::leave_share: percent of
-    // the databases that the device had when the hour began or that were seen since.
+    // Parameters below: `device` is the path of a device's directory. `present` is how many
+    // databases have been seen on it and are still there. `share` is Limits::leave_share: percent
+    // of the databases that the device had when the hour began, or that were seen since.
 
     /// Whether one more database might leave; counts nothing.
     template <Broker B, Observer O>
@@ -150,7 +151,7 @@ public:
                       [&](const Hour& hour) { return leaves_room(hour, present, share); });
     }
 
-    /// As has_room; if so, it counts. To be called before the database is removed.
+    /// As has_room, and counts the database if it may. Call it before the database is removed.
     template <Broker B, Observer O>
     [[nodiscard]] bool may_leave(B& broker, O& observer, const std::string& device,
                                  std::int64_t present, double share) {
@@ -164,13 +165,13 @@ public:
         });
     }
 
-    /// It stays after all, and does not count.
+    /// The database stays after all: take it off the count.
     template <Broker B, Observer O>
     void stays(B& broker, O& observer, const std::string& device) {
         change(broker, observer, device, [](Hour& hour) { return give_back(hour.left); });
     }
 
-    /// Whether one more database may be looked at and go to quarantine; if so it counts. A bug or a
+    /// Whether one more database may be checked and go to quarantine; if so, it counts. A bug or a
     /// bad cable must not empty a disk.
     template <Broker B, Observer O>
     [[nodiscard]] bool may_quarantine(B& broker, O& observer, const std::string& device) {
@@ -181,8 +182,8 @@ public:
         });
     }
 
-    /// It turned out well and stays: it does not count. One at which the look failed does, since
-    /// then it may be the disk that is broken.
+    /// The database was sound: give back its quarantine slot. If the check itself failed, the slot
+    /// stays taken, since the disk may be broken.
     template <Broker B, Observer O>
     void refund_quarantine(B& broker, O& observer, const std::string& device) {
         change(broker, observer, device, [](Hour& hour) { return give_back(hour.quarantined); });
@@ -191,7 +192,7 @@ public:
 private:
     struct Hour {
         Timestamp began;
-        std::int64_t databases = 0; ///< That the device had, as far as was seen.
+        std::int64_t databases = 0; ///< On the device, as far as was seen.
         std::int64_t left = 0;
         std::int64_t quarantined = 0;
 
@@ -202,7 +203,7 @@ private:
                    " left=" + std::to_string(left) + " quarantined=" + std::to_string(quarantined);
         }
 
-        /// Nothing if the text is none of text()'s.
+        /// Nothing if the text is none that text() writes.
         [[nodiscard]] static std::optional<Hour> parse(std::string_view text) {
             const auto value = [&](std::string_view name) {
                 const std::size_t end = std::min(text.find(' '), text.size());
@@ -230,9 +231,9 @@ private:
     struct Known {
         std::mutex mutex;
         std::optional<Hour> hour; ///< As it was read or written last.
-        Instant over{};           ///< When the hour is over.
-        bool alone = false;       ///< What was counted last is in memory only.
-        bool told = false;        ///< That this is so, since it was written last.
+        Instant over{};           ///< The end of the hour.
+        bool alone = false;       ///< The last count is in memory only.
+        bool told = false;        ///< It was told that `alone` is set.
     };
 
     static constexpr std::int64_t spent = 1'000'000'000'000;
@@ -244,7 +245,7 @@ private:
         return hour.left < free_leaves || static_cast<double>(hour.left) < had * share / 100;
     }
 
-    /// Nothing if there is none of this hour.
+    /// Takes one off a count; a count of 0 stays.
     static bool give_back(std::int64_t& count) {
         count = std::max<std::int64_t>(count - 1, 0);
         return true;
@@ -257,7 +258,7 @@ private:
         return known;
     }
 
-    /// Gives the result of `change(hour)`, and keeps the hour: on the device or in memory.
+    /// Returns the result of `change(hour)`, and writes the hour to the device, or else to memory.
     template <Broker B, Observer O, std::predicate<Hour&> Change>
     bool change(B& broker, O& observer, const std::string& device, Change change) {
         const std::string place = device + "/tmp/" + std::string(B::kind_type::name) + ".brakes";
@@ -283,7 +284,7 @@ private:
         return result;
     }
 
-    /// `what`: what there is to tell. Throws Failure: it is not kept.
+    /// Sets `what` to what there is to tell. Throws Failure if the hour could not be written.
     template <Broker B, std::predicate<Hour&> Change>
     static bool change_kept(B& broker, const std::string& device, const std::string& place,
                             Change& change, std::string& what, Known& known) {
@@ -304,7 +305,7 @@ private:
                 hour = Hour{clock.now(), 0, spent, spent};
             }
         }
-        known.hour = hour = now(known, hour, clock); // should it not be written
+        known.hour = hour = now(known, hour, clock); // kept if the write fails
         const bool result = change(*hour);
         if (hour != kept) {
             write(disk, place, *hour);
@@ -315,7 +316,7 @@ private:
         return result;
     }
 
-    /// The hour that it is by now. Without `kept` the one that is known, or the first.
+    /// The present hour. Without `kept`, the one that this process knows, or a new one.
     template <Clock C>
     [[nodiscard]] static Hour now(Known& known, const std::optional<Hour>& kept, const C& clock) {
         const Timestamp wall = clock.now();
@@ -324,7 +325,7 @@ private:
         if (known.alone && known.hour && known.hour->began >= hour.began) {
             hour = known.hour->began > hour.began ? *known.hour : most(*known.hour, hour);
         }
-        if (!known.hour || known.hour->began != hour.began) { // begun by another process
+        if (!known.hour || known.hour->began != hour.began) { // another process began this hour
             const Seconds age(wall.seconds() - hour.began.seconds());
             const Seconds rest = length - std::clamp(age, Seconds(0), length);
             known.over = std::max(known.over, instant + to_duration(rest));
@@ -342,11 +343,11 @@ private:
                 std::max(a.quarantined, b.quarantined)};
     }
 
-    /// Order: make the link under a name that nobody looks for; rename; fsync the directory.
+    /// Order: make the link under a name that nobody reads; rename; fsync the directory.
     template <Disk D>
     static void write(D& disk, const std::string& place, const Hour& hour) {
         const std::string next = place + "/next";
-        disk.remove(next); // of a process that was killed
+        disk.remove(next); // left by a process that was killed
         if (!disk.make_link(hour.text(), next)) {
             throw Failure(Error::exists, next + ": is in the way");
         }
@@ -355,7 +356,7 @@ private:
     }
 
     std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<Known>> devices_; ///< By the directory of the counts.
+    std::map<std::string, std::shared_ptr<Known>> devices_; ///< By directory of the counts.
 };
 
 } // namespace replica

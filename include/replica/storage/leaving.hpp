@@ -1,18 +1,18 @@
 #ifndef REPLICA_STORAGE_LEAVING_HPP
 #define REPLICA_STORAGE_LEAVING_HPP
 
-// Two copies of which each goes because the other is there are both gone. It takes two nodes with
-// different rings: A's says that B is the owner, B's says A. So a copy that is about to leave does
-// not vouch for others. Order:
+// Two copies are both lost if each leaves because the other is there. That takes two nodes with
+// different rings: by A's ring B is the owner, by B's ring A is (defect 70). So a copy that is
+// about to leave refuses to be anybody's proof. Order:
 //
 //   announce   the sender marks the hash directory; from now on our receiver refuses `sync` for it
-//   ask        every peer once more, nothing is sent; a peer that is about to leave refuses
-//   remove     under both locks, if nothing has changed since (storage.hpp)
-//   let go     the mark ends with the directory, or with this value
+//   ask        every peer once more, sending nothing; a peer that is about to leave refuses
+//   remove     under both locks, if nothing has changed since (storage/storage.hpp)
+//   let go     the mark ends with the directory, or with the value that holds it
 //
-// Of two copies that announce at one time each asks after it has announced, so at least one of the
-// questions is refused. The mark is held across the network, and nobody ever waits for it: who sees
-// it refuses. It ends with its process. A stock server knows nothing of it: see defect 70.
+// If two copies announce at one time, each asks after it has announced, so at least one question is
+// refused. The mark is held across the network, but nobody waits for it: a receiver that sees the
+// mark refuses. The mark ends with its process. A stock server knows nothing of it.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -25,8 +25,8 @@
 namespace replica::storage {
 
 /// Marks the copy in a hash directory as about to leave, for as long as the value lives. Nothing if
-/// another process is about to remove it. A receiver that looks at one moment may be in the way, so
-/// this tries for a second.
+/// another process is about to remove the copy. A receiver that looks holds the mark for a moment,
+/// so announce_leaving tries for a second.
 template <Disk D, Clock C>
 [[nodiscard]] std::optional<typename D::lock_type> announce_leaving(D& disk, C& clock,
                                                                     const std::string& directory) {

@@ -1,8 +1,8 @@
 #ifndef REPLICA_STORAGE_QUARANTINE_HPP
 #define REPLICA_STORAGE_QUARANTINE_HPP
 
-// A database that is beyond use is moved aside, so that its peers bring a new one. It is looked at
-// once more before that: what looked like damage may have been a swap of the file.
+// A database that is beyond use is moved aside, so that its peers send a new one. Before that the
+// database is checked once more: a swap of the file may have looked like damage.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
@@ -17,8 +17,8 @@
 
 namespace replica::storage {
 
-/// Whether the database at `path` cannot be opened, or a page or an index of it is broken. All of
-/// it is read, under SQLite's shared lock, which other writers wait for.
+/// Whether the database at `path` cannot be opened, or has a broken page or index. Reads all of the
+/// file under SQLite's shared lock, which writers wait for.
 template <Broker B>
 [[nodiscard]] bool is_beyond_use(B& broker, const std::string& path, Instant deadline,
                                  std::int64_t bytes) {
@@ -35,12 +35,13 @@ template <Broker B>
     }
 }
 
-/// Moves a hash directory to `<device>/quarantined/<server>s/<hash>` (Swift: quarantine_db), or to
-/// that name with a random part if something is there. Only if it still is beyond use: a swap of
-/// the file may have looked like damage (defect 47). That is looked at without the directory lock,
-/// for which a stock server waits 10 s and then refuses its client; under the lock it must still be
-/// the same file. Returns the new place, or nothing if it turned out well. Locks are waited for
-/// until `deadline`, and from after the look for as long again.
+/// Moves a hash directory to `<device>/quarantined/<kind>s/<hash>` (Swift: quarantine_db), or to
+/// that name with a random part if something is there. Returns the new place; nothing if the
+/// database turned out to be sound, or is another file by now (defect 47).
+///
+/// The database is checked without the directory lock, for which a stock server waits 10 s before
+/// it refuses its client; under the lock it must still be the same file. Waits for locks until
+/// `deadline`, and after the check for as long again.
 template <Broker B>
 [[nodiscard]] std::optional<std::string> quarantine(B& broker, const std::string& path,
                                                     const std::string& device, Random& random,

@@ -1,17 +1,17 @@
 #ifndef REPLICA_STORAGE_STORAGE_HPP
 #define REPLICA_STORAGE_STORAGE_HPP
 
-// Everything that moves, installs or removes a database file, each order of operations once. The
-// rules behind all of them:
+// Whatever moves, installs, replaces or removes a database file, each order of operations once.
+// Rules:
 //
-// - Locks: first the directory (flock on .lock), then SQLite; never the other way round, and never
-//   the network under either. A stock server appends to .pending under the same directory lock.
+// - Locks: first the directory (flock on .lock), then SQLite, never the other way round. Neither is
+//   held across the network. A stock server appends to .pending under the same directory lock.
 // - A file is durable before its name is: write, fsync file, rename, fsync directory. A crash in
-//   between leaves the old state, and a file in tmp that the sweep takes.
+//   between leaves the old state, and a file in tmp that the sweep removes.
 // - A live database is touched only through its broker, by stat and by rename. It is replaced or
-//   removed only under the broker's exclusive lock, which also rules out a journal that could be
-//   replayed into the next file of that name (defect 7).
-// - What a decision to remove rests on is read again under those locks (defects 2 and 19).
+//   removed only under the broker's exclusive lock. That lock also rules out a journal, which
+//   SQLite would play back into the next file of the same name (defect 7).
+// - Whatever a removal was decided by is read again under those locks (defects 2 and 19).
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
@@ -34,7 +34,7 @@
 
 namespace replica::storage {
 
-/// How long a lock of a database or a directory is waited for, as Swift's brokers do.
+/// How long to wait for the lock of a database or a directory, as Swift's brokers do.
 inline constexpr Seconds broker_patience{25};
 
 /// The directory of `path`.
@@ -47,13 +47,13 @@ inline constexpr Seconds broker_patience{25};
     return path.substr(path.rfind('/') + 1);
 }
 
-/// A device's directory; what is not yet, or no longer, a database lies in its "tmp".
+/// A device's directory. Files that are not yet, or no longer, databases are in its "tmp".
 [[nodiscard]] inline std::string device_path(const std::string& root, const std::string& device) {
     return root + '/' + device;
 }
 
-/// Waits for the lock of a directory, which is made if it is not there. Throws Error::locked after
-/// the deadline. Polls each 10 ms, as stock servers do: flock has no queue and no timeout.
+/// Waits for the lock of a directory, and makes the directory if it does not exist. Throws
+/// Error::locked after the deadline. Polls every 10 ms, as stock servers do: flock has no timeout.
 template <Disk D, Clock C>
 [[nodiscard]] typename D::lock_type lock_directory(D& disk, C& clock, const std::string& directory,
                                                    Instant deadline) {
@@ -68,8 +68,8 @@ template <Disk D, Clock C>
     }
 }
 
-/// The database in a hash directory with these entries: the plain name, or of those with an epoch
-/// the newest (defect 31). Nothing if there is none.
+/// The database in a hash directory with these entries: the plain name, or the newest epoch (defect
+/// 31). Nothing if there is none.
 [[nodiscard]] inline std::optional<std::string> find_database(const std::vector<Entry>& entries,
                                                               const std::string& directory) {
     const std::string hash = base(directory);
@@ -91,8 +91,8 @@ template <Disk D>
     return find_database(disk.list(directory), directory);
 }
 
-/// Whether rows wait for the database at `path`, or what lies in their place is no file at all:
-/// who commits them says so.
+/// Whether rows are pending for the database at `path`. Also true if the pending file's name
+/// belongs to no regular file: commit_pending then tells what is wrong.
 template <Disk D>
 [[nodiscard]] bool has_pending(D& disk, const std::string& path) {
     const std::string file = pending_path(path);
@@ -100,7 +100,8 @@ template <Disk D>
     return status ? status->size > 0 || !status->regular : disk.read_link(file).has_value();
 }
 
-/// Throws Error::missing if the database is not there: to lock a directory makes it.
+/// The status of `path`; throws Error::missing if it does not exist. Needed before a directory is
+/// locked, since locking makes the directory.
 template <Disk D>
 FileStatus require(D& disk, const std::string& path) {
     const auto status = disk.stat(path);
@@ -110,12 +111,12 @@ FileStatus require(D& disk, const std::string& path) {
     return *status;
 }
 
-/// How long it may take to read a file of `bytes` from end to end: 1 MiB/s at least.
+/// How long it may take to read a file of `bytes` from end to end, at 1 MiB/s.
 [[nodiscard]] inline Seconds time_to_read(std::int64_t bytes) {
     return Seconds(static_cast<double>(bytes) / (1 << 20));
 }
 
-/// Whether `device`, with `bytes` more on it, has less free than its reserve.
+/// Whether `device`, with `bytes` more on it, would have less free space than its reserve.
 template <Disk D>
 [[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
                            std::int64_t bytes = 0) {
@@ -125,8 +126,8 @@ template <Disk D>
     return static_cast<double>(space.free) - static_cast<double>(bytes) < least;
 }
 
-/// Commits what waits for the database at `path`. Takes the directory lock only if there is
-/// something.
+/// Commits the pending rows of the database at `path`; takes the directory lock only if there are
+/// any.
 template <Broker B>
 void flush_pending(B& broker, typename B::database_type& database, const std::string& path,
                    Instant deadline) {
@@ -150,19 +151,19 @@ void make_durable_directories(D& disk, const std::string& device, const std::str
     return name.find(".pending.unreadable") != std::string::npos;
 }
 
-/// Whether somebody has yet to look at such entries.
+/// Whether a hash directory has such a file, which a person must look at.
 template <Disk D>
 [[nodiscard]] bool has_set_aside(D& disk, const std::string& directory) {
     return std::ranges::any_of(disk.list(directory),
                                [](const Entry& entry) { return is_set_aside(entry.name); });
 }
 
-/// Calls `work(database)` with the directory and the database locked, its waiting rows committed,
-/// and returns what that returns. Waits for locks until `deadline`.
+/// Calls `work(database)` with the directory and the database locked and pending rows committed,
+/// and returns its result. Waits for locks until `deadline`.
 ///
-/// While the directory is locked a stock server waits, 10 s at most, and then refuses its client.
-/// So the exclusive lock, which may take as long as somebody reads, is waited for in pieces of two
-/// seconds, and in between the directory is free.
+/// A stock server waits 10 s for the directory lock, and then refuses its client. The exclusive
+/// lock may take as long as somebody reads. So under_both_locks waits for it in pieces of two
+/// seconds, and frees the directory in between.
 template <Broker B, std::invocable<typename B::database_type&> Work>
 auto under_both_locks(B& broker, const std::string& path, Instant deadline, Work work) {
     auto& disk = broker.disk();
@@ -189,30 +190,30 @@ auto under_both_locks(B& broker, const std::string& path, Instant deadline, Work
     }
 }
 
-/// Whether both are there and one file.
+/// Whether both exist and are the same file.
 [[nodiscard]] inline bool is_same_file(const std::optional<FileStatus>& a,
                                        const std::optional<FileStatus>& b) {
     return a && b && a->device == b->device && a->inode == b->inode;
 }
 
-/// The file that `database` has open, if it is still the one at `path`; else throws Error::moved.
+/// The status of the file that `database` has open. Throws Error::moved if that is not at `path`.
 template <Disk D, Database Db>
 [[nodiscard]] FileStatus file_of(D& disk, Db& database, const std::string& path) {
     const FileStatus status = require(disk, path);
-    (void)database.info(); // looks whether it is in place, after the stat
+    (void)database.info(); // throws moved if the file was replaced before the stat
     return status;
 }
 
-/// Undoes the removal of a directory in which somebody has meanwhile put another database.
+/// Undoes the removal of a directory into which somebody put another database meanwhile.
 template <Disk D>
 void put_back(D& disk, const std::string& trash, const std::string& directory) {
     bool back = disk.rename_new(trash, directory);
-    if (!back) { // somebody who wanted its lock has made it
+    if (!back) { // a process that waited for the lock has made the directory
         disk.remove(directory + "/.lock");
         back = disk.remove_empty(directory) && disk.rename_new(trash, directory);
     }
     if (!back) {
-        disk.rename(trash, trash + ".kept"); // which no sweep takes
+        disk.rename(trash, trash + ".kept"); // a name that no sweep removes
         throw Failure(Error::exists, trash +
                                          ".kept: holds a database that came while another was "
                                          "removed; move it back to " +
@@ -222,15 +223,15 @@ void put_back(D& disk, const std::string& trash, const std::string& directory) {
     disk.sync(parent(directory));
 }
 
-/// Removes a database and its directory if `keep(info)` finds no reason against it. Returns the
-/// reason why it stays, empty when it is gone.
+/// Removes a database and its directory unless `keep(info)` gives a reason against it. Returns the
+/// reason why the database stays, empty if it is gone.
 ///
 /// Order: lock the directory; commit pending rows; take the exclusive lock; read the info and ask
-/// `keep`; rename the whole directory to tmp, which takes it out of the tree in one step; look
-/// whether the database in it is the one that was locked, since a stock server renames without a
-/// lock, and if not put it back; fsync both directories; let go; delete what is in tmp; remove
-/// empty parents. A server that waited for the directory lock finds its path gone and answers with
-/// an error instead of an acknowledgement.
+/// `keep`; rename the whole directory to tmp, out of the tree in one step; check that the database
+/// in it is the one that was locked, since a stock server renames without a lock, and if not put
+/// the directory back; fsync both directories; let go; delete the directory in tmp; remove empty
+/// parents. A server that waited for the directory lock finds its path gone, and answers with an
+/// error instead of an acknowledgement.
 template <Broker B, class Keep>
 [[nodiscard]] std::string remove(B& broker, const std::string& path, const std::string& device,
                                  Random& random, Instant deadline, Keep keep) {
@@ -273,9 +274,9 @@ template <Broker B, class Keep>
     return {};
 }
 
-/// Takes an upload out of everybody's reach: `<tmp>/<name>` gets a name that no sender knows, so
-/// that a late retry cannot replace the file under a merge (defect 6). Nothing if it is not there,
-/// or is a directory. A link or a FIFO is claimed too: open_upload refuses it, and it is removed.
+/// Renames the upload `<tmp>/<name>` to a name that no sender knows, so that a late retry cannot
+/// replace the file under a merge (defect 6). Nothing if it does not exist or is a directory. A
+/// link or a FIFO is claimed too: open_upload refuses it, and the receiver removes it.
 template <Disk D>
 [[nodiscard]] std::optional<std::string> claim(D& disk, const std::string& tmp,
                                                const std::string& name, Random& random) {
@@ -289,12 +290,12 @@ template <Disk D>
     return claimed;
 }
 
-/// Puts a checked and closed file into place where no database is yet. Returns false, and leaves
-/// the file where it is, when one has come meanwhile (defect 8). The file must be private: nobody
-/// else knows its name, so that fsync may open and close it.
+/// Puts a checked and closed file in place where there is no database yet. If a database has come
+/// meanwhile, returns false and leaves the file where it is (defect 8). No other process may know
+/// the file's name, so that fsync may open and close it.
 ///
-/// Order: fsync file; make the directory durable; lock it; look once more; remove a journal that
-/// was left of an earlier file, or SQLite would play it back into this one (defect 7); rename
+/// Order: fsync file; make the directory durable; lock it; look for a database once more; remove a
+/// journal of an earlier file, which SQLite would play back into this one (defect 7); rename
 /// without replacing; fsync directory.
 template <Broker B>
 [[nodiscard]] bool install(B& broker, const std::string& file, const std::string& path,
@@ -316,16 +317,15 @@ template <Broker B>
     return true;
 }
 
-/// Puts `file` in the place of the database at `path`, after `catch_up(existing)` has copied over
-/// what the file does not have yet. Other writers are kept out from before the last look at the
-/// existing database until the new one has its name (defect 5). False if a stock server, which
-/// renames without a lock, has put another file there meanwhile: that one is in place then, and
-/// `file` is where it was.
+/// Puts `file` in the place of the database at `path`, after `catch_up(existing)` has copied what
+/// the file lacks. No other writer gets in between the last look at the existing database and the
+/// new name (defect 5). False if a stock server, which renames without a lock, has put another file
+/// there meanwhile: that file stays, and `file` is where it was.
 ///
 /// Order: fsync file, all but the last rows; lock the directory; commit pending rows; take the
-/// exclusive lock; catch up (which closes the file); fsync file; exchange the two names; look
-/// whether what came out is the existing database, and if not exchange them back; fsync directory;
-/// let go; delete the old one.
+/// exclusive lock; catch up (which closes the file); fsync file; exchange the two names; check that
+/// the file that came out is the existing database, and if not exchange them back; fsync directory;
+/// let go; delete the old file.
 template <Broker B, class CatchUp>
 [[nodiscard]] bool replace(B& broker, const std::string& file, const std::string& path,
                            Instant deadline, CatchUp catch_up) {
@@ -340,7 +340,7 @@ template <Broker B, class CatchUp>
         const bool done = is_same_file(disk.stat(file), old);
         if (!done) {
             disk.exchange(file, path);
-            if (!is_same_file(disk.stat(file), fresh)) { // a third one, in between
+            if (!is_same_file(disk.stat(file), fresh)) { // a third file came in between
                 const std::string kept = path + ".displaced." + base(file);
                 disk.rename(file, kept);
                 throw Failure(Error::exists, kept + ": was replaced while it came into place");

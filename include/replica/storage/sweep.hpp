@@ -1,8 +1,8 @@
 #ifndef REPLICA_STORAGE_SWEEP_HPP
 #define REPLICA_STORAGE_SWEEP_HPP
 
-// What processes that were killed, and senders that went away, have left behind: it is cleared away
-// once it is old. Nothing here touches a database that has its name.
+// Removes files that killed processes, and senders that went away, have left behind, once the files
+// are old. Nothing here touches a database under its own name.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -18,14 +18,14 @@
 
 namespace replica::storage {
 
-/// Whether this was last changed before `limit`.
+/// Whether a file was last changed before `limit`.
 [[nodiscard]] inline bool is_older(const std::optional<FileStatus>& status, Timestamp limit) {
     return status && status->modified_ns / 10'000 < limit.ticks;
 }
 
-/// Removes drafts in a hash directory that are older than `limit`: a process that was killed while
-/// it made a database has left them (sqlite/store.hpp: <hash>.db.<random>.new). Never throws: the
-/// database beside them has its turn all the same.
+/// Removes drafts older than `limit` from a hash directory: <hash>.db.<random>.new, left by a
+/// process that was killed while it made a database (sqlite/store.hpp). Never throws, so that the
+/// database beside them has its turn.
 template <Disk D>
 void sweep_drafts(D& disk, const std::string& directory, const std::vector<Entry>& entries,
                   Timestamp limit) noexcept {
@@ -43,10 +43,10 @@ void sweep_drafts(D& disk, const std::string& directory, const std::vector<Entry
     }
 }
 
-/// Removes a hash directory that holds nothing, or since before `limit` nothing but .lock: who
-/// waits for the lock of a directory while it is removed makes it again (defect 4). What it held is
-/// gone, or the lock was taken for a database that was never made. Younger ones stay, since a stock
-/// server that waits with the .lock open would not notice that it is another.
+/// Removes a hash directory that is empty, or has held nothing but .lock since before `limit`. Its
+/// database is gone, or was never made. A process that waits for the lock meanwhile makes the
+/// directory again (defect 4). A younger directory stays: a stock server that waits with .lock open
+/// would not notice that the file was replaced.
 template <Disk D>
 void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
     if (disk.remove_empty(directory) || !is_older(disk.stat(directory), limit)) {
@@ -61,19 +61,18 @@ void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
     }
 }
 
-/// How long a file in tmp may lie untouched: `age`. Of a process of ours, which keeps neither a
-/// private copy nor a claimed upload for longer than deadlines by its size allow, an hour and twice
-/// the time to read it: they are whole databases, and a process that is killed leaves them.
+/// How long a file in tmp may be untouched: `age`. For a private copy or a claimed upload of ours,
+/// an hour and twice the time to read it: deadlines by its size end the work before that, and these
+/// are whole databases that a killed process has left (defect 35).
 [[nodiscard]] inline Seconds tmp_age_limit(const std::string& name, const FileStatus& status,
                                            Seconds age) {
     const bool own = name.ends_with(".copy") || name.ends_with(".claimed");
     return own ? std::min(age, Seconds(3600) + 2 * time_to_read(status.size)) : age;
 }
 
-/// Clears `tmp` of what has lain there too long: uploads of senders that went away after `age`
-/// (Swift: unlink_older_than), see tmp_age_limit. Never throws for a single entry. Returns how many
-/// went. Calls `beat` before each entry: a disk on which 100,000 of them take minutes does not
-/// hang.
+/// Removes files that have been in `tmp` for too long (tmp_age_limit; Swift: unlink_older_than).
+/// Returns how many. Never throws for a single entry. Calls `beat` before each entry, since 100,000
+/// of them may take minutes and the disk does not hang meanwhile.
 template <Disk D, std::invocable Beat>
 std::size_t sweep(D& disk, const std::string& tmp, Timestamp now, Seconds age, Beat beat) {
     if (!disk.stat(tmp)) {

@@ -1,7 +1,7 @@
 #ifndef REPLICA_WORDS_HASH_PATH_HPP
 #define REPLICA_WORDS_HASH_PATH_HPP
 
-// From a name to its place: account and container hash to 32 digits, the digits to a partition and
+// From a name to its place: account and container hash to 32 digits, and those give a partition and
 // a directory. A wrong prefix or suffix would make every database look misplaced (defect 23), so
 // the hash of the name inside a file is compared with the file's own before anything is moved.
 
@@ -16,7 +16,7 @@
 
 namespace replica {
 
-/// The cluster's secret of swift.conf; a part may be empty, in a Swift cluster not both.
+/// The cluster's secrets of swift.conf. Either may be empty; in a Swift cluster not both.
 struct HashPath {
     std::string prefix;
     std::string suffix;
@@ -27,15 +27,15 @@ struct HashPath {
     }
 };
 
-/// 32 lower-case hexadecimal digits and nothing else (defects 12 and 51).
+/// Whether a text is 32 lower-case hexadecimal digits and nothing else (defects 12 and 51).
 [[nodiscard]] constexpr bool is_hash(std::string_view text) {
     return text.size() == 32 && std::ranges::all_of(text, [](char c) {
                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
            });
 }
 
-/// A partition's number: decimal digits without sign, blank or leading zero, below `count`
-/// (defect 29). Nothing for anything else.
+/// The number of a partition: decimal digits without sign, blank or leading zero, below `count`
+/// (defect 29). Nothing for any other text.
 [[nodiscard]] constexpr std::optional<std::uint32_t> parse_partition(std::string_view text,
                                                                      std::uint32_t count) {
     if (text.empty() || text.size() > 10 || (text.size() > 1 && text.front() == '0')) {
@@ -51,20 +51,20 @@ struct HashPath {
     return value < count ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
 }
 
-/// A name that may become one component of a path, and part of a status line or a log line: not
-/// empty, no separator, no control character, no leading dot (defects 50 and 51).
+/// Whether a name may become one component of a path, and part of a status line or a log line: not
+/// empty, at most 255 bytes, no slash, no control character, no leading dot (defects 50 and 51).
 [[nodiscard]] constexpr bool is_safe_name(std::string_view text) {
     return !text.empty() && text.size() <= 255 && text.front() != '.' &&
            std::ranges::none_of(
                text, [](char c) { return c == '/' || (c >= '\0' && c < ' ') || c == '\x7f'; });
 }
 
-/// What a database's file name says: "<hash>.db", or "<hash>_<epoch>.db" after sharding began.
+/// The parts of a database's file name: "<hash>.db", or "<hash>_<epoch>.db" after sharding began.
 struct DatabaseName {
     std::string_view hash;
     std::string_view epoch; ///< Empty: none.
 
-    /// Nothing unless `file` is such a name.
+    /// Nothing if `file` is no such name.
     [[nodiscard]] static constexpr std::optional<DatabaseName> parse(std::string_view file) {
         if (!file.ends_with(".db") || !is_hash(file.substr(0, 32))) {
             return std::nullopt;
@@ -83,7 +83,7 @@ struct DatabaseName {
 };
 
 /// Where servers leave rows for the database at `path`: "<hash>.db.pending" in its directory,
-/// whichever epoch its own name has (Swift: pending_file).
+/// whatever epoch the database's own name has (Swift: pending_file).
 [[nodiscard]] inline std::string pending_path(const std::string& path) {
     const std::size_t base = path.rfind('/') + 1;
     const auto name = DatabaseName::parse(std::string_view(path).substr(base));

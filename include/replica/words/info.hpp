@@ -1,10 +1,10 @@
 #ifndef REPLICA_WORDS_INFO_HPP
 #define REPLICA_WORDS_INFO_HPP
 
-// What two replicas tell each other about a database before they decide anything. The structs are
-// reflected by Boost.Hana in the order in which a stock server writes their keys, so that JSON in
-// and out is defined once (message.hpp). Times stay text: the text is what is stored and compared
-// on disk (defect 56); timestamp.hpp reads it where an order is needed.
+// What two replicas tell each other about a database before they decide anything. Boost.Hana
+// reflects the structs in the order in which a stock server writes their keys (members.hpp), so
+// that JSON in and out is defined once (json.hpp, message.hpp). Times stay text, which is what is
+// stored and compared on disk (defect 56). timestamp.hpp reads them where an order is needed.
 
 #include <boost/hana/adapt_struct.hpp>
 
@@ -14,7 +14,7 @@
 
 namespace replica {
 
-/// Rows up to `sync_point` (a ROWID of the replica `remote_id`) are known.
+/// The rows of the replica `remote_id` up to the ROWID `sync_point` are known.
 struct SyncPoint {
     std::int64_t sync_point = -1; ///< -1: nothing yet.
     std::string remote_id;        ///< A database id: opaque text.
@@ -22,13 +22,14 @@ struct SyncPoint {
     friend bool operator==(const SyncPoint&, const SyncPoint&) = default;
 };
 
-/// Which sync table: what we have received from a replica, or what it has received from us.
+/// Which sync table: incoming points are of rows that we have received from a replica, outgoing
+/// points of rows that a replica has received from us.
 enum class Direction {
     incoming,
     outgoing,
 };
 
-/// The three times of a database, merged by taking the oldest created_at and the newest others.
+/// The three times of a database. A merge takes the oldest created_at and the newest of the others.
 struct Timestamps {
     std::string created_at = "0";
     std::string put_timestamp = "0";
@@ -37,7 +38,7 @@ struct Timestamps {
     friend bool operator==(const Timestamps&, const Timestamps&) = default;
 };
 
-/// State of one replica, all of it read in one transaction (defect 9). What both kinds have.
+/// The state of one replica, read in one transaction (defect 9): what all kinds have.
 struct Info {
     std::string account;
     std::string created_at = "0";
@@ -46,7 +47,7 @@ struct Info {
     std::string status_changed_at = "0";
     std::int64_t bytes_used = 0;
     std::string hash;          ///< XOR of the rows' MD5s: 32 hexadecimal digits.
-    std::string id;            ///< Names this replica's history of ROWIDs. Opaque text.
+    std::string id;            ///< Names this replica's history of ROWIDs.
     std::int64_t count = 0;    ///< Live rows.
     std::string metadata;      ///< A JSON object as text, or empty.
     std::int64_t max_row = -1; ///< Highest ROWID ever given out; -1: none.
@@ -78,16 +79,16 @@ struct ContainerInfo : Info {
     std::int64_t reported_bytes_used = 0;
     std::int64_t x_container_sync_point1 = -1;
     std::int64_t x_container_sync_point2 = -1;
-    std::int64_t reconciler_sync_point = -1; ///< Rows up to here were looked at. Not told to peers.
-    bool several_policies = false;           ///< Of rows, now or once. Not told to peers.
+    std::int64_t reconciler_sync_point = -1; ///< The reconciler has seen rows up to here.
+    bool several_policies = false;           ///< Of its rows, now or once.
     std::int64_t storage_policy_index = 0;
     std::string db_state = "unsharded";
     std::int64_t shard_max_row = -1; ///< -1: no shard ranges.
 
-    // Not told to peers.
-    bool sharding_initiated = false; ///< Its rows belong into shards: no peer gets them.
+    // Not told to peers, nor are reconciler_sync_point and several_policies.
+    bool sharding_initiated = false; ///< Its rows go to shards, not to peers.
     bool has_shards = false;         ///< A root with shard ranges that are not deleted.
-    std::int64_t live_rows = 0;      ///< Of all policies, in this file; `count` is that of one.
+    std::int64_t live_rows = 0;      ///< Of all policies; `count` is that of one.
 
     /// "/account/container": what is hashed for the database's place.
     [[nodiscard]] std::string name() const { return '/' + account + '/' + container; }
@@ -99,7 +100,7 @@ struct ContainerInfo : Info {
 struct ObjectRow {
     std::int64_t rowid = -1;
     std::string name;
-    std::string created_at; ///< Up to three times in one text, see RowTimes.
+    std::string created_at; ///< Up to three times in one text: RowTimes.
     std::int64_t size = 0;
     std::string content_type;
     std::string etag;
@@ -123,8 +124,8 @@ struct ContainerRow {
     friend bool operator==(const ContainerRow&, const ContainerRow&) = default;
 };
 
-/// The three arguments that `sync` has beyond the seven of Swift 1.13.1: sent for containers when
-/// the cluster has more than one storage policy (Swift 2.0; defect 54).
+/// The three arguments that `sync` has beyond the seven of Swift 1.13.1. Sent for containers if the
+/// cluster has more than one storage policy (Swift 2.0; defect 54).
 struct PolicyArguments {
     std::string status_changed_at = "0";
     std::int64_t count = 0;
@@ -133,7 +134,8 @@ struct PolicyArguments {
     friend bool operator==(const PolicyArguments&, const PolicyArguments&) = default;
 };
 
-/// A part of a container's names that has a container of its own, or (the own range) its whole.
+/// A range of a container's names that is held by a container of its own, a shard. The own range is
+/// the whole range of a container itself.
 struct ShardRange {
     std::string name; ///< "account/container" of the shard.
     std::string timestamp = "0";
@@ -141,11 +143,11 @@ struct ShardRange {
     std::string upper; ///< Inclusive. Empty: to the last name.
     std::int64_t object_count = 0;
     std::int64_t bytes_used = 0;
-    std::string meta_timestamp = "0"; ///< Of the sums.
+    std::string meta_timestamp = "0"; ///< Of object_count and bytes_used.
     std::int64_t deleted = 0;
     std::int64_t state = 10; ///< See shards::State.
     std::string state_timestamp = "0";
-    std::optional<std::string> epoch; ///< When sharding began: part of the database's file name.
+    std::optional<std::string> epoch; ///< When sharding began: in the file's name.
     std::int64_t reported = 0;        ///< 1: the root knows these sums.
     std::int64_t tombstones = -1;
 

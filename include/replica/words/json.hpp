@@ -1,10 +1,10 @@
 #ifndef REPLICA_WORDS_JSON_HPP
 #define REPLICA_WORDS_JSON_HPP
 
-// JSON as a stock server writes and reads it. Going out it is ASCII with ", " and ": ", because a
-// stock peer decodes our reply as ASCII: one raw UTF-8 byte would break that database for ever.
-// Coming in, every field is checked for its type and named when it is wrong (defect 24). The
-// structs are those reflected in info.hpp and stats.hpp; each is described once.
+// JSON as a stock server writes and reads it. Outgoing JSON is ASCII with ", " and ": ", since a
+// stock peer decodes our reply as ASCII: one raw UTF-8 byte would break that database for ever. In
+// incoming JSON every field is checked for its type, and named if it is wrong (defect 24). Structs
+// are read and written by their reflected members (members.hpp).
 
 #include <replica/error.hpp>
 
@@ -36,7 +36,7 @@ inline void append_escape(std::string& out, std::uint32_t unit) {
     }
 }
 
-/// Length of the UTF-8 sequence that `lead` begins, 0 if it begins none.
+/// Length of the UTF-8 sequence that begins with `lead`, 0 if none does.
 [[nodiscard]] constexpr std::size_t sequence_length(unsigned char lead) {
     if (lead < 0x80) {
         return 1;
@@ -50,7 +50,7 @@ inline void append_escape(std::string& out, std::uint32_t unit) {
     return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
 }
 
-/// Reads one code point at `at` and moves past it. Throws bad_request on what is not UTF-8.
+/// Reads one code point at `at`, and moves `at` past it. Throws bad_request if that is not UTF-8.
 [[nodiscard]] inline std::uint32_t next_code_point(std::string_view text, std::size_t& at) {
     const auto lead = static_cast<unsigned char>(text[at]);
     const std::size_t length = sequence_length(lead);
@@ -77,7 +77,7 @@ template <class Key>
 
 } // namespace detail
 
-/// Appends a string literal. Throws bad_request when `text` is not UTF-8.
+/// Appends a string literal. Throws bad_request if `text` is not UTF-8.
 inline void append(std::string& out, std::string_view text) {
     out += '"';
     for (std::size_t at = 0; at < text.size();) {
@@ -123,7 +123,7 @@ inline void append(std::string& out, std::int64_t number) {
     out += std::to_string(number);
 }
 
-/// Appends what is there, or null.
+/// Appends the text, or null.
 template <std::same_as<std::optional<std::string>> Text>
 void append(std::string& out, const Text& text) {
     if (text) {
@@ -161,12 +161,12 @@ void append(std::string& out, const std::vector<Struct>& values) {
 }
 
 /// How many values a text may have. A batch of 100,000 rows with nine members each counts
-/// 1,900,000. In memory these are at most 256 MB; the 64 MB that a body may have would take 1 GB if
-/// they were empty lists.
+/// 1,900,000. In memory 4,000,000 values are at most 256 MB; a body of 64 MB of empty lists would
+/// be 1 GB.
 inline constexpr std::size_t most_values = 4'000'000;
 
-/// Counts what begins a value or comes behind its name, outside of strings. Never less than the
-/// number of values, for any text. 64 MB take 80 ms.
+/// Counts the characters [ { , : outside of strings. The count is never less than the number of
+/// values, for any text. 64 MB take 80 ms.
 [[nodiscard]] constexpr std::size_t count_values(std::string_view text) {
     std::size_t count = 1;
     bool in_string = false;
@@ -183,10 +183,10 @@ inline constexpr std::size_t most_values = 4'000'000;
     return count;
 }
 
-/// Bytes of memory that a text takes while it is parsed, itself included: 64 for a value (measured:
-/// 24 to 51, and 83 for one with 18 bytes of text), and twice the text. A batch of 1000 rows costs
-/// 2 MB; what costs no more than 64 KiB, as a sync does, counts as nothing. Throws too_large if it
-/// has more than most_values.
+/// Bytes of memory that a text takes while it is parsed, with the text itself: 64 for each value
+/// (measured: 24 to 51, and 83 for one with 18 bytes of text), and twice the text. A batch of 1000
+/// rows costs 2 MB. A cost of up to 64 KiB, such as that of a sync, counts as 0. Throws too_large
+/// if the text has more than most_values values.
 [[nodiscard]] inline std::uint64_t cost_of(std::string_view text) {
     const std::size_t values = count_values(text);
     if (values > most_values) {
@@ -197,7 +197,7 @@ inline constexpr std::size_t most_values = 4'000'000;
 }
 
 /// Parses a whole text. Throws bad_request with the parser's message, or if there are more than
-/// `most` values. Depth and size are bounded by the parser (32 levels) and by the transport.
+/// `most` values. The parser bounds the depth (32 levels), the transport the size.
 [[nodiscard]] inline boost::json::value parse(std::string_view text,
                                               std::size_t most = most_values) {
     if (text.size() >= most && count_values(text) > most) {
@@ -211,7 +211,7 @@ inline constexpr std::size_t most_values = 4'000'000;
     return value;
 }
 
-/// Reads a string. `what` names it in the error.
+/// Reads a string. `what` names the value in the error.
 inline void read(const boost::json::value& value, std::string& into, std::string_view what) {
     const auto* const text = value.if_string();
     if (text == nullptr) {
@@ -220,7 +220,7 @@ inline void read(const boost::json::value& value, std::string& into, std::string
     into.assign(text->data(), text->size());
 }
 
-/// Reads a whole number of 64 bits. `what` names it in the error.
+/// Reads a whole number of 64 bits. `what` names the value in the error.
 inline void read(const boost::json::value& value, std::int64_t& into, std::string_view what) {
     boost::json::error_code error;
     const auto number = value.is_number() ? value.to_number<std::int64_t>(error) : 0;
@@ -239,15 +239,14 @@ inline void read(const boost::json::value& value, std::optional<std::string>& in
     }
 }
 
-/// Whether a null may stand for a member's default: in rows it may, since old databases have them.
+/// Whether a null stands for a member's default. In rows it does, since old databases have nulls.
 enum class Null {
     refused,
     is_default,
 };
 
-/// Reads the members of a reflected struct. A member that is not there keeps its default, unless
-/// `required(name)` says that it must be; unknown ones are passed over, since newer peers send
-/// more.
+/// Reads the members of a reflected struct. A missing member keeps its default, unless
+/// `required(name)` is true. Unknown members are ignored, since newer peers send more.
 template <class Struct, class Required>
 void read_members(const boost::json::object& object, Struct& into, std::string_view what,
                   Required required, Null null = Null::refused) {

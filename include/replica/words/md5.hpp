@@ -1,9 +1,9 @@
 #ifndef REPLICA_WORDS_MD5_HPP
 #define REPLICA_WORDS_MD5_HPP
 
-// MD5 names a database's place and feeds the hash of its rows; Swift's choice, not a safe one. The
-// algorithm is fetched once per process and a context is kept per thread: fetching it for every
-// call would cost ten times the hash itself (0.13 us for a row of 42 bytes).
+// MD5 gives a database its place, and its rows their hash. That is Swift's choice, and not a safe
+// one. The algorithm is fetched once per process, and each thread keeps a context: to fetch it for
+// every call would cost ten times the hash itself (0.13 us for a row of 42 bytes).
 
 #include <openssl/evp.h>
 
@@ -19,8 +19,8 @@ namespace replica {
 
 using Md5Digest = std::array<std::uint8_t, 16>;
 
-/// MD5 of the pieces, one after the other. Throws std::runtime_error when the platform forbids
-/// MD5. Thread safety: any thread.
+/// MD5 of the pieces, one after the other. Throws std::runtime_error if the platform forbids MD5.
+/// Thread safety: any thread.
 template <std::convertible_to<std::string_view>... Pieces>
 [[nodiscard]] Md5Digest md5(const Pieces&... pieces) {
     struct Free {

@@ -2,8 +2,8 @@
 #define REPLICA_WORDS_MEMBERS_HPP
 
 // The members of infos, rows and counters by name, in the order in which a stock server writes
-// them. They cost a third of a second to parse, so replica.hpp does without: whoever writes or
-// reads JSON includes them, most by way of a server type (account/ or container/kind.hpp).
+// them. Apart from info.hpp, since they cost a third of a second to parse: whoever reads or writes
+// JSON includes them, mostly through a kind (account/kind.hpp, container/kind.hpp).
 
 #include <replica/stats.hpp>
 #include <replica/words/info.hpp>

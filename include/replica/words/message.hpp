@@ -1,9 +1,10 @@
 #ifndef REPLICA_WORDS_MESSAGE_HPP
 #define REPLICA_WORDS_MESSAGE_HPP
 
-// The verbs of REPLICATE as structs, and their JSON. The set is closed: Swift looks a verb up among
-// the attributes of an object (defect 48) and takes arguments as they come (defects 24, 49, 50);
-// here each argument has a type and a name, and a wrong one is refused before anything is touched.
+// The verbs of REPLICATE as structs, and their JSON. The set of verbs is closed: Swift looks a verb
+// up among the attributes of an object (defect 48), and takes arguments as they come (defects 24,
+// 49 and 50). Here each argument has a type and a name, and a wrong one is refused before any
+// change.
 //
 //   sync               max_row, hash, id, created_at, put_timestamp, delete_timestamp, metadata
 //                      [, status_changed_at, count, storage_policy_index]    -> 200 + info, 404
@@ -34,7 +35,7 @@ namespace replica {} // namespace replica
 
 namespace replica::message {
 
-/// What the sender knows of itself; the answer is the receiver's info and its point.
+/// The state of the sender. The answer is the receiver's info and its point of the sender's rows.
 struct Sync {
     static constexpr std::string_view verb = "sync";
     std::int64_t max_row = -1;
@@ -44,8 +45,8 @@ struct Sync {
     std::string metadata;                  ///< JSON as text, or empty.
     std::optional<PolicyArguments> policy; ///< All three or none.
 
-    /// Asks for the point of `id` and gives nothing to take over: no rows, no hash, no metadata, a
-    /// creation later and deletions earlier than any.
+    /// Asks for the point of `id` and gives the receiver nothing to merge: no rows, no hash, no
+    /// metadata, a creation later than any and deletions earlier than any.
     [[nodiscard]] static Sync point_query(std::string id) {
         return {-1, {}, std::move(id), {"9999999999.99999", "0", "0"}, {}, std::nullopt};
     }
@@ -53,48 +54,48 @@ struct Sync {
     friend bool operator==(const Sync&, const Sync&) = default;
 };
 
-/// Rows in ascending ROWID order without a gap, and whose they are.
+/// Rows in ascending ROWID order without a gap, and the id of their sender.
 template <class Row>
 struct MergeItems {
     static constexpr std::string_view verb = "merge_items";
     std::vector<Row> rows;
     std::string source;
 
-    /// The ROWID of the last row sent, set aside or not: the point to record.
+    /// The ROWID of the last row, set aside or not: the point to record.
     std::int64_t last_rowid = -1;
 
-    /// Rows that cannot be stored (no name, no time), each with the reason. One of them must not
-    /// hold up all rows behind it for ever (defect 25).
+    /// Why rows cannot be stored (no name, no time). One must not block those behind it (defect
+    /// 25).
     std::vector<std::string> set_aside;
 };
 
-/// The sender's incoming points: through them a receiver learns what it has got by way of others.
-/// One of -1 says nothing and is left out when it comes in.
+/// The sender's incoming points: they tell a receiver which rows of others it has got by way of
+/// this sender. A point of -1 says nothing and is dropped by the receiver.
 struct MergeSyncs {
     static constexpr std::string_view verb = "merge_syncs";
     std::vector<SyncPoint> points;
 };
 
-/// The file is in tmp under `upload`: put it in place.
+/// The file is in tmp under the name `upload`: put it in place.
 struct CompleteRsync {
     static constexpr std::string_view verb = "complete_rsync";
     std::string upload;
-    std::string file; ///< Empty: an old sender; the name is <hash>.db then.
+    std::string file; ///< Empty from an old sender: <hash>.db.
 };
 
-/// The file is in tmp under `upload`: merge what is here into it and put it in place.
+/// The file is in tmp under the name `upload`: merge the database into it, and put it in place.
 struct RsyncThenMerge {
     static constexpr std::string_view verb = "rsync_then_merge";
     std::string upload;
     std::string file;
 };
 
-/// Ranges of the sender: the receiver merges them with its own -> 202.
+/// The sender's shard ranges: the receiver merges them with its own -> 202.
 struct MergeShardRanges {
     static constexpr std::string_view verb = "merge_shard_ranges";
 };
 
-/// Asks for all ranges, deleted ones and the container's own included -> 200 + list.
+/// Asks for all shard ranges, with deleted ones and the container's own -> 200 + list.
 struct GetShardRanges {
     static constexpr std::string_view verb = "get_shard_ranges";
 };
@@ -158,7 +159,7 @@ template <class Finish>
     return "[\"" + std::string(GetShardRanges::verb) + "\"]";
 }
 
-/// The answer to sync.
+/// The body of the answer to sync.
 template <class Info>
 [[nodiscard]] std::string encode_reply(const Info& info, std::int64_t point) {
     std::string out = "{";
@@ -184,7 +185,7 @@ inline void require_timestamps(const Timestamps& times, const std::string& whose
     require(times.delete_timestamp, "delete_timestamp");
 }
 
-/// Points and last rows: arithmetic is done with them.
+/// For points and last rows, which are added and subtracted.
 inline void require_at_least(std::int64_t least, std::int64_t number, const char* what) {
     if (number < least) {
         throw Failure(Error::bad_request,
@@ -194,7 +195,7 @@ inline void require_at_least(std::int64_t least, std::int64_t number, const char
 
 } // namespace detail
 
-/// The receiver's side of a sync, as its sender reads it.
+/// The answer to sync, as the sender reads it.
 template <class Info>
 struct SyncReply {
     Info info;
@@ -255,7 +256,7 @@ inline void require_count(const Call& call, std::size_t least, std::size_t most)
     }
 }
 
-/// Seven arguments; of more, the three of a newer sender count when they are all there.
+/// Reads seven arguments, or ten of a newer sender; of eight or nine seven count (defect 54).
 [[nodiscard]] inline Sync decode_sync(const Call& call) {
     require_count(call, 7, 64);
     Sync sync;
@@ -309,7 +310,7 @@ template <class Row>
         if (rowid != nullptr) {
             json::read(*rowid, row.rowid, "a row's ROWID");
         }
-        if (!items.source.empty()) { // it sends what lies above the point -1
+        if (!items.source.empty()) { // rows above the point -1 begin at 0
             detail::require_at_least(0, row.rowid, "a row's ROWID");
         }
         items.last_rowid = std::max(items.last_rowid, row.rowid);
@@ -359,8 +360,8 @@ template <class Row>
     return syncs;
 }
 
-/// complete_rsync and rsync_then_merge. The names become paths, so both are checked: the upload is
-/// a plain name, the file is a database's name for `hash` (defect 50).
+/// Reads complete_rsync and rsync_then_merge. The names become paths, so both are checked: the
+/// upload must be a plain name, the file a database's name for `hash` (defect 50).
 template <class Finish>
 [[nodiscard]] Finish decode_finish(const Call& call, std::string_view hash) {
     require_count(call, 1, 2);

@@ -1,9 +1,9 @@
 #ifndef REPLICA_WORDS_NOTES_HPP
 #define REPLICA_WORDS_NOTES_HPP
 
-// What a sender remembers of a peer's file from one pass to the next: numbers under a key, among
-// the outgoing points of its own file. There they go with the ROWIDs they speak of, survive a
-// restart, and are seen by a single pass beside the service. No id begins like a key, so that an
+// What a sender remembers of a peer's file between passes: numbers under a key, among the outgoing
+// points of its own database. There the notes go with the ROWIDs they speak of, survive a restart,
+// and are seen by a single pass beside the service (defect 77). No id begins like a key, so an
 // adopted file can drop the notes of its former owner. Stock servers never look at them.
 
 #include <replica/words/timestamp.hpp>
@@ -15,15 +15,15 @@
 
 namespace replica::notes {
 
-/// What all keys begin with. An id may have no slash.
+/// What all keys begin with. An id cannot contain a slash.
 inline constexpr std::string_view prefix = "note/";
 
 [[nodiscard]] inline std::string key(std::string_view what, std::string_view remote_id = {}) {
     return std::string(prefix).append(what).append(remote_id);
 }
 
-/// Up to which row this copy has sent its rows itself to the file `remote_id`, from the first one
-/// on: a copy that leaves its device, or one that sends all again since the two differ.
+/// The last row that this copy has itself sent to the file `remote_id`, from the first row on: as a
+/// copy that leaves its device, or because the two differ and all rows go again.
 [[nodiscard]] inline std::string sent_to(std::string_view remote_id) {
     return key("sent to ", remote_id);
 }
@@ -33,23 +33,23 @@ inline constexpr std::string_view prefix = "note/";
     return key("differs from ", remote_id);
 }
 
-/// Up to which row a stale copy (stale.hpp) has sent what it may to the file `remote_id`.
+/// The last row up to which a stale copy (send/stale.hpp) has sent what it may to `remote_id`.
 [[nodiscard]] inline std::string held_from(std::string_view remote_id) {
     return key("held from ", remote_id);
 }
 
-/// Up to which row of the file `remote_id` this copy waits for, to have agreed with it (stale.hpp).
+/// The row of the file `remote_id` that this copy waits for before the two agree (send/stale.hpp).
 [[nodiscard]] inline std::string awaited_from(std::string_view remote_id) {
     return key("awaited from ", remote_id);
 }
 
-/// When the copy last agreed with a peer (stale.hpp): whole seconds since 1970.
+/// When the copy last agreed with a peer (send/stale.hpp): whole seconds since 1970.
 [[nodiscard]] inline std::string agreed() {
     return key("agreed with a peer");
 }
 
-/// When a file last agreed with a peer, given what is `noted` (-1: nothing is). Where nothing was
-/// ever noted: when a peer last sent it rows, or when it was made.
+/// When a file last agreed with a peer. `noted`: the note agreed(), or -1. Without a note: when a
+/// peer last sent it rows, or when it was created.
 template <class D>
 [[nodiscard]] Timestamp last_agreement(D& database, std::int64_t noted,
                                        std::string_view created_at) {
@@ -57,20 +57,19 @@ template <class D>
                       : std::max(database.last_heard(), timestamp_or_zero(created_at));
 }
 
-/// What to do about a difference that stays.
+/// What to send because of a difference that stays.
 enum class Resend {
-    nothing, ///< Not now.
-    rows,    ///< All rows once more, to be merged.
-    whole,   ///< The whole file, to be merged: rows have not helped.
+    nothing, ///< Nothing in this pass.
+    rows,    ///< All rows once more.
+    whole,   ///< The whole file, to be merged: rows did not help.
 };
 
-/// How often two contents were compared and found different in the same way although both sides say
-/// that they have everything.
+/// How often two contents differed in the same way although each side has all rows by its points.
 struct Sighting {
     std::uint32_t contents = 0; ///< A digest of the difference.
-    std::uint32_t times = 0;    ///< In a row, in as many passes.
+    std::uint32_t times = 0;    ///< Passes in a row that saw it.
 
-    /// A note as it is stored; one that is not there, or is none of ours, was never seen.
+    /// Reads a note. A missing note (-1), or one that is none of ours, means never seen.
     [[nodiscard]] static constexpr Sighting decode(std::int64_t note) {
         const auto bits = static_cast<std::uint64_t>(note < 0 ? 0 : note);
         return {static_cast<std::uint32_t>(bits >> 24),
@@ -81,17 +80,18 @@ struct Sighting {
         return static_cast<std::int64_t>(std::uint64_t{contents} << 24 | times);
     }
 
-    /// Seen once more: another difference begins anew.
+    /// The next sighting. Another difference starts the count again.
     [[nodiscard]] constexpr Sighting again(std::uint32_t now) const {
         const bool same = times > 0 && now == contents;
         return {now, same ? std::min(times + 1, 0xffffffU) : 1};
     }
 
-    /// The first time may be a row that came between two reads. The second time rows go, the third
-    /// time the whole file: a stock receiver drops a row that has the time of its own, but of a
-    /// file that it merges such a row stays. From then on it is due whenever the count has doubled,
-    /// so that contents which can never be made equal do not cost a transfer in every pass. Four
-    /// times as patient if the sums are equal: the peer may have reclaimed what is next here.
+    /// The first sighting may be a row that came between two reads. At the second, rows are due, at
+    /// the third the whole file: a stock receiver drops a pushed row with the time of its own row,
+    /// but keeps such a row of a file that it merges. From then on the file is due whenever the
+    /// count has doubled, so that contents which can never be made equal do not cost a transfer in
+    /// every pass. With equal sums all takes four times as long, since the peer may have reclaimed
+    /// what is reclaimed here next.
     [[nodiscard]] constexpr Resend due(bool sums_differ) const {
         const std::uint32_t patience = sums_differ ? 1 : 4;
         const std::uint32_t turn = times % patience == 0 ? times / patience : 0;

@@ -1,8 +1,8 @@
 #ifndef REPLICA_WORDS_RANDOM_HPP
 #define REPLICA_WORDS_RANDOM_HPP
 
-// The one source of chance, seeded from the settings: a pass that went wrong can be run again. The
-// algorithms are spelled out because the standard's distributions differ between libraries.
+// The one source of randomness, seeded from the settings, so that a pass that went wrong can be run
+// again. The algorithms are written out: the standard's distributions differ between libraries.
 
 #include <atomic>
 #include <cstdint>
@@ -24,11 +24,10 @@ public:
         return z ^ (z >> 31);
     }
 
-    /// From 0 up to, but without, 1.
+    /// At least 0 and less than 1.
     [[nodiscard]] double fraction() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
-    /// 16 hexadecimal digits; for names that must not meet those of another process, seed from
-    /// something that differs.
+    /// 16 hexadecimal digits. Another process draws other names only from another seed.
     [[nodiscard]] std::string name() {
         std::uint64_t number = next();
         std::string text(16, '0');
@@ -39,7 +38,7 @@ public:
         return text;
     }
 
-    /// Any order with the same chance. Sort first: a directory's own order is not repeatable.
+    /// Shuffles; each order is equally likely. Sort first: a directory's own order varies.
     template <class T>
     void shuffle(std::vector<T>& values) {
         for (std::size_t left = values.size(); left > 1; --left) {

@@ -1,8 +1,8 @@
 #ifndef REPLICA_WORDS_SEED_HPP
 #define REPLICA_WORDS_SEED_HPP
 
-// Where chance begins if nobody says so. Apart from random.hpp, since <random> is 13,000 lines that
-// only those who make a replicator or a receiver need.
+// Draws a seed where the settings have none. A header of its own, since <random> is 13,000 lines
+// that only programs with a replicator or a receiver need.
 
 #include <replica/settings.hpp>
 
@@ -12,9 +12,9 @@
 
 namespace replica {
 
-/// The settings, with a seed drawn from the machine where theirs is 0. What gets a drawn name (an
-/// upload, a file that is being merged) may outlive its process; the next one must not give the
-/// same name to another. Throws std::runtime_error if the machine has no source of chance.
+/// The settings, with a seed drawn from the machine if theirs is 0. A drawn name (of an upload, of
+/// a file that is being merged) may outlive its process, and the next process must not give that
+/// name to another file (defect 84). Throws std::runtime_error if the machine has no random source.
 [[nodiscard]] inline Settings with_seed(Settings settings) {
     while (settings.seed == 0) {
         std::random_device machine;

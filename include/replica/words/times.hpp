@@ -1,7 +1,7 @@
 #ifndef REPLICA_WORDS_TIMES_HPP
 #define REPLICA_WORDS_TIMES_HPP
 
-// How the times of two replicas become one, the same on both.
+// Merges the times of two replicas, with the same result on both.
 
 #include <replica/words/info.hpp>
 #include <replica/words/timestamp.hpp>
@@ -13,7 +13,7 @@
 
 namespace replica {
 
-/// Times are compared as times; of equal ones in different form ("0", "0000000000.00000") every
+/// Times are compared as times. Of equal times in different form ("0" and "0000000000.00000") every
 /// replica takes the same.
 [[nodiscard]] inline Timestamps merged(const Timestamps& a, const Timestamps& b) {
     const auto before = [](const std::string& x, const std::string& y) {

@@ -1,11 +1,12 @@
 #ifndef REPLICA_WORDS_TIMESTAMP_HPP
 #define REPLICA_WORDS_TIMESTAMP_HPP
 
-// Swift's time. It is stored, compared and hashed as text of a fixed width ("1402464677.04188"),
-// so this is an integer of 10 microsecond ticks and never a double: a round trip must give back
-// the same sixteen characters. An offset part after an underscore ("..._000000000000000a") orders
-// rewrites made at the same instant; a listing's created_at packs up to three times into one text
-// ("1402464677.04188+a-3": data, content type, metadata; deltas in hexadecimal ticks).
+// Swift's time. Times are stored, compared and hashed as text of a fixed width
+// ("1402464677.04188"). A round trip must give back the same sixteen characters, so a time is an
+// integer of 10 microsecond ticks and never a double. An offset after an underscore
+// ("..._000000000000000a") orders rewrites made at the same instant. An object row's created_at
+// packs up to three times into one text ("1402464677.04188+a-3": data, content type, metadata;
+// deltas in hexadecimal ticks).
 
 #include <array>
 #include <charconv>
@@ -18,7 +19,7 @@
 
 namespace replica {
 
-/// Real seconds, as options have them.
+/// Seconds with fractions, as in options.
 using Seconds = std::chrono::duration<double>;
 
 /// A moment of wall time: a value, ordered by ticks and then by offset.
@@ -42,7 +43,7 @@ struct Timestamp {
         return {static_cast<std::int64_t>(scaled + (scaled < 0 ? -0.5 : 0.5)), 0};
     }
 
-    /// Later by `by`, earlier if it is negative; never below zero. The offset is dropped.
+    /// Later by `by`, earlier if `by` is negative; never below zero. Drops the offset.
     [[nodiscard]] constexpr Timestamp plus(Seconds by) const {
         const Timestamp delta = from_seconds(by.count());
         return {ticks + delta.ticks < 0 ? 0 : ticks + delta.ticks, 0};
@@ -63,7 +64,7 @@ struct Timestamp {
         return text;
     }
 
-    /// normal(), and the offset after an underscore unless it is zero. Swift calls it internal.
+    /// normal(), with the offset after an underscore unless it is zero. Swift calls it internal.
     [[nodiscard]] std::string internal() const {
         std::string text = normal();
         if (offset != 0) {
@@ -75,8 +76,8 @@ struct Timestamp {
         return text;
     }
 
-    /// As internal(), but the offset without leading zeros: the form inside a row's created_at,
-    /// and so in the hash of the rows. Swift calls it short.
+    /// As internal(), but the offset without leading zeros: the form in a row's created_at, and so
+    /// in the hash of the rows. Swift calls it short.
     [[nodiscard]] std::string shortened() const {
         std::string text = normal();
         if (offset != 0) {
@@ -89,9 +90,9 @@ struct Timestamp {
     }
 
     /// Reads what Swift writes: digits, optionally a fraction (rounded to ticks), optionally an
-    /// offset. Also the bare "0" of a database that was never deleted (defect 56). No sign, no
+    /// offset; and the bare "0" of a database that was never deleted (defect 56). No sign, no
     /// blanks, no exponent, no digit separators: a float parser that takes "1_0" would misread an
-    /// offset as digits. Nothing for anything else, or at 10^10 seconds and beyond.
+    /// offset as digits. Nothing for any other text, and from 10^10 seconds on.
     [[nodiscard]] static constexpr std::optional<Timestamp> parse(std::string_view text) {
         Timestamp result;
         std::size_t at = 0;
@@ -149,13 +150,12 @@ private:
     }
 };
 
-/// Parses, and takes whatever is not a time for the beginning of time, as Swift does with the
-/// empty and null values of old databases.
+/// Parses a time. Any other text is 0, as the empty and null values of old databases are in Swift.
 [[nodiscard]] constexpr Timestamp timestamp_or_zero(std::string_view text) {
     return Timestamp::parse(text).value_or(Timestamp{});
 }
 
-/// The three times in a container row's created_at.
+/// The three times in an object row's created_at.
 struct RowTimes {
     Timestamp data;         ///< The PUT or DELETE of the object.
     Timestamp content_type; ///< The last change of its content type.
@@ -163,7 +163,7 @@ struct RowTimes {
 
     friend constexpr auto operator<=>(const RowTimes&, const RowTimes&) = default;
 
-    /// Swift's encode_timestamps: deltas only where one of them is not zero.
+    /// Swift's encode_timestamps: no deltas if both are zero.
     [[nodiscard]] std::string encode() const {
         const std::int64_t to_type = content_type.ticks - data.ticks;
         const std::int64_t to_metadata = metadata.ticks - content_type.ticks;
@@ -175,8 +175,8 @@ struct RowTimes {
         return text;
     }
 
-    /// Swift's decode_timestamps: a part that is not there equals the one before it, offset
-    /// included. Nothing when the text is not of the form.
+    /// Swift's decode_timestamps: a missing part equals the one before it, offset included. Nothing
+    /// if the text has another form.
     [[nodiscard]] static std::optional<RowTimes> decode(std::string_view text) {
         const std::size_t first = text.find_first_of("+-");
         const auto data = Timestamp::parse(text.substr(0, first));
