@@ -1,5 +1,5 @@
-// Keeps the account databases of a node identical with their replicas: reads the configuration of
-// swift-account-replicator, takes its command line, and serves REPLICATE where replica_port is set.
+// Keeps the account databases of a node equal to their replicas. Reads the configuration of
+// swift-account-replicator, takes its command line, and serves REPLICATE if replica_port is set.
 
 #include <replica/daemon/run.hpp>
 #include <replica/sqlite/account.hpp>

@@ -1,6 +1,5 @@
-// Keeps the container databases of a node identical with their replicas: reads the configuration of
-// swift-container-replicator, takes its command line, and serves REPLICATE where replica_port is
-// set.
+// Keeps the container databases of a node equal to their replicas. Reads the configuration of
+// swift-container-replicator, takes its command line, and serves REPLICATE if replica_port is set.
 
 #include <replica/daemon/run.hpp>
 #include <replica/sqlite/container.hpp>

@@ -1,6 +1,6 @@
-// The smallest model of each policy, written by a user: a clock of its own, a ring of two devices,
-// a transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
-// replicas of a note book, each with a note that the other does not have, become one.
+// The smallest model of each policy, as a user could write it: a clock, a ring of two devices, a
+// transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
+// replicas of a note book, each with a note that the other does not have, become equal.
 
 #include <replica/account/kind.hpp>
 #include <replica/replica.hpp>
@@ -21,8 +21,8 @@
 
 using namespace replica;
 
-/// Clock: time begins with the program. It does not run faster: what waits for a real thread would
-/// take its pauses for a stall.
+/// Clock: time begins with the program and runs at real speed. With a faster clock the wait for a
+/// real thread would look like a stall.
 struct OwnClock {
     Instant start = SystemClock().monotonic();
 
@@ -68,7 +68,7 @@ struct Call {
 };
 static_assert(Transport<Call>);
 
-/// FileSync: the store itself copies, to wherever the target's tmp is.
+/// FileSync: the store itself copies to the tmp of the target.
 struct CopyTo {
     std::string root;
     Result<Sent> send(auto& source, const Upload& upload, Instant deadline, std::stop_token) const {
@@ -86,11 +86,11 @@ static_assert(FileSync<CopyTo>);
 /// What a note book keeps. A note is a row of an account: its name is the text.
 struct Notes {
     AccountInfo info;
-    std::vector<ContainerRow> rows; // ROWID is the place, from 1: no note is ever changed
+    std::vector<ContainerRow> rows; // ROWIDs are positions from 1: no note is ever changed
     std::map<std::pair<std::string, Direction>, std::int64_t> points;
 };
 
-/// Database: a note book. Alone in its process, it needs no locks.
+/// Database: a note book. It is used by one process only and needs no locks.
 struct NoteBook {
     using info_type = AccountInfo;
     using row_type = ContainerRow;

@@ -1,8 +1,8 @@
 #ifndef REPLICA_EXAMPLE_QUICKSTART_CLUSTER_HPP
 #define REPLICA_EXAMPLE_QUICKSTART_CLUSTER_HPP
 
-// Where quickstart.sh keeps its four nodes, for the two tools that look into them. Each node is a
-// directory named after its address:
+// The layout of quickstart.sh's four nodes, for the two tools that read and write their databases.
+// Each node is a directory named after its address:
 //
 //     127.0.0.1/etc/swift.conf, container-ring.json, account-ring.json
 //     127.0.0.1/srv/<device>/containers/<partition>/<suffix>/<hash>/<hash>.db
@@ -22,8 +22,8 @@ namespace quickstart {
 
 inline constexpr auto first_node = "127.0.0.1";
 
-/// The ring of one kind of database, and the places it stands for. All nodes have the same ring, so
-/// the first node's is read. Throws replica::Failure naming the file that cannot be read.
+/// The ring of one kind of database, and the paths of its devices. All nodes have the same ring, so
+/// the first node's is read. Throws replica::Failure that names a file which cannot be read.
 template <class Kind>
     requires std::convertible_to<decltype(Kind::name), std::string_view>
 class Cluster {
@@ -53,7 +53,7 @@ public:
         return root_ + '/' + device.replication_ip + "/srv/" + device.device;
     }
 
-    /// The file that a database has on a device.
+    /// The path of a database on a device.
     [[nodiscard]] std::string path_of(const replica::Device& device,
                                       const std::string& hash) const {
         const std::string partition_name = std::to_string(partition(hash));

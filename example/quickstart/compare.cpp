@@ -1,7 +1,7 @@
-// Opens every replica on the nodes of quickstart.sh, reading only and past the library's brokers,
-// and compares all of it: a judge that shares no code with what it judges, but for the ring and the
-// hash that say where a database belongs. Its last line and exit 0 come only if every database has
-// all of its replicas in their places, no other copy is left anywhere, and all are identical.
+// Opens every replica on the nodes of quickstart.sh read-only, without the library's brokers, and
+// compares everything. It shares no code with the replicators, except the ring and the hash that
+// give a database its place. Prints "identical" and exits with 0 only if every database has all its
+// replicas in their places, there is no other copy, and all replicas are equal.
 
 #include "cluster.hpp"
 #include <replica/account/kind.hpp>
@@ -31,7 +31,7 @@ namespace quickstart {
 
 namespace fs = std::filesystem;
 
-/// Columns by name, as text; numbers in their decimal form.
+/// Columns by name, as text; numbers in decimal.
 using Record = std::map<std::string, std::string>;
 
 /// A database file, opened for reading only.
@@ -42,7 +42,7 @@ public:
         const int code = sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READONLY, nullptr);
         file_.reset(file);
         require(code);
-        sqlite3_busy_timeout(file, 10'000); // a server may be at work in it
+        sqlite3_busy_timeout(file, 10'000); // a server may be using it
     }
 
     /// All rows of a query, in its order.
@@ -84,7 +84,7 @@ private:
     std::unique_ptr<sqlite3, Close> file_;
 };
 
-/// What of a database must be equal on all of its devices.
+/// The parts of a database that must be equal on all of its devices.
 struct Replica {
     std::string path;
     Record info;
@@ -113,7 +113,7 @@ struct AccountTables {
     static std::string name(const Record& info) { return '/' + info.at("account"); }
 };
 
-/// What is found wrong, and what there is.
+/// The problems found, and counts.
 struct Report {
     std::vector<std::string> problems;
     std::set<std::size_t> replicas;
@@ -123,9 +123,9 @@ struct Report {
     void add(std::string problem) { problems.push_back(std::move(problem)); }
 };
 
-/// Reads a replica. What each has of its own is left out: the id and the ROWIDs are its history,
-/// status_changed_at is when this replica heard of a deletion, and reconciler_sync_point one of its
-/// ROWIDs.
+/// Reads a replica, without the values that each replica has of its own: the id and the ROWIDs are
+/// its history, status_changed_at is when it learnt of a deletion, and reconciler_sync_point is one
+/// of its ROWIDs.
 template <class Tables>
 [[nodiscard]] Replica read_replica(const std::string& path) {
     const File file(path);
@@ -147,7 +147,7 @@ template <class Tables>
     return replica;
 }
 
-/// The first difference between two records, or an empty text.
+/// The first difference between two records; empty if they are equal.
 [[nodiscard]] std::string difference(const Record& a, const Record& b) {
     for (const auto& [column, value] : a) {
         const auto other = b.find(column);
@@ -188,7 +188,7 @@ void compare(const Replica& first, const Replica& other, Report& report) {
            }));
 }
 
-/// Whether the hash that a database keeps is the one its rows give.
+/// Checks that the stored hash is the hash of the rows.
 template <class Tables>
 void check_hash(const Replica& replica, Report& report) {
     replica::sqlite::Chexor hash;
@@ -262,7 +262,7 @@ void compare_all(const std::string& root, Report& report) {
     }
 }
 
-/// What each replica of a container says about itself.
+/// Prints the state of each replica of a container.
 void show(const std::string& root, const std::string& container) {
     const Cluster<replica::ContainerKind> cluster(root);
     const std::string hash = cluster.hash(container);
@@ -284,7 +284,7 @@ void show(const std::string& root, const std::string& container) {
     }
 }
 
-/// Prints what is wrong, or the verdict. Returns the exit code.
+/// Prints the problems, or the verdict. Returns the exit code.
 [[nodiscard]] int conclude(const Report& report) {
     constexpr std::size_t most = 20;
     for (std::size_t i = 0; i < std::min(most, report.problems.size()); ++i) {

@@ -1,6 +1,6 @@
-// Writes into the nodes of quickstart.sh what clients would have written, through the library's
-// brokers: the packages of this machine, rows that come while a node is down, and a deletion. Each
-// database starts on too few devices, or on the wrong one, so that the replicators have work. For
+// Writes data into the nodes of quickstart.sh through the library's brokers, as servers would: the
+// packages of this machine, rows that arrive while a node is down, and a deletion. Each database
+// starts on too few devices, or on a wrong one, so that the replicators have work. For
 // bench/pass.sh it makes databases that are all alike.
 
 #include "cluster.hpp"
@@ -33,21 +33,21 @@ using replica::Device;
 using replica::ObjectRow;
 
 constexpr auto account_name = "AUTH_debian";
-constexpr std::int64_t batch = 10'000; // rows of one transaction
+constexpr std::int64_t batch = 10'000; // rows per transaction
 
-/// Where a database starts and which of its rows are there.
+/// Where the rows of a database are at the start.
 enum class Start {
-    one_primary,  ///< All rows on one of the devices it belongs to.
-    halves,       ///< Two of its devices have every second row each.
-    nine_and_one, ///< One of them has nine rows of ten, another the tenth.
-    handoff,      ///< All rows on a device that it does not belong to.
+    one_primary,  ///< All rows on one of its devices.
+    halves,       ///< Each of two devices has every second row.
+    nine_and_one, ///< One device has nine rows of ten, another the tenth.
+    handoff,      ///< All rows on the first handoff.
 };
 
 class Loader {
 public:
     explicit Loader(const std::string& root) : containers_(root), accounts_(root) {}
 
-    /// Loads whole packages, up to `limit` files.
+    /// Loads whole packages with at most `limit` files in all.
     void fill(std::int64_t limit) {
         const InstalledPackages installed;
         std::vector<ContainerRow> account;
@@ -83,7 +83,7 @@ public:
                   << "), on a wrong device (" << starts_[3] << ")\n";
     }
 
-    /// Adds `count` rows to containers that have a replica on the node `down`, on another node.
+    /// Adds `count` rows to containers with a replica on the node `down`, on other nodes.
     void add(const std::string& down, std::int64_t count) {
         std::int64_t added = 0;
         std::int64_t touched = 0;
@@ -110,7 +110,7 @@ public:
         std::cout << "  " << added << " rows in " << touched << " containers\n";
     }
 
-    /// Deletes a container of 20 files or more, on one device only: its files, then itself.
+    /// Deletes a container of 20 files or more, on one device only: first its files, then itself.
     /// Prints its name.
     void remove() {
         const auto all = listing();
@@ -140,8 +140,8 @@ public:
         std::cout << chosen->name << '\n';
     }
 
-    /// Containers that are all alike, on the first node only. `from` is the number of rows that
-    /// they have; each gets `count` more. With none they are made.
+    /// Makes containers that are all alike, on the first node only, with `count` rows. If `from` is
+    /// not 0, the containers exist with `from` rows, and each gets `count` more.
     void alike(std::int64_t databases, std::int64_t from, std::int64_t count) {
         for (std::int64_t i = 0; i < databases; ++i) {
             const Package package{"alike-" + std::to_string(i), "1", numbered_files(from, count)};
@@ -195,7 +195,7 @@ private:
         return rows;
     }
 
-    /// Every `nth` row, and the others.
+    /// Every `nth` row, and the other rows.
     template <class Row>
     [[nodiscard]] static std::pair<std::vector<Row>, std::vector<Row>>
     split(const std::vector<Row>& rows, std::size_t nth) {
@@ -209,7 +209,8 @@ private:
     void place(const Package& package) {
         const std::string hash = hash_of(package.name);
         const auto primaries = containers_.primaries(hash);
-        // The last digits of a hash choose neither partition nor device: an even spread.
+        // The last digits of a hash choose neither partition nor device, so the four starts are
+        // spread evenly.
         const auto choice = static_cast<std::size_t>(std::stoul(hash.substr(28), nullptr, 16));
         const Device& first = primaries[choice / 4 % primaries.size()];
         const Device& second = primaries[(choice / 4 + 1) % primaries.size()];

@@ -1,8 +1,8 @@
 #ifndef REPLICA_EXAMPLE_QUICKSTART_PACKAGES_HPP
 #define REPLICA_EXAMPLE_QUICKSTART_PACKAGES_HPP
 
-// Real input that every Debian machine has: the packages that dpkg has installed, with the files of
-// each, their sizes and MD5 sums. A package becomes a container, a file becomes a row in it.
+// Real input that every Debian machine has: the packages installed by dpkg, with their files, sizes
+// and MD5 sums. A package becomes a container, a file becomes a row of it.
 
 #include <replica/words/info.hpp>
 #include <replica/words/md5.hpp>
@@ -22,18 +22,18 @@
 
 namespace quickstart {
 
-/// All times of the loaded data count from here, 2023-11-14, so that every run loads the same.
+/// The time from which all loaded rows count, 2023-11-14, so that every run loads the same.
 inline constexpr replica::Timestamp base_time{1'700'000'000 * replica::Timestamp::ticks_per_second,
                                               0};
 
-/// An installed package; `name` may have an architecture, as in "libc6:amd64".
+/// An installed package. `name` may end in an architecture, as in "libc6:amd64".
 struct Package {
     std::string name;
     std::string version;
     std::vector<replica::ObjectRow> files;
 };
 
-/// What dpkg knows about this machine.
+/// The packages that dpkg knows on this machine.
 class InstalledPackages {
 public:
     explicit InstalledPackages(std::filesystem::path admin = "/var/lib/dpkg")
@@ -41,7 +41,7 @@ public:
         read_versions();
     }
 
-    /// The packages in the order of their names.
+    /// The names of the packages, sorted.
     [[nodiscard]] std::vector<std::string> names() const {
         std::vector<std::string> names;
         for (const auto& entry : std::filesystem::directory_iterator(admin_ / "info")) {
@@ -53,7 +53,7 @@ public:
         return names;
     }
 
-    /// A package and its regular files. What a minimal system has left out is not there.
+    /// A package and those of its regular files that exist: a minimal system leaves some out.
     [[nodiscard]] Package read(const std::string& name) const {
         Package package{name, version_of(name), {}};
         const auto sums = read_sums(name);
@@ -77,19 +77,19 @@ public:
     }
 
 private:
-    /// A hundredth of a second between one file and the next.
+    /// Files are a hundredth of a second apart.
     [[nodiscard]] static replica::Timestamp time_of(std::size_t index) {
         return base_time.plus(replica::Seconds(0.01 * static_cast<double>(index)));
     }
 
-    /// For files that a package may change, dpkg has no sum. What we may not read counts as empty.
+    /// dpkg has no sum for files that may change. A file that cannot be read counts as empty.
     [[nodiscard]] static std::string sum_of(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
         const std::string content{std::istreambuf_iterator<char>(file), {}};
         return replica::to_hex(replica::md5(content));
     }
 
-    /// Lines of "<sum>  <path without its first slash>".
+    /// Lines are "<sum>  <path without its first slash>".
     [[nodiscard]] std::map<std::string, std::string> read_sums(const std::string& name) const {
         constexpr std::size_t digits = 32;
         std::map<std::string, std::string> sums;

@@ -1,10 +1,10 @@
 #ifndef REPLICA_BEAST_CONNECTION_HPP
 #define REPLICA_BEAST_CONNECTION_HPP
 
-// One TCP connection of a client, with a deadline and a stop in every wait. A blocking socket can
-// offer neither, and Beast's expires_after does nothing for synchronous calls; so each operation is
-// started asynchronously on the connection's own io_context, which the caller's thread runs until
-// the operation ends, the deadline passes, or a stop posts something to wake it.
+// One TCP connection of a client; every wait ends at a deadline or a stop. A blocking socket offers
+// neither, and Beast's expires_after has no effect on synchronous calls. So each operation is
+// started asynchronously on the connection's own io_context, and the caller's thread runs that
+// io_context until the operation ends, the deadline passes, or a stop posts something to wake it.
 
 #include <replica/beast/http.hpp>
 #include <replica/clock.hpp>
@@ -35,11 +35,11 @@ namespace replica::http {
 struct Broken {
     Error error = Error::connection_lost;
     std::string why;
-    bool unanswered = true; ///< Not one byte of a reply had come.
+    bool unanswered = true; ///< No byte of a reply came.
 };
 
-/// A client's connection: connect once, then exchange as long as reusable(). Belongs to one thread
-/// at a time. Costs four descriptors, since Asio's io_context has three of its own.
+/// A client's connection: connect once, then exchange as long as reusable() is true. Belongs to one
+/// thread at a time. Takes four descriptors: its socket, and three of Asio's io_context.
 class Connection {
 public:
     using Endpoint = boost::asio::ip::tcp::endpoint;
@@ -48,7 +48,7 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    /// No error, Error::timed_out at `deadline`, Error::stopped, or what the system says.
+    /// Returns no error, Error::timed_out at `deadline`, Error::stopped, or the system's error.
     [[nodiscard]] boost::system::error_code connect(const Endpoint& to, Instant deadline,
                                                     const std::stop_token& stop) {
         boost::system::error_code code;
@@ -64,7 +64,7 @@ public:
             socket_.set_option(boost::asio::ip::tcp::no_delay(true), code);
         }
         if (!code) {
-            socket_.non_blocking(true, code); // for quiet(); the asynchronous calls do not mind
+            socket_.non_blocking(true, code); // for quiet(); asynchronous calls work all the same
         }
         if (code) {
             close();
@@ -72,8 +72,8 @@ public:
         return code;
     }
 
-    /// True if the other side has neither closed an idle connection nor said anything on it. One
-    /// system call; what it cannot see is a close that is still on its way.
+    /// True if the other side has neither closed an idle connection nor sent anything on it. One
+    /// system call. A close that is still on its way is not seen.
     [[nodiscard]] bool quiet() {
         char byte = 0;
         boost::system::error_code code;
@@ -81,8 +81,8 @@ public:
         return code == boost::asio::error::would_block;
     }
 
-    /// Writes head and body and reads one whole reply, of which the head may have `max_header` and
-    /// the body `max_body` bytes. After anything but a reply the connection is closed.
+    /// Sends head and body and reads one whole reply. The head of the reply may have `max_header`
+    /// bytes, the body `max_body`. After anything but a reply the connection is closed.
     [[nodiscard]] boost::system::result<Reply, Broken>
     exchange(std::string_view head, std::string_view body, std::size_t max_header,
              std::uint64_t max_body, Instant deadline, const std::stop_token& stop) {
@@ -91,8 +91,8 @@ public:
         if (const auto code = write(head, body, deadline, stop); is_ours(code)) {
             reply = broken(code, true);
         } else {
-            // A server that does not want the body (413, 503) may answer and close before it has
-            // read all of it: the answer counts, so reading goes on when writing has failed.
+            // A server that refuses a body (413, 503) may answer and close before it has read all
+            // of the body. The answer counts, so it is read even if writing has failed.
             reply = read(max_header, max_body, deadline, stop);
         }
         if (!reusable_) {
@@ -190,7 +190,7 @@ private:
             buffer_.commit(step.bytes);
             if (code == boost::asio::error::eof && parser.got_some()) {
                 code = {};
-                parser.put_eof(code); // ends a body that has no length
+                parser.put_eof(code); // ends a body without a length
             } else if (!code) {
                 feed(parser, code);
             }
@@ -220,13 +220,13 @@ private:
     }
 
     boost::system::result<Reply, Broken> reply_of(Parser& parser) {
-        const bool keep = parser.keep_alive(); // knows, other than the message, of bodies up to EOF
+        const bool keep = parser.keep_alive(); // the parser alone knows of bodies up to EOF
         auto message = parser.release();
         const int status = static_cast<int>(message.result_int());
         if (status < 200) {
             return Broken{Error::bad_reply, "status " + std::to_string(status), false};
         }
-        // Bytes behind the reply belong to no request of ours: what follows cannot be trusted.
+        // Bytes after the reply belong to no request of ours, so the connection cannot be trusted.
         reusable_ = keep && buffer_.size() == 0;
         server_ = message[boost::beast::http::field::server];
         Reply reply{status,

@@ -1,10 +1,9 @@
 #ifndef REPLICA_BEAST_CREW_HPP
 #define REPLICA_BEAST_CREW_HPP
 
-// Runs calls that may hang, each under a key: the device that it works on. A healthy disk must be
-// served whatever number of others hang, and healthy disks should not be given more threads than
-// they gain by. So a call that takes long no longer counts, another one takes its turn, and threads
-// come as they are needed.
+// Runs calls that may hang, each under a key: the device that the call works on. A healthy device
+// must be served however many others hang, but should not get more threads than help it. So a call
+// that takes long no longer counts, another call takes its turn, and threads are made as needed.
 
 #include <replica/clock.hpp>
 #include <replica/receive/admission.hpp>
@@ -28,9 +27,9 @@
 
 namespace replica::http {
 
-/// How much a crew takes on. There are never more threads than `most`.
+/// The bounds of a crew. There are never more threads than `most`.
 struct CrewLimits {
-    std::size_t at_once = 16; ///< Calls running, without those that are late.
+    std::size_t at_once = 16; ///< Calls running, not counting late ones.
     int per_key = 32;         ///< Calls of a key, waiting or running.
     std::size_t most = 384;   ///< Calls of all keys, waiting or running.
     Seconds late{2};          ///< A call that has run for longer is late.
@@ -38,15 +37,15 @@ struct CrewLimits {
 
 /// Threads for calls that may hang.
 ///
-/// A key may use a quarter of `at_once`, and keys with a late call half of it together: a device
-/// that begins to hang holds up no other, and many that do hold the others up for `late`. Among
-/// the calls that wait, one whose key has the fewest running is the next.
+/// A key may use a quarter of `at_once`; all keys with a late call together may use half of it. So
+/// a device that begins to hang holds up no other, and many that hang hold up the others for `late`
+/// at most. Of the waiting calls, one whose key has the fewest running calls starts next.
 ///
-/// Everything is called on the one thread that runs `io`, where `done` is called too; only `work`
-/// is called on a thread of the crew. The destructor waits for calls that are running.
+/// All members are called on the one thread that runs `io`, and `done` is called there too; only
+/// `work` runs on a thread of the crew. The destructor waits for running calls.
 class Crew {
 public:
-    /// Throws std::system_error if not even one thread can be had.
+    /// Throws std::system_error if not even one thread can be made.
     Crew(boost::asio::io_context& io, const CrewLimits& limits)
         : io_(io), limits_(limits), admission_(limits.most) {
         add_thread();
@@ -57,7 +56,7 @@ public:
 
     ~Crew() { join(); }
 
-    /// Runs `work`, which must not throw, and then `done`. False if the key has had its share.
+    /// Runs `work`, which must not throw, and then `done`. False if the key's share is used up.
     [[nodiscard]] bool take(const std::string& key, std::function<void()> work,
                             std::function<void()> done) {
         auto job = std::make_shared<Job>(io_, key, std::move(work), std::move(done));
@@ -71,7 +70,7 @@ public:
         return true;
     }
 
-    /// Starts no more. Once `io` is run no longer: calls that have not begun are forgotten.
+    /// Starts no more calls. Call it once `io` is no longer run: calls that wait are dropped.
     void stop() {
         calls_.stop();
         waiting_.clear();
@@ -90,7 +89,7 @@ private:
     struct Lane {
         std::vector<Admission::Place> places; ///< One for each call, waiting or running.
         std::size_t running = 0;
-        std::size_t late = 0; ///< Of those that run.
+        std::size_t late = 0; ///< Running calls that are late.
 
         [[nodiscard]] std::size_t busy() const { return running - late; }
     };
@@ -118,8 +117,8 @@ private:
         }
     }
 
-    /// The call that begins next; the end if none may. Linear in `most`, which is small beside what
-    /// a call costs.
+    /// The call that starts next; the end if none may. Linear in the number of waiting calls, which
+    /// costs little compared with a call.
     [[nodiscard]] Jobs::iterator choose() {
         std::size_t busy = 0;
         std::size_t busy_beside_late = 0;
@@ -155,7 +154,7 @@ private:
             add_thread();
             return true;
         } catch (const std::system_error&) {
-            return false; // the machine has no more: the next call that ends lends its own
+            return false; // no thread left: the next free one runs the call
         }
     }
 
@@ -198,8 +197,8 @@ private:
     boost::asio::io_context& io_;
     const CrewLimits limits_;
     Admission admission_;
-    std::map<std::string, Lane> lanes_; ///< Only keys that have calls.
-    Jobs waiting_;                      ///< In the order in which they came.
+    std::map<std::string, Lane> lanes_; ///< Only keys with calls.
+    Jobs waiting_;                      ///< In order of arrival.
     std::size_t running_ = 0;
     boost::asio::io_context calls_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{

@@ -1,9 +1,9 @@
 #ifndef REPLICA_BEAST_HTTP_HPP
 #define REPLICA_BEAST_HTTP_HPP
 
-// The text of REPLICATE on the wire, as pure functions: what a stock peer sends and expects byte by
-// byte is decided here and tested without a socket. Heads are written by hand rather than through a
-// container of fields because their order and spelling are part of the protocol.
+// The text of REPLICATE on the wire, as pure functions. What a stock peer sends and expects, byte
+// by byte, is written here and tested without a socket. Heads are written by hand rather than with
+// Beast's fields, because the order and spelling of headers are part of the protocol.
 
 #include <replica/transport.hpp>
 #include <replica/version.hpp>
@@ -20,7 +20,7 @@
 
 namespace replica::http {
 
-/// The phrase that Swift 2.30.1 writes after `status`, for instance "Internal Error" after 500.
+/// The phrase that Swift 2.30.1 writes after `status`, for example "Internal Error" after 500.
 [[nodiscard]] constexpr std::string_view reason_of(int status) {
     switch (status) {
     case 200:
@@ -60,8 +60,8 @@ namespace replica::http {
     }
 }
 
-/// One part of a path, with everything but letters, digits and "_.-~" percent-encoded, so that a
-/// name may hold any byte.
+/// One part of a path. All bytes but letters, digits and "_.-~" are percent-encoded, so a name may
+/// contain any byte.
 [[nodiscard]] inline std::string encode_part(std::string_view part) {
     constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                        "0123456789_.-~";
@@ -90,7 +90,7 @@ namespace replica::http {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/// The bytes behind a percent-encoded part; nothing if a % is not followed by two digits.
+/// Decodes a percent-encoded part; empty if a % is not followed by two hexadecimal digits.
 [[nodiscard]] inline std::optional<std::string> decode_part(std::string_view text) {
     std::string part;
     part.reserve(text.size());
@@ -115,8 +115,8 @@ namespace replica::http {
     return target.substr(0, target.find('?'));
 }
 
-/// The request that a path names, still without a body: exactly three parts, none empty and none
-/// with a slash in it once decoded. Whether a part is a safe name is the handler's to judge.
+/// The request for a path, without a body. The path must have exactly three parts; no part may be
+/// empty or contain a slash after decoding. The handler checks that the parts are safe names.
 [[nodiscard]] inline std::optional<Request> request_of(std::string_view path) {
     std::array<std::string, 3> parts;
     for (std::string& part : parts) {
@@ -138,16 +138,16 @@ namespace replica::http {
     return Request{std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), {}, true};
 }
 
-/// "127.0.0.1:6201", "[::1]:6201", "node1:6201": as it stands in a Host header, in messages, and as
-/// the key of kept connections.
+/// "127.0.0.1:6201", "[::1]:6201", "node1:6201": for Host headers, messages, and as the key of kept
+/// connections.
 [[nodiscard]] inline std::string authority_of(std::string_view ip, std::uint16_t port) {
     const bool v6 = ip.find(':') != std::string_view::npos;
     std::string text = v6 ? "[" + std::string(ip) + "]" : std::string(ip);
     return text + ":" + std::to_string(port);
 }
 
-/// The head of a REPLICATE request as Swift's own replicator writes it: these four headers in this
-/// order and no others (http.client adds the second; there is no Connection, no user agent).
+/// The head of a REPLICATE request as Swift's replicator writes it: these four headers in this
+/// order and no others (http.client adds the second; there is no Connection, no User-Agent).
 [[nodiscard]] inline std::string request_head(const Request& request, std::string_view authority) {
     std::string head = "REPLICATE /";
     head += encode_part(request.device) + "/" + encode_part(request.partition) + "/";
@@ -167,15 +167,15 @@ namespace replica::http {
     return head += "\r\nAccept-Encoding: identity\r\n\r\n";
 }
 
-/// What a server of ours says of itself in its Server header: "container-server/0.1.0 (replica of
-/// 6201)". The first part is what swift-recon --validate-servers asks for. The port is the ring's
-/// for the node: nodes may share an address, and then the replica port is that of only one of them.
+/// The Server header of our servers: "container-server/0.1.0 (replica of 6201)". The first part is
+/// what swift-recon --validate-servers looks for. The port is the node's port in the ring: nodes
+/// may share an address, and then the replica port belongs to only one of them.
 [[nodiscard]] inline std::string server_name(std::string_view kind_type, std::uint16_t ring_port) {
     return std::string(kind_type) + "-server/" + version_text() + " (replica of " +
            std::to_string(ring_port) + ")";
 }
 
-/// Whether a Server header is that of a server of ours, of any version, for that kind and node.
+/// Whether `name` is the Server header of our server, of any version, for this kind and node.
 [[nodiscard]] inline bool is_server(std::string_view name, std::string_view kind_type,
                                     std::uint16_t ring_port) {
     const std::string kind = std::string(kind_type) + "-server/";
@@ -183,7 +183,7 @@ namespace replica::http {
            name.ends_with(" (replica of " + std::to_string(ring_port) + ")");
 }
 
-/// A moment as a Date header has it: "Sun, 22 Nov 2026 18:53:17 GMT".
+/// A moment in the form of a Date header: "Sun, 22 Nov 2026 18:53:17 GMT".
 [[nodiscard]] inline std::string date_of(Timestamp moment) {
     constexpr std::string_view days = "SunMonTueWedThuFriSat";
     constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -204,8 +204,8 @@ namespace replica::http {
     return text + two(clock.seconds().count()) + " GMT";
 }
 
-/// What a Date header says, in the form above, which RFC 9110 asks of every sender; nothing for
-/// any other text.
+/// Reads a Date header in the form above, which RFC 9110 requires of senders; empty for any other
+/// text.
 [[nodiscard]] inline std::optional<Timestamp> moment_of(std::string_view text) {
     constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
     if (text.size() != 29 || !text.ends_with(" GMT")) {
@@ -238,7 +238,7 @@ namespace replica::http {
     return Timestamp{std::chrono::seconds{since}.count() * Timestamp::ticks_per_second, 0};
 }
 
-/// The text with control characters blanked: what a handler puts into a header stays one line.
+/// The text with control characters replaced by blanks, so that a header stays one line.
 [[nodiscard]] inline std::string one_line(std::string_view text) {
     std::string line{text};
     for (char& c : line) {
@@ -249,9 +249,9 @@ namespace replica::http {
     return line;
 }
 
-/// The head of a reply in the order that Swift writes: Content-Type, `extra` (whole lines with
-/// their ends), Content-Length, Date (the handler's, else `now`). A 204 has a Content-Length of 0
-/// as Swift's has; its body must not be written.
+/// The head of a reply, in Swift's order: Content-Type, `extra` (whole lines with their ends),
+/// Content-Length, Date (the handler's, else `now`). A 204 has a Content-Length of 0, as in Swift;
+/// its body must not be written.
 [[nodiscard]] inline std::string reply_head(const Reply& reply, std::string_view extra,
                                             Timestamp now, bool keep) {
     std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";

@@ -1,10 +1,10 @@
 #ifndef REPLICA_BEAST_LOOKUP_HPP
 #define REPLICA_BEAST_LOOKUP_HPP
 
-// A ring may name nodes instead of giving addresses, and getaddrinfo can neither be cancelled nor
-// be given a deadline: with a dead name server it blocks for half a minute, and Asio's own resolver
-// joins it when its io_context goes. Here it runs on a thread of its own that nobody waits for
-// longer than the deadline, one per name however many ask.
+// A ring may name nodes by host name, and getaddrinfo can neither be cancelled nor given a
+// deadline. With a dead name server it blocks for half a minute, and Asio's resolver waits for it
+// when its io_context is destroyed. Here a thread of its own calls it, one per name however many
+// ask, and nobody waits for that thread longer than the deadline.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -26,17 +26,17 @@
 
 namespace replica::http {
 
-/// From a host's name or address to addresses. Thread safety: any thread.
+/// Resolves host names to addresses. Thread safety: any thread.
 class Lookup {
 public:
     using Addresses = std::vector<boost::asio::ip::address>;
 
-    /// How long an answer is used. Addresses of nodes change rarely, and a wrong one costs one
+    /// How long an answer is used. Addresses of nodes rarely change, and a wrong one costs one
     /// failed connection.
     static constexpr Seconds answer_age_max{60};
 
-    /// The addresses of `host`, at least one. The text of an address is no question and needs no
-    /// thread. Errors: Error::timed_out, Error::stopped, or what the system's resolver says.
+    /// The addresses of `host`, at least one. The text of an address is converted without a thread.
+    /// Errors: Error::timed_out, Error::stopped, or the error of the system's resolver.
     [[nodiscard]] boost::system::result<Addresses> find(const std::string& host, Instant deadline,
                                                         const std::stop_token& stop) {
         boost::system::error_code not_an_address;
@@ -61,7 +61,7 @@ private:
         Instant since{};
         std::mutex mutex;
         std::condition_variable_any answered;
-        bool done = false; // this and what follows: under the mutex
+        bool done = false; // this and the following members: under the mutex
         boost::system::error_code code;
         Addresses addresses;
 
@@ -71,7 +71,7 @@ private:
         }
     };
 
-    /// The question that is open or was answered lately; else a new one.
+    /// The question that is open or was answered recently; else a new one.
     std::shared_ptr<Question> ask(const std::string& host) {
         const Instant now = SystemClock().monotonic();
         const std::lock_guard lock(mutex_);

@@ -1,9 +1,9 @@
 #ifndef REPLICA_BEAST_POOL_HPP
 #define REPLICA_BEAST_POOL_HPP
 
-// What a transport remembers between requests: open connections, which spare a round trip and a
-// descriptor in TIME_WAIT for every database, and which nodes run a server of ours. Both age, since
-// nodes restart without telling.
+// What a transport keeps between requests: open connections, which save a round trip and a
+// descriptor in TIME_WAIT for each database, and which nodes run one of our servers. Both expire,
+// since nodes restart without notice.
 
 #include <replica/beast/connection.hpp>
 #include <replica/clock.hpp>
@@ -23,21 +23,21 @@
 
 namespace replica {
 
-/// What a BeastTransport may use up.
+/// The bounds of a BeastTransport.
 struct BeastOptions {
-    Seconds conn_timeout{0.5};                 ///< To find a name's addresses and connect.
+    Seconds conn_timeout{0.5};                 ///< To resolve a name and connect.
     std::uint64_t max_body = 64 * 1024 * 1024; ///< Bytes of a reply; a longer one is a fault.
     std::size_t max_header = 16 * 1024;        ///< Bytes of a reply's head.
     std::size_t max_idle_per_peer = 8;         ///< Kept connections to one address and port.
-    std::size_t max_idle = 64;                 ///< Kept ones in all; four descriptors each.
+    std::size_t max_idle = 64;                 ///< In all; four descriptors each.
     Seconds idle_age{45};                      ///< A stock server closes after 60 s.
-    std::uint16_t replica_port = 0;            ///< Our own servers beside stock ones; 0: none.
-    std::string kind_type{};          ///< "account" or "container": whose server that must be.
-    Seconds replica_port_memory{300}; ///< How long it is remembered whether a node has one.
+    std::uint16_t replica_port = 0;            ///< Of our servers beside stock ones; 0: none.
+    std::string kind_type{};          ///< "account" or "container": the kind of that server.
+    Seconds replica_port_memory{300}; ///< How long the result of asking for one is kept.
 
     BeastOptions() = default;
 
-    /// Those that an operator may set.
+    /// Takes the options that an operator may set.
     BeastOptions(const Settings& settings, std::string_view type)
         : conn_timeout(settings.conn_timeout),
           replica_port(static_cast<std::uint16_t>(settings.replica_port)), kind_type(type) {}
@@ -45,13 +45,13 @@ struct BeastOptions {
 
 namespace http {
 
-/// Idle connections by address and port; the one used last is taken first, so that surplus ones
-/// age. Thread safety: any thread.
+/// Idle connections by address and port. The one used last is taken first, so unneeded ones expire.
+/// Thread safety: any thread.
 class Pool {
 public:
     explicit Pool(const BeastOptions& options) : options_(options) {}
 
-    /// A connection to `where` on which nothing has happened since it was put back, or null.
+    /// A connection to `where` on which nothing happened since it was put back, or null.
     [[nodiscard]] std::unique_ptr<Connection> take(const std::string& where) {
         for (;;) {
             std::unique_ptr<Connection> found = take_any(where);
@@ -61,7 +61,7 @@ public:
         }
     }
 
-    /// Keeps a reusable connection; the oldest ones go when there are too many.
+    /// Keeps a reusable connection. If there are too many, the oldest is closed.
     void put(const std::string& where, std::unique_ptr<Connection> connection) {
         std::vector<Idle> surplus; // closed outside the mutex
         const std::lock_guard lock(mutex_);
@@ -121,13 +121,13 @@ private:
     Idles idle_;
 };
 
-/// Which nodes run a server of ours beside the stock one. What was found out counts for
-/// `replica_port_memory`, or until it turns out wrong. Thread safety: any thread.
+/// Which nodes run one of our servers beside the stock one. A note is valid for
+/// `replica_port_memory`, or until it proves wrong. Thread safety: any thread.
 class PortMemory {
 public:
     explicit PortMemory(const BeastOptions& options) : options_(options) {}
 
-    /// Nothing if it is time to ask.
+    /// Empty if the node must be asked.
     [[nodiscard]] std::optional<bool> has_ours(const Device& device) const {
         if (options_.replica_port == 0 || options_.replica_port == device.replication_port) {
             return false;

@@ -1,9 +1,9 @@
 #ifndef REPLICA_BEAST_SERVER_HPP
 #define REPLICA_BEAST_SERVER_HPP
 
-// The receiving end of REPLICATE: an HTTP/1.1 server that turns requests into calls of a handler.
-// One thread does the I/O of all connections, a crew of others runs the handler, which blocks on
-// SQLite. Stock senders talk to it as to their own container and account servers.
+// The receiver of REPLICATE: an HTTP/1.1 server that calls a handler for each request. One thread
+// does the I/O of all connections; a crew of threads runs the handler, which blocks on SQLite.
+// Stock senders use it like their own container and account servers.
 
 #include <replica/beast/http.hpp>
 #include <replica/beast/session.hpp>
@@ -29,26 +29,26 @@
 
 namespace replica {
 
-/// Answers requests; called by several workers at once.
+/// Answers requests; called by several threads at once.
 ///
-/// An exception becomes a 500 with its text. The body of a request is what was sent: the handler
-/// judges whether it is JSON, and whether the three parts of the path are safe names.
+/// An exception becomes a 500 with its text. The request's body is passed as it came: the handler
+/// checks that it is JSON, and that the three parts of the path are safe names.
 template <class H>
 concept RequestHandler = std::move_constructible<H> && requires(H handler, const Request& request) {
     { handler(request) } -> std::convertible_to<Reply>;
 };
 
-/// Serves REPLICATE, OPTIONS and, if there is a second handler, GET; anything else is a 405.
+/// Serves REPLICATE, OPTIONS and, if there is a page handler, GET; answers 405 to anything else.
 ///
 /// Serving begins in the constructor. Thread safety: port() and address() from any thread; stop()
-/// and the destructor from one, which must not be a worker.
+/// and the destructor from one thread, which must not be one of the crew's.
 class BeastServer {
 public:
     /// Called with the path of a GET, such as "/recon/version", still percent-encoded.
     using PageHandler = std::function<Reply(std::string_view path)>;
 
     /// Throws Failure with bad_config that names ip:port and the reason ("127.0.0.1:6201: address
-    /// already in use"). A missing option is never guessed, a port in use never waited for.
+    /// already in use"). A port in use is not waited for.
     template <RequestHandler H>
     BeastServer(const ServerOptions& options, H handler, PageHandler page = {})
         : BeastServer(erase(std::move(handler)), options, std::move(page)) {}
@@ -56,15 +56,15 @@ public:
     BeastServer(const BeastServer&) = delete;
     BeastServer& operator=(const BeastServer&) = delete;
 
-    /// Stops within five seconds, then waits for handlers that are still running: they may use
-    /// what the caller destroys next. Who cannot wait for a disk that hangs ends the process.
+    /// Stops within five seconds, then waits for running handlers, since they may use objects that
+    /// the caller destroys next. A program that cannot wait for a hanging disk must exit.
     ~BeastServer() {
         stop(Seconds{5});
         hall_.devices.join();
         hall_.pages.join();
     }
 
-    /// The port that is served; not 0.
+    /// The port that is served; never 0.
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
     /// "127.0.0.1:6201".
@@ -72,9 +72,9 @@ public:
         return http::authority_of(hall_.options.ip, port_);
     }
 
-    /// Accepts no more, closes idle connections, lets requests that have begun be answered within
-    /// `bound`, cuts the rest and returns. True if nothing had to be cut; false if a handler is
-    /// still at work or was never started. Further calls do nothing and return the same.
+    /// Accepts no more connections, closes idle ones, gives requests that have begun `bound` to be
+    /// answered, closes the rest and returns. True if no reply was lost and no handler is still
+    /// running or waiting. Further calls do nothing and return the same.
     bool stop(Seconds bound) {
         if (io_thread_.joinable()) {
             boost::asio::post(hall_.io, [this, bound] { begin_stop(bound); });
@@ -88,7 +88,7 @@ public:
 private:
     using Tcp = boost::asio::ip::tcp;
 
-    // A handler need not be copyable, std::function asks for it.
+    // std::function needs a copyable function; a handler need not be copyable.
     template <RequestHandler H>
     static std::function<Reply(const Request&)> erase(H handler) {
         return [shared = std::make_shared<H>(std::move(handler))](const Request& request) -> Reply {
@@ -123,7 +123,7 @@ private:
         const Tcp::endpoint endpoint(ip, hall_.options.port);
         acceptor_.open(endpoint.protocol(), code);
         check(code);
-        // Only lets a restart pass connections in TIME_WAIT; a port that is served stays refused.
+        // Only lets a restart ignore connections in TIME_WAIT; a port that is served is refused.
         acceptor_.set_option(Tcp::acceptor::reuse_address(true), code);
         check(code);
         acceptor_.bind(endpoint, code);
@@ -133,8 +133,8 @@ private:
         port_ = acceptor_.local_endpoint().port();
     }
 
-    // An exception here can only be a lack of memory: the connection it hit is lost, the server
-    // goes on.
+    // An exception here can only be a lack of memory. The connection in question is lost, the
+    // server goes on.
     void run() noexcept {
         for (;;) {
             try {
@@ -151,7 +151,7 @@ private:
             if (hall_.stopping) {
                 return;
             }
-            if (code) { // out of descriptors, most likely: making room takes others some time
+            if (code) { // most likely out of descriptors: wait until others have closed some
                 pause_.expires_after(std::chrono::milliseconds(100));
                 pause_.async_wait([this](boost::system::error_code) {
                     if (!hall_.stopping) {
@@ -160,7 +160,7 @@ private:
                 });
                 return;
             }
-            accept(); // first: whatever befalls this connection, there is a next one
+            accept(); // first: whatever happens to this connection, the next is accepted
             admit(std::move(socket));
         });
     }
@@ -172,7 +172,7 @@ private:
             close_longest_idle();
         }
         if (taken() >= 2 * most) {
-            return; // even those that are being refused have become too many
+            return; // too many connections, even of those that are being refused
         }
         const bool room = taken() < most;
         auto session = std::make_shared<http::Session>(hall_, std::move(socket));
@@ -197,7 +197,7 @@ private:
         boost::system::error_code ignored;
         acceptor_.close(ignored);
         pause_.cancel();
-        // The timer also keeps the I/O thread while every session is at work.
+        // The timer also keeps the I/O thread running while every session is at work.
         pause_.expires_after(to_duration(bound));
         pause_.async_wait([this](boost::system::error_code code) {
             if (!code) {
@@ -213,7 +213,7 @@ private:
 
     template <std::predicate<const http::Session&> P>
     void close_sessions(P which) {
-        const auto sessions = hall_.sessions; // close() takes itself out
+        const auto sessions = hall_.sessions; // a copy: close() erases from the set
         for (const auto& session : sessions) {
             if (which(*session)) {
                 session->close();
@@ -221,7 +221,7 @@ private:
         }
     }
 
-    // What is left on the I/O thread then are timers: the bound, and those of handlers at work.
+    // Only timers are left then: the bound of stop(), and those of calls of the crews.
     void session_left() {
         if (hall_.stopping && hall_.sessions.empty()) {
             hall_.io.stop();
@@ -230,7 +230,7 @@ private:
 
     http::ServerState hall_;
     Tcp::acceptor acceptor_{hall_.io};
-    boost::asio::steady_timer pause_{hall_.io}; // before the next accept; when stopping, the bound
+    boost::asio::steady_timer pause_{hall_.io}; // delays the next accept; while stopping, the bound
     std::uint16_t port_ = 0;
     bool cut_ = false;
     std::thread io_thread_;

@@ -1,9 +1,9 @@
 #ifndef REPLICA_BEAST_SESSION_HPP
 #define REPLICA_BEAST_SESSION_HPP
 
-// One connection of a server. All of it happens on the server's one I/O thread but the handler's
-// call, which gets a whole request and gives back a whole reply: a peer that sends slowly holds a
-// socket and a timer, never a worker.
+// One connection of a server. All of its code runs on the server's one I/O thread, except the
+// handler, which gets a whole request and returns a whole reply. So a peer that sends slowly
+// occupies a socket and a timer, but no thread.
 
 #include <replica/beast/crew.hpp>
 #include <replica/beast/http.hpp>
@@ -33,7 +33,7 @@
 
 namespace replica::http {
 
-/// A connection and its present request. Everything is called on the I/O thread.
+/// A connection and its current request. All members are called on the I/O thread.
 class Session : public std::enable_shared_from_this<Session> {
 public:
     using Socket = boost::asio::ip::tcp::socket;
@@ -41,26 +41,26 @@ public:
     Session(ServerState& hall, Socket socket)
         : hall_(hall), socket_(std::move(socket)), timer_(hall.io) {}
 
-    /// Waits for requests and answers them until either side has had enough.
+    /// Reads and answers requests until either side closes.
     void serve() {
         boost::system::error_code ignored;
         socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
         next_request();
     }
 
-    /// Answers 503 to whatever comes, and closes.
+    /// Answers 503 to any request, and closes.
     void refuse() { failure(503, "too many connections"); }
 
-    /// True from a request's first byte to its reply's last.
+    /// True from the first byte of a request to the last byte of its reply.
     [[nodiscard]] bool owes_reply() const {
         return state_ == State::reading || state_ == State::at_work || state_ == State::writing;
     }
 
-    /// True between two requests; then `idle_since` orders sessions.
+    /// True between two requests; idle_since() then tells since when.
     [[nodiscard]] bool idle() const { return state_ == State::idle; }
     [[nodiscard]] Instant idle_since() const { return idle_since_; }
 
-    /// Ends the connection now, whatever it is doing.
+    /// Closes the connection now, in any state.
     void close() {
         if (state_ != State::closed) {
             state_ = State::closed;
@@ -78,7 +78,7 @@ private:
         reading,
         at_work,
         writing,
-        draining, // the last reply is out: what still comes is thrown away
+        draining, // the last reply was sent: what still comes is discarded
         closed,
     };
 
@@ -110,8 +110,7 @@ private:
         expire_after(hall_.options.read_timeout);
     }
 
-    // The connection is closed when the time is over: a peer that sends a byte a second is not
-    // worth a reply.
+    // Closes the connection when the time is over: a peer that sends a byte a second gets no reply.
     void expire_after(Seconds time) {
         timer_.expires_after(to_duration(time));
         timer_.async_wait([self = shared_from_this()](boost::system::error_code code) {
@@ -172,8 +171,8 @@ private:
         }
     }
 
-    // Takes room for the body as soon as the head says how long it is, until there is a reply. A
-    // chunked one may become the longest.
+    // Takes room for the body once the head gives its length, and keeps it until the reply. A
+    // chunked body counts as the longest allowed.
     [[nodiscard]] bool has_room() {
         if (!parser_->is_header_done() || room_) {
             return true;
@@ -235,8 +234,8 @@ private:
         }
     }
 
-    // Runs `call` on a thread of the crew, unless there is no room for it. The I/O thread hears of
-    // the reply by a posted message only.
+    // Runs `call` on a thread of the crew; false if there is no room. The reply comes back to the
+    // I/O thread as a posted call.
     [[nodiscard]] bool hand_over(Crew& crew, const std::string& key, std::function<Reply()> call) {
         auto reply = std::make_shared<Reply>();
         const bool taken = crew.take(
@@ -250,7 +249,7 @@ private:
         if (taken) {
             ++hall_.at_work;
             state_ = State::at_work;
-            timer_.expires_at(Instant::max()); // how long a handler may take is not for us to say
+            timer_.expires_at(Instant::max()); // a handler has no time limit here
         }
         return taken;
     }
@@ -305,8 +304,8 @@ private:
             });
     }
 
-    // A close with unread bytes makes the kernel send a reset, which may destroy the reply before
-    // the peer has read it. So our side is shut down, and what still comes is read for a while.
+    // If a socket is closed with unread bytes, the kernel sends a reset, and the peer may lose the
+    // reply. So our side is shut down first, and what still comes is read for a while.
     void drain() {
         boost::system::error_code code;
         socket_.shutdown(Socket::shutdown_send, code);
@@ -328,9 +327,9 @@ private:
     std::optional<Admission::Place> room_; // for the body
     State state_ = State::idle;
     Instant idle_since_{};
-    bool continued_ = false; // 100 Continue has been written
+    bool continued_ = false; // 100 Continue was sent
     bool keep_ = true;       // the connection stays open after this reply
-    Reply reply_;            // both live until they are written
+    Reply reply_;            // both must live until they are written
     std::string head_;
 };
 

@@ -2,9 +2,9 @@
 #define REPLICA_BEAST_TRANSPORT_HPP
 
 // The transport of a real cluster: REPLICATE over HTTP/1.1 as Swift speaks it. A stock replicator
-// opens a connection for each database and peer, has no timeout to connect and waits for a dead
-// node as long as the kernel likes (defect 41). Here connections are kept per node, and every wait
-// ends at the deadline or at a stop.
+// opens a connection for each database and peer, has no connect timeout, and waits for a dead node
+// until the kernel gives up (defect 41). Here connections are kept per node, and every wait ends at
+// the deadline or at a stop.
 
 #include <replica/beast/connection.hpp>
 #include <replica/beast/http.hpp>
@@ -42,8 +42,9 @@ struct Shared {
 
 } // namespace http
 
-/// A device of another node, reached over HTTP. See Peer for what send promises; the faults are
-/// Error::timed_out, stopped, connect_failed (nothing was sent), connection_lost and bad_reply.
+/// A device of another node, reached over HTTP. send() follows the laws of Peer (transport.hpp).
+/// Faults: Error::timed_out, stopped, connect_failed (nothing was sent), connection_lost,
+/// bad_reply.
 class BeastPeer {
 public:
     BeastPeer(std::shared_ptr<http::Shared> shared, Device device)
@@ -51,11 +52,11 @@ public:
 
     [[nodiscard]] const Device& device() const { return device_; }
 
-    /// Sends to our own server on the node where there is one, else to the stock one. Who listens
-    /// on the replica port is asked with OPTIONS, which does nothing, before the first request goes
-    /// there; so one request in `replica_port_memory` costs a round trip more, and towards a node
-    /// that drops packets two waits of conn_timeout instead of one. A request that cannot have been
-    /// heard goes on to the stock port; one that must not be repeated never does otherwise.
+    /// Sends to our own server on the node if there is one, else to the stock server. Before the
+    /// first request to the replica port, OPTIONS asks which server listens there. So one request
+    /// in `replica_port_memory` needs a second round trip; a node that drops packets costs twice
+    /// conn_timeout instead of once. If the connection fails or another server answers, the request
+    /// goes to the stock port; one that must not be repeated only if the connection failed.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
         return guarded([&]() -> Result<Reply> {
@@ -84,7 +85,7 @@ public:
         });
     }
 
-    /// The page at `path` of the node's server, such as "/recon/version".
+    /// Gets a page of the node's server, such as "/recon/version".
     [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop) {
         return guarded([&] {
             const std::uint16_t port = device_.replication_port;
@@ -119,9 +120,9 @@ private:
         return http::is_server(answer.server, shared_->options.kind_type, device_.replication_port);
     }
 
-    /// What is remembered, or what OPTIONS says. A server of ours answers that beside all its work,
-    /// and only a busy machine needs more than conn_timeout for it; ten times that is patience
-    /// enough for a program that accepts connections and says nothing.
+    /// The remembered answer, or that of OPTIONS. Our server answers OPTIONS at once; on a busy
+    /// node that may take longer than conn_timeout. A program that accepts and never answers is
+    /// given up after ten times conn_timeout.
     [[nodiscard]] bool has_ours(Instant deadline, const std::stop_token& stop) {
         if (const auto known = shared_->ports.has_ours(device_)) {
             return *known;
@@ -161,8 +162,8 @@ private:
             return connection.exchange(head, body, options.max_header, options.max_body, deadline,
                                        stop);
         };
-        // What must not be repeated never goes over a connection that may have died unnoticed; it
-        // follows the transfer of a whole file, beside which a new connection costs nothing.
+        // A request that must not be repeated gets a new connection: a kept one may have died
+        // unnoticed. It follows the transfer of a whole file, which costs far more.
         if (auto idle = repeatable ? shared_->pool.take(there) : nullptr) {
             auto reply = exchange(*idle);
             const bool stale = reply.has_error() && reply.error().unanswered &&
@@ -179,8 +180,7 @@ private:
         return finish(there, std::move(fresh), std::move(reply));
     }
 
-    /// No code if connected. A name with several addresses gives each of them its share of the
-    /// time.
+    /// Returns no code if connected. The addresses of a name share the time equally.
     Fault connect(http::Connection& connection, std::uint16_t port, Instant deadline,
                   const std::stop_token& stop) {
         const auto now = [] { return SystemClock().monotonic(); };
@@ -233,8 +233,8 @@ private:
     Device device_;
 };
 
-/// A handle on shared connections: copies share them. Model of Transport.
-/// Thread safety: any thread may call peer(); each peer belongs to one task.
+/// A handle on shared connections: copies share them. Models Transport. Thread safety: any thread
+/// may call peer(); each peer belongs to one task.
 class BeastTransport {
 public:
     explicit BeastTransport(const BeastOptions& options = {})
@@ -242,7 +242,7 @@ public:
 
     [[nodiscard]] BeastPeer peer(const Device& device) const { return {shared_, device}; }
 
-    /// How many connections are kept for later.
+    /// The number of kept connections.
     [[nodiscard]] std::size_t idle_count() const { return shared_->pool.size(); }
 
 private:

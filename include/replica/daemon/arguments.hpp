@@ -1,5 +1,5 @@
 // The command line of swift-container-replicator and swift-account-replicator, so that swift-init,
-// unit files and operators' habits carry over, and `--explain`, which theirs have not.
+// unit files and operators' habits keep working; and `--explain`, which Swift's do not have.
 #ifndef REPLICA_DAEMON_ARGUMENTS_HPP
 #define REPLICA_DAEMON_ARGUMENTS_HPP
 
@@ -20,7 +20,7 @@
 
 namespace replica::daemon {
 
-/// What was asked for. Paths are absolute, since a daemon leaves its directory.
+/// The parsed command line. Paths are absolute, since a daemon changes its directory.
 struct Arguments {
     std::string config;
     bool once = false;
@@ -30,7 +30,7 @@ struct Arguments {
     std::string explain{};                   // a database file, or empty
 };
 
-/// Nothing to run: a text, and the code to exit with. 0 goes to stdout, anything else to stderr.
+/// Nothing to run: prints a text and exits with `code`. Code 0 goes to stdout, any other to stderr.
 struct Exit {
     int code = 0;
     std::string text;
@@ -38,7 +38,7 @@ struct Exit {
 
 namespace detail {
 
-// The parts of "a, b,,c" without blanks.
+// The parts of "a, b,,c", without blanks and empty parts.
 [[nodiscard]] inline std::vector<std::string> comma_list(std::string_view text) {
     std::vector<std::string> parts;
     while (!text.empty()) {
@@ -67,7 +67,7 @@ namespace detail {
 } // namespace detail
 
 /// Parses a command line. `kind_type` is "container" or "account". The bare words `once` and
-/// `verbose` count as flags: swift-init passes them so.
+/// `verbose` count as flags: swift-init passes them in this form.
 [[nodiscard]] inline std::variant<Arguments, Exit>
 parse_arguments(int argc, const char* const* argv, std::string_view kind_type) {
     Arguments arguments;

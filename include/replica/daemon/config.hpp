@@ -1,8 +1,8 @@
-// Swift's configuration files, read as Swift reads them. An operator's file must mean the same to
-// both daemons, and Swift's reader is Python's configparser plus a few habits of its own: [DEFAULT]
-// is inherited, values continue on indented lines, %(name)s is replaced, a directory of *.conf
-// files counts as one file, and a key given twice in one file is an error. No INI library does all
-// of this, hence ours. Behaviour: readconf of Swift 2.30.1 on Python 3.11.
+// Reads Swift's configuration files as Swift does: a file must mean the same to both daemons.
+// Swift's reader is Python's configparser with additions: [DEFAULT] is inherited, values continue
+// on indented lines, %(name)s is replaced, a directory of *.conf files counts as one file, and a
+// key given twice in a file is an error. No INI library does all of this. Behaviour: readconf of
+// Swift 2.30.1 on Python 3.11.
 #ifndef REPLICA_DAEMON_CONFIG_HPP
 #define REPLICA_DAEMON_CONFIG_HPP
 
@@ -24,9 +24,9 @@
 
 namespace replica::daemon {
 
-/// A file that cannot be used: missing, malformed, or holding a bad value. The message names the
-/// file, the line or section, the key and the reason, and nothing else: it is meant for stderr,
-/// followed by exit 1. Its code is Error::bad_config.
+/// A file that cannot be used: missing, malformed, or with a bad value. The message names the file,
+/// the line or section, the key and the reason; it is printed to stderr before exit 1. Code:
+/// Error::bad_config.
 class ConfigError : public Failure {
 public:
     explicit ConfigError(std::string what)
@@ -38,7 +38,7 @@ private:
     std::string what_;
 };
 
-/// One value with the place it came from, "FILE:LINE", for messages.
+/// One value and its place, "FILE:LINE", for messages.
 struct ConfigValue {
     std::string text;
     std::string where;
@@ -47,14 +47,14 @@ struct ConfigValue {
 /// Keys are lower case, as configparser makes them.
 using ConfigValues = std::map<std::string, ConfigValue, std::less<>>;
 
-/// When a % in a value is special. Daemon files: only if the value holds "%(", so that
-/// `fallocate_reserve = 1%` works. swift.conf: always, so that a literal % must be doubled there.
+/// When a % in a value is special. Daemon files: only if the value contains "%(", so
+/// `fallocate_reserve = 1%` works. swift.conf: always, so a literal % must be written %%.
 enum class Interpolation {
     when_referenced,
     always,
 };
 
-/// Spaces as Python's str.strip() sees them in ASCII.
+/// Removes the blanks that Python's str.strip() removes from ASCII text.
 [[nodiscard]] inline std::string_view trimmed(std::string_view text) {
     constexpr std::string_view spaces = " \t\n\r\f\v\x1c\x1d\x1e\x1f";
     const auto first = text.find_first_not_of(spaces);
@@ -71,12 +71,12 @@ enum class Interpolation {
     return lower;
 }
 
-/// A parsed configuration. Values are held as written; `values` resolves them.
-/// Not thread safe; read at start and dropped.
+/// A parsed configuration. Values are kept as written; values() resolves references. Not thread
+/// safe; read at start and dropped.
 class Config {
 public:
-    /// Reads a file, or every *.conf of a directory in the order of their names, later files
-    /// overriding earlier ones. Throws ConfigError.
+    /// Reads a file, or all *.conf files of a directory in the order of their names; later files
+    /// override earlier ones. Throws ConfigError.
     [[nodiscard]] static Config read(const std::filesystem::path& path) {
         Config config;
         config.path_ = path.string();
@@ -91,8 +91,8 @@ public:
         return config;
     }
 
-    /// Adds the text of one file. A section or key twice in one text is an error, since one of the
-    /// two would be silently ignored; a later text overrides an earlier one. Throws ConfigError.
+    /// Adds the text of one file. A section or key given twice in one text is an error: one of the
+    /// two would be ignored in silence. A later text overrides an earlier one. Throws ConfigError.
     void add(std::string_view text, const std::string& file);
 
     [[nodiscard]] const std::string& path() const { return path_; }
@@ -109,15 +109,15 @@ public:
         return names;
     }
 
-    /// What a section says: its own keys over those of [DEFAULT], `set key = value` over both (the
-    /// paste.deploy form that servers need to override a default), references replaced. The name
-    /// `here` stands for the directory of the file. Throws ConfigError: no such section, or a
-    /// reference that leads nowhere.
+    /// The values of a section, with references replaced. The section's own keys override
+    /// [DEFAULT], and `set key = value` (the form in which paste.deploy servers override a default)
+    /// overrides both. The name `here` is the directory of the file. Throws ConfigError if there is
+    /// no such section, or for a reference to a name that is not set.
     [[nodiscard]] ConfigValues values(std::string_view section,
                                       Interpolation when = Interpolation::when_referenced) const;
 
 private:
-    // What the parser remembers from line to line.
+    // The parser's state from line to line.
     struct Cursor {
         std::string file;
         std::size_t line = 0;
@@ -274,7 +274,7 @@ inline ConfigValues Config::values(std::string_view section, Interpolation when)
 
 inline std::string Config::resolve(const ConfigValues& values, const ConfigValue& value,
                                    std::string_view rest, int depth) {
-    if (depth > 10) { // configparser's own limit: a value that refers to itself
+    if (depth > 10) { // configparser's limit, for a value that refers to itself
         throw ConfigError(value.where + ": references in \"" + value.text + "\" are too deep");
     }
     std::string result;

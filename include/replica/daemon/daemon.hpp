@@ -1,5 +1,6 @@
 // From a command line to a running daemon and back to an exit code: everything around a replicator
-// that is the same for accounts and containers. A program is this and a body that wires policies.
+// that is the same for accounts and containers. A program adds only a body that builds the
+// replicator.
 #ifndef REPLICA_DAEMON_DAEMON_HPP
 #define REPLICA_DAEMON_DAEMON_HPP
 
@@ -38,21 +39,22 @@ struct Program {
     int default_port;           // of the stock server: 6201 or 6202
 };
 
-/// What a body gets. It should return soon after `stop` is asked for; the process does not wait.
+/// What a body gets. It should return soon after `stop` is requested; the process waits a second at
+/// most.
 struct Context {
     Arguments arguments;
-    Settings settings; // complete: port, seed and swift.conf are filled in
+    Settings settings; // complete, with port, seed and swift.conf
     Log log;
     Statsd& statsd;
     std::stop_token stop;
 
-    /// To be called once nothing can keep the daemon from running any more. Until then what goes
-    /// wrong is told on stderr; after it swift-init and systemd hear that the daemon is up.
+    /// Call it once nothing can keep the daemon from running. Until then errors go to stderr; this
+    /// call tells swift-init and systemd that the daemon is up.
     std::function<void()> ready;
 };
 
-/// The part of a program that is its own: runs passes until told to stop, gives the exit code.
-/// Throwing is logged and exits with 1.
+/// The part of a program that differs: runs passes until stopped, returns the exit code. An
+/// exception is logged and exits with 1.
 template <class B>
 concept Body = std::invocable<B&, Context&> && requires(B& body, Context& context) {
     { body(context) } -> std::same_as<int>;
@@ -69,12 +71,12 @@ namespace detail {
     if (settings.bind_port == 0) {
         settings.bind_port = program.default_port;
     }
-    settings = with_seed(std::move(settings)); // the same for all that the body makes
+    settings = with_seed(std::move(settings)); // the same for everything that the body makes
     return loaded;
 }
 
-// One loop per machine, kind and bound address. Without a recon directory there is nowhere to put
-// the lock; such a daemon runs unprotected, as every stock one does.
+// One daemon per node, kind and bound address. If the lock file, in the recon directory, cannot be
+// opened, the daemon runs unlocked, as every stock one does.
 [[nodiscard]] inline std::optional<Exclusion>
 exclude_others(const Program& program, const Settings& settings, const Log& log) {
     const auto path = settings.recon_cache_path + "/" + std::string{program.kind_type} +
@@ -93,8 +95,8 @@ exclude_others(const Program& program, const Settings& settings, const Log& log)
     }
 }
 
-// Runs the body on its own thread and this one on signals. After a signal the body gets a second to
-// return; a worker that hangs on a dead disk would never, so the process then ends around it.
+// Runs the body on its own thread and waits here for signals. After a signal the body has a second
+// to return. A worker on a dead disk may never return: the process then exits without it.
 template <Body B>
 [[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop,
                                       const Signals& signals, B& body) {
@@ -106,7 +108,7 @@ template <Body B>
             const bool expected = dynamic_cast<const Failure*>(&error) != nullptr;
             context.log(Level::critical, "{}{}",
                         expected ? "" : "UNCAUGHT EXCEPTION: ", error.what());
-            if (!context.arguments.verbose) { // else the log has just told
+            if (!context.arguments.verbose) { // else the log has already printed it
                 std::cerr << error.what() << std::endl;
             }
         }
@@ -124,12 +126,12 @@ template <Body B>
                     ::getpid());
     }
     stop.request_stop();
-    end_children(); // the signal comes back to us as an event of its own
+    end_children(); // the signal comes back to this process as an event
     int next = SIGTERM;
     while (next > Signals::done) {
         next = signals.wait(1000);
     }
-    end_children(); // what was started in between
+    end_children(); // children that were started in between
     if (next == Signals::done) {
         worker.join();
         return 0;
@@ -138,7 +140,7 @@ template <Body B>
     std::_Exit(0);
 }
 
-// What is left once the settings are known and there is a log.
+// The rest of a start, once the settings are known and there is a log.
 template <Body B>
 [[nodiscard]] int run_configured(Arguments& arguments, const Settings& settings,
                                  const Program& program, const Log& log, B& body) {
@@ -167,7 +169,7 @@ template <Body B>
     if (!arguments.once) {
         lock = exclude_others(program, settings, log);
     }
-    const Signals signals; // before whoever started us hears that we are up, and may stop us
+    const Signals signals; // before the parent learns that we are up, and may stop us
     const int code = run_until_signalled(context, stop, signals, body);
     log(Level::notice, "Exited {}", ::getpid());
     return code;
@@ -175,8 +177,8 @@ template <Body B>
 
 } // namespace detail
 
-/// main() of a daemon. Returns the exit code: 0; 1 for what cannot be started, told on stderr (and
-/// in the log, once there is one); 2 for a command line that cannot be read.
+/// main() of a daemon. Returns the exit code: 0; 1 if it cannot start, with the reason on stderr
+/// and in the log, once there is one; 2 for a bad command line.
 template <Body B>
 [[nodiscard]] int run_daemon(int argc, const char* const* argv, const Program& program, B body) {
     occupy_standard_descriptors();

@@ -1,6 +1,5 @@
-// One datagram socket for the three things a daemon tells its surroundings that way: syslog lines,
-// metrics, and "I am up" to systemd. A reporting channel must never stop the work it reports on, so
-// sending waits at most a moment and never raises SIGPIPE.
+// A datagram socket, used for syslog lines, for metrics, and to tell systemd "I am up". Reporting
+// must never stop the work, so sending waits 200 ms at most and never raises SIGPIPE.
 #ifndef REPLICA_DAEMON_DATAGRAM_HPP
 #define REPLICA_DAEMON_DATAGRAM_HPP
 
@@ -24,7 +23,7 @@ namespace replica::daemon {
 /// A connected datagram socket. Movable; `send` may be called from any thread.
 class Datagram {
 public:
-    /// A socket of the local machine, such as /dev/log. A leading @ names an abstract one.
+    /// A socket of this node, such as /dev/log. A leading @ names an abstract socket.
     [[nodiscard]] static std::optional<Datagram> to_path(const std::string& path) {
         sockaddr_un address{};
         if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -40,8 +39,8 @@ public:
                          static_cast<socklen_t>(size));
     }
 
-    /// A UDP socket. IPv4 is preferred to IPv6 where a name has both, as in Swift. May wait for
-    /// the resolver.
+    /// A UDP socket. If a name has both, IPv4 is preferred to IPv6, as in Swift. May wait for the
+    /// resolver.
     [[nodiscard]] static std::optional<Datagram> to_host(const std::string& host, int port) {
         for (const int family : {AF_INET, AF_INET6}) {
             addrinfo hints{};
@@ -69,8 +68,8 @@ public:
         }
     }
 
-    /// Sends one message whole. With `wait`, a receiver whose queue is full gets 200 ms to make
-    /// room; without, none. False if it was not sent.
+    /// Sends one whole message. With `wait`, a receiver with a full queue gets 200 ms to make room.
+    /// False if the message was not sent.
     bool send(std::string_view message, bool wait = false) const noexcept {
         const int flags = MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT);
         return ::send(descriptor_, message.data(), message.size(), flags) >= 0;

@@ -1,7 +1,7 @@
 // Log lines where a Swift operator looks for them: in syslog, under Swift's tag, facility and
-// levels, so that filters and alarms written for the stock daemon keep working. spdlog does the
-// formatting and the locking; what is ours is Swift's line form and a syslog sink that reaches any
-// socket or host and never stops the work when syslogd is stuck.
+// levels, so that filters and alarms for the stock daemon keep working. spdlog formats and locks;
+// the line form and the syslog sink are ours. The sink reaches any socket or host and never blocks
+// for long on a stuck syslogd.
 #ifndef REPLICA_DAEMON_LOG_HPP
 #define REPLICA_DAEMON_LOG_HPP
 
@@ -28,8 +28,8 @@
 
 namespace replica::daemon {
 
-/// Swift's levels. `notice` lies between info and warning and has no counterpart in spdlog, so the
-/// six are laid over spdlog's six in order; only our sinks see the difference.
+/// Swift's levels. `notice`, between info and warning, does not exist in spdlog. So our six levels
+/// take the numbers of spdlog's six, in order; only our sinks know the difference.
 enum class Level {
     debug,
     info,
@@ -82,8 +82,8 @@ template <std::size_t N>
 
 } // namespace detail
 
-/// The text of a line: "name: message", line ends as #012, and no longer than the limit (0: none),
-/// in which case its middle gives way.
+/// The text of a line: "name: message", with line ends as #012. A line longer than `limit` bytes
+/// (0: no limit) loses its middle.
 [[nodiscard]] inline std::string log_line(std::string_view name, std::string_view message,
                                           std::size_t limit) {
     std::string line{name};
@@ -105,8 +105,8 @@ template <std::size_t N>
     return line.substr(0, half) + " ... " + line.substr(line.size() - half);
 }
 
-/// Sends lines to syslog. Reconnects when syslogd was restarted; drops lines while it is stuck and
-/// says how many once it listens again.
+/// Sends lines to syslog. Reconnects after a restart of syslogd. While syslogd is stuck, lines are
+/// dropped; their number is logged once it reads again.
 class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     explicit SyslogSink(const Settings& settings)
@@ -134,7 +134,7 @@ protected:
     void flush_() override {}
 
 private:
-    // As in Swift: a UDP host if there is one, else the local socket, else UDP to this machine.
+    // As in Swift: a UDP host if one is set, else the local socket, else UDP to this node.
     [[nodiscard]] std::optional<Datagram> connect() const {
         if (!settings_.log_udp_host.empty()) {
             return Datagram::to_host(settings_.log_udp_host, settings_.log_udp_port);
@@ -165,7 +165,7 @@ private:
     std::size_t dropped_ = 0;
 };
 
-/// Writes the same lines to a descriptor, stderr by default: what -v adds.
+/// Writes the same lines to a descriptor, by default stderr: for -v.
 class ConsoleSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     explicit ConsoleSink(std::size_t limit, int descriptor = STDERR_FILENO)
@@ -180,7 +180,7 @@ protected:
         while (!rest.empty()) {
             const auto written = ::write(descriptor_, rest.data(), rest.size());
             if (written <= 0) {
-                return; // nobody is there to read it
+                return; // nobody reads it
             }
             rest.remove_prefix(static_cast<std::size_t>(written));
         }
@@ -193,10 +193,10 @@ private:
     int descriptor_;
 };
 
-/// The daemon's logger. Cheap to copy; copies write to the same sinks. Any thread.
+/// The daemon's logger. Cheap to copy; copies write to the same sinks. Thread safety: any thread.
 class Log {
 public:
-    /// Logs to syslog as `settings` say, and to stderr as well if `verbose`.
+    /// Logs to syslog as `settings` says, and with `verbose` to stderr too.
     Log(const Settings& settings, bool verbose) {
         std::vector<spdlog::sink_ptr> sinks{std::make_shared<SyslogSink>(settings)};
         if (verbose) {
@@ -208,7 +208,7 @@ public:
             detail::value_of(detail::log_levels, settings.log_level, 1)));
     }
 
-    /// Logs wherever the given spdlog logger does, with the levels of this file.
+    /// Logs through the given spdlog logger, with the levels of this file.
     explicit Log(std::shared_ptr<spdlog::logger> logger) : logger_(std::move(logger)) {}
 
     template <class... Args>
@@ -217,7 +217,7 @@ public:
                      std::forward<Args>(args)...);
     }
 
-    /// Whether a line of this level goes anywhere; asked before costly texts are made.
+    /// Whether a line of this level is logged; ask before making a costly text.
     [[nodiscard]] bool shows(Level level) const {
         return logger_->should_log(static_cast<spdlog::level::level_enum>(level));
     }

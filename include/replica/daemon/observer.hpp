@@ -1,9 +1,9 @@
 #ifndef REPLICA_DAEMON_OBSERVER_HPP
 #define REPLICA_DAEMON_OBSERVER_HPP
 
-// Turns events into what a Swift operator watches: log lines, statsd counters and recon figures of
-// the stock daemons. Alarms match fragments of lines, so those that Swift 2.30.1 writes stand here
-// unchanged; what comes after them is ours, and says why.
+// Turns events into what a Swift operator watches: the log lines, statsd counters and recon figures
+// of the stock daemons. Alarms match parts of lines, so parts written by Swift 2.30.1 stand here
+// unchanged; what follows them is ours and gives the reason.
 
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/recon.hpp>
@@ -31,8 +31,8 @@
 
 namespace replica::daemon {
 
-/// The figures of a pass under the keys that Swift's replicators use, and ours beside them. A map
-/// of failures that is empty deletes the one of the pass before.
+/// The figures of a pass under the keys of Swift's replicators, and ours beside them. An empty map
+/// of failures deletes that of the last pass.
 [[nodiscard]] inline boost::json::object recon_of(const event::PassEnded& pass) {
     boost::json::object stats;
     boost::hana::for_each(boost::hana::accessors<Stats>(), [&](const auto& accessor) {
@@ -62,11 +62,11 @@ namespace replica::daemon {
 /// The observer of a replicator. Copies share one state. Thread safety: any thread.
 class DaemonObserver {
 public:
-    /// What a terminal is told while a pass runs: a text that begins with a carriage return. Empty:
-    /// there is nobody to tell.
+    /// Prints progress to a terminal while a pass runs: a text that begins with a carriage return.
+    /// Empty: no terminal.
     using Progress = std::function<void(const std::string&)>;
 
-    /// `server` is "container" or "account" and names the recon file; `statsd` must outlive all
+    /// `server` is "container" or "account" and names the recon file. `statsd` must outlive all
     /// copies.
     DaemonObserver(const Settings& settings, std::string_view server, Log log, Statsd& statsd,
                    Progress progress = {})
@@ -265,7 +265,7 @@ public:
         const std::string node = name_of(peer.peer);
         switch (static_cast<Error>(peer.code.value())) {
         case Error::stopped:
-        case Error::held_back: // its first failure has been told
+        case Error::held_back: // its first failure was logged
             log(Level::debug, "{} not replicated to {}: {}", peer.path, node, peer.what);
             return;
         case Error::timed_out:
@@ -336,13 +336,13 @@ private:
               statsd(statsd_), progress(std::move(progress_)) {}
 
         std::string recon;
-        bool emergency; ///< handoffs_only or handoff_delete.
+        bool emergency; ///< handoffs_only or handoff_delete is set.
         Log log;
         Statsd& statsd;
         Progress progress;
         std::mutex mutex{};
-        std::set<std::string> unreadable{}; ///< Not timed, as in Swift.
-        bool shown = false;                 ///< A line of progress awaits its end.
+        std::set<std::string> unreadable{}; ///< Databases that are not timed, as in Swift.
+        bool shown = false;                 ///< A line of progress needs its line end.
     };
 
     template <class... Args>
@@ -367,7 +367,7 @@ private:
         }
     }
 
-    /// The number after "answered", see PeerSession::fault_of.
+    /// The number after "answered", see PeerSession::fault_of (send/session.hpp).
     [[nodiscard]] static std::string_view status_in(std::string_view what) {
         constexpr std::string_view word = " answered ";
         const auto at = what.find(word);

@@ -1,7 +1,6 @@
-// One table says everything about every option: where it is kept, its name, its unit, its bounds
-// and the reason for which one would change it. Reading a configuration, `--help` and the sample
-// file are three walks over this table, so they cannot disagree with one another. The defaults are
-// not repeated here: they are those of a default-constructed Settings.
+// One table for all options: the member of Settings, the name, unit and bounds, and a reason to
+// change it. Reading a configuration, `--help` and the sample file all walk this table, so they
+// agree. Defaults are not repeated here: they are those of a default-constructed Settings.
 #ifndef REPLICA_DAEMON_OPTIONS_HPP
 #define REPLICA_DAEMON_OPTIONS_HPP
 
@@ -27,15 +26,15 @@ enum class Origin {
     replica,
 };
 
-/// What an option may be: the types for which this file knows a text form.
+/// The types that an option can have: those with a text form in this file.
 template <class T>
 concept OptionValue =
     std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, std::int64_t> ||
     std::same_as<T, std::uint64_t> || std::same_as<T, double> || std::same_as<T, Seconds> ||
     std::same_as<T, Reserve> || std::same_as<T, std::string>;
 
-/// One option. `minimum` and `maximum` are inclusive and apply to numbers and durations (in
-/// seconds). `zero` is a word that may stand for 0 ("auto", "off"); empty where there is none.
+/// One option. `minimum` and `maximum` are inclusive bounds of numbers and of durations in seconds.
+/// `zero` is a word for 0 ("auto", "off"); empty: none.
 template <OptionValue T>
 struct Option {
     T Settings::*member = nullptr;
@@ -48,7 +47,7 @@ struct Option {
     std::string_view zero{};
 };
 
-/// Makes a numeric option; found by the type of the member, which may live in Limits.
+/// Makes a numeric option. The member may be one of Limits, the base of Settings.
 template <OptionValue T, class Owner>
 [[nodiscard]] constexpr Option<T> number(T Owner::*member, std::string_view name,
                                          std::string_view unit, double minimum, double maximum,
@@ -169,7 +168,7 @@ constexpr void for_each_option(Visit&& visit) {
     boost::hana::for_each(settings_options, std::forward<Visit>(visit));
 }
 
-/// The text form of a value, as a configuration file would hold it.
+/// The text form of a value, as in a configuration file.
 template <OptionValue T>
 [[nodiscard]] std::string format_value(const Option<T>& option, const T& value) {
     const auto shortest = [](double number) {

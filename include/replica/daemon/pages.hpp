@@ -1,5 +1,5 @@
-// The pages that monitoring asks a server for, as Swift's recon and healthcheck middleware serve
-// them: swift-recon and load balancers go on working where a server of ours has the ring's port.
+// The pages that monitoring asks a server for, like those of Swift's recon and healthcheck
+// middleware: swift-recon and load balancers keep working if a server of ours has the ring's port.
 // Behaviour: swift/common/middleware/recon.py and healthcheck.py of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_PAGES_HPP
 #define REPLICA_DAEMON_PAGES_HPP
@@ -32,11 +32,11 @@ namespace replica::daemon {
 
 namespace detail {
 
-/// A page made of keys of a recon file, which the daemons of a node keep up to date.
+/// A page made of keys of a recon file, which the daemons of a node write.
 struct ReconPage {
-    std::string_view path; // behind "/recon/"
+    std::string_view path; // after "/recon/"
     std::string_view file;
-    std::array<std::string_view, 4> keys; // empty ones are none
+    std::array<std::string_view, 4> keys; // unused slots are empty
 };
 
 inline constexpr std::array recon_pages{
@@ -61,7 +61,7 @@ inline constexpr std::array recon_pages{
 } // namespace detail
 
 /// Answers GET: /healthcheck, and below /recon/ the pages of recon_pages, version, time, ringmd5,
-/// swiftconfmd5, unmounted and diskusage. Anything else is a 404. Thread safety: any thread.
+/// swiftconfmd5, unmounted and diskusage. Other paths get a 404. Thread safety: any thread.
 template <Disk D = PosixDisk, Clock C = SystemClock>
 class Pages {
 public:
@@ -92,7 +92,7 @@ public:
         if (page == "ringmd5") {
             return json(ring_digests());
         }
-        if (page == "swiftconfmd5") { // swift-recon looks for that name, whatever swift_dir is
+        if (page == "swiftconfmd5") { // swift-recon looks for this name, whatever swift_dir is
             const auto digest = digest_of(swift_dir_ + "/swift.conf");
             return json(boost::json::object{{"/etc/swift/swift.conf", digest}});
         }
@@ -113,19 +113,19 @@ private:
         return reply;
     }
 
-    /// The file's content, or nothing where it cannot be read.
+    /// The file's content; empty if it cannot be read.
     [[nodiscard]] std::optional<std::string> read(const std::string& path) {
         try {
             const auto status = disk_.stat(path);
             if (status && !status->directory) {
                 return disk_.read(path, static_cast<std::size_t>(status->size));
             }
-        } catch (const Failure&) { // removed, or not ours to read
+        } catch (const Failure&) { // removed, or no permission
         }
         return std::nullopt;
     }
 
-    /// null for what nobody has written yet.
+    /// null for keys that nobody has written yet.
     [[nodiscard]] boost::json::object from_cache(const detail::ReconPage& page) {
         boost::system::error_code code;
         const auto text = read(recon_ + '/' + std::string(page.file));
@@ -141,7 +141,7 @@ private:
         return result;
     }
 
-    /// null for a file that is not there.
+    /// null for a file that does not exist.
     [[nodiscard]] boost::json::value digest_of(const std::string& path) {
         const auto content = read(path);
         return content ? boost::json::value(to_hex(md5(*content))) : boost::json::value();
@@ -158,9 +158,9 @@ private:
         return result;
     }
 
-    /// The directories below `devices`, mounted or not, by their own word: mount_check is not
-    /// heeded, as in Swift. A dead disk may hold this up for ever, and a monitor comes every
-    /// minute: so one request at a time, or all workers would end up in there.
+    /// The directories below `devices`, and whether each is a mount point; mount_check is ignored,
+    /// as in Swift. A dead disk may block this for ever, and monitors ask every minute, so only one
+    /// request at a time may look; else all threads would end up blocked.
     [[nodiscard]] Reply devices(bool usage) {
         const std::unique_lock alone(looking_, std::try_to_lock);
         if (!alone) {

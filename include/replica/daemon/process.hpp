@@ -1,7 +1,7 @@
-// What a process must do to be a daemon that swift-init, systemd and a shell can all start and
-// stop: become the right user, lead its own session, let go of the terminal, and turn signals into
-// something a thread can wait for. Behaviour: drop_privileges, clean_up_daemon_hygiene,
-// capture_stdio, modify_priority and systemd_notify of Swift 2.30.1.
+// What a daemon must do so that swift-init, systemd and a shell can start and stop it: become the
+// right user, lead its own session, release the terminal, and turn signals into events that a
+// thread can wait for. Behaviour: drop_privileges, clean_up_daemon_hygiene, capture_stdio,
+// modify_priority and systemd_notify of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_PROCESS_HPP
 #define REPLICA_DAEMON_PROCESS_HPP
 
@@ -43,7 +43,7 @@ namespace detail {
 
 } // namespace detail
 
-/// Opens /dev/null for whichever of stdin, stdout and stderr is closed. Otherwise the first socket
+/// Opens /dev/null for each of stdin, stdout and stderr that is closed. Otherwise the first socket
 /// or database would get number 0, 1 or 2, and every child process would inherit it.
 inline void occupy_standard_descriptors() {
     int opened = 0;
@@ -55,9 +55,9 @@ inline void occupy_standard_descriptors() {
     }
 }
 
-/// Becomes `name` with its groups. Nothing to do where we are that user already. Call before any
-/// thread is started. Throws ConfigError: no such user, or not allowed to; a process of another
-/// user would leave files behind that the stock servers cannot write.
+/// Becomes the user `name`, with its groups; nothing to do if it is already. Call it before any
+/// thread is started. Throws ConfigError if there is no such user or the change is not allowed: as
+/// another user the process would leave files that the stock servers cannot write.
 inline void drop_privileges(const std::string& name) {
     const passwd* const user = ::getpwnam(name.c_str());
     if (user == nullptr) {
@@ -78,18 +78,18 @@ inline void drop_privileges(const std::string& name) {
     ::setenv("HOME", user->pw_dir, 1);
 }
 
-/// Leads its own session, stands in the root directory, makes files that only their owner writes,
-/// and lives in UTC (which also saves a stat of /etc/localtime per log line).
+/// Makes the process lead its own session, in the root directory, with a umask of 022 and in UTC
+/// (which also saves a stat of /etc/localtime per log line).
 inline void settle() {
-    ::setsid(); // fails for a shell's job, which leads its own process group already
+    ::setsid(); // fails for a shell's job, which leads its process group already
     static_cast<void>(::chdir("/"));
     ::umask(022);
     ::setenv("TZ", "UTC+0", 1);
     ::tzset();
 }
 
-/// Turns stdin and stdout, and stderr unless it is in use, into /dev/null: swift-init waits for the
-/// end of both before it reports that the daemon is up.
+/// Redirects stdin and stdout, and stderr unless `keep_stderr`, to /dev/null: swift-init waits
+/// until both are closed before it reports that the daemon is up.
 inline void release_streams(bool keep_stderr) {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -102,8 +102,8 @@ inline void release_streams(bool keep_stderr) {
     }
 }
 
-/// Sets nice and ionice as configured, for this thread and those it starts. The result names what
-/// could not be set; the daemon runs all the same, as in Swift.
+/// Sets nice and ionice as configured, for this thread and threads it starts. Returns a message for
+/// each that could not be set; the daemon runs all the same, as in Swift.
 [[nodiscard]] inline std::vector<std::string> set_priorities(const Settings& settings) {
     std::vector<std::string> problems;
     const auto complain = [&problems](std::string_view option, const std::string& value,
@@ -137,7 +137,7 @@ inline void release_streams(bool keep_stderr) {
     return problems;
 }
 
-/// Tells systemd that the daemon is up, where a unit of Type=notify waits for that.
+/// Tells systemd that the daemon is up, if a unit of Type=notify waits for it.
 inline void notify_systemd() {
     if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) {
         if (const auto socket = Datagram::to_path(path)) {
@@ -147,12 +147,11 @@ inline void notify_systemd() {
     }
 }
 
-/// A lock that one running daemon holds and a second one cannot get. Two loops over the same
-/// devices would do everything twice; a single pass (--once) may run beside the service and takes
-/// none.
+/// A lock that only one running daemon can hold. Two daemons over the same devices would do all
+/// work twice. A single pass (--once) may run beside the service and takes no lock.
 class Exclusion {
 public:
-    /// Nothing if another process holds it. Throws ConfigError if the file cannot be opened.
+    /// Empty if another process holds the lock. Throws ConfigError if the file cannot be opened.
     [[nodiscard]] static std::optional<Exclusion> take(const std::string& path) {
         Exclusion lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
         if (lock.descriptor_ < 0) {
@@ -181,15 +180,15 @@ private:
     int descriptor_;
 };
 
-/// Signals as events. A handler writes to a pipe instead of the signals being blocked, because a
-/// blocked mask is inherited by rsync, which then could not be ended. One per process.
+/// Signals as events. A handler writes to a pipe. Blocking the signals instead would block them in
+/// rsync too, which inherits the mask and then could not be ended. One object per process.
 class Signals {
 public:
-    /// What happened: SIGTERM, SIGINT or SIGHUP; `done`; or `nothing` within the time.
+    /// Events: SIGTERM, SIGINT or SIGHUP; `done`; or `nothing` if none came in time.
     static constexpr int done = 0;
     static constexpr int nothing = -1;
 
-    /// From now on SIGTERM, SIGINT and SIGHUP end up here and SIGPIPE nowhere.
+    /// Takes over SIGTERM, SIGINT and SIGHUP, and ignores SIGPIPE.
     Signals() {
         if (::pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
             throw std::system_error(errno, std::generic_category(), "pipe");
@@ -218,7 +217,7 @@ public:
     /// Ends a wait with `done`. Any thread.
     static void finish() { post(done); }
 
-    /// Waits for an event, at most this many milliseconds; -1 waits for ever.
+    /// Waits for an event, at most so many milliseconds; -1 waits for ever.
     [[nodiscard]] int wait(int milliseconds) const {
         pollfd ready{.fd = pipe_[0], .events = POLLIN, .revents = 0};
         int changed = 0;
@@ -241,7 +240,7 @@ private:
     std::array<int, 2> pipe_{-1, -1};
 };
 
-/// Ends the children of this process: asks its process group, if it has one of its own.
+/// Sends SIGTERM to this process's group, children included, if it leads one.
 inline void end_children() {
     if (::getpgrp() == ::getpid()) {
         ::kill(0, SIGTERM);

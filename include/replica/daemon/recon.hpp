@@ -1,7 +1,7 @@
-// The figures of the last pass, in the file from which a stock server answers swift-recon. The file
-// is shared with the updater, the auditor and the sharder: each changes its own keys under a lock
-// on the file itself, and the file is replaced by rename, so a lock may turn out to be on a file
-// that is no longer there. Behaviour: dump_recon_cache of Swift 2.30.1.
+// Writes the figures of the last pass to the file from which a stock server answers swift-recon.
+// The updater, the auditor and the sharder share the file: each changes its own keys under a lock
+// on the file itself. The file is replaced by rename, so a lock may turn out to be on a file that
+// was replaced. Behaviour: dump_recon_cache of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_RECON_HPP
 #define REPLICA_DAEMON_RECON_HPP
 
@@ -37,8 +37,8 @@
 
 namespace replica::daemon {
 
-/// Puts `update` into `cache`, key by key. A nested object is merged into what is there, one level
-/// deep; an empty object deletes its key; anything else replaces.
+/// Writes `update` into `cache`, key by key. A nested object is merged one level deep; an empty
+/// object deletes its key; any other value replaces.
 inline void merge_recon(boost::json::object& cache, const boost::json::object& update) {
     for (const auto& [key, item] : update) {
         const auto* const nested = item.if_object();
@@ -65,8 +65,8 @@ inline void merge_recon(boost::json::object& cache, const boost::json::object& u
 
 namespace detail {
 
-// Appends a value as Python would write it: ASCII, keys in order, a point in every real number. The
-// file then has one form per content, whichever daemon wrote it last.
+// Appends a value as Python would write it: ASCII, sorted keys, a point in every real number. So
+// the text depends only on the content, whichever daemon wrote it.
 inline void append_sorted(std::string& out, const boost::json::value& value) {
     if (const auto* const array = value.if_array()) {
         out += '[';
@@ -113,7 +113,7 @@ inline void append_sorted(std::string& out, const boost::json::value& value) {
                   path + ": " + std::string{step} + ": " + std::generic_category().message(reason));
 }
 
-// The file, open and locked, and still the one of that name.
+// The recon file, open and locked, and still under its name.
 class LockedFile {
 public:
     template <Clock C>
@@ -166,7 +166,7 @@ private:
     int descriptor_ = -1;
 };
 
-// Replaces `path` by rename. Not synced: figures that a crash loses are written again next pass.
+// Replaces `path` by rename. No fsync: figures lost in a crash are written again by the next pass.
 inline void replace_file(const std::string& path, std::string_view text) {
     auto temporary = path + ".XXXXXX";
     const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);
@@ -190,9 +190,9 @@ inline void replace_file(const std::string& path, std::string_view text) {
 
 } // namespace detail
 
-/// Updates a recon file. Content that is no JSON object is replaced, as Swift does. Throws Failure:
-/// locked (another daemon held it for `timeout`), missing (no such directory), no_space, io; the
-/// file is then as before.
+/// Updates a recon file. Content that is no JSON object is replaced, as in Swift. Throws Failure,
+/// with the file unchanged: locked (by another daemon for `timeout`), missing (no such directory),
+/// no_space, io.
 template <Clock C = SystemClock>
 void update_recon(const std::string& path, const boost::json::object& update,
                   Seconds timeout = Seconds{2}, const C& clock = {}, std::stop_token stop = {}) {

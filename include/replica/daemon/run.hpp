@@ -1,9 +1,9 @@
 #ifndef REPLICA_DAEMON_RUN_HPP
 #define REPLICA_DAEMON_RUN_HPP
 
-// Puts the policies of a real node together: SQLite on its own file systems, HTTP, rsync, a ring
-// file, the system's clock. What is the same for accounts and containers stands here once; a
-// program only names its broker.
+// Puts the policies of a real node together: SQLite on local file systems, HTTP, rsync, a ring
+// file, the system's clock. It is the same for accounts and containers; a program only names its
+// broker.
 
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
@@ -33,14 +33,14 @@
 
 namespace replica::daemon {
 
-/// A broker of files on this machine.
+/// A broker of files on this node.
 template <class B>
 concept LocalBroker =
     Broker<B> && std::constructible_from<B, PosixDisk, SystemClock, SqliteOptions>;
 
 namespace detail {
 
-/// `read_only`: it must change nothing.
+/// `read_only`: the broker must change nothing.
 template <LocalBroker B>
 [[nodiscard]] B make_broker(const Settings& settings, bool read_only = false) {
     SqliteOptions options;
@@ -49,7 +49,7 @@ template <LocalBroker B>
     return B(PosixDisk(), SystemClock(), options);
 }
 
-/// Throws Failure for a ring file that cannot be used.
+/// Throws Failure if the ring file cannot be used.
 [[nodiscard]] inline AnyRing<> make_ring(const Settings& settings, std::string_view server,
                                          const Log& log) {
     return AnyRing<>(ring_path(settings, server), {}, {}, [log](const Failure& failure) {
@@ -57,14 +57,14 @@ template <LocalBroker B>
     });
 }
 
-/// Asked anew for each device of each pass, since addresses come and go.
+/// Addresses are read anew for each device of each pass, since they may change.
 [[nodiscard]] inline auto is_local_by(const Settings& settings) {
     return [ip = settings.bind_ip, port = settings.bind_port](const Device& device) {
         return device.replication_port == port && is_local(own_addresses(ip), port, device);
     };
 }
 
-/// Tells a person at a terminal how far a single pass is; -v fills the terminal with lines instead.
+/// Shows the progress of a single pass on a terminal; not with -v, which prints log lines instead.
 [[nodiscard]] inline DaemonObserver::Progress progress_for(const Arguments& arguments) {
     if (!arguments.once || arguments.verbose || ::isatty(STDERR_FILENO) != 1) {
         return {};
@@ -74,12 +74,12 @@ template <LocalBroker B>
 
 } // namespace detail
 
-/// REPLICATE and the pages of monitoring on bind_ip:replica_port, for as long as it lives. Requests
-/// are logged and measured as those of the stock server.
+/// Serves REPLICATE and the pages for monitoring on bind_ip:replica_port while it lives. Logs and
+/// times requests like the stock server.
 template <LocalBroker B>
 class Receiver {
 public:
-    /// Throws Failure with bad_config: the address cannot be served.
+    /// Throws Failure with bad_config if the address cannot be served.
     Receiver(const Settings& settings, const Log& log)
         : statsd_(named(settings)), observer_(log, statsd_),
           rpc_(settings, detail::make_broker<B>(settings), observer_), pages_(settings),
@@ -95,7 +95,7 @@ private:
         return settings;
     }
 
-    /// Forty devices that hang leave room for others, see Admission.
+    /// Of 384 places or more, forty hanging devices leave some for others: see Admission.
     [[nodiscard]] ServerOptions options(const Settings& settings) const {
         ServerOptions options;
         options.ip = settings.bind_ip;
@@ -118,9 +118,9 @@ private:
     BeastServer server_;
 };
 
-/// The body of a daemon, see run_daemon: explains one database, runs one pass, or serves and passes
-/// until it is told to stop. One pass (--once) serves nothing, since the service may run beside it.
-/// Its exit code is 0 whatever peers did, as in Swift.
+/// The body of a daemon, see run_daemon: explains one database, or runs one pass, or serves and
+/// runs passes until it is stopped. One pass (--once) does not serve, since the service may run
+/// beside it. The exit code is 0 whatever the peers did, as in Swift.
 template <LocalBroker B>
 [[nodiscard]] int run(Context& context) {
     const Settings& settings = context.settings;

@@ -1,8 +1,7 @@
 #ifndef REPLICA_DAEMON_SERVER_OBSERVER_HPP
 #define REPLICA_DAEMON_SERVER_OBSERVER_HPP
 
-// What an operator of Swift hears of the receiving side: the log lines and statsd timings of a
-// stock container or account server.
+// The log lines and statsd timings of a stock container or account server, for our receiver.
 
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/statsd.hpp>
@@ -12,15 +11,15 @@
 
 namespace replica::daemon {
 
-/// The observer of the receiving side: what a stock container or account server would log and
-/// measure of REPLICATE. Copies share the log. Thread safety: any thread.
+/// The observer of a receiver: logs and measures REPLICATE like a stock server. Copies share the
+/// log. Thread safety: any thread.
 class ServerObserver {
 public:
-    /// `statsd` bears the name of the server ("container-server") and must outlive all copies.
+    /// `statsd` has the name of the server ("container-server") and must outlive all copies.
     ServerObserver(Log log, Statsd& statsd) : log_(std::move(log)), statsd_(&statsd) {}
 
     template <class Event>
-    void operator()(const Event& /*event*/) const {} // a sender's
+    void operator()(const Event& /*event*/) const {} // events of a sender
 
     void operator()(const event::Served& request) const {
         const bool failed = request.status >= 500 && request.status != 507;

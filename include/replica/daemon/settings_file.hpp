@@ -1,6 +1,6 @@
-// From a configuration file to Settings and back to text. A value that Swift would accept and then
-// suffer from (per_diff = 0 loses data, a negative handoff_delete deletes at once) is refused here,
-// at start, with file, section, key and reason; what Swift merely tolerates becomes a warning.
+// From a configuration file to Settings and back to text. Values that Swift accepts but that do
+// harm (per_diff = 0 loses data, a negative handoff_delete deletes at once) are refused at start,
+// with file, section, key and reason; values that Swift merely tolerates become warnings.
 #ifndef REPLICA_DAEMON_SETTINGS_FILE_HPP
 #define REPLICA_DAEMON_SETTINGS_FILE_HPP
 
@@ -21,7 +21,8 @@ namespace replica::daemon {
 
 namespace detail {
 
-// The whole text as a number, or false. Python's leading + is allowed, its underscores are not.
+// Reads the whole text as a number, or returns false. A leading + is allowed as in Python,
+// underscores are not.
 template <class Number>
 [[nodiscard]] bool read_number(std::string_view text, Number& number) {
     if (text.starts_with('+') && !text.starts_with("+-")) {
@@ -44,14 +45,14 @@ template <class Number>
     return detail::is_one_of(text, " true 1 yes on t y ");
 }
 
-/// Whether the text says neither true nor false. Swift takes it for false in silence, also where
-/// that is the dangerous side, as with `mount_check = ture`.
+/// Whether the text is neither true nor false. Swift silently takes it for false, even if that is
+/// the dangerous value, as with `mount_check = ture`.
 [[nodiscard]] inline bool is_doubtful(std::string_view text) {
     return !is_true(text) && !text.empty() && !detail::is_one_of(text, " false 0 no off f n none ");
 }
 
-/// Parses the text of one option. On success `value` is set and the result is empty; else the
-/// result is the reason and `value` is untouched.
+/// Parses the text of one option. On success sets `value` and returns an empty text; else returns
+/// the reason and leaves `value` unchanged.
 template <OptionValue T>
 [[nodiscard]] std::string parse_value(const Option<T>& option, std::string_view text, T& value) {
     if constexpr (std::same_as<T, std::string>) {
@@ -92,7 +93,7 @@ template <OptionValue T>
     }
 }
 
-/// Settings read from a file, and what an operator should be told though it stops nothing.
+/// Settings from a file, and warnings for the operator that do not prevent the start.
 struct LoadedSettings {
     Settings settings;
     std::vector<std::string> warnings;
@@ -100,7 +101,7 @@ struct LoadedSettings {
 
 namespace detail {
 
-// Swift's two deprecated spellings become the present ones.
+// Replaces Swift's two deprecated names by today's.
 inline void translate_old_names(ConfigValues& values, std::string_view section,
                                 std::vector<std::string>& warnings) {
     if (const auto old = values.find("run_pause"); old != values.end()) {
@@ -137,9 +138,9 @@ inline void drop_trailing_slashes(std::string& path) {
 
 } // namespace detail
 
-/// The settings of one section, for instance "container-replicator". Unknown options are ignored,
-/// as in Swift, since [DEFAULT] is shared with the other daemons of a node. An empty value keeps
-/// the default where Swift does so, for max_diffs and interval. Throws ConfigError.
+/// The settings of one section, such as "container-replicator". Unknown options are ignored, as in
+/// Swift: [DEFAULT] is shared with other daemons of the node. An empty value keeps the default for
+/// max_diffs and interval, as in Swift. Throws ConfigError.
 [[nodiscard]] inline LoadedSettings load_settings(const Config& config, std::string_view section) {
     auto values = config.values(section);
     LoadedSettings loaded;
@@ -177,7 +178,7 @@ inline void drop_trailing_slashes(std::string& path) {
     return loaded;
 }
 
-/// The table as the second half of `--help`. Options that Swift does not have are marked with a +.
+/// The table of options, for `--help`. A + marks options that Swift does not have.
 [[nodiscard]] inline std::string options_help() {
     const Settings defaults;
     std::string text = "Options of the configuration file (+ not known to Swift):\n";
@@ -196,7 +197,7 @@ inline void drop_trailing_slashes(std::string& path) {
     return text;
 }
 
-/// A configuration file with every option at its default, commented out, ready to be edited.
+/// A configuration file with all options at their defaults, commented out, ready to be edited.
 [[nodiscard]] inline std::string sample_config(std::string_view section) {
     const Settings defaults;
     std::string text = "[" + std::string{section} + "]\n";

@@ -1,5 +1,5 @@
 // Counters and timings by UDP to a statsd server, under the names of the stock daemon, so that
-// dashboards go on working. There is no packaged C++ client; the protocol is one line per metric.
+// dashboards keep working. No C++ client is packaged; the protocol is one line per metric.
 // Behaviour: StatsdClient of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_STATSD_HPP
 #define REPLICA_DAEMON_STATSD_HPP
@@ -17,11 +17,11 @@
 
 namespace replica::daemon {
 
-/// A statsd client. Does nothing when no host is configured. Any thread; never throws once made and
-/// never waits: a metric that cannot be sent is lost, as UDP would have it.
+/// A statsd client. Does nothing if no host is configured. After construction it never throws and
+/// never waits: a metric that cannot be sent is lost. Thread safety: any thread.
 class Statsd {
 public:
-    /// `seed` drives sampling only.
+    /// `seed` is used for sampling only.
     explicit Statsd(const Settings& settings, std::uint64_t seed = std::random_device{}())
         : host_(settings.log_statsd_host), port_(settings.log_statsd_port),
           rate_(settings.log_statsd_default_sample_rate),
@@ -32,8 +32,8 @@ public:
         resolve();
     }
 
-    /// Looks the host's name up again. Called between passes, since the resolver may take its time
-    /// and an address may change in the life of a daemon.
+    /// Resolves the host's name again. Called between passes, since the resolver may be slow and
+    /// the address may change while the daemon runs.
     void resolve() {
         if (!host_.empty()) {
             auto socket = Datagram::to_host(host_, port_);
@@ -47,7 +47,7 @@ public:
         send(name, std::to_string(count), "c", rate);
     }
 
-    /// A duration, sent in milliseconds.
+    /// Sends a duration, in milliseconds.
     void timing(std::string_view name, Seconds duration, std::optional<double> rate = {}) {
         send(name, decimal(duration.count() * 1000), "ms", rate);
     }

@@ -1,8 +1,8 @@
-// swift.conf is what makes the nodes of a cluster agree: the secret prefix and suffix that turn a
-// name into a hash, and the storage policies. A node with the wrong suffix would take all of its
-// databases for misplaced, push them elsewhere and delete them (defect 23, it has happened), so we
-// refuse to start without either. Behaviour: validate_hash_conf and parse_storage_policies of Swift
-// 2.30.1.
+// swift.conf holds what all nodes of a cluster must agree on: the secret prefix and suffix that
+// turn a name into a hash, and the storage policies. A node with a wrong suffix takes all its
+// databases for misplaced, pushes them elsewhere and deletes them (defect 23; it has happened). So
+// the daemon does not start if both prefix and suffix are missing. Behaviour: validate_hash_conf
+// and parse_storage_policies of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_SWIFT_CONF_HPP
 #define REPLICA_DAEMON_SWIFT_CONF_HPP
 
@@ -18,7 +18,7 @@
 
 namespace replica::daemon {
 
-/// What swift.conf says. The prefix and suffix are bytes, not text in any encoding.
+/// The contents of swift.conf. Prefix and suffix are bytes, in no particular encoding.
 struct SwiftConf {
     std::string hash_path_prefix;
     std::string hash_path_suffix;
@@ -68,7 +68,8 @@ inline constexpr std::string_view policy_section = "storage-policy:";
 
 } // namespace detail
 
-/// Reads swift.conf. Throws ConfigError: no such file, no hash prefix or suffix, bad policies.
+/// Reads swift.conf. Throws ConfigError if there is no such file, if both hash prefix and suffix
+/// are missing, or for bad policies.
 [[nodiscard]] inline SwiftConf read_swift_conf(const std::filesystem::path& path) {
     const auto config = Config::read(path);
     SwiftConf conf;
@@ -90,7 +91,7 @@ inline constexpr std::string_view policy_section = "storage-policy:";
     return conf;
 }
 
-/// Puts the cluster's facts into the settings of a replicator.
+/// Copies the values of swift.conf into the settings of a replicator.
 inline void apply(const SwiftConf& conf, Settings& settings) {
     settings.hash_path_prefix = conf.hash_path_prefix;
     settings.hash_path_suffix = conf.hash_path_suffix;

@@ -1,10 +1,9 @@
 #ifndef REPLICA_DISK_ADDRESSES_HPP
 #define REPLICA_DISK_ADDRESSES_HPP
 
-// Which devices of the ring are on this machine: those whose replication address is one of ours and
-// whose replication port is that of our service. Addresses are compared in one form of writing,
-// since
-// "::1" and "0:0::1" are the same node, and a node that does not know itself replicates nothing.
+// Finds the devices of the ring that are on this node: their replication address is one of ours and
+// their replication port is our service's. Addresses are compared in one spelling, since "::1" and
+// "0:0::1" are the same, and a node that does not recognise itself replicates nothing.
 
 #include <replica/ring.hpp>
 
@@ -24,7 +23,7 @@
 
 namespace replica {
 
-/// An IPv4 or IPv6 address in its shortest form, without scope ("%eth0") and brackets. Nothing for
+/// An IPv4 or IPv6 address in its shortest form, without scope ("%eth0") and brackets. Empty for
 /// any other text.
 [[nodiscard]] inline std::optional<std::string> canonical_address(std::string_view text) {
     if (text.starts_with('[') && text.ends_with(']')) {
@@ -59,7 +58,7 @@ namespace detail {
 
 } // namespace detail
 
-/// All addresses of this machine's interfaces, the loopback's too.
+/// The addresses of all interfaces of this node, including loopback.
 [[nodiscard]] inline std::vector<std::string> interface_addresses() {
     ifaddrs* first = nullptr;
     if (::getifaddrs(&first) != 0) {
@@ -76,8 +75,8 @@ namespace detail {
     return addresses;
 }
 
-/// What a host name stands for; an address stands for itself. Empty if nobody knows it. Asks the
-/// system's resolver and may block as long as that does, so do it once per ring version.
+/// The addresses of a host name; of an address, the address itself. Empty if the name is unknown.
+/// Asks the system's resolver and may block as long as that does.
 [[nodiscard]] inline std::vector<std::string> resolve(const std::string& host) {
     if (auto address = canonical_address(host)) {
         return {std::move(*address)};
@@ -99,9 +98,9 @@ namespace detail {
     return addresses;
 }
 
-/// The addresses under which this service is known: `bind_ip` alone if it is one address; all of
-/// the machine if it is a wildcard, a host name or empty. Swift: whataremyips, 2.30.1. Several
-/// services of one machine are told apart by it (a cluster on 127.0.0.1, 127.0.0.2, ...).
+/// The addresses of this service: `bind_ip` if it is an address; all addresses of the node if it is
+/// a wildcard, a host name or empty (Swift 2.30.1: whataremyips). With bind_ip several services can
+/// share a node (a cluster on 127.0.0.1, 127.0.0.2, ...).
 [[nodiscard]] inline std::vector<std::string> own_addresses(const std::string& bind_ip) {
     const auto bound = canonical_address(bind_ip);
     if (bound && *bound != "0.0.0.0" && *bound != "::") {
@@ -110,12 +109,12 @@ namespace detail {
     return interface_addresses();
 }
 
-/// True if the device is one of ours: its replication address, or what its host name stands for, is
-/// in `own`, and its replication port is `port`. Swift: is_local_device, 2.30.1.
+/// Whether the device is ours: its replication address, or an address of its host name, is in
+/// `own`, and its replication port is `port` (Swift 2.30.1: is_local_device).
 [[nodiscard]] inline bool is_local(const std::vector<std::string>& own, int port,
                                    const Device& device) {
     if (device.replication_port != port) {
-        return false; // asked first: it spares the resolver
+        return false; // first, since it saves asking the resolver
     }
     const auto named = resolve(device.replication_ip);
     return std::ranges::find_first_of(named, own) != named.end();

@@ -1,9 +1,9 @@
 #ifndef REPLICA_DISK_DESCRIPTOR_HPP
 #define REPLICA_DISK_DESCRIPTOR_HPP
 
-// An open file that closes itself, and the one place where errno becomes a Failure. Every
-// descriptor is opened close-on-exec: an rsync that inherits a directory's lock would keep it for
-// as long as its transfer lasts.
+// An open file that closes itself, and the translation of errno to Failure. All descriptors are
+// close-on-exec: an rsync that inherits the lock of a directory would hold it until its transfer
+// ends.
 
 #include <replica/error.hpp>
 
@@ -20,7 +20,7 @@
 
 namespace replica {
 
-/// What an errno means to us. A quota is a full disk to the one who hits it.
+/// Our error for an errno. An exceeded quota counts as a full disk.
 [[nodiscard]] constexpr Error error_of_errno(int number) noexcept {
     switch (number) {
     case ENOENT:
@@ -37,12 +37,12 @@ namespace replica {
     }
 }
 
-/// "No such file or directory". Unlike strerror it may be called from any thread.
+/// Such as "No such file or directory". Unlike strerror it is thread safe.
 [[nodiscard]] inline std::string errno_text(int number) {
     return boost::system::error_code(number, boost::system::generic_category()).message();
 }
 
-/// Throws what `number` means, as "cannot <verb> <path>: <reason>".
+/// Throws the error for `number`, as "cannot <verb> <path>: <reason>".
 [[noreturn]] inline void throw_errno(int number, std::string_view verb, std::string_view path) {
     std::string text("cannot ");
     text.append(verb).append(" ").append(path).append(": ").append(errno_text(number));
@@ -71,17 +71,17 @@ public:
     }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    /// close() is never repeated: on Linux the descriptor is gone even when it says EINTR, and a
-    /// second call could close another thread's file.
+    /// close() is never repeated: on Linux the descriptor is closed even on EINTR, and a second
+    /// call could close another thread's file.
     ~Descriptor() {
         if (number_ != -1) {
             ::close(number_);
         }
     }
 
-    /// Nothing open, and errno says why, if the file cannot be opened.
+    /// If the file cannot be opened the result is empty, and errno has the reason.
     [[nodiscard]] static Descriptor open(const std::string& path, int flags) noexcept {
-        constexpr mode_t everybody = 0666; // the umask takes its share
+        constexpr mode_t everybody = 0666; // the umask applies
         return Descriptor(
             uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, everybody); }));
     }

@@ -1,9 +1,9 @@
 #ifndef REPLICA_DISK_MOUNTS_HPP
 #define REPLICA_DISK_MOUNTS_HPP
 
-// A drive that fell out leaves its empty mount point behind, and whatever is written there fills
-// the root file system and is hidden once the drive comes back. Every walk and every request
-// therefore asks here first.
+// A drive that fails leaves its empty mount point behind. Files written there fill the root file
+// system and are hidden when the drive comes back. So every walk and every request checks the
+// device here first.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -15,8 +15,8 @@
 
 namespace replica {
 
-/// A name that Swift takes for a drive's: letters, digits, and "_.-~". On top of that it must not
-/// begin with a dot (defect 51: "." and ".." passed where mount_check was off).
+/// Whether Swift accepts a name for a drive: letters, digits, and "_.-~". In addition the name must
+/// not begin with a dot (defect 51: "." and ".." passed if mount_check was off).
 [[nodiscard]] constexpr bool is_drive_name(std::string_view text) {
     return is_safe_name(text) && std::ranges::all_of(text, [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -24,10 +24,10 @@ namespace replica {
            });
 }
 
-/// The directory of a device if it can be used: `<root>/<device>`, a mount point if `mount_check`
-/// is set, else at least a directory. Otherwise a fault that names it: Error::bad_name, or
-/// Error::not_mounted, also for a drive that cannot even be asked. A server answers both with 507.
-/// Swift: constraints.check_drive, 2.30.1. Never throws.
+/// The directory `<root>/<device>` if the device can be used: a mount point if `mount_check` is
+/// set, else any directory. Otherwise a fault that names it: Error::bad_name, or
+/// Error::not_mounted, also if the drive does not respond with anything but an error. A server
+/// answers both with 507 (Swift 2.30.1: constraints.check_drive). Never throws.
 template <Disk D>
 [[nodiscard]] Result<std::string> check_drive(D& disk, std::string_view root,
                                               std::string_view device, bool mount_check) {

@@ -1,9 +1,9 @@
 #ifndef REPLICA_DISK_POSIX_HPP
 #define REPLICA_DISK_POSIX_HPP
 
-// The file systems of this machine. Here, in the rest of disk/, and in process/, daemon/ and local/
-// are the only calls of the operating system's file interface; everything else goes through the
-// Disk concept and can therefore be made to fail in a test.
+// The file systems of this node. Only disk/, process/, daemon/ and local/ call the operating
+// system's file interface. All other code goes through the concept Disk, so a test can make every
+// file call fail.
 
 #include <replica/disk.hpp>
 #include <replica/disk/descriptor.hpp>
@@ -35,7 +35,7 @@ namespace replica {
 
 namespace detail {
 
-/// False if `path` now names another file than the open one, or none.
+/// False if `path` now names another file than `open`, or none.
 [[nodiscard]] inline bool is_still(const Descriptor& open, const std::string& path) {
     struct ::stat mine {};
     if (::fstat(open.get(), &mine) != 0) {
@@ -50,8 +50,8 @@ namespace detail {
 /// Models Disk. Stateless: all copies are the same disk. Thread safety: any thread.
 class PosixDisk {
 public:
-    /// The lock of a directory, Swift's own: flock on its file ".lock", so that stock servers on
-    /// the same disk keep away as well. Ends with the value or the process. The file stays.
+    /// Swift's lock of a directory: flock on its file ".lock", which stock servers on the same disk
+    /// take too. Ends with the value or the process. The file stays.
     class lock_type {
     public:
         explicit lock_type(Descriptor file) noexcept : file_(std::move(file)) {}
@@ -61,8 +61,8 @@ public:
             std::swap(file_, old.file_);
             return *this;
         }
-        /// Said explicitly, because between fork and exec a child of another thread shares the
-        /// lock, and closing alone would leave it with the child.
+        /// Unlocks explicitly: between fork and exec a child of another thread shares the lock, and
+        /// after a mere close the child would still hold it.
         ~lock_type() {
             if (file_) {
                 ::flock(file_.get(), LOCK_UN);
@@ -110,9 +110,9 @@ public:
                           .regular = S_ISREG(status->st_mode)};
     }
 
-    /// As Swift's ismount: another device than the directory above, or a file system's root, or a
-    /// file ".ismount" inside, by which operators of containers declare a plain directory mounted.
-    /// A symbolic link counts only with that file.
+    /// Like Swift's ismount: another device than the parent directory's, a file system's root, or a
+    /// file ".ismount" inside, with which operators declare a plain directory mounted. A symbolic
+    /// link counts only with that file.
     [[nodiscard]] bool is_mount(const std::string& path) const {
         const auto here = detail::stat_path(path, true);
         if (!here) {
@@ -147,7 +147,7 @@ public:
         if (!S_ISREG(status.st_mode)) {
             throw Failure(Error::io, "cannot read " + path + ": not a regular file");
         }
-        constexpr std::size_t piece = 65536; // a caller may ask for more than there is
+        constexpr std::size_t piece = 65536; // the caller may ask for more than there is
         std::string content;
         while (content.size() < bytes) {
             const std::size_t had = content.size();
@@ -165,8 +165,8 @@ public:
         return content;
     }
 
-    /// With all above it; nothing happens if it is there. Modes are left to the umask. Others may
-    /// make and remove the same directories meanwhile, which std::filesystem takes for an error.
+    /// Makes the directory and its parents; does nothing if it exists. Modes are left to the umask.
+    /// Others may make and remove them meanwhile, which std::filesystem reports as an error.
     void make_directories(const std::string& path) const {
         int reason = 0;
         for (int attempt = 0; attempt < attempts; ++attempt) {
@@ -197,14 +197,14 @@ public:
         }
     }
 
-    /// False, and nothing has changed, if something is at `to` already (defect 8).
+    /// False, with nothing changed, if something is at `to` (defect 8).
     [[nodiscard]] bool rename_new(const std::string& from, const std::string& to) const {
         return detail::rename_new(from, to);
     }
 
     void exchange(const std::string& a, const std::string& b) const { detail::exchange(a, b); }
 
-    /// False, and nothing has changed, if something is at `path` already.
+    /// False, with nothing changed, if something is at `path`.
     [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
         if (::symlink(target.c_str(), path.c_str()) == 0) {
             return true;
@@ -250,7 +250,8 @@ public:
         throw_errno(reason, "remove directory", path);
     }
 
-    /// Links inside are removed, not followed. What others remove meanwhile counts as removed.
+    /// Links inside are removed, not followed. Entries that others remove meanwhile count as
+    /// removed.
     bool remove_tree(const std::string& path) const {
         std::error_code code;
         const auto removed = std::filesystem::remove_all(path, code);
@@ -270,7 +271,7 @@ public:
         }
     }
 
-    /// Nothing if another holds it (Swift: lock_parent_directory).
+    /// Empty if another process or thread holds the lock (Swift: lock_parent_directory).
     [[nodiscard]] std::optional<lock_type> try_lock(const std::string& directory) const {
         const std::string path = directory + "/.lock";
         for (int attempt = 0; attempt < attempts; ++attempt) {
@@ -295,12 +296,12 @@ public:
         return std::nullopt;
     }
 
-    /// flock on the directory itself, which no stock server does.
+    /// flock on the directory itself, which stock servers never do.
     [[nodiscard]] std::optional<lock_type> try_hold(const std::string& directory) const {
         return flock_directory(directory, LOCK_EX);
     }
 
-    /// False if the directory is not there.
+    /// False if the directory does not exist.
     [[nodiscard]] bool is_held(const std::string& directory) const {
         try {
             return !flock_directory(directory, LOCK_SH);
@@ -313,7 +314,7 @@ public:
     }
 
 private:
-    /// Nothing if somebody else's lock is in the way.
+    /// Empty if a conflicting lock is held.
     [[nodiscard]] static std::optional<lock_type> flock_directory(const std::string& directory,
                                                                   int kind) {
         Descriptor file = Descriptor::open(directory, O_RDONLY | O_DIRECTORY);
@@ -329,13 +330,13 @@ private:
         return lock_type(std::move(file));
     }
 
-    static constexpr int attempts = 16; ///< Each is lost only to somebody who removed a directory.
+    static constexpr int attempts = 16; ///< One fails only if somebody removed a directory.
 
     struct CloseDirectory {
         void operator()(DIR* directory) const noexcept { ::closedir(directory); }
     };
 
-    /// Many file systems tell the type with the name; a stat for each name is spared then.
+    /// Many file systems give the type with the name, which saves a stat for each name.
     [[nodiscard]] static bool is_directory(DIR* directory, const dirent& entry) {
         if (entry.d_type != DT_LNK && entry.d_type != DT_UNKNOWN) {
             return entry.d_type == DT_DIR;

@@ -1,8 +1,8 @@
 #ifndef REPLICA_DISK_RENAME_HPP
 #define REPLICA_DISK_RENAME_HPP
 
-// Renames that replace nothing, or exchange two names: what stands in for them on file systems that
-// cannot do it in one step.
+// Renames that replace nothing, or exchange two names, with a replacement for file systems that
+// cannot do so in one step.
 
 #include <replica/disk/descriptor.hpp>
 #include <replica/error.hpp>
@@ -18,7 +18,7 @@
 
 namespace replica::detail {
 
-/// The status of a path; links are followed unless `link` is set. Nothing if it is not there.
+/// The status of a path, or of the link itself if `link` is set. Empty if there is nothing.
 [[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
                                                             bool link = false) {
     struct ::stat status {};
@@ -32,7 +32,7 @@ namespace replica::detail {
     throw_errno(errno, "stat", path);
 }
 
-/// False if something was in the way of a rename.
+/// False if the rename failed because something was at `to`; else throws.
 [[nodiscard]] inline bool refused_or_throw(int number, const std::string& from,
                                            const std::string& to) {
     if (error_of_errno(number) == Error::exists) {
@@ -42,8 +42,8 @@ namespace replica::detail {
 }
 
 /// rename_new for file systems without RENAME_NOREPLACE (NFS, older FUSE). A file gets its second
-/// name in one step and loses the first in another; a directory moves over an empty one that was
-/// made for it, which rename does only as long as it is empty.
+/// name in one step and loses the first in another. A directory is renamed over an empty one made
+/// for it, which rename allows only while that one is empty.
 [[nodiscard]] inline bool rename_new_by_steps(const std::string& from, const std::string& to) {
     const auto source = stat_path(from, true);
     if (!source) {
@@ -69,7 +69,7 @@ namespace replica::detail {
     return refused_or_throw(reason, from, to);
 }
 
-/// False, and nothing has changed, if something is at `to` already (defect 8).
+/// False, with nothing changed, if something is at `to` (defect 8).
 [[nodiscard]] inline bool rename_new(const std::string& from, const std::string& to) {
     if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
         return true;
@@ -80,8 +80,8 @@ namespace replica::detail {
     return refused_or_throw(errno, from, to);
 }
 
-/// Gives two files each other's names. File systems without RENAME_EXCHANGE (NFS, older FUSE) take
-/// three steps, in each of which `b` is there.
+/// Exchanges the names of two files. On file systems without RENAME_EXCHANGE (NFS, older FUSE) this
+/// takes three steps, and `b` exists after each.
 inline void exchange(const std::string& a, const std::string& b) {
     if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
         return;

@@ -1,9 +1,9 @@
 #ifndef REPLICA_LOCAL_FILE_SYNC_HPP
 #define REPLICA_LOCAL_FILE_SYNC_HPP
 
-// Delivers files between devices that one process can reach: for host programs on one machine, for
-// shared file systems and for tests. Neither rsync nor its daemon is needed, and what is sent is a
-// copy made through the store, never a torn one.
+// Sends files between devices that one process can reach: for host programs on one node, for shared
+// file systems and for tests. Needs neither rsync nor its daemon. The file sent is a copy made
+// through the store, never a torn one.
 
 #include <replica/clock.hpp>
 #include <replica/disk/mounts.hpp>
@@ -27,25 +27,25 @@
 
 namespace replica {
 
-/// Models FileSync. Copies share a counter. Thread safety: any thread, if `root_of` is.
+/// Models FileSync. Copies share a counter. Thread safety: any thread, if `root_of` is thread safe.
 template <Clock C = SystemClock>
 class LocalFileSync {
 public:
-    /// Tells the directory that holds the device's own, such as "/srv/node"; empty if the device
-    /// cannot be reached from here.
+    /// Returns the directory above the device's own, such as "/srv/node"; empty if the device
+    /// cannot be reached.
     using RootOf = std::function<std::string(const Device&)>;
 
     explicit LocalFileSync(RootOf root_of, C clock = {})
         : root_of_(std::move(root_of)), clock_(std::move(clock)) {}
 
-    /// All devices below one root.
+    /// For devices that are all below one root.
     explicit LocalFileSync(std::string root, C clock = {})
         : LocalFileSync([root = std::move(root)](const Device&) { return root; },
                         std::move(clock)) {}
 
-    /// Copies into a file of another name first and renames it, so that a name never stands for a
-    /// part. Faults: bad_name, not_mounted (no such device), timed_out and stopped (looked at
-    /// before and after the copy, which itself knows the deadline only), and those of copy_to.
+    /// Copies under a temporary name and then renames, so a name never stands for a part. Faults:
+    /// bad_name, not_mounted (no such device), timed_out and stopped (both checked before and after
+    /// the copy; the copy itself knows only the deadline), and those of copy_to.
     template <Source S>
     [[nodiscard]] Result<Sent> send(S& source, const Upload& upload, Instant deadline,
                                     const std::stop_token& stop) const {
@@ -59,7 +59,7 @@ public:
     }
 
 private:
-    /// Removes what a copy left that did not get its name.
+    /// Removes a copy that did not get its final name.
     struct Part {
         explicit Part(std::string path_) : path(std::move(path_)) {}
         Part(const Part&) = delete;

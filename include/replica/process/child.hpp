@@ -1,21 +1,21 @@
 #ifndef REPLICA_PROCESS_CHILD_HPP
 #define REPLICA_PROCESS_CHILD_HPP
 
-// Runs one program to its end, until a deadline, or until a stop, and leaves nothing behind: no
-// process, no zombie, no descriptor of ours in the child. A child that inherited the lock of a
-// directory or the end of another child's pipe would hold it for as long as it runs.
+// Runs one program until it ends, a deadline passes or a stop is requested. Nothing is left behind:
+// no process, no zombie, and none of our descriptors in the child. A child that inherited the lock
+// of a directory, or the pipe of another child, would hold it as long as it runs.
 //
-// The end of a child is learnt from a descriptor of the process (pidfd, Linux 5.3), because
-// Boost.Process's own wait_for and wait_until take over SIGCHLD for the whole process, and because
-// the end of its error output may come earlier, or much later when it has children of its own.
+// The end of a child is read from a pidfd (Linux 5.3), for two reasons. Boost.Process's wait_for
+// and wait_until take over SIGCHLD for the whole process. The end of the child's output may come
+// earlier, or much later if the child has children of its own.
 //
-// A child stays in our process group, so that a signal for the group (swift-init, a terminal) ends
-// it together with us, as Swift does (defect 66). A stop of ours ends it through the stop token,
-// and if we die without another word the kernel kills it (PR_SET_PDEATHSIG). That happens when the
-// *thread* ends that made the child; run_program blocks that thread for as long as the child lives.
+// A child stays in our process group, so a signal to the group (swift-init, a terminal) ends it
+// with us, as in Swift (defect 66). A stop ends it through the stop token. If this process is
+// killed, the kernel kills the child (PR_SET_PDEATHSIG). The kernel does so when the *thread* that
+// made the child ends; run_program blocks that thread as long as the child lives.
 //
-// Asking is not enough: an rsync that is told to end says so to its peer first, and over a dead
-// wire that takes until its own timeout, or a minute.
+// SIGTERM alone is not enough: an rsync that is asked to end first tells its peer, and over a dead
+// connection that takes until its own timeout, or a minute.
 
 #include <replica/clock.hpp>
 #include <replica/disk/descriptor.hpp>
@@ -54,26 +54,26 @@ namespace replica {
 /// How a program ended.
 struct Ended {
     enum class How {
-        exited,    ///< By itself; `code` is its exit code.
-        signalled, ///< By a signal of somebody else; `code` is the signal.
+        exited,    ///< By itself; `code` is the exit code.
+        signalled, ///< By a signal from elsewhere; `code` is the signal.
         timed_out, ///< We ended it at the deadline.
         stopped,   ///< We ended it because of a stop.
     };
 
     How how = How::exited;
     int code = 0;
-    std::string output; ///< The first 4 KiB of its output and error output together.
+    std::string output; ///< The first 4 KiB of output and error output together.
 };
 
 namespace detail {
 
-/// What close_range does where there is none (before Linux 5.11).
+/// Replaces close_range where it does not exist (before Linux 5.11).
 inline void close_on_exec_one_by_one(int first) noexcept {
     ::rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     const auto end = static_cast<int>(std::min<::rlim_t>(limit.rlim_cur, 1U << 20));
     for (int number = first; number < end; ++number) {
-        ::fcntl(number, F_SETFD, FD_CLOEXEC); // fails for what is not open
+        ::fcntl(number, F_SETFD, FD_CLOEXEC); // fails for descriptors that are not open
     }
 }
 
@@ -81,9 +81,9 @@ inline void close_on_exec_one_by_one(int first) noexcept {
 inline void prepare_child(::pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) {
-        ::_exit(127); // the parent was gone before the kernel knew our wish
+        ::_exit(127); // the parent ended before prctl
     }
-    // A daemon blocks signals in its threads and ignores SIGPIPE; both would outlive exec.
+    // A daemon may block signals and ignore SIGPIPE; exec keeps both settings.
     for (const int number : {SIGPIPE, SIGTERM, SIGINT}) {
         static_cast<void>(::signal(number, SIG_DFL));
     }
@@ -124,7 +124,7 @@ public:
         }
         const auto end = static_cast<int>(::syscall(SYS_pidfd_open, child_.id(), 0));
         if (end == -1) {
-            throw_errno(errno, "watch", program); // the child is ended by its destructor
+            throw_errno(errno, "watch", program); // the destructor ends the child
         }
         end_.assign(end);
         end_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](auto) {
@@ -142,23 +142,23 @@ public:
         return ended_;
     }
 
-    /// Asks the child to end, and half a second later makes it end: a daemon that is told to go has
-    /// a second. Only a child that hangs in a dead disk is not gone then; it keeps its thread,
-    /// which the watchdog counts off.
+    /// Sends SIGTERM, and SIGKILL after half a second: a daemon that must stop has one second. Only
+    /// a child that hangs in a dead disk survives; it keeps its thread, and the watchdog gives that
+    /// thread up.
     void end() {
         constexpr std::chrono::milliseconds patience{500};
-        ::kill(child_.id(), SIGTERM); // not yet waited for, so the number is still its own
+        ::kill(child_.id(), SIGTERM); // not yet waited for, so the number is still the child's
         if (!wait(SystemClock().monotonic() + patience, {})) {
             ::kill(child_.id(), SIGKILL);
             static_cast<void>(wait(Instant::max(), {}));
         }
     }
 
-    /// Reaps the child after its end. What it has written is read; what its own children may
-    /// still write is not waited for.
+    /// Reaps the child after its end. Reads what it has written, but does not wait for output of
+    /// its own children.
     [[nodiscard]] Ended reap() {
         io_.restart();
-        int pieces = 0; // each is one read of the pipe, which holds no more than 64 KiB
+        int pieces = 0; // each is one read of the pipe, which holds 64 KiB at most
         while (pieces < 64 && io_.poll_one() != 0) {
             ++pieces;
         }
@@ -175,7 +175,7 @@ public:
 private:
     static constexpr std::size_t kept = 4096;
 
-    /// Reads on for as long as there is something, so that the child never waits for us.
+    /// Reads as long as there is output, so that the child never blocks on a full pipe.
     void read() {
         pipe_.async_read_some(boost::asio::buffer(piece_), [this](auto code, std::size_t bytes) {
             output_.append(piece_.data(), std::min(bytes, kept - output_.size()));

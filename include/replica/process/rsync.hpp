@@ -1,10 +1,10 @@
 #ifndef REPLICA_PROCESS_RSYNC_HPP
 #define REPLICA_PROCESS_RSYNC_HPP
 
-// Delivers files with the program rsync to the rsync daemon of the target's node, as every Swift
-// node has one. Another process reads the live database, so that no descriptor of ours on it can
-// drop SQLite's locks (defect 65). What Swift does not have: a deadline for the whole transfer (its
-// rsync may trickle for days, defect 33), and rsync's own words in the error (defect 62).
+// Sends files with the program rsync to the rsync daemon of the target's node; every Swift node has
+// one. A separate process reads the live database, so no descriptor of ours can drop SQLite's locks
+// (defect 65). Unlike Swift there is a deadline for the whole transfer (Swift's may trickle for
+// days, defect 33), and the error contains rsync's own messages (defect 62).
 
 #include <replica/clock.hpp>
 #include <replica/disk/posix.hpp>
@@ -31,18 +31,18 @@ namespace replica {
 /// Models FileSync. A value; copies are independent. Thread safety: any thread.
 class RsyncFileSync {
 public:
-    /// Of the settings: rsync_module (empty: `{replication_ip}::<server>`), rsync_compress,
+    /// Uses of the settings: rsync_module (empty: `{replication_ip}::<server>`), rsync_compress,
     /// node_timeout (rsync's inactivity) and conn_timeout. `server` is "account" or "container".
-    /// `program` is a path, or a name that is looked up in PATH at each transfer. Throws Failure
-    /// with bad_config for a module with an unknown field.
+    /// `program` is a path, or a name looked up in PATH at each transfer. Throws Failure with
+    /// bad_config for an unknown field in the module.
     RsyncFileSync(const Settings& settings, std::string_view server, std::string program = "rsync")
         : module_(settings.rsync_module.empty() ? "{replication_ip}::" + std::string(server)
                                                 : settings.rsync_module),
           compress_(settings.rsync_compress), timeout_(option("timeout", settings.node_timeout)),
           contimeout_(option("contimeout", settings.conn_timeout)), program_(std::move(program)) {}
 
-    /// Of the source only its path is used. Faults: missing (no such file here), bad_name,
-    /// timed_out, stopped, transfer_failed; io if rsync cannot be run.
+    /// Uses only the path of the source. Faults: missing (no such file here), bad_name, timed_out,
+    /// stopped, transfer_failed; io if rsync cannot be run.
     template <Source S>
     [[nodiscard]] Result<Sent> send(S& source, const Upload& upload, Instant deadline,
                                     const std::stop_token& stop) const {
@@ -55,10 +55,10 @@ public:
         }
     }
 
-    /// The arguments of rsync in the order of a stock replicator (Swift: _rsync_file), and one
-    /// more. Without --ignore-times rsync skips a file whose size and second of modification are
-    /// those of what lies there, and calls that success: a database that was written to in the very
-    /// second in which its upload was finished would never be corrected by the second transfer.
+    /// The arguments of rsync in the order of a stock replicator (Swift: _rsync_file), and
+    /// --ignore-times. Without it rsync skips a file whose size and modification time in whole
+    /// seconds equal those of the target, and reports success: a database written to in the second
+    /// in which its upload finished would never be corrected by the second transfer.
     [[nodiscard]] std::vector<std::string> arguments(const std::string& path,
                                                      const Upload& upload) const {
         std::vector<std::string> arguments{"--quiet", "--no-motd", timeout_, contimeout_};
@@ -76,7 +76,7 @@ public:
     }
 
 private:
-    /// Whole seconds, rounded up, as rsync knows no others.
+    /// Whole seconds, rounded up: rsync accepts no fractions.
     [[nodiscard]] static std::string option(std::string_view name, Seconds seconds) {
         const double whole = std::clamp(std::ceil(seconds.count()), 0.0, 1e9);
         return "--" + std::string(name) + '=' + std::to_string(static_cast<long>(whole));
@@ -118,7 +118,7 @@ private:
     }
 
     [[nodiscard]] static Error error_of(const Ended& ended) {
-        constexpr int no_data_in_time = 30; // of rsync(1)
+        constexpr int no_data_in_time = 30; // see rsync(1)
         switch (ended.how) {
         case Ended::How::timed_out:
             return Error::timed_out;
@@ -132,7 +132,7 @@ private:
         return Error::transfer_failed;
     }
 
-    /// How it ended, what it said and what it was told (defect 62).
+    /// How rsync ended, its messages and its arguments (defect 62).
     [[nodiscard]] std::string reason_of(const Ended& ended,
                                         const std::vector<std::string>& list) const {
         std::string text;

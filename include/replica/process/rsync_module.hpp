@@ -1,9 +1,9 @@
 #ifndef REPLICA_PROCESS_RSYNC_MODULE_HPP
 #define REPLICA_PROCESS_RSYNC_MODULE_HPP
 
-// Where a node's rsync daemon takes files, as a template: operators give each disk a module of its
-// own to limit its connections, or carry the module in a device's meta. Swift finds a mistyped
-// field at the first transfer; here the daemon does not start with one.
+// The destination at a node's rsync daemon, as a template: operators give each disk a module of its
+// own to limit its connections, or put the module into a device's meta. Swift finds a mistyped
+// field at the first transfer; here the daemon does not start.
 
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
@@ -18,10 +18,9 @@
 namespace replica {
 
 /// "{replication_ip}::container_{device}", or "rsync://{ip}:873/container". Fields are those of a
-/// ring's device: ip, port, replication_ip, replication_port, region, zone, device and meta; "{{"
-/// and
-/// "}}" stand for braces. IPv6 addresses get their brackets, slashes at the end are cut. Swift:
-/// rsync_module_interpolation, 2.30.1; of Python's format strings only plain fields are known.
+/// ring's device: ip, port, replication_ip, replication_port, region, zone, device and meta. "{{"
+/// and "}}" stand for braces. IPv6 addresses get brackets; slashes at the end are removed. Of
+/// Python's format strings only plain fields are known (Swift 2.30.1: rsync_module_interpolation).
 class RsyncModule {
 public:
     /// Throws Failure with bad_config that names the field.

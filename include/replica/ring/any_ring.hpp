@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_ANY_RING_HPP
 #define REPLICA_RING_ANY_RING_HPP
 
-// A daemon learns from its configuration which kind of ring it has. A ring that is either costs a
-// branch for each question; a replicator instantiated for each kind would cost every daemon nearly
-// its whole compile time and code again, since all of the flow depends on its ring.
+// A daemon learns the kind of its ring from its configuration. One type for both kinds costs a
+// branch per call. A replicator instantiated for each kind would nearly double each daemon's
+// compile time and code, since all of the flow depends on the ring.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -54,7 +54,7 @@ public:
         return std::visit([&](const auto& ring) { return ring.primaries(partition); }, kind_);
     }
 
-    /// Of either kind.
+    /// The handoffs of a ring of either kind.
     class Handoffs {
     public:
         explicit Handoffs(std::function<std::optional<Device>()> next) : next_(std::move(next)) {}
@@ -82,13 +82,13 @@ private:
 
 static_assert(RingFormat<AnyRingVersion>);
 
-/// A ring of such a file: WatchedRing says how it is looked at, and what its constructor takes.
+/// A ring read from such a file. For the constructor see WatchedRing (watched_ring.hpp).
 template <Clock C = SystemClock, Disk D = PosixDisk>
 using AnyRing = WatchedRing<AnyRingVersion, C, D>;
 
 static_assert(Ring<AnyRing<>>);
 
-/// The ring that is named, or else the one that Swift's servers of this kind ("account") use.
+/// The ring file that is configured, or else that of Swift's servers of this kind ("account").
 [[nodiscard]] inline std::string ring_path(const Settings& settings, std::string_view server) {
     return settings.ring.empty() ? settings.swift_dir + '/' + std::string(server) + ".ring.gz"
                                  : settings.ring;

@@ -1,8 +1,8 @@
 #ifndef REPLICA_RING_GZIP_HPP
 #define REPLICA_RING_GZIP_HPP
 
-// Swift's ring files are gzip. One that was cut short while it was copied must not pass for a
-// smaller ring, so nothing of it is used before its end was seen and its sum compared.
+// Swift's ring files are gzip. A file that was cut off while it was copied must not pass for a
+// smaller ring, so nothing is used before its end was seen and its checksum compared.
 
 #include <replica/ring/ring_file.hpp>
 
@@ -15,9 +15,9 @@
 
 namespace replica::detail {
 
-/// The content of a gzip file that must be whole: its length and CRC-32 are compared at its end.
-/// Throws BadRing, also for a content of more than `most` bytes. zlib wants to be able to write
-/// into its input.
+/// The content of a whole gzip file; its length and CRC-32 are checked. Throws BadRing, also if the
+/// content has more than `most` bytes. `packed` is a copy because zlib takes a pointer to writable
+/// input.
 [[nodiscard]] inline std::string inflate_ring(std::string packed, std::size_t most) {
     constexpr std::size_t piece = 1U << 20;
     constexpr int gzip_only = 16 + MAX_WBITS;

@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_JSON_RING_HPP
 #define REPLICA_RING_JSON_RING_HPP
 
-// A ring in one JSON file that people can write and read, for clusters without Swift's tools and
-// for host programs. What it may say stands in ring_file.hpp, and how it is looked at again while a
-// daemon runs in watched_ring.hpp.
+// A ring in one JSON file that people can read and write, for clusters without Swift's tools and
+// for host programs. The form of the file: ring_file.hpp. Reading it again while a daemon runs:
+// watched_ring.hpp.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -24,7 +24,7 @@
 
 namespace replica {
 
-/// One version of a JSON ring. Models RingVersion. Thread safety: any thread, as it never changes.
+/// One version of a JSON ring; immutable. Models RingVersion. Thread safety: any thread.
 class JsonRingVersion {
 public:
     static constexpr std::size_t max_bytes = 64U << 20; ///< Three replicas of 2^22 partitions fit.
@@ -43,8 +43,8 @@ public:
         return partition_of(hash, table_->part_power);
     }
 
-    /// In the order of the table's rows, or of preference. Throws Failure with bad_request beyond
-    /// the last partition: no primaries would read as "every primary has it" (LP 1568591).
+    /// In the order of the table's rows, or of preference. Throws bad_request for a partition that
+    /// does not exist: an empty answer would mean "every primary has it" (Launchpad bug 1568591).
     [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
         detail::check_partition(partition, partition_count());
         std::vector<Device> devices;
@@ -62,7 +62,7 @@ public:
         return devices;
     }
 
-    /// All other devices, the least used region, zone and node first; those of weight 0 last. Keeps
+    /// All other devices, those of the least used region, zone and node first; weight 0 last. Keeps
     /// its version of the ring alive.
     class Handoffs {
     public:
@@ -84,7 +84,7 @@ public:
         Preference order(table_->devices, table_->tiers, partition);
         if (table_->rows.empty()) {
             for (std::size_t left = table_->replicas_of(partition); left > 0; --left) {
-                static_cast<void>(order.next()); // the primaries, in their order
+                static_cast<void>(order.next()); // skips the primaries
             }
         }
         for (const auto& row : table_->rows) {
@@ -101,7 +101,7 @@ private:
 
 static_assert(RingFormat<JsonRingVersion>);
 
-/// A ring of such a file: WatchedRing says how it is looked at, and what its constructor takes.
+/// A ring read from such a file. For the constructor see WatchedRing (watched_ring.hpp).
 template <Clock C = SystemClock, Disk D = PosixDisk>
 using JsonRing = WatchedRing<JsonRingVersion, C, D>;
 

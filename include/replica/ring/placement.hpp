@@ -1,21 +1,20 @@
 #ifndef REPLICA_RING_PLACEMENT_HPP
 #define REPLICA_RING_PLACEMENT_HPP
 
-// Which device takes which partition when nobody has written a table. Every device draws a number
-// for every partition from its id, and the best draws win (weighted rendezvous hashing). No state
-// is needed, every machine computes the same, and a new device takes partitions only for itself:
-// those where its draw is the best.
+// Which device gets which partition if the ring file has no table of assignments. Every device
+// draws a number for every partition from its id, and the best draws win (weighted rendezvous
+// hashing). No state is needed, every node computes the same, and a new device only takes
+// partitions for which its draw is the best.
 //
-// A device of weight w draws -log2(u) / w, u evenly between 0 and 1, and the smallest draw wins;
-// that is an exponential variable with rate w, and the smallest of several is each of them with a
-// chance in proportion to its rate. Libraries differ in the last bits of log(), so the logarithm is
+// A device of weight w draws -log2(u) / w, with u uniform between 0 and 1, and the smallest draw
+// wins. The draw is an exponential variable with rate w, so each device wins with a probability in
+// proportion to its weight. Libraries differ in the last bits of log(), so the logarithm is
 // computed in integers; the one division left is rounded alike by every IEEE 754 machine.
 //
-// Copies are spread first: over regions, then zones, then nodes (addresses), then devices, and only
-// equal candidates are told apart by their draws. So within a zone the shares follow the weights,
-// while a zone that must hold one copy of everything does so however small it is. Where several
-// copies are drawn from the same devices, one device cannot win twice, and the shares of devices
-// much heavier than the others fall behind their weights.
+// Copies are first spread over regions, then zones, then nodes (addresses), then devices; draws
+// only decide between equal candidates. So within a zone the shares follow the weights, but a zone
+// that must hold one copy of everything holds it however small it is. Devices much heavier than
+// others get less than their weight, since no device can hold two copies.
 
 #include <replica/ring.hpp>
 
@@ -32,15 +31,16 @@
 
 namespace replica {
 
-/// Mixes 64 bits so that each decides about half of all others (the finish of splitmix64).
+/// Mixes 64 bits so that each input bit changes about half of the output bits (the end of
+/// splitmix64).
 [[nodiscard]] constexpr std::uint64_t mix_bits(std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
     return z ^ (z >> 31);
 }
 
-/// log2 of a number above 0 in units of 2^-24, rounded down; off by less than two units. The top 32
-/// bits are squared again and again: each time the square passes 2, the next binary digit is a one.
+/// log2 of a number above 0 in units of 2^-24, rounded down; the error is below two units. The top
+/// 32 bits are squared repeatedly: each time the square reaches 2, the next binary digit is a one.
 [[nodiscard]] constexpr std::uint32_t log2_fixed(std::uint64_t number) {
     constexpr int digits = 24;
     const auto whole = static_cast<std::uint32_t>(std::bit_width(number) - 1);
@@ -67,7 +67,7 @@ namespace replica {
     return static_cast<double>(top - log2_fixed(drawn | 1)) / weight;
 }
 
-/// Region, zone and node of every device as small numbers, computed once for a ring.
+/// Region, zone and node of every device as small numbers, computed once per ring.
 class Tiers {
 public:
     struct Of {
@@ -97,8 +97,8 @@ private:
     std::vector<Of> of_;
 };
 
-/// Gives the devices of a ring for one partition in order of preference. A value; refers to the
-/// devices and tiers it was made from.
+/// Orders the devices of a ring by preference for one partition. A value; refers to the devices and
+/// tiers that it was made from.
 class Preference {
 public:
     Preference(const std::vector<Device>& devices, const Tiers& tiers, std::uint32_t partition)
@@ -109,7 +109,7 @@ public:
         }
     }
 
-    /// Counts a device (by index) as a holder, wherever it came from.
+    /// Counts a device (by index) as a holder of the partition.
     void take(std::size_t device) {
         taken_[device] = true;
         const Tiers::Of& of = tiers_->of(device);
@@ -118,8 +118,8 @@ public:
         ++nodes_[of.node];
     }
 
-    /// Takes the best of those left: one with a weight, then the least used region, zone and node,
-    /// then the smallest draw, then the lowest id. Nothing when all are taken.
+    /// Takes the best remaining device: with a weight above 0, then of the least used region, zone
+    /// and node, then with the smallest draw, then with the lowest id. Empty when all are taken.
     [[nodiscard]] std::optional<std::size_t> next() {
         std::optional<std::size_t> best;
         for (std::size_t device = 0; device < devices_->size(); ++device) {

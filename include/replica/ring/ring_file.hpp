@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_RING_FILE_HPP
 #define REPLICA_RING_RING_FILE_HPP
 
-// The text of a JSON ring: what an operator may write, and what is wrong with it otherwise. A ring
-// decides where data goes and what may be deleted, so nothing is guessed: an unknown key is as much
-// an error as a missing one, and a text names its key, such as "devices[2].port".
+// The form of a JSON ring, and the errors in one. A ring decides where data goes and what may be
+// deleted, so nothing is guessed: an unknown key is an error like a missing one. An error names its
+// key, such as "devices[2].port".
 //
 //     {"part_power": 10, "replicas": 3,
 //      "devices": [{"id": 0, "region": 1, "zone": 1, "ip": "10.0.0.1", "port": 6201,
@@ -11,10 +11,10 @@
 //                   "device": "sdb1", "weight": 100, "meta": ""}, null],
 //      "assignments": [[0, 2, 1], [1, 0, 2]]}
 //
-// region, zone and weight are 1 if not said, meta is empty, replication_ip and replication_port are
-// ip and port. A null stands for a device that was removed. assignments has a row per replica and
-// in it the device id of every partition; the last row may be shorter, as for 2.5 replicas, and
-// replicas need not be said then. Without assignments placement.hpp decides.
+// Defaults: region, zone and weight are 1, meta is empty, replication_ip and replication_port are
+// ip and port. A null in devices is a removed device. assignments has one row per replica, with the
+// device id of each partition; the last row may be shorter, as for 2.5 replicas, and `replicas` may
+// be left out. Without assignments placement.hpp chooses the devices.
 
 #include <replica/disk/mounts.hpp>
 #include <replica/error.hpp>
@@ -38,28 +38,28 @@
 
 namespace replica {
 
-/// What a ring file says, checked. Immutable after parse_ring.
+/// The checked contents of a ring file. Immutable after parse_ring.
 struct RingTable {
     unsigned part_power = 0; ///< At most 31: partitions are counted in 32 bits.
     double replicas = 0;     ///< May have a fraction.
     std::vector<Device> devices;
     Tiers tiers{{}};
-    std::vector<std::vector<std::uint32_t>> rows; ///< Indexes into devices; empty: none given.
+    std::vector<std::vector<std::uint32_t>> rows; ///< Indexes into devices; empty: no assignments.
 
     [[nodiscard]] std::uint32_t partition_count() const { return 1U << part_power; }
 
-    /// Rows of a table, the last perhaps a short one.
+    /// The number of rows of a table, a short last row included.
     [[nodiscard]] std::size_t row_count() const {
         return static_cast<std::size_t>(std::ceil(replicas));
     }
 
-    /// Partitions of a row: all, but for 2.5 replicas the third row has half of them.
+    /// The partitions of a row: all; for 2.5 replicas the third row has half of them.
     [[nodiscard]] std::uint32_t row_length(std::size_t row) const {
         const double part = std::min(1.0, replicas - static_cast<double>(row));
         return static_cast<std::uint32_t>(std::ceil(part * partition_count()));
     }
 
-    /// How many primaries a partition has.
+    /// The number of primaries of a partition.
     [[nodiscard]] std::size_t replicas_of(std::uint32_t partition) const {
         return row_count() - (partition < row_length(row_count() - 1) ? 0 : 1);
     }
@@ -67,7 +67,7 @@ struct RingTable {
 
 namespace detail {
 
-/// Thrown below what knows the file.
+/// Thrown where the name of the file is not known.
 struct BadRing {
     std::string reason;
 };
@@ -76,19 +76,19 @@ struct BadRing {
     throw BadRing{key.empty() ? reason : key + ": " + reason};
 }
 
-/// A value as a text may show it.
+/// A value for an error message, cut after 40 characters.
 [[nodiscard]] inline std::string shown(const boost::json::value& value) {
     std::string text = boost::json::serialize(value);
     return text.size() <= 40 ? text : text.substr(0, 40) + "...";
 }
 
-/// A person's key that nobody knows is a slip; Swift's tools write more keys than we need.
+/// Written by hand an unknown key is a mistake; Swift's tools write more than we need.
 enum class UnknownKeys {
     refused,
     ignored
 };
 
-/// Reads the members of one object and names each by its key.
+/// Reads the members of one object; errors name the key.
 class RingObject {
 public:
     RingObject(const boost::json::value& value, std::string key,
@@ -150,7 +150,7 @@ public:
         return std::string(value.get_string().data(), value.get_string().size());
     }
 
-    /// An address or a host name: goes into URLs and into arguments of rsync.
+    /// An address or a host name; it becomes part of URLs and of rsync's arguments.
     [[nodiscard]] std::string host(std::string_view name) const {
         std::string host = text(name);
         const auto allowed = [](char c) {
@@ -203,7 +203,7 @@ private:
     return device;
 }
 
-/// Without the nulls, which stand for devices that were removed. `list` is the key of the list.
+/// The devices without the nulls, which are removed devices. `list` is the key of the list.
 [[nodiscard]] inline std::vector<Device>
 parse_devices(const boost::json::value& value, const std::string& list, UnknownKeys unknown) {
     if (!value.is_array()) {
@@ -231,7 +231,7 @@ parse_devices(const boost::json::value& value, const std::string& list, UnknownK
     return devices;
 }
 
-/// Every partition gets its devices, none of them twice.
+/// Checks that each partition gets its devices, none twice.
 [[nodiscard]] inline std::vector<std::vector<std::uint32_t>>
 parse_assignments(const boost::json::value& value, const RingTable& table) {
     const std::size_t rows_wanted = table.row_count();
@@ -272,7 +272,7 @@ parse_assignments(const boost::json::value& value, const RingTable& table) {
     return rows;
 }
 
-/// What the rows say by themselves: all but the last are whole.
+/// The number of replicas given by the rows: only the last may be short.
 [[nodiscard]] inline double count_replicas(const boost::json::value& assignments,
                                            std::uint32_t partitions) {
     if (!assignments.is_array() || assignments.get_array().empty() ||
@@ -312,8 +312,7 @@ parse_assignments(const boost::json::value& value, const RingTable& table) {
 
 } // namespace detail
 
-/// Reads the text of a ring file. Throws Failure with bad_config that names `file`, the key and the
-/// reason.
+/// Parses a ring file. Throws Failure with bad_config that names `file`, the key and the reason.
 [[nodiscard]] inline RingTable parse_ring(std::string_view text, const std::string& file) {
     try {
         boost::system::error_code code;

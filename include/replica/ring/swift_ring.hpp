@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_SWIFT_RING_HPP
 #define REPLICA_RING_SWIFT_RING_HPP
 
-// The ring of a Swift cluster, from the file that swift-ring-builder wrote. Primaries and the order
-// of handoffs must be Swift's own to the last device: a database that we took to another handoff
-// than the stock servers ask would be there and yet not be found.
+// The ring of a Swift cluster, from the file written by swift-ring-builder. Primaries and the order
+// of handoffs must be exactly Swift's: a database taken to another handoff than the stock servers
+// ask would exist and yet not be found.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -26,7 +26,7 @@
 
 namespace replica {
 
-/// One version of a Swift ring. Models RingVersion. Thread safety: any thread, as it never changes.
+/// One version of a Swift ring; immutable. Models RingVersion. Thread safety: any thread.
 class SwiftRingVersion {
 public:
     static constexpr std::size_t max_bytes = 256U << 20; ///< Three replicas of 2^25 partitions fit.
@@ -34,23 +34,22 @@ public:
     explicit SwiftRingVersion(std::shared_ptr<const SwiftRingTable> table)
         : table_(std::move(table)) {}
 
-    /// Reads the content of `file`. Throws Failure with bad_config that names the file and the
+    /// Parses the content of `file`. Throws Failure with bad_config that names the file and the
     /// reason.
     [[nodiscard]] static SwiftRingVersion parse(std::string_view packed, const std::string& file) {
         return SwiftRingVersion(
             std::make_shared<const SwiftRingTable>(parse_swift_ring(packed, file)));
     }
 
-    /// Without those that were removed.
+    /// Without removed devices.
     [[nodiscard]] const std::vector<Device>& devices() const { return table_->devices; }
     [[nodiscard]] std::uint32_t partition_count() const { return table_->partition_count(); }
     [[nodiscard]] std::uint32_t partition(std::string_view hash) const {
         return partition_of(hash, table_->part_power);
     }
 
-    /// In the order of the rows. A device that has two replicas of a partition is there once, as in
-    /// Ring.get_part_nodes of Swift 2.30.1. Throws Failure with bad_request beyond the last
-    /// partition.
+    /// In the order of the rows. A device with two replicas of a partition is listed once, as in
+    /// Ring.get_part_nodes of Swift 2.30.1. Throws bad_request for a partition that does not exist.
     [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
         detail::check_partition(partition, partition_count());
         std::vector<Device> devices;
@@ -60,12 +59,12 @@ public:
         return devices;
     }
 
-    /// Walks over other partitions of the table, from one that the partition's number hashes to,
-    /// and offers whom it meets there: first devices of regions that have had no part yet, then of
-    /// zones, then of nodes, then those left. Ring.get_more_nodes of Swift 2.30.1 to the letter,
-    /// also where that is odd: the walk does not come to partition 0 again, and of rings of more
-    /// than 2^16 partitions it sees every 2^(part power - 16)th. Keeps its version of the ring
-    /// alive; nothing is computed before the first next().
+    /// The handoffs in the order of Ring.get_more_nodes of Swift 2.30.1. Walks over other
+    /// partitions of the table, starting at the one that the partition's number hashes to, and
+    /// gives the devices found there: first of regions without a device so far, then of zones, then
+    /// of nodes, then the rest. Swift's oddities are kept: after its wrap the walk skips partition
+    /// 0, and in a ring of more than 2^16 partitions it visits every 2^(part power - 16)th. Keeps
+    /// its version of the ring alive; computes nothing before the first next().
     class Handoffs {
     public:
         Handoffs(std::shared_ptr<const SwiftRingTable> table, std::uint32_t partition)
@@ -88,7 +87,7 @@ public:
         }
 
     private:
-        /// From `start` to the last partition and, wrapping, up to `start` again.
+        /// From `start` to the last partition, then from the beginning up to `start`.
         struct Walk {
             Walk() = default;
             Walk(const SwiftRingTable& table, std::uint64_t from)
@@ -109,11 +108,11 @@ public:
             std::uint64_t stride = 1;
             std::uint64_t start = 0;
             std::uint64_t at = 0;
-            std::size_t row = 0; ///< The next one to look at in this partition.
+            std::size_t row = 0; ///< The next row to look at in this partition.
             bool wrapped = false;
         };
 
-        /// The regions, zones, nodes or devices that have had a part.
+        /// The regions, zones, nodes or devices that are taken.
         struct Seen {
             std::vector<bool> flags;
             std::size_t count = 0;
@@ -130,7 +129,7 @@ public:
             walk_ = Walk(*table_, partition_of(hash, table_->part_power));
         }
 
-        /// The next row's device that is neither taken nor, in this tier, beside one that is.
+        /// The next row's device that is not taken and, in this tier, not beside a taken one.
         [[nodiscard]] std::optional<std::uint32_t> next_here() {
             while (walk_.row < table_->rows.size()) {
                 const auto& row = table_->rows[walk_.row++];
@@ -157,7 +156,7 @@ public:
         Walk walk_{};
     };
 
-    /// Throws as primaries() does.
+    /// Throws like primaries().
     [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
         detail::check_partition(partition, partition_count());
         return {table_, partition};
@@ -181,7 +180,7 @@ private:
 
 static_assert(RingFormat<SwiftRingVersion>);
 
-/// A ring of such a file: WatchedRing says how it is looked at, and what its constructor takes.
+/// A ring read from such a file. For the constructor see WatchedRing (watched_ring.hpp).
 template <Clock C = SystemClock, Disk D = PosixDisk>
 using SwiftRing = WatchedRing<SwiftRingVersion, C, D>;
 

@@ -11,13 +11,13 @@
 //                JSON object of section -> [packed start, start, packed end, end, digest, hex];
 //                where the index starts, and where it starts in the packed file (8 bytes each).
 //
-// A row has the device of each partition. The last may be shorter: for 2.5 replicas it ends after
-// half of the partitions. Swift takes whatever rows it can read, so a file that was cut short looks
-// to it like fewer replicas. Here every byte must be accounted for, since a database that has
-// reached all of too few primaries is removed too early.
+// A row has the device of each partition. The last row may be shorter: for 2.5 replicas it ends
+// after half of the partitions. Swift uses whatever rows it can read, so a file that was cut off
+// looks like fewer replicas. Here every byte must be accounted for: with too few primaries a
+// database would be removed too early.
 //
-// Format 2 was read from Swift's documents and sources, and tested on files that test/swift/ring.py
-// writes by them; Swift 2.30.1, with which the others are compared, does not have it.
+// Format 2 follows Swift's documents and sources. It was tested with files that test/swift/ring.py
+// writes from them, not with Swift itself: 2.30.1, the version compared with, does not have it.
 
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
@@ -41,18 +41,18 @@
 
 namespace replica {
 
-/// What a ring file of Swift's says, checked. Immutable after parse_swift_ring. 12 MB for three
-/// replicas of 2^20 partitions.
+/// The checked contents of a Swift ring file. Immutable after parse_swift_ring. Takes 12 MB for
+/// three replicas of 2^20 partitions.
 struct SwiftRingTable {
-    static constexpr std::size_t tier_count = 4; ///< Region, zone, node, the device itself.
+    static constexpr std::size_t tier_count = 4; ///< Region, zone, node, device.
 
     unsigned part_power = 0; ///< At most 31: partitions are counted in 32 bits.
     std::vector<Device> devices;
-    std::vector<std::array<std::size_t, tier_count>> tiers; ///< Of each device, small numbers.
+    std::vector<std::array<std::size_t, tier_count>> tiers; ///< For each device, as small numbers.
     std::vector<std::vector<std::uint32_t>> rows;           ///< Indexes into devices.
 
-    /// How many regions, zones, nodes and devices hold a partition at all: once so many were
-    /// offered, there are no others to look for.
+    /// The number of regions, zones, nodes and devices that hold any partition. Once so many were
+    /// given, the search for handoffs ends.
     std::array<std::size_t, tier_count> assigned{};
 
     [[nodiscard]] std::uint32_t partition_count() const { return 1U << part_power; }
@@ -60,12 +60,12 @@ struct SwiftRingTable {
 
 namespace detail {
 
-/// Takes a text apart from its front.
+/// Reads a text from its front.
 class RingBytes {
 public:
     explicit RingBytes(std::string_view rest) : rest_(rest) {}
 
-    /// `what` stands in the reason.
+    /// `what` is the key in the error message.
     [[nodiscard]] std::string_view take(std::uint64_t bytes, const std::string& what) {
         if (bytes > rest_.size()) {
             refuse_ring(what, std::to_string(bytes) + " bytes wanted, " +
@@ -76,7 +76,7 @@ public:
         return taken;
     }
 
-    /// A number in network order.
+    /// A number in network byte order.
     [[nodiscard]] std::uint64_t number(std::size_t bytes, const std::string& what) {
         std::uint64_t number = 0;
         for (const char c : take(bytes, what)) {
@@ -85,7 +85,7 @@ public:
         return number;
     }
 
-    /// What stands behind its length.
+    /// Bytes that follow their length.
     [[nodiscard]] std::string_view blob(std::size_t length_bytes, const std::string& what) {
         return take(number(length_bytes, what), what);
     }
@@ -109,8 +109,8 @@ private:
     return {value, std::move(key), {}, UnknownKeys::ignored};
 }
 
-/// A device is known by its place in the list, which must be its id: a table that means one and a
-/// list that says the other would send databases to wrong nodes.
+/// A device's id must be its index in the list: if table and list disagreed, databases would be
+/// sent to wrong nodes.
 inline void read_swift_devices(SwiftRingTable& table, const boost::json::value& list) {
     table.devices = parse_devices(list, "devs", UnknownKeys::ignored);
     std::size_t next = 0;
@@ -131,13 +131,13 @@ inline void read_swift_devices(SwiftRingTable& table, const boost::json::value& 
     }
 }
 
-/// How the ids of the rows are written.
+/// The form of the device ids in rows.
 struct IdFormat {
     std::size_t bytes;
     std::endian order;
 };
 
-/// Takes all of `bytes` for rows: whole ones, and a last one that may be short.
+/// Reads all of `bytes` as rows: whole ones, and a last one that may be short.
 inline void read_swift_rows(SwiftRingTable& table, std::string_view bytes, IdFormat format) {
     const std::size_t partitions = table.partition_count();
     const std::size_t ids = bytes.size() / format.bytes;
@@ -184,7 +184,7 @@ inline void read_swift_rows(SwiftRingTable& table, std::string_view bytes, IdFor
     return static_cast<unsigned>(32 - metadata.integer("part_shift", 1, 32));
 }
 
-/// Without a byte order, as before 2.12, it is this machine's.
+/// Files from before 2.12 have no byte order: then it is that of this machine.
 [[nodiscard]] inline std::endian byte_order_of(const RingObject& metadata) {
     if (metadata.find("byteorder") == nullptr) {
         return std::endian::native;
@@ -212,7 +212,7 @@ inline void read_swift_rows(SwiftRingTable& table, std::string_view bytes, IdFor
     return table;
 }
 
-/// The sections of format 2. Their digests are not computed: unlike Swift we have read the whole
+/// The sections of format 2. Their digests are not checked: unlike Swift we have read the whole
 /// file, and its CRC-32 was right.
 class RingSections {
 public:
@@ -279,10 +279,10 @@ private:
 
 } // namespace detail
 
-/// Reads the bytes of a ring file. Throws Failure with bad_config that names `file` and the reason.
+/// Parses a ring file. Throws Failure with bad_config that names `file` and the reason.
 [[nodiscard]] inline SwiftRingTable parse_swift_ring(std::string_view packed,
                                                      const std::string& file) {
-    constexpr std::size_t most = 512U << 20; // three replicas of 2^26 partitions fit
+    constexpr std::size_t most = 512U << 20; // room for three replicas of 2^26 partitions
     try {
         const std::string content = detail::inflate_ring(std::string(packed), most);
         detail::RingBytes bytes(content);

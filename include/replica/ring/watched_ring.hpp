@@ -1,9 +1,9 @@
 #ifndef REPLICA_RING_WATCHED_RING_HPP
 #define REPLICA_RING_WATCHED_RING_HPP
 
-// A ring file is replaced while daemons run. It is looked at again every 15 s, as Swift does; a
-// broken new file is reported and changes nothing, because a daemon that goes on with yesterday's
-// ring loses less than one that stops or guesses. The same for every format of ring files.
+// A ring file is replaced while daemons run, so it is checked every 15 s, as in Swift. A broken new
+// file is reported and not used: a daemon that continues with the old ring does less harm than one
+// that stops or guesses. The same for every format.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -26,8 +26,8 @@
 
 namespace replica {
 
-/// A version of a ring that is made from the bytes of a file. parse throws Failure with bad_config
-/// that names the file and the reason; a file of more than max_bytes is not read.
+/// A version of a ring, made from the bytes of a file. parse throws Failure with bad_config that
+/// names the file and the reason. A file of more than max_bytes is not read.
 template <class V>
 concept RingFormat = RingVersion<V> && requires(std::string_view bytes, const std::string& file) {
     { V::parse(bytes, file) } -> std::same_as<V>;
@@ -36,8 +36,8 @@ concept RingFormat = RingVersion<V> && requires(std::string_view bytes, const st
 
 namespace detail {
 
-/// Throws Failure with bad_request beyond the last partition: an empty answer would read as "every
-/// primary has it" (LP 1568591).
+/// Throws bad_request for a partition that does not exist: an empty answer would mean "every
+/// primary has it" (Launchpad bug 1568591).
 inline void check_partition(std::uint32_t partition, std::uint32_t count) {
     if (partition >= count) {
         throw Failure(Error::bad_request, "partition " + std::to_string(partition) +
@@ -47,25 +47,25 @@ inline void check_partition(std::uint32_t partition, std::uint32_t count) {
 
 } // namespace detail
 
-/// A ring file that may change. Models Ring. Copies share one state. Thread safety: any thread; the
-/// file is read by one of them while the others go on with the version at hand.
+/// A ring file that may change. Models Ring. Copies share one state. Thread safety: any thread;
+/// while one thread reads the file, the others use the present version.
 template <RingFormat V, Clock C = SystemClock, Disk D = PosixDisk>
 class WatchedRing {
 public:
-    /// Told why a changed file is not used, once for each change, by the thread that called
-    /// version().
+    /// Called with the reason why a changed file is not used, once per change, on the thread that
+    /// called version().
     using Report = std::function<void(const Failure&)>;
 
     static constexpr std::chrono::seconds check_interval{15};
 
     /// Reads `path`. Throws Failure with bad_config that names the file and the reason, or the
-    /// disk's own error.
+    /// disk's error.
     explicit WatchedRing(std::string path, C clock = {}, D disk = {}, Report report = {})
         : state_(std::make_shared<State>(std::move(path), std::move(clock), std::move(disk),
                                          std::move(report))) {}
 
-    /// The current version. The file is looked at when the last look was 15 s ago, and read if it
-    /// has changed or could not be read then.
+    /// The current version. Checks the file if the last check was 15 s ago, and reads it if it has
+    /// changed or could not be read then.
     [[nodiscard]] V version() {
         State& state = *state_;
         const Instant now = state.clock.monotonic();
@@ -97,14 +97,14 @@ public:
         return version;
     }
 
-    /// Why the file as it stands is not used; nothing if it is.
+    /// Why the present file is not used; empty if it is used.
     [[nodiscard]] std::optional<Failure> last_error() const {
         const std::lock_guard lock(state_->mutex);
         return state_->error;
     }
 
 private:
-    /// What a look at the file found: neither version nor error if it is as it was.
+    /// The result of a check: neither version nor error if the file is unchanged.
     struct Look {
         std::optional<FileStatus> status;
         std::optional<V> version;
@@ -117,8 +117,8 @@ private:
               report(std::move(report_)), known(disk.stat(path)), version(read()),
               next_check(clock.monotonic() + check_interval) {}
 
-        /// Reads a file that is not as it was `before`. The status is taken before the content, so
-        /// that a file that changes in between is read again at the next look.
+        /// Reads the file unless its status is still `before`. The status is taken before the
+        /// content, so a file that changes in between is read again at the next check.
         [[nodiscard]] Look look(const std::optional<FileStatus>& before) {
             Look look;
             try {
@@ -128,7 +128,7 @@ private:
                 }
             } catch (const Failure& failure) {
                 look.error = failure;
-            } catch (const std::exception& other) { // such as no memory for a huge file
+            } catch (const std::exception& other) { // for example no memory for a huge file
                 look.error = Failure(Error::io, path + ": " + other.what());
             }
             return look;

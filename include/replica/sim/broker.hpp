@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_BROKER_HPP
 #define REPLICA_SIM_BROKER_HPP
 
-// A store of databases without SQLite: each is a value inside a file of the simulated disk, so it
-// is renamed, copied, torn and lost with its file. Every call reads the file or commits to it in
-// one durable step and is a point at which the disk may fail; a failed call has changed nothing.
+// A store of databases without SQLite. Each database is a value inside a file of the simulated
+// disk, so it is renamed, copied, torn and lost with its file. Every call reads the file or commits
+// to it in one durable step, and the disk may fail at each call; a failed call changes nothing.
 
 #include <replica/account/kind.hpp>
 #include <replica/broker.hpp>
@@ -28,8 +28,8 @@
 
 namespace replica {
 
-/// A store of simulated databases. Models Broker. Copies are the same store. `node` names the
-/// machine in the ids that are given out: two nodes of one simulation must have different names.
+/// A store of simulated databases. Models Broker. Copies are the same store. `node` becomes part of
+/// new ids, so two nodes of one simulation must have different names.
 template <Kind K>
 class SimBroker {
 public:
@@ -62,11 +62,11 @@ public:
     [[nodiscard]] disk_type& disk() { return disk_; }
     [[nodiscard]] clock_type& clock() { return clock_; }
 
-    // For tests: what servers, clients and bad disks do.
+    // For tests: the actions of servers, clients and bad disks.
 
-    /// Makes a database durably, with what `info` says; what it leaves empty gets an id and the
-    /// time of now. Error::exists if there is a file. The handle waits for locks until `deadline`,
-    /// or not at all.
+    /// Makes a database durably from `info`; an empty id becomes a new one, times of "0" become
+    /// now. Throws exists if there is a file. The handle waits for locks until `deadline`; without
+    /// one, not at all.
     database_type create(const std::string& path, info_type info,
                          std::optional<Instant> deadline = {}) {
         if (disk_.stat(path)) {
@@ -87,7 +87,7 @@ public:
         return open(path, deadline.value_or(clock_.monotonic()));
     }
 
-    /// Appends rows to `<path>.pending`, as a server does to be quick.
+    /// Appends rows to `<path>.pending`, as a server does.
     void put_pending(const std::string& path, const std::vector<row_type>& rows) {
         Pending pending = pending_of(path);
         pending.insert(pending.end(), rows.begin(), rows.end());
@@ -95,15 +95,15 @@ public:
         disk_.write(path + ".pending", SimContent{"pending", std::move(pending), size});
     }
 
-    /// The state of a database, without a fault point, past locks and damage; nothing if the file
-    /// is not there or is no database. For checkers.
+    /// The state of a database, read without a fault point and despite locks and damage; null if
+    /// there is no database. For checkers.
     [[nodiscard]] std::shared_ptr<const State> peek(const std::string& path) const {
         const auto content = disk_.content(path);
         return content ? sim::find_state<K>(*content) : nullptr;
     }
 
-    /// Opening and reading it report `error` from now on; Error::wal only open_upload. With
-    /// Error{} only the stored hash is made wrong, which opening does not report.
+    /// From now on opening and reading the database report `error`; Error::wal only for
+    /// open_upload. With Error{} only the stored hash is made wrong, which opening does not report.
     void damage(const std::string& path, Error error) {
         State state = *peek(path);
         if (error == Error{}) {
@@ -119,7 +119,7 @@ private:
 
     using Pending = std::vector<row_type>;
 
-    /// The disk's numbers never come twice, not after a restart of the broker either.
+    /// The disk never gives a number twice, not even after a restart of the broker.
     [[nodiscard]] std::string new_id() const { return sim::id_of(node_, disk_.unique()); }
 
     [[nodiscard]] Pending pending_of(const std::string& path) const {
@@ -128,7 +128,7 @@ private:
         return rows != nullptr ? *rows : Pending();
     }
 
-    /// First the commit, then the truncation: a crash in between merges the rows once more.
+    /// First the commit, then the truncation: after a crash in between the rows are merged again.
     bool flush(database_type& database, const SimLock& lock) {
         const std::string& path = database.file_.path();
         const std::string pending = path + ".pending";
@@ -149,12 +149,12 @@ private:
         return true;
     }
 
-    /// Best effort, in the wake of another failure.
+    /// Best effort, after another failure.
     void discard(const std::string& path) noexcept {
         try {
             disk_.remove(path);
         } catch (const Failure&) {
-            return; // the sweep of tmp takes it
+            return; // the sweep of tmp removes it
         }
     }
 

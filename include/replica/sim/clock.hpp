@@ -1,10 +1,10 @@
 #ifndef REPLICA_SIM_CLOCK_HPP
 #define REPLICA_SIM_CLOCK_HPP
 
-// Virtual time: a sleep moves the clock instead of waiting, so a simulated day of replication
-// passes in a millisecond and the same run gives the same timestamps. Each node of a simulated
-// cluster may have a wall clock of its own, wrong by as much as a test wants, on one common scale.
-// What shall happen meanwhile is put on the clock with at().
+// Virtual time: a sleep moves the clock instead of waiting. So a simulated day of replication takes
+// a millisecond, and every run has the same timestamps. Each node of a simulated cluster may have
+// its own wall clock, wrong by any amount, on one common monotonic time. Events for a later moment
+// are set with at().
 
 #include <replica/clock.hpp>
 
@@ -21,15 +21,15 @@
 
 namespace replica {
 
-/// A model of Clock. Copies share both times. now() and monotonic() advance together; apart() and
-/// jump() set the wall clock off. Thread safety: any thread, though only one thread gives the same
-/// run twice.
+/// Models Clock. Copies share both times. now() and monotonic() advance together; apart() and
+/// jump() shift the wall clock. Thread safety: any thread, but only runs with one thread are
+/// repeatable.
 class SimClock {
 public:
-    /// A wait moves time at once, so that only one thread may do the work of a pass (workers.hpp).
+    /// A wait moves time at once, so only one thread may do the work of a pass (send/workers.hpp).
     static constexpr bool single_threaded = true;
 
-    /// Wall time of a fresh clock: 2023-11-14 22:13:20 UTC, ten digits as all of Swift's times.
+    /// Wall time of a new clock: 2023-11-14 22:13:20 UTC; ten digits, like all of Swift's times.
     static constexpr Timestamp default_start{1'700'000'000 * Timestamp::ticks_per_second, 0};
 
     explicit SimClock(Timestamp start = default_start)
@@ -41,13 +41,13 @@ public:
         return {wall_->load() + time_->elapsed / ns_per_tick, 0};
     }
 
-    /// Starts one hour after the epoch of its scale, so that "a while ago" can be written.
+    /// Starts at one hour, so that tests can name moments in the past.
     [[nodiscard]] Instant monotonic() const {
         return scale_start + std::chrono::nanoseconds(time_->elapsed);
     }
 
-    /// Moves time to `until`, unless it is there already or a stop is asked for. What was set for a
-    /// moment on the way happens at that moment, and may ask for the stop.
+    /// Moves time to `until`, unless it is past that or a stop is requested. Actions set for a
+    /// moment on the way run at that moment, and may request the stop.
     bool sleep_until(Instant until, const std::stop_token& stop) const {
         const std::int64_t target = since_start(until);
         while (!stop.stop_requested()) {
@@ -62,18 +62,18 @@ public:
         return false;
     }
 
-    /// Calls `action` once, from within the sleep that reaches or passes `when`, on the sleeping
-    /// thread. Actions of one moment keep their order.
+    /// Calls `action` once, on the thread whose sleep reaches or passes `when`. Actions of one
+    /// moment keep their order.
     void at(Instant when, std::function<void()> action) const {
         const std::scoped_lock guard(time_->mutex);
         time_->actions.emplace(since_start(when), std::move(action));
     }
 
-    /// Moves time on by `by`; a negative value does nothing, time has no way back.
+    /// Moves time forward by `by`; a negative value does nothing.
     void advance(Seconds by) const { sleep_until(monotonic() + to_duration(by), {}); }
 
-    /// The clock of another node: common monotonic time, a wall clock of its own that is ahead of
-    /// this one by `by` (behind, if negative).
+    /// The clock of another node: the same monotonic time, and its own wall clock, ahead of this
+    /// one by `by` (behind, if negative).
     [[nodiscard]] SimClock apart(Seconds by) const {
         SimClock other(*this);
         other.wall_ = std::make_shared<std::atomic<std::int64_t>>(wall_->load());
@@ -81,8 +81,8 @@ public:
         return other;
     }
 
-    /// Sets this wall clock (and that of its copies) forward or back by `by`, as an operator or ntp
-    /// would. Monotonic time does not notice.
+    /// Sets the wall clock of this object and its copies forward or back by `by`, like an operator
+    /// or ntp. Monotonic time does not change.
     void jump(Seconds by) const { *wall_ += Timestamp::from_seconds(by.count()).ticks; }
 
 private:

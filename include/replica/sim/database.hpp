@@ -2,7 +2,7 @@
 #define REPLICA_SIM_DATABASE_HPP
 
 // A handle on a simulated database: reads the value inside a file of the simulated disk, changes a
-// copy of it and commits that in one durable step. The broker in sim/broker.hpp gives it out.
+// copy of the value and commits it in one durable step. Made by the broker in sim/broker.hpp.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -116,7 +116,7 @@ public:
         });
     }
 
-    /// Throws bad_request for a time that is none. Nothing is committed if nothing changes.
+    /// Throws bad_request for text that is no time. Commits nothing if nothing changes.
     void merge_timestamps(const Timestamps& times) {
         for (const std::string* time :
              {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
@@ -133,14 +133,14 @@ public:
         });
     }
 
-    /// Throws bad_request for anything but {"key": ["value", "time"]} or an empty text. Nothing is
-    /// committed if nothing changes.
+    /// Throws bad_request for anything but {"key": ["value", "time"]} or an empty text. Commits
+    /// nothing if nothing changes.
     void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
         const auto metadata = Metadata::parse(text);
         change([&](State& state) { return state.merge(metadata, forgotten); });
     }
 
-    /// Simulated accounts have no such mark.
+    /// Simulated accounts have no status.
     void merge_status(SimDatabase& from) {
         const State& theirs = *from.read();
         change([&](State& state) {
@@ -190,8 +190,8 @@ public:
         return wait([this] { return file_.try_lock(); }, deadline);
     }
 
-    /// Error::exists if something is at `path`, missing if its directory is not there. Leaves
-    /// nothing behind when it fails.
+    /// Throws exists if something is at `path`, missing if its directory is not there. Leaves
+    /// nothing when it fails.
     void copy_to(const std::string& path, Instant deadline) {
         SimDisk& disk = broker_.disk();
         const auto content = wait([this] { return file_.content(); }, deadline);
@@ -215,7 +215,7 @@ public:
     /// Throws std::logic_error if `lock` is not that of the database's directory.
     bool commit_pending(const SimLock& lock) { return broker_.flush(*this, lock); }
 
-    /// Sums are always made from the rows here.
+    /// The counts are always computed from the rows here; only the hash can be wrong.
     bool mend_sums() {
         bool wrong = false;
         change([&](State& state) {
@@ -230,7 +230,7 @@ public:
 
     [[nodiscard]] std::uint64_t version() { return read()->version; }
 
-    /// The container's policy, with the time at which it was settled (see ContainerKind::agree).
+    /// Sets the container's policy and the time of the change (see ContainerKind::agree).
     void set_storage_policy_index(std::int64_t index, Timestamp now)
         requires requires(info_type info) { info.storage_policy_index; }
     {
@@ -255,7 +255,7 @@ public:
         return ranges;
     }
 
-    /// Commits only if something is news: see shards::merged.
+    /// Commits only if something is newer: see shards::changes.
     void merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {})
         requires requires(info_type info) { info.shard_max_row; }
     {
@@ -294,9 +294,9 @@ public:
         return same;
     }
 
-    // For tests: what a server does to its database.
+    // For tests: the writes of a server to its database.
 
-    /// Rows of a client: at equal times the later call counts.
+    /// Writes rows of a client; at equal times the later call wins.
     void put(std::span<const row_type> rows) {
         change([&](State& state) { state.merge(rows); });
     }
@@ -315,8 +315,8 @@ private:
     SimDatabase(SimBroker<K> broker, SimFile file, Instant deadline)
         : broker_(std::move(broker)), file_(std::move(file)), deadline_(deadline) {}
 
-    /// Calls `attempt` until it gives something; Error::locked at the deadline. Each 10 ms, so that
-    /// others who share the clock get their turn.
+    /// Calls `attempt` every 10 ms until it returns something; throws locked at the deadline. The
+    /// pauses give others who share the clock their turn.
     template <std::invocable Attempt>
     auto wait(Attempt attempt, Instant deadline) {
         const SimClock& clock = broker_.clock();
@@ -332,19 +332,20 @@ private:
         }
     }
 
-    /// Throws what is wrong with the file.
+    /// Throws if the file is damaged.
     [[nodiscard]] Snapshot read() {
         return sim::state_of<K>(wait([this] { return file_.content(); }, deadline_), file_.path());
     }
 
-    /// Commits what `apply` made of the state, unless it gives false. As a transaction of SQLite:
-    /// whatever others commit meanwhile is in the state or waits, none of it is lost.
+    /// Commits the state that `apply` has changed, unless `apply` returns false. Like a transaction
+    /// of SQLite: no commit of others is lost.
     template <std::invocable<State&> Change>
     void change(Change apply) {
         wait([&] { return try_change(apply); }, deadline_);
     }
 
-    /// Nothing while somebody else has the database locked, or was quicker.
+    /// Empty while somebody else has the database locked, or if somebody else has committed
+    /// meanwhile.
     template <std::invocable<State&> Change>
     std::optional<bool> try_change(Change& apply) {
         const auto content = file_.content();

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_DISK_HPP
 #define REPLICA_SIM_DISK_HPP
 
-// The file system of one simulated node: it fills up, loses mounts, fails at any call and crashes
-// between any two, and what was not synced is gone then. Everything is kept in order, so that the
-// same test makes the same calls every time.
+// The file system of one simulated node. It fills up, loses mounts, fails at any call and crashes
+// between any two, and then loses everything that was not synced. Everything is kept in order, so
+// the same test makes the same calls every time.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -25,7 +25,7 @@
 
 namespace replica {
 
-/// Keeps the lock of one directory, or of one simulated database, until it goes.
+/// Holds the lock of one directory or of one simulated database until it is destroyed.
 class SimLock {
 public:
     explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {}
@@ -41,7 +41,7 @@ private:
     std::shared_ptr<void> token_;
 };
 
-/// A model of Disk in memory. Copies share one file system. Thread safety: any thread.
+/// Models Disk, in memory. Copies share one file system. Thread safety: any thread.
 class SimDisk {
 public:
     using lock_type = SimLock;
@@ -51,9 +51,9 @@ public:
 
     explicit SimDisk(SimClock clock = SimClock()) : state_(std::make_shared<State>(clock)) {}
 
-    // The Disk concept. Every call is a point at which a fault may be injected.
+    // The calls of the concept Disk. A fault may be injected at each call.
 
-    /// Names come in falling order: a caller that needs another one has to sort.
+    /// Names come in falling order, so that a caller that needs another order must sort.
     [[nodiscard]] std::vector<Entry> list(const std::string& path) const {
         const auto guard = enter(SimCall::list, path);
         const SimNode::Pointer node = state_->tree.existing(path);
@@ -87,7 +87,7 @@ public:
         return {total, used < total ? total - used : 0};
     }
 
-    /// At most `bytes` from the beginning of a file.
+    /// At most `bytes` from the start of a file.
     [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
         const auto guard = enter(SimCall::read, path);
         return state_->tree.followed_file(path)->content.bytes.substr(0, bytes);
@@ -166,7 +166,7 @@ public:
         SimNode::sync(state_->tree.existing(path));
     }
 
-    /// The lock is on the file `.lock` in the directory, as with PosixDisk.
+    /// The lock is on the file `.lock` in the directory, as in PosixDisk.
     [[nodiscard]] std::optional<SimLock> try_lock(const std::string& directory) const {
         const auto guard = enter(SimCall::try_lock, directory);
         auto token = SimNode::take(*state_->tree.file(directory + "/.lock"));
@@ -185,18 +185,18 @@ public:
         return node && !node->lock.expired();
     }
 
-    /// Whether `lock` is the one that is held on `directory` now: what a caller hands over as proof
-    /// can be checked here. No fault point.
+    /// Whether `lock` is the lock held on `directory` now; checks a lock that a caller passes as
+    /// proof. No fault point.
     [[nodiscard]] bool holds(const SimLock& lock, const std::string& directory) const {
         const std::scoped_lock guard(state_->mutex);
         const SimNode::Pointer file = state_->tree.find(directory + "/.lock");
         return file && lock.token_ && file->lock.lock() == lock.token_;
     }
 
-    // Files of tests and of simulated transfers.
+    // Files for tests and for simulated transfers.
 
-    /// Makes or replaces a file's content; its inode stays. Parents are made. Not durable before
-    /// sync(). Error::no_space if the mount has a limit.
+    /// Replaces a file's content, or makes the file and its parents. The inode stays. Not durable
+    /// before sync(). Throws no_space if the mount is full.
     void write(const std::string& path, SimContent content) const {
         const auto guard = enter(SimCall::write, path);
         state_->tree.fill(*state_->tree.file(path), path, std::move(content));
@@ -206,14 +206,13 @@ public:
         write(path, SimContent::of(std::move(bytes)));
     }
 
-    /// What is in a file; nothing if there is none. No fault point.
+    /// The content of a file; empty if there is none. No fault point.
     [[nodiscard]] std::optional<SimContent> content(const std::string& path) const {
         auto seen = glance(path);
         return seen ? std::optional(std::move(seen->second)) : std::nullopt;
     }
 
-    /// Status and content as another process sees them; no fault point. Nothing if there is no
-    /// file.
+    /// Status and content as another process sees them; empty if there is no file. No fault point.
     [[nodiscard]] std::optional<std::pair<FileStatus, SimContent>>
     glance(const std::string& path) const {
         const std::scoped_lock guard(state_->mutex);
@@ -222,58 +221,59 @@ public:
                                         : std::nullopt;
     }
 
-    /// The clock that files are dated by.
+    /// The clock that gives files their times.
     [[nodiscard]] const SimClock& clock() const { return state_->clock; }
 
-    /// Every path below "/" with its bytes; directories end in '/' and have none. Equal for two
-    /// disks if and only if names and raw contents are.
+    /// Every path below "/" with its bytes; directories end in '/' and have none. Two disks have
+    /// equal dumps if and only if they have equal names and raw contents.
     [[nodiscard]] std::map<std::string, std::string> dump() const {
         const std::scoped_lock guard(state_->mutex);
         return state_->tree.dump();
     }
 
-    // What happens to a disk.
+    // Events of a disk.
 
-    /// The machine loses power: all that was not synced is gone, and so are locks. Faults end.
+    /// A power cut: loses all that was not synced, and all locks. Faults end.
     void crash() const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.clear();
         state_->tree.crash();
     }
 
-    /// Everything as it stands is durable: the state that a test begins with.
+    /// Makes everything durable: the state with which a test begins.
     void settle() const {
         const std::scoped_lock guard(state_->mutex);
         state_->tree.settle();
     }
 
-    /// Mounts a file system of `total` bytes at `path`; one that was unmounted comes back with its
+    /// Mounts a file system of `total` bytes at `path`. One that was unmounted comes back with its
     /// content and the new size.
     void mount(const std::string& path, std::uint64_t total = unlimited) const {
         const std::scoped_lock guard(state_->mutex);
         state_->tree.mount(path, total);
     }
 
-    /// Leaves an empty directory at `path`, on the file system around it.
+    /// Leaves an empty directory of the surrounding file system at `path`.
     void unmount(const std::string& path) const {
         const std::scoped_lock guard(state_->mutex);
         state_->tree.unmount(path);
     }
 
-    // Faults, see SimFaults.
+    // Faults, see SimFaults (disk_faults.hpp).
 
     void fail_next(SimCall call, const std::string& part, Error error, int times = 1) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail(call, part, error, times);
     }
 
-    /// The n-th call from now fails. Loop n from 1 until fault_pending() stays true.
+    /// The n-th call from now fails. Loop n = 1, 2, 3... until fault_pending() stays true after the
+    /// operation.
     void fail_at(std::uint64_t n, Error error = Error::io) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail_at(n, error, false);
     }
 
-    /// The n-th call from now and all after it fail until crash(): power goes at that call.
+    /// The n-th call from now and all later ones fail until crash(): a power cut at that call.
     void halt_at(std::uint64_t n) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail_at(n, Error::io, true);
@@ -289,20 +289,20 @@ public:
         state_->faults.clear();
     }
 
-    /// Calls so far, failed ones included.
+    /// The number of calls so far, including failed ones.
     [[nodiscard]] std::uint64_t calls() const {
         const std::scoped_lock guard(state_->mutex);
         return state_->faults.calls();
     }
 
-    /// A number that this disk has never given before and never will again.
+    /// A number that this disk never gives twice.
     [[nodiscard]] std::uint64_t unique() const {
         const std::scoped_lock guard(state_->mutex);
         return ++state_->last_unique;
     }
 
-    /// Calls `hook` before each call, with no lock held: a test may do something in the middle of
-    /// an operation there, a scheduler may run somebody else. Calls made by the hook call it again.
+    /// Calls `hook` before each call, with no lock held: a test can act in the middle of an
+    /// operation, a scheduler can switch. Calls made by the hook call the hook again.
     void on_call(Hook hook) const {
         const std::scoped_lock guard(state_->mutex);
         state_->hook = hook ? std::make_shared<const Hook>(std::move(hook)) : nullptr;
@@ -322,7 +322,7 @@ private:
         std::uint64_t last_unique = 0;
     };
 
-    /// Runs the hook, then the fault rules; the value returned holds the disk's mutex.
+    /// Runs the hook, then the fault rules. The returned value holds the disk's mutex.
     [[nodiscard]] std::unique_lock<std::mutex> enter(SimCall call, const std::string& path) const {
         std::unique_lock guard(state_->mutex);
         if (const auto hook = state_->hook) {

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_DISK_FAULTS_HPP
 #define REPLICA_SIM_DISK_FAULTS_HPP
 
-// Which call of a simulated disk or database fails. Rules name a call and a part of its path;
-// a count-down walks every call in turn: a test loops n = 1, 2, 3... until the operation gets
-// through, and so has failed it at each of its points without knowing how many there are.
+// Which call of a simulated disk or database fails. A rule names a call and a part of its path. A
+// countdown makes the n-th call fail: a test loops n = 1, 2, 3... until the operation succeeds, and
+// so fails it at each call without knowing their number.
 
 #include <replica/error.hpp>
 
@@ -16,10 +16,10 @@
 
 namespace replica {
 
-/// A call that may be made to fail. The first group is the Disk concept, the second what tests and
-/// transfers write, the third a simulated database.
+/// A call that can be made to fail. The first group is the concept Disk, the second is writing by
+/// tests and transfers, the third is a simulated database.
 enum class SimCall {
-    any, ///< In a rule: every call.
+    any, ///< In a rule: all calls.
 
     list,
     stat,
@@ -43,14 +43,14 @@ enum class SimCall {
     write,
 
     open,   ///< A database is opened.
-    query,  ///< It is read.
+    query,  ///< A database is read.
     commit, ///< It is changed; a failed commit changes nothing.
 };
 
-/// The faults of one simulated disk. Thread safety: none, its disk guards it.
+/// The faults of one simulated disk. Not thread safe: the disk guards it.
 class SimFaults {
 public:
-    /// Counts the call; throws Failure if a rule, the count-down or the halt says so.
+    /// Counts the call. Throws Failure if a rule, the countdown or the halt applies.
     void check(SimCall call, const std::string& path) {
         ++calls_;
         if (halted_ || (countdown_ != 0 && --countdown_ == 0)) {
@@ -69,12 +69,12 @@ public:
         }
     }
 
-    /// The next `times` calls of this kind fail whose path contains `part`; for ever if 0.
+    /// The next `times` calls of this kind whose path contains `part` fail; 0: for ever.
     void fail(SimCall call, std::string part, Error error, int times) {
         rules_.push_back({call, std::move(part), error, times});
     }
 
-    /// The n-th call from now fails, 1 being the next one; with `halt` every later one as well.
+    /// The n-th call from now fails, 1 being the next; with `halt` all later ones fail too.
     void fail_at(std::uint64_t n, Error error, bool halt) {
         countdown_ = n;
         countdown_error_ = error;
@@ -82,17 +82,17 @@ public:
         halted_ = false;
     }
 
-    /// No fault from now on.
+    /// Ends all faults.
     void clear() {
         rules_.clear();
         countdown_ = 0;
         halted_ = false;
     }
 
-    /// True while fail_at waits for its call.
+    /// True until the call of fail_at comes.
     [[nodiscard]] bool pending() const { return countdown_ != 0; }
 
-    /// Calls so far.
+    /// The number of calls so far.
     [[nodiscard]] std::uint64_t calls() const { return calls_; }
 
 private:

@@ -1,7 +1,7 @@
 #ifndef REPLICA_SIM_FILE_HPP
 #define REPLICA_SIM_FILE_HPP
 
-// A file that a simulated database has open: what SQLite's descriptor is to a real one.
+// A file that a simulated database has open, like SQLite's descriptor of a real one.
 
 #include <replica/error.hpp>
 #include <replica/sim/disk.hpp>
@@ -17,11 +17,11 @@
 
 namespace replica {
 
-/// A file kept open by a simulated database: it stays the same inode whatever happens to its name,
-/// as a descriptor does. Every call throws Error::moved if the path names another file by now.
+/// A file kept open by a simulated database: like a descriptor it stays on one inode, whatever
+/// happens to the name. Every call throws Error::moved if the path names another file by now.
 class SimFile {
 public:
-    /// Error::missing if there is no such file.
+    /// Throws missing if there is no such file.
     SimFile(SimDisk disk, std::string path) : disk_(std::move(disk)), path_(std::move(path)) {
         const auto guard = disk_.enter(SimCall::open, path_);
         node_ = disk_.state_->tree.existing_file(path_);
@@ -30,15 +30,15 @@ public:
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
-    /// The content; nothing while somebody else has it locked.
+    /// The content; empty while somebody else has the file locked.
     [[nodiscard]] std::optional<SimContent> content() {
         const auto guard = enter(SimCall::query);
         look();
         return blocked() ? std::nullopt : std::optional(node_->content);
     }
 
-    /// Replaces the content in one durable step; false while somebody else has it locked, and if
-    /// somebody else has changed what content() gave last.
+    /// Replaces the content in one durable step. False while somebody else has the file locked, or
+    /// if the content has changed since it was last read here.
     [[nodiscard]] bool commit(SimContent content) {
         const auto guard = enter(SimCall::commit);
         if (blocked() || node_->modified_ns != seen_ns_) {
@@ -50,7 +50,7 @@ public:
         return true;
     }
 
-    /// Keeps all others out for as long as the value lives; nothing while somebody has it.
+    /// Keeps all others out while the returned value lives; empty while somebody has the lock.
     [[nodiscard]] std::optional<SimLock> try_lock() {
         const auto guard = enter(SimCall::query);
         auto token = SimNode::take(*node_);
@@ -81,7 +81,7 @@ private:
     std::string path_;
     SimNode::Pointer node_;
     std::int64_t seen_ns_ = 0;
-    std::weak_ptr<void> own_; // our lock, if we have it
+    std::weak_ptr<void> own_; // our lock, if we hold it
 };
 
 } // namespace replica

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SIM_FILE_SYNC_HPP
 #define REPLICA_SIM_FILE_SYNC_HPP
 
-// A file from one simulated disk to the tmp of another, as rsync brings it: read from outside while
-// somebody may write, not durable when it arrives, and only if the receiver has made its tmp.
+// Copies a file from one simulated disk to the tmp of another, like rsync: reads while others may
+// write, does not sync the copy, and needs a tmp that the receiver has made.
 
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
@@ -24,69 +24,69 @@
 
 namespace replica {
 
-/// What may happen to a transfer.
+/// Faults of a transfer.
 enum class SimTransferFault {
     fail,    ///< transfer_failed; nothing arrived.
-    partial, ///< transfer_failed; half of it lies under its name.
+    partial, ///< transfer_failed; half of the file arrived.
     silent,  ///< timed_out at the deadline; nothing arrived.
 };
 
-/// A model of FileSync. Copies share targets, faults and hook. Thread safety: any thread.
+/// Models FileSync. Copies share targets, faults and hook. Thread safety: any thread.
 ///
-/// One object is the rsync daemon of all nodes; from() gives what one node sends with.
+/// One object is the rsync daemon of all nodes; from() makes the sender of one node.
 class SimFileSync {
 public:
     using Hook = std::function<void(const std::string& path, const Upload&)>;
 
-    /// `root` is the devices directory on every node.
+    /// `root` is the devices directory of every node.
     explicit SimFileSync(std::string root) : state_(std::make_shared<State>(std::move(root))) {}
 
-    /// Files for `device` at the replication address ip:port go to this disk.
+    /// Files for `device` at the replication address ip:port go to `disk`.
     void attach(const std::string& ip, std::uint16_t port, const std::string& device,
                 SimDisk disk) const {
         const std::scoped_lock guard(state_->mutex);
         state_->targets.insert_or_assign(key(ip, port, device), std::move(disk));
     }
 
-    /// The same, reading what it sends from the disk of one node and keeping that node's time.
+    /// The sender of one node: reads from the node's disk, by the node's clock.
     [[nodiscard]] SimFileSync from(SimDisk disk) const {
         SimFileSync bound(*this);
         bound.source_ = std::move(disk);
         return bound;
     }
 
-    /// The next `times` transfers to devices whose name is `device` (any if empty) suffer the
-    /// fault; for ever if 0.
+    /// The next `times` transfers to devices named `device` (empty: any) have the fault; 0: for
+    /// ever.
     void fail(const std::string& device, SimTransferFault fault, int times = 1) const {
         const std::scoped_lock guard(state_->mutex);
         state_->rules.push_back({device, fault, times});
     }
 
-    /// No fault from now on.
+    /// Ends all faults.
     void heal() const {
         const std::scoped_lock guard(state_->mutex);
         state_->rules.clear();
     }
 
-    /// Bytes that a transfer moves in a second of virtual time; 0, the default, is without limit.
+    /// Bytes per second of virtual time that a transfer moves; 0, the default, is without limit.
     void bandwidth(double bytes_per_second) const {
         const std::scoped_lock guard(state_->mutex);
         state_->bytes_per_second = bytes_per_second;
     }
 
-    /// Calls `hook` in the middle of each transfer. If it changes the file, what arrives is torn.
+    /// Calls `hook` in the middle of each transfer. If the hook changes the file, the copy is torn.
     void on_transfer(Hook hook) const {
         const std::scoped_lock guard(state_->mutex);
         state_->hook = std::move(hook);
     }
 
-    /// Only through the path: what is read is what another process would read.
+    /// Uses only the path: reads what another process would read.
     template <Source S>
     [[nodiscard]] Result<Sent> send(S& source, const Upload& upload, Instant deadline,
                                     const std::stop_token& stop) const {
         try {
             return transfer(source.path(), upload, deadline, stop);
-        } catch (const Failure& failure) { // the target's disk
+        } catch (const Failure& failure) { // of the target's disk
             return fault(upload, Error::transfer_failed, failure.what());
         }
     }
@@ -103,13 +103,13 @@ private:
 
         std::mutex mutex;
         const std::string root;
-        std::map<std::string, SimDisk> targets; // ordered, so that a run is repeatable
+        std::map<std::string, SimDisk> targets; // ordered, so that runs are repeatable
         std::vector<Rule> rules;
         double bytes_per_second = 0;
         Hook hook;
     };
 
-    /// What is in store for a transfer.
+    /// The target, fault, speed and hook of one transfer.
     struct Plan {
         std::optional<SimDisk> target;
         std::optional<SimTransferFault> fault;
@@ -199,8 +199,8 @@ private:
         return Sent{before->second.size};
     }
 
-    /// What arrives of a file: all of it, half, or a mixture of two states. The latter two are no
-    /// database any more, whatever they were.
+    /// The content that arrives: the whole file, half of it, or a mixture of two states. The latter
+    /// two are no longer databases.
     [[nodiscard]] SimContent content(const std::string& path,
                                      const std::pair<FileStatus, SimContent>& before,
                                      bool whole) const {

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_NETWORK_HPP
 #define REPLICA_SIM_NETWORK_HPP
 
-// The wires between simulated nodes: who listens where, which links are broken and how, what went
-// over them. A rule names a sender, a receiver and a verb, each or none, so that one lost reply in
-// a long conversation can be placed exactly.
+// The network between simulated nodes: who listens where, which links fail and how, and a log of
+// requests. A rule may name a sender, a receiver and a verb, so that a test can lose exactly one
+// reply of a long exchange.
 
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
@@ -23,42 +23,42 @@
 
 namespace replica {
 
-/// What may happen to a request.
+/// Faults of a request.
 enum class SimFault {
     refuse,     ///< Nobody listens: connect_failed at once.
-    silent,     ///< It is swallowed: timed_out at the deadline, nothing was done.
-    lose_reply, ///< It is done, then the connection breaks: connection_lost.
-    late_reply, ///< It is done, but the answer does not come: timed_out at the deadline.
-    duplicate,  ///< It is done twice, and the second answer comes back.
+    silent,     ///< The request is lost: timed_out at the deadline.
+    lose_reply, ///< The request is served, then the connection breaks: connection_lost.
+    late_reply, ///< The request is served, but no reply comes: timed_out at the deadline.
+    duplicate,  ///< The request is served twice, and the second reply comes back.
 };
 
-/// Which requests a rule is for. An empty field is any.
+/// The requests that a rule applies to. An empty field matches any.
 struct SimLink {
     std::string from{}; ///< The name that the sender's transport was made with.
     std::string to{};   ///< "ip:port" of the receiver.
     std::string verb{};
 };
 
-/// A request that was sent and what came of it.
+/// A sent request and its result.
 struct SimExchange {
     std::string from;
     std::string to;
     std::string device;
     std::string verb;
     int status = 0;        ///< 0: no reply.
-    Error error = Error{}; ///< Why there was none.
+    Error error = Error{}; ///< Why there was no reply.
 
     friend bool operator==(const SimExchange&, const SimExchange&) = default;
 };
 
 /// Copies are the same network. Thread safety: any thread; handlers and hooks are called without a
-/// lock held.
+/// lock.
 class SimNetwork {
 public:
     using Handler = std::function<Reply(const Request&)>;
     using Hook = std::function<void(const SimExchange&, const Request&)>;
 
-    /// "ip:port", as rules and exchanges name a receiver.
+    /// "ip:port", the name of a receiver in rules and exchanges.
     [[nodiscard]] static std::string address(const std::string& ip, std::uint16_t port) {
         return ip + ':' + std::to_string(port);
     }
@@ -70,13 +70,14 @@ public:
         return close == std::string::npos ? "" : body.substr(open + 1, close - open - 1);
     }
 
-    /// Whoever sends to ip:port is answered by `handler` from now on; an empty one stops listening.
+    /// Requests to ip:port go to `handler` from now on; an empty handler stops listening.
     void serve(const std::string& ip, std::uint16_t port, Handler handler) const {
         const std::scoped_lock guard(state_->mutex);
         state_->handlers[address(ip, port)] = std::move(handler);
     }
 
-    /// The machine is off: nobody even refuses, a sender waits out its conn_timeout.
+    /// Switches a node off: connections are not even refused, so a sender waits for its
+    /// conn_timeout.
     void down(const std::string& ip, std::uint16_t port) const {
         const std::scoped_lock guard(state_->mutex);
         state_->down.insert(address(ip, port));
@@ -87,7 +88,7 @@ public:
         state_->down.erase(address(ip, port));
     }
 
-    /// The next `times` requests on the link suffer the fault; for ever if 0.
+    /// The next `times` requests on the link have the fault; 0: for ever.
     void fail(const SimLink& link, SimFault fault, int times = 1) const {
         add({link, fault, std::nullopt, times});
     }
@@ -97,33 +98,33 @@ public:
         add({link, std::nullopt, std::move(reply), times});
     }
 
-    /// How long a request takes on the link; if that is past its deadline it arrives all the same,
-    /// after the sender has given up.
+    /// Adds latency to requests on the link. A request that arrives after its deadline is served
+    /// all the same, after the sender has given up.
     void delay(const SimLink& link, Seconds latency) const {
         const std::scoped_lock guard(state_->mutex);
         state_->delays.emplace_back(link, latency);
     }
 
-    /// No fault, injected reply or delay from now on. Machines that are off stay off.
+    /// Ends all faults, injected replies and delays. Nodes that are off stay off.
     void heal() const {
         const std::scoped_lock guard(state_->mutex);
         state_->rules.clear();
         state_->delays.clear();
     }
 
-    /// Calls `hook` before each request reaches its receiver (not if it never does).
+    /// Calls `hook` before a request reaches its receiver; not for requests that do not.
     void before(Hook hook) const {
         const std::scoped_lock guard(state_->mutex);
         state_->before = std::move(hook);
     }
 
-    /// Calls `hook` after each exchange, lost ones included, before the sender goes on.
+    /// Calls `hook` after each exchange, also after failed ones, before the sender goes on.
     void after(Hook hook) const {
         const std::scoped_lock guard(state_->mutex);
         state_->after = std::move(hook);
     }
 
-    /// All exchanges that are over, in the order in which they ended.
+    /// All ended exchanges, in the order in which they ended.
     [[nodiscard]] std::vector<SimExchange> log() const {
         const std::scoped_lock guard(state_->mutex);
         return state_->log;
@@ -144,7 +145,7 @@ private:
         int times; // 0: for ever
     };
 
-    /// What is in store for a request.
+    /// The rule, latency and handler for one request.
     struct Plan {
         bool down = false;
         std::optional<SimFault> fault;
@@ -155,7 +156,7 @@ private:
 
     struct State {
         std::mutex mutex;
-        std::map<std::string, Handler> handlers; // ordered, so that a run is repeatable
+        std::map<std::string, Handler> handlers; // ordered, so that runs are repeatable
         std::set<std::string> down;
         std::vector<Rule> rules;
         std::vector<std::pair<SimLink, Seconds>> delays;
@@ -177,7 +178,7 @@ private:
                fits(link.verb, exchange.verb);
     }
 
-    /// The first rule that fits is used up by one.
+    /// Uses the first rule that matches, once.
     [[nodiscard]] Plan plan(const SimExchange& exchange) const {
         const std::scoped_lock guard(state_->mutex);
         Plan plan;

@@ -1,10 +1,10 @@
 #ifndef REPLICA_SIM_NODE_HPP
 #define REPLICA_SIM_NODE_HPP
 
-// What a simulated file system is made of. Every file and directory exists twice, as it is and as
-// it would be found after a crash; sync() copies the first to the second, crash() the second to
-// the first. That is the whole durability model: contents and directory entries survive separately,
-// each only if its own file or directory was synced, as POSIX promises and no more.
+// The inodes of a simulated file system. Every file and directory exists twice: as it is, and as it
+// would be after a crash. sync() copies the first to the second, crash() the second to the first.
+// Contents and directory entries become durable separately, each only when its own file or
+// directory is synced: what POSIX promises, and no more.
 
 #include <any>
 #include <cstdint>
@@ -14,10 +14,10 @@
 
 namespace replica {
 
-/// Content of a simulated file: bytes, or a value of any type (a simulated database) that is then
-/// renamed, copied and removed as a file. A value is shared by copies and must never be changed.
+/// Content of a simulated file: bytes, or a value of any type (a simulated database) that is
+/// renamed, copied and removed like a file. Copies share the value, so it must never be changed.
 struct SimContent {
-    std::string bytes; ///< What a reader of the raw file sees; for a value, a head is enough.
+    std::string bytes; ///< The raw bytes; for a value the head is enough.
     std::any value;    ///< Empty: plain bytes.
     std::int64_t size = 0;
 
@@ -27,7 +27,7 @@ struct SimContent {
     }
 };
 
-/// An inode. Entries are kept in ordered maps so that a run does not depend on addresses.
+/// An inode. Entries are in ordered maps, so that a run does not depend on addresses.
 struct SimNode {
     using Pointer = std::shared_ptr<SimNode>;
     using Entries = std::map<std::string, Pointer, std::less<>>;
@@ -35,19 +35,19 @@ struct SimNode {
     std::uint64_t inode = 0;
     std::uint64_t device = 0;
     bool directory = false;
-    bool link = false; ///< Symbolic; its content is the path that it says.
+    bool link = false; ///< Symbolic; the content is the target's path.
     std::int64_t modified_ns = 0;
     SimContent content;
     SimContent durable_content;
     Entries entries;
     Entries durable_entries;
-    std::weak_ptr<void> lock; ///< Held by whoever has the directory lock, or the database's.
+    std::weak_ptr<void> lock; ///< Held with the lock of a directory or database.
 
-    /// The directory whose durable entries last named this node, and the name there.
+    /// The directory whose durable entries named this node last, and the name there.
     std::weak_ptr<SimNode> home;
     std::string home_name;
 
-    /// Locks the node; nothing if somebody has it locked.
+    /// Locks the node; null if it is locked.
     [[nodiscard]] static std::shared_ptr<void> take(SimNode& node) {
         if (!node.lock.expired()) {
             return nullptr;
@@ -57,8 +57,8 @@ struct SimNode {
         return token;
     }
 
-    /// A crash loses nothing of this node from here on. A rename is one step for a crash as well:
-    /// once the new name is durable, the old one is gone.
+    /// Makes the node durable. A rename is one step for a crash too: once the new name is durable,
+    /// the old name is gone.
     static void sync(const Pointer& node) {
         node->durable_content = node->content;
         for (const auto& [name, child] : node->entries) {
@@ -74,7 +74,7 @@ struct SimNode {
         node->durable_entries = node->entries;
     }
 
-    /// Everything below is as its durable half says; nobody holds a lock.
+    /// Resets everything below to its durable half; releases all locks.
     static void crash(const Pointer& node) {
         node->content = node->durable_content;
         node->entries = node->durable_entries;
@@ -84,7 +84,7 @@ struct SimNode {
         }
     }
 
-    /// Everything below is durable.
+    /// Makes everything below durable.
     static void settle(const Pointer& node) {
         sync(node);
         for (const auto& [name, child] : node->entries) {
@@ -92,7 +92,7 @@ struct SimNode {
         }
     }
 
-    /// Bytes of all files below that are on the same device.
+    /// The bytes of all files below that are on the same device.
     [[nodiscard]] std::uint64_t used() const {
         auto sum = static_cast<std::uint64_t>(directory ? 0 : content.size);
         for (const auto& [name, child] : entries) {

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SIM_PAYLOAD_HPP
 #define REPLICA_SIM_PAYLOAD_HPP
 
-// How a simulated database lies in a simulated file, and what opening a file finds that is none:
-// the same errors as SQLite gives for the same damage.
+// How a simulated database is stored in a simulated file, and which errors a bad file gives: the
+// same as SQLite's for the same damage.
 
 #include <replica/error.hpp>
 #include <replica/kind.hpp>
@@ -19,7 +19,7 @@
 
 namespace replica::sim {
 
-/// An id in the form of Swift's, a UUID and a name: the number'th that is given out on a node.
+/// An id in Swift's form, a UUID and a name: the `number`-th id given out on a node.
 [[nodiscard]] inline std::string id_of(const std::string& node, std::uint64_t number) {
     std::string id = to_hex(md5(node, "/", std::to_string(number)));
     for (const std::size_t at : {8U, 13U, 18U, 23U}) {
@@ -32,7 +32,7 @@ namespace replica::sim {
 template <Kind K>
 using Snapshot = std::shared_ptr<const State<K>>;
 
-/// About as long as a real one would be, so that sizes can be compared.
+/// About as large as a real database, so that sizes can be compared.
 template <Kind K>
 [[nodiscard]] SimContent content_of(State<K> state) {
     const auto size = 4096 + 100 * static_cast<std::int64_t>(state.rows.size());
@@ -40,16 +40,16 @@ template <Kind K>
             Snapshot<K>(std::make_shared<State<K>>(std::move(state))), size};
 }
 
-/// Null if there is no database of this kind.
+/// Null if the content is no database of this kind.
 template <Kind K>
 [[nodiscard]] Snapshot<K> find_state(const SimContent& content) {
     const auto* const state = std::any_cast<Snapshot<K>>(&content.value);
     return state != nullptr ? *state : nullptr;
 }
 
-/// The database in a file; throws what is wrong with it. An empty file is an empty database to
-/// SQLite and has no table, and nor has a database of the other kind. A write-ahead log is no
-/// damage: a local database that has one is opened, only an upload is not.
+/// The database in a file; throws if there is none or it is damaged. SQLite takes an empty file for
+/// an empty database without tables; a database of the other kind lacks the table too. A
+/// write-ahead log is no damage: open() accepts it, only open_upload() refuses it.
 template <Kind K>
 [[nodiscard]] Snapshot<K> state_of(const SimContent& content, const std::string& path) {
     const Snapshot<K> state = find_state<K>(content);

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_ROWS_HPP
 #define REPLICA_SIM_ROWS_HPP
 
-// What a simulated database has to know of its rows: what they are found by, how two become one,
-// what they add to the hash, when a tombstone was made. Rows are joined by the code that the SQLite
-// brokers use, so that a simulated cluster comes to the same end as a real one.
+// What a simulated database must know of a row: its key, how two rows become one, its part of the
+// hash, and the time of a tombstone. The SQLite brokers join rows by the same code, so a simulated
+// cluster ends in the same state as a real one.
 
 #include <replica/rows/merge.hpp>
 #include <replica/words/info.hpp>
@@ -16,8 +16,8 @@
 
 namespace replica::sim {
 
-/// Per type of row: the state it is joined as, its key, its part of the hash (Swift: chexor, for
-/// every row, tombstones too), and the time that reclaim looks at.
+/// For each type of row: the state that is joined, the key, the part of the hash (Swift: chexor;
+/// tombstones count too), and the time that reclaim compares.
 template <class Row>
 struct RowTraits;
 

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SIM_STATE_HPP
 #define REPLICA_SIM_STATE_HPP
 
-// A simulated database as a value: what the tables of a real one hold, in ordered maps, and the
-// changes that replication makes to them. No files, no locks, no clock: the handles in
-// sim/broker.hpp read one such value, change a copy and commit it in one step.
+// A simulated database as a value: the tables of a real one in ordered maps, and the changes that
+// replication makes. No files, no locks, no clock: the handles in sim/database.hpp read a value,
+// change a copy and commit it in one step.
 
 #include <replica/container/shards.hpp>
 #include <replica/error.hpp>
@@ -33,12 +33,12 @@ namespace replica::sim {
 /// A row of a sync table.
 struct Mark {
     std::int64_t point = -1;
-    Timestamp touched; ///< Last written at.
+    Timestamp touched; ///< When it was last written.
 
     friend bool operator==(const Mark&, const Mark&) = default;
 };
 
-/// A database of accounts' containers or containers' objects (`Server`: see account/kind.hpp).
+/// An account or a container (`K`: see kind.hpp).
 template <Kind K>
 struct State {
     using info_type = typename K::info_type;
@@ -46,18 +46,18 @@ struct State {
     using Traits = RowTraits<row_type>;
     using Marks = std::map<std::string, Mark, std::less<>>;
 
-    info_type stat; ///< What is stored; hash, count, bytes_used and max_row come from the rows.
+    info_type stat; ///< As stored; hash, count, bytes_used and max_row come from the rows.
     std::map<std::int64_t, row_type> rows; ///< By ROWID.
     std::map<typename Traits::Key, std::int64_t> index;
-    std::set<std::int64_t> policies; ///< Of rows, now or once, and of the container itself.
-    Md5Digest hash{}; ///< As stored; a damaged file may have another than its rows give.
+    std::set<std::int64_t> policies; ///< Of all rows ever, and of the container.
+    Md5Digest hash{};                ///< As stored; in a damaged file it may be wrong.
     std::int64_t max_row = -1;
     Marks incoming;
     Marks outgoing;
     std::map<std::string, ShardRange> shard_ranges; ///< By name; none in accounts.
     std::int64_t shard_max_row = -1;
-    std::uint64_t version = 0;     ///< Of commits.
-    std::optional<Error> damage{}; ///< What opening it shall report.
+    std::uint64_t version = 0;     ///< The number of commits.
+    std::optional<Error> damage{}; ///< The error that opening reports.
 
     [[nodiscard]] info_type info() const {
         info_type result = stat;
@@ -101,7 +101,7 @@ struct State {
                has_shards();
     }
 
-    /// Returns whether anything is news. Each range written gets a new ROWID.
+    /// Returns whether anything was newer. Each range that is written gets a new ROWID.
     bool merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {}) {
         const auto changes = shards::changes(shard_ranges, news, own_range(), forgotten);
         for (const auto& [name, range] : changes) {
@@ -111,8 +111,7 @@ struct State {
         return !changes.empty();
     }
 
-    /// The container's policy is another from now on, so that other rows are misplaced. Returns
-    /// whether it is news.
+    /// Sets the container's policy, so that other rows are misplaced. Returns whether it changed.
     bool change_policy(std::int64_t index)
         requires requires(info_type info) { info.storage_policy_index; }
     {
@@ -125,7 +124,7 @@ struct State {
         return true;
     }
 
-    /// Rows of another policy than the container's own wait for the reconciler and do not count.
+    /// Rows of another policy than the container's wait for the reconciler and are not counted.
     static void add(const ObjectRow& row, info_type& info)
         requires requires { info.storage_policy_index; }
     {
@@ -162,11 +161,11 @@ struct State {
         return direction == Direction::incoming ? incoming : outgoing;
     }
 
-    /// Rows of one transaction, each key once and in the order of keys. A row that changes what is
-    /// there replaces it under a new ROWID, as Swift's DELETE and INSERT with AUTOINCREMENT do:
-    /// peers see the change above their sync point. So does the winner of a tie, even if it was
-    /// there before: the replica that holds the loser has to get it (as in sqlite/merge.hpp). Rows
-    /// of a replica up to ROWID `known` have come before.
+    /// Merges rows in one transaction, in the order of their keys. A row that changes a stored row
+    /// replaces it under a new ROWID, as Swift's DELETE and INSERT with AUTOINCREMENT do: so peers
+    /// see the change above their sync point. The winner of a tie gets a new ROWID too, even if it
+    /// was stored before: the replica that has the losing row must get it (as in sqlite/merge.hpp).
+    /// Rows up to ROWID `known` are repeats.
     void merge(std::span<const row_type> news, std::optional<std::int64_t> known = {}) {
         struct Incoming {
             typename Traits::state_type state;
@@ -202,7 +201,7 @@ struct State {
         mark = {std::max(mark.point, point), now};
     }
 
-    /// Returns whether the database went from live to deleted or back.
+    /// Returns whether the database became deleted or undeleted.
     bool merge(const Timestamps& times) {
         const bool before = deleted();
         const Timestamps now = merged(times, stat.timestamps());
@@ -212,7 +211,7 @@ struct State {
         return deleted() != before;
     }
 
-    /// Returns whether there was anything new.
+    /// Returns whether anything was newer.
     bool merge(const Metadata& metadata, Timestamp forgotten = {}) {
         Metadata mine = Metadata::parse_to_change(stat.metadata);
         const bool news = mine.merge(metadata, forgotten);
@@ -234,8 +233,8 @@ struct State {
                info().count == 0;
     }
 
-    /// Drops what is in `confirmed` as well: tombstones and removed metadata keys older than `age`,
-    /// points not touched since `sync_age`. Returns whether there was anything.
+    /// Drops tombstones and deleted metadata keys older than `age` that are in `confirmed`, and
+    /// points not written since `sync_age`. Returns whether anything was dropped.
     bool reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         std::size_t dropped = 0;
         for (auto at = rows.begin(); at != rows.end() && at->first <= confirmed.max_row;) {
@@ -260,7 +259,7 @@ struct State {
         return dropped != 0 || removed;
     }
 
-    /// Whatever was reported to the account counts as not reported (Swift: _newid).
+    /// Everything reported to the account counts as not reported (Swift: _newid).
     void forget_reports() {
         if constexpr (requires { stat.reported_put_timestamp; }) {
             stat.reported_put_timestamp = "0";
@@ -270,7 +269,7 @@ struct State {
         }
     }
 
-    /// The hash that the rows really give.
+    /// The hash computed from the rows.
     [[nodiscard]] Md5Digest computed_hash() const {
         State empty;
         for (const auto& [rowid, row] : rows) {

@@ -1,9 +1,8 @@
 #ifndef REPLICA_SIM_TRANSPORT_HPP
 #define REPLICA_SIM_TRANSPORT_HPP
 
-// Requests between simulated nodes: a send calls the receiver's handler in the same thread, with a
-// copy of the request as a wire makes one. Waiting moves the virtual clock, and what the network
-// was told to break breaks.
+// Requests between simulated nodes: send() calls the receiver's handler in the same thread, with a
+// copy of the request. Waiting moves the virtual clock. Faults come from the network.
 
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
@@ -20,7 +19,7 @@
 
 namespace replica {
 
-/// A model of Peer. Thread safety as there.
+/// Models Peer. Thread safety as there.
 class SimPeer {
 public:
     SimPeer(SimNetwork network, SimClock clock, std::string from, Device device)
@@ -29,13 +28,14 @@ public:
 
     [[nodiscard]] const Device& device() const { return device_; }
 
-    /// A receiver that throws Failure counts as one whose connection broke.
+    /// If the receiver throws Failure, the connection counts as lost.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
         return exchange(SimNetwork::verb_of(request.body), request, deadline, stop);
     }
 
-    /// Pages are what SimNetwork::answer says; the path stands for the verb. All others are a 404.
+    /// Pages are injected with SimNetwork::answer; the path stands for the verb. Other pages are a
+    /// 404.
     [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop) {
         return exchange(std::string(path), {}, deadline, stop);
     }
@@ -91,7 +91,7 @@ private:
                     network.arriving(exchange, request);
                     static_cast<void>(handler(request));
                 } catch (const Failure&) {
-                    return; // nobody is left to be told
+                    return; // nobody is left to tell
                 }
             });
             return wait(deadline, Error::timed_out, stop);
@@ -126,7 +126,7 @@ private:
             return wait(deadline, Error::timed_out, stop);
         }
         if (reply.status == 204) {
-            reply.body.clear(); // HTTP has none there
+            reply.body.clear(); // HTTP allows none
         }
         return reply;
     }
@@ -149,7 +149,7 @@ private:
 
 static_assert(PagePeer<SimPeer>);
 
-/// A model of Transport: what one node sends with. `from` names the node in the network's rules.
+/// Models Transport: the sender of one node. `from` names the node in the network's rules.
 class SimTransport {
 public:
     SimTransport(SimNetwork network, SimClock clock, std::string from)

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SIM_TREE_HPP
 #define REPLICA_SIM_TREE_HPP
 
-// The file system under a simulated disk: paths, inodes, mounts and room, with the errors that a
-// kernel would give. No faults, no locks between threads: those are the disk's.
+// The file system under a simulated disk: paths, inodes, mounts and space, with the errors that a
+// kernel would give. Faults and locks between threads belong to the disk.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -19,7 +19,7 @@
 
 namespace replica {
 
-/// Directories and files of one node. Thread safety: none.
+/// The directories and files of one node. Not thread safe.
 class SimTree {
 public:
     using Pointer = SimNode::Pointer;
@@ -34,7 +34,7 @@ public:
         throw Failure(error, path + ": " + why);
     }
 
-    /// Nothing if it is not there.
+    /// Null if there is nothing.
     [[nodiscard]] Pointer find(std::string_view path) const {
         Pointer node = root_;
         for_each_name(path, [&node](std::string_view name) {
@@ -45,7 +45,7 @@ public:
         return node;
     }
 
-    /// As find, and if that is a link, what it names.
+    /// Like find(), but follows a link.
     [[nodiscard]] Pointer follow(std::string_view path) const {
         const Pointer node = find(path);
         return node && node->link ? find(node->content.bytes) : node;
@@ -70,7 +70,7 @@ public:
         return node;
     }
 
-    /// As a database is opened: a link is refused.
+    /// For opening a database: a link is refused.
     [[nodiscard]] Pointer existing_file(const std::string& path) const {
         if (existing(path)->link) {
             fail(Error::io, path, "is a link");
@@ -78,7 +78,7 @@ public:
         return followed_file(path);
     }
 
-    /// The directory, made with its parents where they are not there.
+    /// The directory; it and its parents are made if missing.
     Pointer directories(const std::string& path) {
         Pointer node = root_;
         for_each_name(path, [&](std::string_view name) {
@@ -90,13 +90,13 @@ public:
             if (!next->directory) {
                 fail(Error::io, path, "a file is in the way");
             }
-            node = Pointer(next); // a copy first: `next` lives in what `node` keeps alive
+            node = Pointer(next); // a copy first: `node` keeps `next` alive
             return true;
         });
         return node;
     }
 
-    /// The file, made with its parents where it is not there.
+    /// The file; it and its parents are made if missing.
     Pointer file(const std::string& path) {
         const auto [parent, name] = split(path);
         const Pointer directory = directories(parent);
@@ -141,7 +141,7 @@ public:
         touch(*target);
     }
 
-    /// Gives two files each other's names.
+    /// Exchanges the names of two files.
     void exchange(const std::string& a, const std::string& b) {
         const Pointer first = existing_file(a);
         const Pointer second = existing_file(b);
@@ -158,7 +158,7 @@ public:
         touch(*there);
     }
 
-    /// False if it is not there. A directory goes with everything in it.
+    /// False if there is nothing. A directory is erased with all in it.
     bool erase(const std::string& path) {
         const Pointer node = find(path);
         if (!node) {
@@ -172,7 +172,7 @@ public:
         return true;
     }
 
-    /// Replaces a file's content, if there is room.
+    /// Replaces a file's content, if there is space.
     void fill(SimNode& node, const std::string& path, SimContent content) {
         const auto [total, used] = usage(node);
         const auto growth = content.size - node.content.size;
@@ -183,8 +183,8 @@ public:
         touch(node);
     }
 
-    /// Size of the file system that a node is on, and what is used of it. Counting is left out
-    /// where there is no limit: it walks the whole tree.
+    /// The size of the node's file system, and how much of it is used. Without a limit the use
+    /// counts as 0, since counting walks the whole tree.
     [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> usage(const SimNode& node) const {
         for (const auto& [path, mount] : mounts_) {
             if (mount.root->device == node.device) {
@@ -223,7 +223,7 @@ public:
         place(*directory, name, make(*directory, true));
     }
 
-    /// What was mounted is mounted again, as a machine does when it starts.
+    /// Mounts again what was mounted, as at the start of a node.
     void crash() {
         SimNode::crash(root_);
         for (auto& [path, mount] : mounts_) {
@@ -260,14 +260,14 @@ private:
         return {path.substr(0, slash), std::string_view(path).substr(slash + 1)};
     }
 
-    /// A mount point is busy: it is neither replaced nor erased.
+    /// A mount point is busy: it can be neither replaced nor erased.
     static void refuse_mount(const Pointer& node, const SimNode& parent, const std::string& path) {
         if (node && node->device != parent.device) {
             fail(Error::io, path, "is a mount point");
         }
     }
 
-    /// Calls `step(name)` for each component; stops when it gives false.
+    /// Calls `step(name)` for each component until it returns false.
     template <std::predicate<std::string_view> Step>
     static void for_each_name(std::string_view path, Step step) {
         while (!path.empty()) {
@@ -289,7 +289,7 @@ private:
         return node;
     }
 
-    /// Strictly rising, so that two writes at one moment of the clock can be told apart.
+    /// Strictly rising, so that two writes at one moment of the clock differ.
     void touch(SimNode& node) {
         const std::int64_t now = clock_.now().ticks * 10'000;
         last_modified_ns_ = std::max(now, last_modified_ns_ + 1);

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_ACCOUNT_HPP
 #define REPLICA_SQLITE_ACCOUNT_HPP
 
-// Accounts on disk: the broker of the account replicator, and of host programs that keep
-// containers in one.
+// Accounts on disk: the broker of the account replicator, and of host programs that store
+// containers.
 
 #include <replica/disk/posix.hpp>
 #include <replica/sqlite/account_schema.hpp>
@@ -20,7 +20,7 @@ class AccountDatabase : public HostDatabase<sqlite::AccountSchema, D, C> {
 public:
     using HostDatabase<sqlite::AccountSchema, D, C>::HostDatabase;
 
-    /// What a container reports of itself: when it was put, and what it holds.
+    /// Records what a container reports of itself: its put time, objects and bytes.
     void put_container(const std::string& name, Timestamp put, std::int64_t object_count = 0,
                        std::int64_t bytes_used = 0, std::int64_t storage_policy_index = 0) {
         this->put(ContainerRow{-1, name, put.internal(), "0", object_count, bytes_used, 0,

@@ -1,7 +1,7 @@
 #ifndef REPLICA_SQLITE_ACCOUNT_SCHEMA_HPP
 #define REPLICA_SQLITE_ACCOUNT_SCHEMA_HPP
 
-// An account database: its rows are containers. As container_schema.hpp, which see.
+// An account database: its rows are containers. The members are explained in schema.hpp.
 
 #include <replica/account/kind.hpp>
 #include <replica/sqlite/schema.hpp>
@@ -92,7 +92,7 @@ CREATE TABLE account_stat (
     static constexpr std::string_view select_tombstones =
         "SELECT ROWID, name, delete_timestamp FROM container WHERE deleted = 1 AND"
         " (name, ROWID) > (?, ?) AND ROWID <= ? ORDER BY name, ROWID LIMIT ?";
-    static constexpr std::string_view select_live = // containers of all policies
+    static constexpr std::string_view select_live = // all policies: the bound one is ignored
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
         " storage_policy_index FROM container WHERE deleted = 0 AND ? IS NOT NULL";
     static constexpr std::string_view select_policies =
@@ -118,8 +118,8 @@ CREATE TABLE account_stat (
         {{"container_insert_ps", "f15544ca279f7c3311bc47ddcdb006f1"},
          {"container_delete_ps", "417d49bec19b783d4000d5b906ba453f"}}};
 
-    /// Before 2.0 a container had no policy; before 2.3 nobody counted those of each. What was
-    /// counted in all is policy 0's, or that of the one there is.
+    /// Before 2.0 containers had no policy; before 2.3 they were not counted by policy. The total
+    /// becomes the count of policy 0, or of the only policy; with several, the rows are counted.
     static void convert(Connection& connection, std::size_t dropped) {
         add_column(connection, "account_stat", "metadata", "TEXT DEFAULT ''");
         const bool without_policies =
@@ -223,7 +223,8 @@ CREATE TABLE account_stat (
             .run();
     }
 
-    /// Swift: marked so, or deleted after it was put last and without containers.
+    /// Swift's rule: the status is DELETED, or there are no containers and the deletion is later
+    /// than the last put.
     [[nodiscard]] static bool is_deleted(Connection& connection, const AccountInfo& info) {
         return connection.text("SELECT status FROM account_stat") == "DELETED" ||
                (info.count == 0 &&

@@ -1,10 +1,10 @@
 #ifndef REPLICA_SQLITE_CHECK_HPP
 #define REPLICA_SQLITE_CHECK_HPP
 
-// A file that came from elsewhere is not trusted (defect 17). A torn one may open without complaint
-// and even carry the sender's hash; one with a trigger of its own would run it in the next stock
-// server that opens it; one with a row that no server would write has it where no statement looks.
-// So: the header, every page, every entry of the schema, every value, every index.
+// A file that came from elsewhere is not trusted (defect 17). A torn file may open without an error
+// and even have the sender's hash. A trigger in it would be run by the next stock server that opens
+// the file. A value of the wrong type is found by no statement. So open_upload checks, in this
+// order: header, schema, pages, values, index.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -29,8 +29,8 @@
 
 namespace replica::sqlite {
 
-/// A database is a file of its own. Throws missing, not_a_database, or io for a link, so that it
-/// stays: its rows may be nowhere else.
+/// Throws missing, not_a_database for what is no file, or io for a link. A link is not put into
+/// quarantine: its rows may be nowhere else.
 template <Disk D>
 void require_file(D& disk, const std::string& path) {
     const std::string why = why_no_file(disk, path);
@@ -42,7 +42,7 @@ void require_file(D& disk, const std::string& path) {
     }
 }
 
-/// So is the journal beside it, which SQLite reads first.
+/// The same for the database and for its journal, which SQLite reads first.
 template <Disk D>
 void require_database_file(D& disk, const std::string& path) {
     require_file(disk, path);
@@ -52,8 +52,8 @@ void require_database_file(D& disk, const std::string& path) {
     }
 }
 
-/// Before SQLite opens it: a whole header, rollback journals, no journal beside it that opening it
-/// would play back, and no settings for its readers. Throws not_a_database, wal or corrupt.
+/// Before SQLite opens the file: a whole header, rollback journals, no journal beside the file that
+/// would be played back, and no settings for readers. Throws not_a_database, wal or corrupt.
 template <Disk D>
 void check_header(D& disk, const std::string& path) {
     const std::string header = disk.read(path, 100);
@@ -66,8 +66,8 @@ void check_header(D& disk, const std::string& path) {
     if (disk.stat(path + "-journal")) {
         throw Failure(Error::corrupt, path + ": comes with a journal");
     }
-    // Swift's files say nothing of how they are to be read. Every server would take memory for the
-    // cache that one asks for, and an index in UTF-16 has another order.
+    // Swift's files set neither. Every server that opens the file would use the memory that a cache
+    // size asks for, and an index in UTF-16 has another order.
     if (header.substr(48, 4) != std::string_view("\0\0\0\0", 4)) {
         throw Failure(Error::corrupt, path + ": asks for a cache of its own size");
     }
@@ -76,7 +76,7 @@ void check_header(D& disk, const std::string& path) {
     }
 }
 
-/// Ends long statements of a connection at the deadline, with Error::timed_out.
+/// Interrupts long statements of a connection at the deadline, with Error::timed_out.
 template <Clock C>
 class Watch {
 public:
@@ -100,8 +100,8 @@ private:
     Instant deadline_;
 };
 
-/// Throws corrupt if a page is broken; with "integrity_check" also if an index lacks a row, which
-/// makes statements fail as a broken page does, but takes longer to find out.
+/// Throws corrupt if a page is broken. "integrity_check" also finds an index that lacks a row,
+/// which makes statements fail like a broken page, but takes longer.
 inline void check_pages(Connection& connection, std::string_view pragma = "quick_check") {
     const std::string verdict = connection.text("PRAGMA " + std::string(pragma) + "(1)");
     if (verdict != "ok") {
@@ -115,8 +115,8 @@ namespace detail {
     throw Failure(Error::corrupt, connection.path() + ": " + reason);
 }
 
-/// One row in the stat table. In the small tables nothing but numbers and text, as declared; each
-/// point a number from -1 on, and in the index that it is found by.
+/// The stat table must have one row. The small tables must hold only numbers and text, as declared.
+/// Each sync point must be a number from -1 on, and in its table's index.
 template <Schema S>
 void check_small_tables(Connection& connection) {
     const std::string stat(S::stat);
@@ -126,7 +126,7 @@ void check_small_tables(Connection& connection) {
     for (const std::string& table : {stat, std::string("shard_range"), std::string("incoming_sync"),
                                      std::string("outgoing_sync")}) {
         if (!has_table(connection, table)) {
-            continue; // of shard ranges
+            continue; // a file without shard ranges
         }
         Query rows = connection.query("SELECT * FROM " + table);
         RowReader row(rows);
@@ -149,8 +149,8 @@ void check_small_tables(Connection& connection) {
     }
 }
 
-/// ROWIDs begin at 1: all points begin below. SQLite takes the next one from sqlite_sequence, which
-/// must know of all that are in use, and must have enough left.
+/// ROWIDs begin at 1, since all points begin below. SQLite takes the next ROWID from
+/// sqlite_sequence, which must not be below a ROWID in use, and must have enough left.
 template <Schema S>
 void check_rowids(Connection& connection) {
     constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
@@ -181,7 +181,7 @@ void check_rowids(Connection& connection) {
     }
 }
 
-/// Whether the index by which rows are found has exactly these, in its order.
+/// Whether the index over (deleted, name) has exactly these rows, in order.
 template <Schema S>
 [[nodiscard]] bool is_indexed(Connection& connection, RowSet rows) {
     Query found = connection.query("SELECT deleted, name, ROWID FROM " + std::string(S::rows) +
@@ -205,10 +205,10 @@ template <Schema S>
 
 } // namespace detail
 
-/// Every page is sound, and every value is one that a server writes. Returns what the rows give:
-/// hash, sums and index may be others, and can be mended. Throws corrupt, also if both hash and
-/// index are others: what of the rows is right cannot be told then. Reads all pages, then the rows
-/// and their index once more: about 0.6 s for a million rows.
+/// Checks that every page is sound and every value is one that a server writes. Returns what
+/// follows from the rows: a stored hash, sums or index that differ can be mended. Throws corrupt,
+/// also if both hash and index differ: then nobody knows which rows are right. Reads all pages,
+/// then the rows and their index once more: about 0.6 s for a million rows.
 template <Schema S>
 [[nodiscard]] Content check_content(Connection& connection) {
     check_pages(connection);
@@ -224,7 +224,7 @@ template <Schema S>
         const std::int64_t rowid = row.number(0);
         const std::string_view name = row.text(1);
         const std::int64_t deleted = row.number(S::deleted_column);
-        // Counts and times may be null.
+        // Sizes, counts and times may be null.
         const bool found_by = !row.is_null(S::deleted_column) && !row.is_null(S::policy_column);
         if (!typed || !found_by || name.empty() || !is_utf8(name) ||
             (deleted != 0 && deleted != 1)) {

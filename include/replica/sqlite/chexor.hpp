@@ -1,9 +1,10 @@
 #ifndef REPLICA_SQLITE_CHEXOR_HPP
 #define REPLICA_SQLITE_CHEXOR_HPP
 
-// The hash of a database is the XOR of its rows' MD5s, so it does not depend on their order and a
-// row can be taken out again. Two replicas with equal hashes have, for Swift's purposes, the same
-// rows. We keep it as a value and toggle rows in it; Swift's triggers need it as an SQL function.
+// The hash of a database is the XOR of an MD5 for each row, so it does not depend on the order of
+// rows and a row can be removed from it. Swift takes replicas with equal hashes to have the same
+// rows. Here the hash is a value in which rows are toggled; Swift's triggers need it as an SQL
+// function.
 
 #include <replica/words/md5.hpp>
 
@@ -24,7 +25,7 @@ class Chexor {
 public:
     Chexor() = default;
 
-    /// Reads 32 hexadecimal digits; nothing for any other text.
+    /// Reads 32 hexadecimal digits; empty for any other text.
     [[nodiscard]] static std::optional<Chexor> parse(std::string_view hex) {
         Chexor result;
         if (hex.size() != 2 * result.value_.size()) {
@@ -41,7 +42,7 @@ public:
         return result;
     }
 
-    /// Puts a row in, or takes it out again. `state` is what of the row is hashed: created_at of an
+    /// Adds a row, or removes it again. `state` is the hashed part of the row: created_at of an
     /// object; put, delete, object count and bytes of a container, joined by hyphens.
     void toggle(std::string_view name, std::string_view state) {
         *this ^= Chexor(md5(name, std::string_view("-"), state));
@@ -102,8 +103,8 @@ inline void chexor_function(sqlite3_context* context, int /*count*/, sqlite3_val
 
 } // namespace detail
 
-/// Makes chexor() known to a connection on which Swift's triggers are to run. Our own connections
-/// never run triggers (connection.hpp) and do without. Returns an SQLite result code.
+/// Registers chexor() on a connection that is to run Swift's triggers. Our own connections never
+/// run triggers (connection.hpp) and do not need it. Returns an SQLite result code.
 [[nodiscard]] inline int register_chexor(sqlite3* connection) {
     return sqlite3_create_function_v2(connection, "chexor", 3,
                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,

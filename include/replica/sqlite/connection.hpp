@@ -2,10 +2,10 @@
 #define REPLICA_SQLITE_CONNECTION_HPP
 
 // A thin layer over SQLite's C interface: each handle has an owner, each result code becomes one of
-// our errors, text goes in and out by length. A connection opens what exists and runs nothing that
-// a file brings along: triggers and views are switched off for it, because what Swift's triggers do
-// is done by merge.hpp once per transaction instead of once per row (measured: 1.3 times faster at
-// 1,000 rows per transaction, twice at 10,000), and because a file from a peer is not trusted.
+// our errors, text is passed with its length. A connection opens existing files and runs no code of
+// the file: triggers and views are switched off. merge.hpp does the work of Swift's triggers once
+// per transaction instead of once per row (1.3 times faster at 1,000 rows per transaction, twice at
+// 10,000), and the triggers of a file from a peer are not trusted.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -24,29 +24,29 @@
 
 namespace replica::sqlite {
 
-/// Called while somebody else holds a lock that we need: waits a moment and returns true, or false
+/// Called while somebody else holds a lock that we need. Waits a moment and returns true; false
 /// once the deadline has passed.
 using Wait = std::function<bool(int attempt, Instant deadline)>;
 
-/// Keeps SQLite from counting the memory it uses, which it does under one mutex for all threads:
+/// Stops SQLite from counting the memory it uses. The count takes one mutex for all threads and
 /// 16 % of the instructions of a pass that finds nothing to do. For programs that own the process:
-/// it holds for all of it, and only before SQLite is first used; later it does nothing.
+/// the setting is global. Has no effect after SQLite was first used.
 inline void disable_memory_statistics() noexcept {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-/// An open database file with its prepared statements. Stays where it is, since SQLite keeps a
+/// An open database file with its prepared statements. Cannot be moved, since SQLite keeps a
 /// pointer to it. Not thread safe.
 class Connection {
 public:
     /// What to do about a file that is not there.
     enum class Mode {
-        existing, ///< Fail. SQLite would make one.
+        existing, ///< Fail; by default SQLite would make it.
         create,   ///< Make it. Only for paths that nobody else knows yet.
     };
 
-    /// Throws not_a_database and the like only when the first statement reads the file; a path that
-    /// cannot be opened is Error::io.
+    /// A path that cannot be opened is Error::io. Errors like not_a_database come only when the
+    /// first statement reads the file.
     Connection(std::string path, Mode mode, Wait wait, Instant deadline)
         : path_(std::move(path)), wait_(std::move(wait)), deadline_(deadline) {
         const int flags = mode == Mode::create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -60,7 +60,7 @@ public:
         distrust();
     }
 
-    /// Another file, with the same patience.
+    /// Opens another file, with the same deadline and waiting.
     [[nodiscard]] Connection beside(std::string path) const {
         return {std::move(path), Mode::existing, wait_, deadline_};
     }
@@ -71,11 +71,11 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] sqlite3* get() const { return file_.get(); }
 
-    /// Every wait for a lock ends here.
+    /// All waits for locks end here.
     [[nodiscard]] Instant deadline() const { return deadline_; }
     void set_deadline(Instant deadline) { deadline_ = deadline; }
 
-    /// A statement, prepared once per connection. Two uses of one text must not overlap.
+    /// A statement, prepared once per connection. Two uses of the same text must not overlap.
     [[nodiscard]] Query query(std::string_view sql) {
         auto found = statements_.find(sql);
         if (found == statements_.end()) {
@@ -89,20 +89,20 @@ public:
         check(get(), sqlite3_exec(get(), sql, nullptr, nullptr, nullptr), path_, sql);
     }
 
-    /// The first column of the first row, as text; empty if there is none.
+    /// The first column of the first row, as text; empty if there is no row.
     [[nodiscard]] std::string text(std::string_view sql) {
         Query query = this->query(sql);
         return query.step() ? query.text(0) : std::string();
     }
 
-    /// The first column of the first row, as a number; -1 if there is none.
+    /// The first column of the first row, as a number; -1 if there is no row.
     [[nodiscard]] std::int64_t integer(std::string_view sql) {
         Query query = this->query(sql);
         return query.step() ? query.integer(0) : -1;
     }
 
-    /// Throws unknown_schema if a table does not have a column. Compiles nothing, so that it costs
-    /// a hundredth of a statement that names them.
+    /// Throws unknown_schema if a table lacks a column. Compiles no statement, so it costs a
+    /// hundredth of one that names the column.
     void require_column(std::string_view table, const char* column) {
         const int code =
             sqlite3_table_column_metadata(get(), "main", std::string(table).c_str(), column,
@@ -110,7 +110,7 @@ public:
         check(get(), code, path_, "look at the schema");
     }
 
-    /// Whether the name no longer leads to the file that is open: it was removed or replaced.
+    /// Whether the open file was removed or replaced under its name.
     [[nodiscard]] bool moved() const {
         int moved = 0;
         sqlite3_file_control(get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -123,7 +123,7 @@ public:
         }
     }
 
-    /// Makes what a call complains of, about something meant for this file, name the file.
+    /// Puts the path of the file before the text of a Failure that `call` throws.
     template <std::invocable Call>
     auto with_path(Call&& call) const {
         try {
@@ -135,7 +135,7 @@ public:
 
     [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(get()) == 0; }
 
-    /// Grows with each transaction of ours that may have written.
+    /// Grows with each write transaction that we commit.
     [[nodiscard]] std::uint64_t commits() const { return commits_; }
     void count_commit() { ++commits_; }
 
@@ -172,7 +172,7 @@ private:
     std::map<std::string, Statement, std::less<>> statements_; // finalized before the close
 };
 
-/// Another deadline for as long as this lives.
+/// Sets another deadline for its own lifetime.
 class DeadlineScope {
 public:
     DeadlineScope(Connection& connection, Instant deadline)
@@ -193,13 +193,13 @@ private:
 class Transaction {
 public:
     enum class Kind {
-        read,      ///< Shared lock with the first query.
-        write,     ///< Write lock at once, so that it cannot fail halfway for a lock.
-        exclusive, ///< Nobody else reads either.
+        read,      ///< Takes the shared lock with the first query.
+        write,     ///< Takes the write lock at once, so no later statement fails for it.
+        exclusive, ///< Keeps out readers as well.
     };
 
-    /// A writer makes sure, now that nobody can replace the file unseen by it, that the file is
-    /// still the one under its name; else Error::moved.
+    /// A writer checks, once its lock keeps others from replacing the file unseen, that the file is
+    /// still the one under its name; else throws Error::moved.
     Transaction(Connection& connection, Kind kind)
         : connection_(&connection), nested_(connection.in_transaction()), kind_(kind) {
         if (nested_) {
@@ -226,9 +226,9 @@ public:
         }
     }
 
-    /// Throws Error::moved if the file was replaced while it was written to, as a stock server may
-    /// do, which renames without a lock: what was committed is lost with the file then, and has to
-    /// be written again to the one that has its name now.
+    /// Throws Error::moved if the file was replaced during the transaction: a stock server renames
+    /// without a lock. The commit is then lost with the old file and must be repeated on the new
+    /// one.
     void commit() {
         connection_->execute(nested_ ? "RELEASE nested" : "COMMIT");
         Connection& connection = *std::exchange(connection_, nullptr);
@@ -258,8 +258,8 @@ private:
     return found.bind(table, name).step();
 }
 
-/// Adds `name`, which is of this type and has this default, to a table that is without it. Returns
-/// whether it was.
+/// Adds a column to a table that lacks it. `type` may include a default. Returns whether the column
+/// was missing.
 inline bool add_column(Connection& connection, std::string_view table, std::string_view name,
                        std::string_view type) {
     if (has_column(connection, table, name)) {

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_CONTAINER_HPP
 #define REPLICA_SQLITE_CONTAINER_HPP
 
-// Containers on disk: the broker of the container replicator, and of host programs that keep
-// objects in one.
+// Containers on disk: the broker of the container replicator, and of host programs that store
+// objects.
 
 #include <replica/container/shards.hpp>
 #include <replica/disk/posix.hpp>
@@ -28,19 +28,19 @@ class ContainerDatabase : public HostDatabase<sqlite::ContainerSchema, D, C> {
 public:
     using Base::Base;
 
-    /// As the base's, with the state of sharding, which shows in the files of the directory. Of a
-    /// sharded root the sums are those of its shards; while it is being sharded those of the file
-    /// that will go.
+    /// With the state of sharding, which shows in the files of the directory. The sums of a sharded
+    /// root are those of its shards. While a container is being sharded, its sums are those of the
+    /// older file.
     [[nodiscard]] ContainerInfo info() {
         this->connection().require_in_place();
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
         return this->read_state();
     }
 
-    /// No live row in any policy, nor in the shards of a root (Swift 2.18).
+    /// Whether there is no live row in any policy, nor in the shards of a root (Swift 2.18).
     [[nodiscard]] bool empty() { return info().live_rows == 0; }
 
-    /// All shard ranges, deleted ones and the container's own included, by name.
+    /// All shard ranges by name, with deleted ones and the container's own.
     [[nodiscard]] std::vector<ShardRange> shard_ranges() {
         this->connection().require_in_place();
         std::vector<ShardRange> ranges;
@@ -50,7 +50,7 @@ public:
         return ranges;
     }
 
-    /// Nothing is written if nothing is news: see shards::changes.
+    /// Writes nothing if nothing is newer: see shards::changes.
     void merge_shard_ranges(std::span<const ShardRange> news, Timestamp forgotten = {}) {
         const auto changes = [&] {
             const ContainerInfo info = sqlite::ContainerSchema::read_info(this->connection());
@@ -66,7 +66,7 @@ public:
         transaction.commit();
     }
 
-    /// As the base's, with the state of sharding as in info().
+    /// As in the base class, with the state of sharding as in info().
     [[nodiscard]] Inspection<ContainerInfo> inspect() {
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
         Inspection<ContainerInfo> result = Base::inspect();
@@ -74,7 +74,7 @@ public:
         return result;
     }
 
-    /// An object of a client, put (or found deleted) at `time`.
+    /// Records a client's object, put at `time`. Size in bytes.
     void put_object(const std::string& name, Timestamp time, std::int64_t size,
                     const std::string& content_type, const std::string& etag,
                     std::int64_t storage_policy_index = 0) {
@@ -88,8 +88,8 @@ public:
                             storage_policy_index});
     }
 
-    /// At most `count` rows of another policy than the container's, above one ROWID and up to
-    /// another, rising. Reads all rows between in one transaction.
+    /// At most `count` rows of another policy than the container's, with `above` < ROWID <=
+    /// `up_to`, rising. Reads all rows between in one transaction.
     [[nodiscard]] std::vector<ObjectRow> misplaced(std::int64_t above, std::int64_t up_to,
                                                    std::int64_t count) {
         this->connection().require_in_place();
@@ -102,8 +102,8 @@ public:
         return rows;
     }
 
-    /// Notes that the rows up to `point` were looked at while the policy was `policy`. False, and
-    /// nothing is changed, if it is another by now: then other rows are misplaced.
+    /// Records that the rows up to `point` were checked while the policy was `policy`. If the
+    /// policy has changed meanwhile, other rows are misplaced: returns false and changes nothing.
     bool set_reconciler_sync_point(std::int64_t point, std::int64_t policy) {
         sqlite::Transaction transaction = this->begin_write();
         if (sqlite::ContainerSchema::read_info(this->connection()).storage_policy_index != policy) {
@@ -114,9 +114,9 @@ public:
         return true;
     }
 
-    /// The policy that replicas have agreed on, and when (Swift 2.0). Nothing is written if it is
-    /// the one that is set. With another policy other rows are misplaced, so that all are looked at
-    /// anew: Swift leaves the reconciler's point, and never queues those below it.
+    /// Sets the policy that replicas have agreed on, and the time of the change (Swift 2.0). Writes
+    /// nothing if it is already set. Under a new policy other rows are misplaced, so the
+    /// reconciler's point is reset. Swift leaves the point, and never queues the rows below it.
     void set_storage_policy_index(std::int64_t index, Timestamp now) {
         sqlite::Transaction transaction = this->begin_write();
         this->connection()

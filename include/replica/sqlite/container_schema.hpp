@@ -2,8 +2,8 @@
 #define REPLICA_SQLITE_CONTAINER_SCHEMA_HPP
 
 // A container database: its rows are objects. Tables, columns and the effect of the triggers are
-// those of Swift 2.30, so that stock servers on the same disk work with the same files
-// (test/swift_schema compares). Files of Swift before 2.0 have no storage policies in them.
+// those of Swift 2.30, so that stock servers on the same disk can use the same files
+// (test/swift_schema compares them). The members are explained in schema.hpp.
 
 #include <replica/container/kind.hpp>
 #include <replica/container/policies.hpp>
@@ -143,8 +143,8 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         {{"object_insert", "fecab47921d7ea178c7afbea8a390482"},
          {"object_delete", "5baa33454e7611552fec0638d031c937"}}};
 
-    /// Before 2.0 container_stat was a table, with the sums of what is policy 0 since. Its times of
-    /// what was reported are all kept: Swift 2.30 forgets that of a deletion.
+    /// Before 2.0 container_stat was a table; its counts become those of policy 0. All reported
+    /// values are kept: Swift 2.30 loses the reported delete time here.
     static void convert(Connection& connection, std::size_t dropped) {
         if (!has_table(connection, "container_stat")) {
             return;
@@ -177,7 +177,7 @@ DROP TABLE former_stat;
 )sql");
     }
 
-    // Swift keeps where a shard's root is even in a deleted container.
+    // Swift keeps the path of a shard's root even in a deleted container.
     static constexpr std::array<std::string_view, 2> kept_metadata{
         "x-container-sysmeta-shard-quoted-root", "x-container-sysmeta-shard-root"};
 
@@ -193,9 +193,9 @@ DROP TABLE former_stat;
             .run();
     }
 
-    /// Three small statements: one that joins the tables takes twice as long to compile, a sixth of
-    /// what it costs to look at a database that is in sync. The first is in the middle of its only
-    /// row while the others run, which makes all three one snapshot.
+    /// Three small statements instead of a join: the join takes twice as long to compile, a sixth
+    /// of the cost of checking a database that is in sync. The first statement stays on its only
+    /// row while the others run, so all three read one snapshot.
     [[nodiscard]] static ContainerInfo read_info(Connection& connection) {
         Query found = connection.query(select_info);
         if (!found.step()) {
@@ -277,15 +277,15 @@ DROP TABLE former_stat;
         return policies::is_deleted(info);
     }
 
-    /// An adopted file carries what its former owner had reported (Swift: newid).
+    /// A copied file has the reported values of its former owner (Swift: newid).
     static void forget_reported(Connection& connection) {
         connection.execute("UPDATE container_info SET reported_put_timestamp = '0',"
                            " reported_delete_timestamp = '0', reported_object_count = 0,"
                            " reported_bytes_used = 0");
     }
 
-    /// Deleted shard ranges go with the old points, except the container's own and those that came
-    /// after the snapshot `confirmed`. Files of Swift before 2.18 have no such table.
+    /// Old deleted shard ranges, except the container's own and those that came after the snapshot
+    /// `confirmed`. Files of Swift before 2.18 have no such table.
     [[nodiscard]] static bool has_old_shard_ranges(Connection& connection,
                                                    const ContainerInfo& confirmed,
                                                    std::string_view before) {
@@ -310,13 +310,13 @@ DROP TABLE former_stat;
     }
 
 private:
-    /// Of the container's own policy and of all of them.
+    /// The sums of the container's own policy, and the live rows of all policies.
     static void read_sums(Connection& connection, ContainerInfo& info) {
         std::int64_t policies = 0;
         Query found = connection.query(select_policies);
         for (; found.step(); ++policies) {
             if (__builtin_add_overflow(info.live_rows, found.integer(1), &info.live_rows)) {
-                info.live_rows = std::numeric_limits<std::int64_t>::max(); // no expired database
+                info.live_rows = std::numeric_limits<std::int64_t>::max(); // never expired
             }
             if (found.integer(0) == info.storage_policy_index) {
                 info.count = found.integer(1);
@@ -326,7 +326,7 @@ private:
         info.several_policies = policies > 1;
     }
 
-    /// The highest ROWIDs ever given; a table that never had a row has none.
+    /// The highest ROWIDs ever given. A table that never had a row has no entry.
     static void read_sequences(Connection& connection, ContainerInfo& info) {
         Query found = connection.query(select_sequences);
         while (found.step()) {

@@ -1,12 +1,11 @@
 #ifndef REPLICA_SQLITE_COPY_HPP
 #define REPLICA_SQLITE_COPY_HPP
 
-// A copy of a live database without keeping its writers out. Under Swift's rollback journals a
-// reader that stays blocks every commit, and sqlite3_backup begins again at each foreign one, so a
-// large file is not copied page by page: its rows are, in short transactions, in the order of their
-// ROWIDs. Rows are never changed, only replaced by new ones with higher ROWIDs, so what happens
-// meanwhile lies behind the last row copied; that the copy has also lost what the original has
-// lost, is seen by the hash.
+// Copies a live database without keeping writers out for long. With rollback journals a reader that
+// stays blocks every commit, and sqlite3_backup starts again at each commit of another connection.
+// So a large file is not copied by pages but by rows, in the order of their ROWIDs, in short
+// transactions. A changed row gets a new, higher ROWID, so what is written meanwhile is copied
+// last. Rows that were removed from the original meanwhile are noticed by comparing hashes.
 
 #include <replica/error.hpp>
 #include <replica/sqlite/chexor.hpp>
@@ -24,8 +23,8 @@
 
 namespace replica::sqlite {
 
-/// Copies all pages under one shared lock (64 MiB take a quarter of a second). `source` must not be
-/// in a write transaction of its own.
+/// Copies all pages under one shared lock (64 MiB take 0.25 s). `source` must not be in a write
+/// transaction of its own.
 inline void copy_pages(Connection& source, Connection& target) {
     struct Finish {
         void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
@@ -35,7 +34,7 @@ inline void copy_pages(Connection& source, Connection& target) {
     if (!backup) {
         check(target.get(), sqlite3_extended_errcode(target.get()), target.path(), "begin a copy");
     }
-    // Waits for locks in the source's busy handler, hence until its deadline.
+    // Locks are waited for in the source's busy handler, until its deadline.
     if (const int code = sqlite3_backup_step(backup.get(), -1); code != SQLITE_DONE) {
         check(nullptr, code == SQLITE_OK ? SQLITE_BUSY : code, source.path(), "copy");
     }
@@ -45,13 +44,14 @@ inline void copy_pages(Connection& source, Connection& target) {
 template <class S>
 class RowCopy {
 public:
-    /// `target` is empty. `between` is called where no lock is held, and throws to give up.
+    /// `target` is empty. `between` is called between pages, with no lock held; it throws to give
+    /// up.
     RowCopy(Connection& source, Connection& target, std::int64_t page_rows,
             std::function<void()> between)
         : source_(&source), target_(&target), page_rows_(page_rows), between_(std::move(between)) {}
 
     void run() {
-        // Not in use yet, and worthless after a crash: no journal.
+        // The copy is not in use yet and worthless after a crash, so it needs no journal.
         target_->execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
         {
             const Transaction snapshot(*source_, Transaction::Kind::read);
@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    /// Makes in the copy what the schema of the original names.
+    /// Makes the parts of the original's schema that the condition `which` selects.
     void make(const std::string& which) {
         const std::string sql =
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND " + which + " ORDER BY rowid";
@@ -96,7 +96,7 @@ private:
         return "INSERT INTO \"" + std::string(table) + "\" (" + names + ") VALUES (" + values + ')';
     }
 
-    /// The next rows, in one short read of the original. Returns how many there were.
+    /// Copies the next rows in one short read of the original. Returns how many there were.
     std::int64_t copy_page() {
         source_->require_in_place();
         std::int64_t rows = 0;
@@ -118,7 +118,7 @@ private:
         return rows;
     }
 
-    /// Puts a row of the copy into the hash, or takes it out.
+    /// Adds a row of the copy to the hash, or removes it: XOR does both.
     typename S::row_type toggle(std::int64_t rowid) {
         Query found = target_->query(S::select_rowid);
         found.bind(rowid).step();
@@ -131,8 +131,8 @@ private:
         return !source_->query(S::select_rowid).bind(rowid).step();
     }
 
-    /// Takes the row out that a new one has replaced in the original. Without the index there can
-    /// be none yet.
+    /// Removes from the copy the row that `row` has replaced in the original. Before the index is
+    /// made nothing is looked up.
     void replace_older(const typename S::row_type& row) {
         if (!indexed_) {
             return;
@@ -155,8 +155,8 @@ private:
         target_->query(S::remove).bind(rowid).run();
     }
 
-    /// In one snapshot: the last rows, and if the copy then has what the original has, all else.
-    /// False if it has not, or if there is still a lot to come.
+    /// In one snapshot: copies the last rows and, if the copy then has the rows of the original,
+    /// all other tables. False if the rows differ, or if there are many rows left.
     bool finish() {
         indexed_ = true;
         const Transaction snapshot(*source_, Transaction::Kind::read);
@@ -164,7 +164,7 @@ private:
             return false;
         }
         const std::int64_t version = source_->integer("PRAGMA data_version");
-        const bool compared = version == version_compared_; // rows are equal, whatever the hash is
+        const bool compared = version == version_compared_; // the rows are equal, whatever the hash
         if (!compared && hash_.text() != source_->text(S::select_hash)) {
             return false;
         }
@@ -197,8 +197,8 @@ private:
         }
     }
 
-    /// Takes out of the copy what is no longer in the original, page by page. If nobody has
-    /// committed when that is done, the two have the same rows.
+    /// Removes from the copy the rows that the original no longer has, page by page. If nobody
+    /// commits meanwhile, the two have the same rows afterwards.
     void forget_lost_rows() {
         const std::int64_t version = source_->integer("PRAGMA data_version");
         std::vector<std::int64_t> page;

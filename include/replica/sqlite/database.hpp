@@ -1,9 +1,9 @@
 #ifndef REPLICA_SQLITE_DATABASE_HPP
 #define REPLICA_SQLITE_DATABASE_HPP
 
-// A database of Swift's, opened: the model of Database over an SQLite file. Each call is one
-// transaction (reclaim and copy_to take several short ones). Before a write the file is checked to
-// be still the one under its name, since a stock server may replace it at any time.
+// An open database in one of Swift's schemas: the model of Database over an SQLite file. Each call
+// is one transaction (reclaim and copy_to take several short ones). A write first checks that the
+// file is still the one under its name, since a stock server may replace the file at any time.
 
 #include <replica/broker.hpp>
 #include <replica/clock.hpp>
@@ -37,18 +37,18 @@
 
 namespace replica {
 
-/// How a broker uses its files. The defaults suit everybody but tests and benchmarks.
+/// How a broker uses its files. Only tests and benchmarks need other values.
 struct SqliteOptions {
-    int chunk_bytes = 0;                  ///< Files grow in steps of this; 0: as SQLite likes.
-    std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied in pieces. Bytes.
+    int chunk_bytes = 0;                  ///< Files grow in steps of this; 0: SQLite's default.
+    std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied by rows. Bytes.
     std::int64_t page_rows = 2000;        ///< Rows per short transaction of copy_to and reclaim.
-    bool migrate = true;                  ///< Bring files of former Swifts up to date.
+    bool migrate = true;                  ///< Bring files of old Swifts up to date.
 };
 
-/// An open database. Belongs to one task; its destructor closes it.
+/// An open database. Belongs to one task; its destructor closes the file.
 ///
-/// `S` is the schema, `D` the disk that everything but the file itself is reached through, `C` the
-/// clock that waits for locks and gives the time of changes. All calls throw `Failure`.
+/// `S` is the schema. `D` is the disk for everything but the database file itself. `C` is the clock
+/// that waits for locks and gives the time of changes. All calls throw `Failure`.
 template <sqlite::Schema S, Disk D, Clock C>
 class SqliteDatabase {
 public:
@@ -56,7 +56,7 @@ public:
     using row_type = typename S::row_type;
     using lock_type = typename D::lock_type;
 
-    /// `connection` is open and its schema looked at: see SqliteBroker.
+    /// `connection` is open and its schema has been checked: see SqliteBroker (store.hpp).
     SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
                    SqliteOptions options)
         : connection_(std::move(connection)), disk_(std::move(disk)), clock_(std::move(clock)),
@@ -66,7 +66,7 @@ public:
 
     void set_deadline(Instant deadline) { connection_->set_deadline(deadline); }
 
-    // ---- What the concept asks for, see broker.hpp.
+    // ---- The calls of the concept Database, see broker.hpp.
 
     [[nodiscard]] info_type info() {
         connection_->require_in_place();
@@ -132,7 +132,7 @@ public:
         transaction.commit();
     }
 
-    /// Nothing is written if nothing changes.
+    /// Writes nothing if nothing changes.
     void set_sync_point(const SyncPoint& point, Direction direction) {
         if (sync_point(point.remote_id, direction) == point.sync_point) {
             return;
@@ -146,10 +146,10 @@ public:
         transaction.commit();
     }
 
-    /// Throws bad_request for a time that is none. Nothing is written if nothing changes; if the
-    /// database becomes deleted, or undeleted, status_changed_at becomes now (Swift 2.0). The mark
-    /// of a deletion goes with a later put: Swift leaves it, and its account reaper, which goes by
-    /// the mark, empties an account that was made again while one replica was away.
+    /// Throws bad_request for text that is no time. Writes nothing if nothing changes. If the
+    /// database becomes deleted or undeleted, status_changed_at becomes now (Swift 2.0). A later
+    /// put clears the status DELETED. Swift leaves it, and its account reaper, which goes by the
+    /// status, empties an account that was recreated while one replica was away.
     void merge_timestamps(const Timestamps& times) {
         for (const std::string* time :
              {&times.created_at, &times.put_timestamp, &times.delete_timestamp}) {
@@ -168,7 +168,7 @@ public:
         const Timestamps now = merged(times, info.timestamps());
         update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
                now.put_timestamp, now.delete_timestamp);
-        update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put
+        update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put does
         if (S::is_deleted(*connection_, read_state()) != was_deleted) {
             const std::string moment = clock_.now().internal();
             update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
@@ -176,9 +176,9 @@ public:
         transaction.commit();
     }
 
-    /// `text` is a JSON object as Metadata::parse takes it; else bad_request, as for a database
-    /// whose own metadata cannot be read. Nothing is written if nothing in it is news, see
-    /// Metadata::merge for `forgotten`.
+    /// `text` is a JSON object as Metadata::parse takes it. Throws bad_request for other text, and
+    /// if the database's own metadata cannot be read. Writes nothing if nothing is newer.
+    /// `forgotten`: see Metadata::merge.
     void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
         merge_metadata(connection_->with_path([&] { return Metadata::parse(text); }), forgotten);
     }
@@ -196,8 +196,8 @@ public:
         }
     }
 
-    /// Takes over the mark of a deletion, by which Swift's account reaper finds what to empty,
-    /// unless the database was put since. To be called once the times are merged.
+    /// Copies the status DELETED, by which Swift's account reaper finds accounts to empty, unless
+    /// the database was put since. Call it after merge_timestamps.
     void merge_status(SqliteDatabase& from) {
         const std::string status =
             from.connection_->text("SELECT status FROM " + std::string(S::stat));
@@ -233,10 +233,10 @@ public:
         transaction.commit();
     }
 
-    /// Tombstones go in short transactions with pauses between, and none is begun when there is
-    /// nothing old enough (defect 37). Keys of the metadata deleted before `age` go as well, and
-    /// deleted shard ranges older than `sync_age`. A ROWID is never given to another row, so that
-    /// those up to the snapshot's last one are the rows of the snapshot.
+    /// Tombstones are dropped in short transactions with pauses between, and none is begun if no
+    /// tombstone is old enough (defect 37). Metadata keys deleted before `age` go as well, and
+    /// deleted shard ranges older than `sync_age`. A ROWID is never reused, so the rows up to the
+    /// snapshot's last ROWID are the rows of the snapshot.
     void reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         connection_->require_in_place();
         sqlite::reclaim_tombstones<S>(*connection_, clock_, confirmed.max_row, age.normal(),
@@ -247,7 +247,7 @@ public:
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
-        // A copy that was away is stale by when it last agreed, however long ago (stale.hpp).
+        // Whether a copy is stale depends on this note, however old it is (send/stale.hpp).
         sync_table(Direction::outgoing).drop_older(before, notes::agreed());
         auto kept = Metadata::parse_stored(S::read_info(*connection_).metadata);
         if (kept.reclaim(age, Metadata::parse_stored(confirmed.metadata))) {
@@ -257,7 +257,7 @@ public:
         transaction.commit();
     }
 
-    /// Waits for the lock until `deadline`. The handle must outlive the value returned.
+    /// Waits for the lock until `deadline`. The handle must outlive the returned value.
     [[nodiscard]] sqlite::Exclusive exclusive(Instant deadline) {
         connection_->require_in_place();
         {
@@ -269,8 +269,8 @@ public:
         return guard;
     }
 
-    /// See sums.hpp. Of an upload that nobody has written to since it was checked, what the check
-    /// has found counts, and its index is mended as well.
+    /// See sums.hpp. For an upload that was not written to since its check, the result of the check
+    /// is used, and the index is mended as well.
     bool mend_sums() {
         connection_->require_in_place();
         if (content_ && content_->second == version()) {
@@ -279,7 +279,7 @@ public:
         return sqlite::mend_sums<S>(*connection_, options_.page_rows);
     }
 
-    /// For the broker: what a look at all of the file has found.
+    /// For the broker: keeps the result of check_content for mend_sums.
     void remember(sqlite::Content content) { content_.emplace(std::move(content), version()); }
 
     void require_sound(Instant deadline) {
@@ -292,8 +292,8 @@ public:
         return (others << 32) + connection_->commits();
     }
 
-    /// Makes a copy at `target`, ROWIDs and all. Throws exists if there is something; what a failed
-    /// copy has left is removed. See copy.hpp for what it means to writers.
+    /// Makes a copy at `target`, with the same ROWIDs. Throws exists if `target` exists. A copy
+    /// that failed is removed. How writers are affected: copy.hpp.
     void copy_to(const std::string& target, Instant deadline) {
         connection_->require_in_place();
         if (disk_.stat(target)) {
@@ -311,7 +311,7 @@ public:
         disk_.sync(sqlite::directory_of(target));
     }
 
-    /// See pending.hpp. The rows come from a server of this machine, so that they are local.
+    /// See pending.hpp. The rows come from a server of this node, so no point is recorded.
     bool commit_pending(const lock_type& /*lock*/) {
         connection_->require_in_place();
         const auto put = [this](std::span<const row_type> rows) {
@@ -329,12 +329,12 @@ protected:
     [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
 
-    /// Waits for the write lock; afterwards nobody can replace the file unseen.
+    /// Waits for the write lock. Afterwards nobody can replace the file unnoticed.
     [[nodiscard]] sqlite::Transaction begin_write() {
         return sqlite::Transaction(*connection_, sqlite::Transaction::Kind::write);
     }
 
-    /// The info with what shows beside the file.
+    /// The info, for a container with its state of sharding, which shows in the directory.
     [[nodiscard]] info_type read_state() {
         if constexpr (requires { S::read_info(*connection_, disk_); }) {
             return S::read_info(*connection_, disk_);
@@ -376,7 +376,7 @@ private:
         sqlite::RowCopy<S>(*connection_, file, options_.page_rows, between).run();
     }
 
-    /// Whether reclaim() finds anything but tombstones.
+    /// Whether reclaim() would drop anything but tombstones.
     [[nodiscard]] bool has_old(const info_type& confirmed, Timestamp age, std::string_view before) {
         const sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
         return Metadata::parse_stored(S::read_info(*connection_).metadata)

@@ -1,7 +1,7 @@
 #ifndef REPLICA_SQLITE_EXCLUSIVE_HPP
 #define REPLICA_SQLITE_EXCLUSIVE_HPP
 
-// The lock under which a database is replaced or removed, and how it ends.
+// The lock under which a database is replaced or removed, and its release.
 
 #include <replica/sqlite/connection.hpp>
 
@@ -11,9 +11,9 @@
 
 namespace replica::sqlite {
 
-/// Nobody else reads or writes while it lives: made right after a BEGIN EXCLUSIVE. What the
-/// database's own handle writes meanwhile is committed at the end, or rolled back if the file was
-/// replaced.
+/// While the object lives nobody else reads or writes the database. Made right after BEGIN
+/// EXCLUSIVE. What the database's own handle writes meanwhile is committed at the end, or rolled
+/// back if the file was replaced.
 class Exclusive {
 public:
     explicit Exclusive(Connection& connection) : connection_(&connection) {}

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_HOST_HPP
 #define REPLICA_SQLITE_HOST_HPP
 
-// What a program needs that keeps its own data in these databases and only wants them replicated:
-// put, list, delete. The replicator itself uses none of it.
+// For programs that keep their own data in these databases and want them replicated: put, list,
+// delete. The replicator itself uses none of it.
 
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/listing.hpp>
@@ -18,7 +18,7 @@
 
 namespace replica {
 
-/// What a storage policy has in a database.
+/// The live rows and bytes of one storage policy in a database.
 struct PolicyUse {
     std::int64_t count = 0; ///< Live rows.
     std::int64_t bytes_used = 0;
@@ -26,17 +26,17 @@ struct PolicyUse {
     friend bool operator==(const PolicyUse&, const PolicyUse&) = default;
 };
 
-/// Everything about a database but its rows, for people to look at.
+/// Everything about a database but its rows, for people to read.
 template <class I>
 struct Inspection {
     I info;
     std::vector<SyncPoint> incoming;
     std::vector<SyncPoint> outgoing;
     std::map<std::int64_t, PolicyUse> policies;
-    std::int64_t rows = 0; ///< Tombstones included.
+    std::int64_t rows = 0; ///< Including tombstones.
 };
 
-/// A database with the calls of a client's side. Errors and threads as in SqliteDatabase.
+/// A database with the calls of a client. Errors and thread safety as in SqliteDatabase.
 template <sqlite::Schema S, Disk D, Clock C>
 class HostDatabase : public SqliteDatabase<S, D, C> {
     using Base = SqliteDatabase<S, D, C>;
@@ -46,9 +46,9 @@ public:
     using info_type = typename S::info_type;
     using Base::Base;
 
-    /// A client's own writes: at equal times the later row counts. Throws bad_request, having
-    /// written nothing, for a row without a name or time, or with text that is not UTF-8: it could
-    /// never be sent, nor could anything after it.
+    /// Writes rows of a client; at equal times the later row wins. Throws bad_request, having
+    /// written nothing, for a row without a name or time, or with text that is not UTF-8: such a
+    /// row could never be sent, and would hold up all rows behind it.
     sqlite::Merged put(std::span<const row_type> rows) {
         this->connection().with_path([&] {
             for (std::string sent; const row_type& row : rows) {
@@ -66,7 +66,7 @@ public:
         return sqlite::list<S>(this->connection(), wanted);
     }
 
-    /// Sets a key of the metadata unless it has a newer value; an empty value deletes it. Throws
+    /// Sets a metadata key unless it has a newer value; an empty value deletes it. Throws
     /// bad_request for text that is not UTF-8.
     void set_metadata(std::string_view key, std::string_view value, Timestamp time) {
         Metadata news;
@@ -74,8 +74,8 @@ public:
         this->merge_metadata(news);
     }
 
-    /// Marks the database deleted and deletes its metadata. Its rows are the caller's business: a
-    /// container that has any does not count as deleted, an account does. Swift: delete_db.
+    /// Marks the database deleted and deletes its metadata (Swift: delete_db). The caller deletes
+    /// the rows: a container with live rows does not count as deleted, an account does.
     void mark_deleted(Timestamp time) {
         const std::string moment = time.internal();
         sqlite::Transaction transaction = this->begin_write();
@@ -95,7 +95,7 @@ public:
         transaction.commit();
     }
 
-    /// A PUT of what is there already, or was deleted.
+    /// A PUT of a database that exists or was deleted.
     void mark_put(Timestamp time) {
         sqlite::Transaction transaction = this->begin_write();
         const std::string moment = time.internal();
@@ -114,7 +114,7 @@ public:
         return S::is_deleted(this->connection(), this->read_state());
     }
 
-    /// No live row in any policy.
+    /// Whether there is no live row in any policy.
     [[nodiscard]] bool empty() {
         this->connection().require_in_place();
         const auto policies = read_policies();

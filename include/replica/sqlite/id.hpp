@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_ID_HPP
 #define REPLICA_SQLITE_ID_HPP
 
-// A database's id names one history of ROWIDs. Sync points hang on it, so a new id must be one that
-// no replica has ever had. Swift's form is kept: operators read the device in it.
+// A database's id names one history of ROWIDs. Sync points refer to it, so a new id must be one
+// that no replica has ever had. Ids have Swift's form: operators read the device in them.
 
 #include <sqlite3.h>
 
@@ -14,7 +14,7 @@
 
 namespace replica::sqlite {
 
-/// A random UUID (version 4). The bits are SQLite's, and so those of its file system layer, which a
+/// A random UUID (version 4). The random bits come from SQLite's file system layer (VFS), which a
 /// simulation can replace.
 [[nodiscard]] inline std::string random_uuid() {
     std::array<std::uint8_t, 16> bytes{};
@@ -30,14 +30,14 @@ namespace replica::sqlite {
     return text;
 }
 
-/// The directory that a file is in: "." for a name without one.
+/// The directory of a file; "." for a name without one.
 [[nodiscard]] inline std::string directory_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     return slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
 }
 
-/// The name of the device that a database's path leads through:
-/// .../<device>/<datadir>/<partition>/<suffix>/<hash>/<file>. Empty for a shorter path.
+/// The device in a database's path .../<device>/<datadir>/<partition>/<suffix>/<hash>/<file>. Empty
+/// for a shorter path.
 [[nodiscard]] inline std::string device_of(std::string_view path) {
     for (int level = 0; level < 5; ++level) {
         const std::size_t slash = path.rfind('/');

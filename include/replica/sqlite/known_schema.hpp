@@ -1,11 +1,10 @@
 #ifndef REPLICA_SQLITE_KNOWN_SCHEMA_HPP
 #define REPLICA_SQLITE_KNOWN_SCHEMA_HPP
 
-// What a schema may contain. A file from elsewhere is opened one day by a stock server, and that
-// runs its triggers: so each trigger, view and index must have the very text that Swift or we give
-// it, under its own name. Tables are spelled differently by Swift's migrations: each column must be
-// one of those that are known, word for word, and there must be nothing else (CHECK, GENERATED,
-// WITHOUT, a comment).
+// The allowed contents of a schema. A stock server will open a received file and run its triggers.
+// So each trigger, view and index must have exactly the text that Swift or we give it, under its
+// own name. Swift's migrations spell tables differently, so each column of a table must be a known
+// one, word for word, with nothing else in the definition (CHECK, GENERATED, WITHOUT, a comment).
 
 #include <replica/error.hpp>
 #include <replica/sqlite/connection.hpp>
@@ -61,7 +60,7 @@ namespace replica::sqlite {
     return tokens;
 }
 
-/// 32 hexadecimal digits that do not depend on how the SQL is laid out.
+/// 32 hexadecimal digits that do not depend on the layout of the SQL.
 [[nodiscard]] inline std::string digest_of(std::string_view sql) {
     std::string text;
     for (const std::string& token : tokens_of(sql)) {
@@ -74,12 +73,12 @@ namespace detail {
 
 struct KnownText {
     std::string_view name;
-    std::string_view digest; ///< digest_of
+    std::string_view digest; ///< See digest_of.
 };
 
-/// The triggers, the view and the indexes of Swift 2.30.1's both kinds. Their texts have been the
-/// same since 2.0, except those of shard_range, which came with 2.18. At the end what SQLite makes
-/// where somebody has asked for statistics.
+/// The triggers, the view and the indexes of both kinds in Swift 2.30.1. Their texts have not
+/// changed since 2.0, except those of shard_range, which came with 2.18. The last two are SQLite's
+/// own, made by ANALYZE.
 inline constexpr std::array<KnownText, 19> known_texts{{
     {"outgoing_sync_insert", "f4aa8fb04db8a3fda1fc09791f97e2a0"},
     {"outgoing_sync_update", "834d1cddb36950d333e274cf05cf27e7"},
@@ -103,15 +102,15 @@ inline constexpr std::array<KnownText, 19> known_texts{{
 }};
 
 struct SchemaEntry {
-    std::string table; ///< That it belongs to.
+    std::string table; ///< The table that the entry belongs to.
     std::string sql;
 };
 
 /// By type and name.
 using SchemaMap = std::map<std::pair<std::string, std::string>, SchemaEntry>;
 
-/// All of it. SQLite lets nobody but itself use names that begin with sqlite_; a file from
-/// elsewhere was not made by asking it.
+/// All entries. SQLite reserves names that begin with sqlite_, but a file from elsewhere may have
+/// been made by other means.
 [[nodiscard]] inline SchemaMap schema_of(Connection& connection) {
     SchemaMap entries;
     Query found =
@@ -126,7 +125,7 @@ using SchemaMap = std::map<std::pair<std::string, std::string>, SchemaEntry>;
     return entries;
 }
 
-/// What our own script makes.
+/// The schema that our own script makes.
 template <Schema S>
 [[nodiscard]] const SchemaMap& own_schema() {
     static const SchemaMap entries = [] {
@@ -138,12 +137,12 @@ template <Schema S>
     return entries;
 }
 
-/// A column of a table: the words of its definition.
+/// The words of one column's definition.
 using ColumnText = std::vector<std::string>;
 
-/// The columns of "CREATE TABLE `table` (...)", in no order: those that a migration has added stand
-/// last. Quotes around a name or a default are left out, since ALTER TABLE and people put them;
-/// quotes around a type or a key would make something else of it. Empty for any other text.
+/// The columns of "CREATE TABLE `table` (...)", unordered: columns that a migration added stand
+/// last. Quotes around a name or a default are removed, since ALTER TABLE and people write them.
+/// Quotes around a type or a key stay: they change the meaning. Empty for any other text.
 [[nodiscard]] inline std::set<ColumnText> columns_of(std::string_view table, std::string_view sql) {
     const auto unquote = [](std::string& token, std::string_view quotes) {
         if (token.size() > 2 && quotes.find(token.front()) != std::string_view::npos) {
@@ -177,7 +176,7 @@ using ColumnText = std::vector<std::string>;
     return columns;
 }
 
-/// Swift added a table and columns for sharding in time (2.18 to 2.26).
+/// Swift added the table and columns of shard ranges over time (2.18 to 2.26).
 [[nodiscard]] inline bool may_be_missing(std::string_view name) {
     return name.starts_with("shard_range");
 }
@@ -194,14 +193,14 @@ using ColumnText = std::vector<std::string>;
            });
 }
 
-/// `own` is null for what our script does not make.
+/// `own` is null for an entry that our script does not make.
 [[nodiscard]] inline bool is_known(const std::pair<std::string, std::string>& key,
                                    const SchemaEntry& entry, const SchemaEntry* own) {
     const auto& [type, name] = key;
     if (entry.table != (own == nullptr ? name : own->table)) {
         return false;
     }
-    // SQLite finds the columns of its own tables by their order.
+    // SQLite finds columns of its own tables by position: their text must match exactly.
     if (own != nullptr && type == "table" && !name.starts_with("sqlite_")) {
         return is_known_table(name, entry, *own);
     }
@@ -214,8 +213,8 @@ using ColumnText = std::vector<std::string>;
 
 } // namespace detail
 
-/// Only what Swift or we make, and all of it. Throws unknown_schema that names the first thing
-/// that is too much, different or missing.
+/// Throws unknown_schema, with the name of the first entry that is unknown, different or missing,
+/// unless the schema is exactly what Swift or we make.
 template <Schema S>
 void check_schema(Connection& connection) {
     const auto& own = detail::own_schema<S>();
@@ -239,7 +238,7 @@ void check_schema(Connection& connection) {
             const std::pair table(std::string("table"), entry.table);
             refuse("no", own.contains(table) && !found.contains(table)
                              ? table
-                             : key); // the reason, not what followed
+                             : key); // report the missing table, not the entries missing with it
         }
     }
 }

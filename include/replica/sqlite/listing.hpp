@@ -1,9 +1,9 @@
 #ifndef REPLICA_SQLITE_LISTING_HPP
 #define REPLICA_SQLITE_LISTING_HPP
 
-// Names in order, a page at a time, as a listing of a container or an account gives them. Names are
-// compared byte by byte. A delimiter folds all names behind it into one entry, and the fold is
-// skipped over in the index instead of being read.
+// Names in order, a page at a time: the listing of a container or an account. Names are compared
+// byte by byte. All names with one beginning up to the delimiter become one entry, and the index
+// skips over them.
 
 #include <replica/sqlite/connection.hpp>
 
@@ -16,18 +16,18 @@
 
 namespace replica {
 
-/// What to list. Everything is optional.
+/// What to list. Every field is optional.
 struct Listing {
     std::string prefix{};
-    std::string marker{};     ///< Only names after this one. "\x01" leaves out Swift's reserved
-                              ///< names, which begin with NUL.
+    std::string marker{}; ///< Only names after this one. "\x01" leaves out Swift's reserved names,
+                          ///< which begin with NUL.
     std::string end_marker{}; ///< Only names before this one; empty: no end.
     std::string delimiter{};
     std::int64_t limit = 10'000;           ///< Entries.
-    std::int64_t storage_policy_index = 0; ///< Containers: of the rows wanted.
+    std::int64_t storage_policy_index = 0; ///< Containers: the policy of the rows.
 };
 
-/// A row, or a common beginning of names up to and with the delimiter.
+/// A row, or the common beginning of names up to and including the delimiter.
 template <class Row>
 struct Listed {
     Row row; ///< Its name is set in both cases.
@@ -36,7 +36,7 @@ struct Listed {
 
 namespace sqlite {
 
-/// The least text that is greater than all that begin with `text`; empty if there is none.
+/// The least text greater than all texts that begin with `text`; empty if there is none.
 [[nodiscard]] inline std::string after_all(std::string text) {
     while (!text.empty() && static_cast<unsigned char>(text.back()) == 0xff) {
         text.pop_back();
@@ -47,13 +47,13 @@ namespace sqlite {
     return text;
 }
 
-/// Lists live rows of an open database. `S` is a schema. Tombstones are never listed.
+/// Lists live rows of an open database; never tombstones. `S` is a schema.
 template <class S>
 [[nodiscard]] std::vector<Listed<typename S::row_type>> list(Connection& connection,
                                                              const Listing& wanted) {
     std::vector<Listed<typename S::row_type>> result;
     std::string from = std::max(wanted.marker, wanted.prefix);
-    bool inclusive = from != wanted.marker; // the prefix itself is a name with that prefix
+    bool inclusive = from != wanted.marker; // the prefix itself may be a name
     const std::string end_of_prefix = after_all(wanted.prefix);
     const std::string end = wanted.end_marker.empty() || end_of_prefix.empty()
                                 ? wanted.end_marker + end_of_prefix
@@ -81,7 +81,7 @@ template <class S>
             fold.name = row.name.substr(0, delimiter + wanted.delimiter.size());
             from = after_all(fold.name);
             inclusive = true;
-            more = !from.empty(); // on with the first name that is not in it
+            more = !from.empty(); // go on with the first name after the fold
             if (fold.name != wanted.marker) {
                 result.push_back({std::move(fold), true});
             }

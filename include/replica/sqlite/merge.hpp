@@ -1,10 +1,10 @@
 #ifndef REPLICA_SQLITE_MERGE_HPP
 #define REPLICA_SQLITE_MERGE_HPP
 
-// Rows go in and out here, and what depends on them is kept true: the hash and the counts. Swift
-// lets triggers do that row by row; we add everything up and write it once per transaction, before
-// the commit, with the same result. Rows are handled in the order of their names, because a merge
-// costs what the pages of the name index cost.
+// Inserts and removes rows, and keeps the hash and the counts of the database right. Swift's
+// triggers update these for each row; we add up the changes and write them once per transaction,
+// with the same result. Rows are merged in the order of their names: the cost of a merge is the
+// cost of the pages of the name index.
 
 #include <replica/error.hpp>
 #include <replica/rows/merge.hpp>
@@ -25,7 +25,8 @@
 
 namespace replica::sqlite {
 
-/// Changes of a database's sums. They wrap around, as differences of numbers from outside may.
+/// Changes of a database's hash and sums. The numbers wrap around: numbers from a peer may
+/// overflow.
 struct Totals {
     struct Counts {
         std::uint64_t rows = 0;    ///< Live rows.
@@ -33,18 +34,18 @@ struct Totals {
         std::uint64_t bytes = 0;
     };
 
-    Chexor hash;                           ///< Of the rows that came or went.
+    Chexor hash;                           ///< XOR of the rows that were added or removed.
     std::map<std::int64_t, Counts> counts; ///< By storage policy.
 };
 
 /// What a merge has done.
 struct Merged {
-    std::int64_t changed = 0; ///< Rows written because something in them was news.
-    std::int64_t ties = 0;    ///< Rows with the time of ours and other values.
+    std::int64_t changed = 0; ///< Rows written because they had something newer than ours.
+    std::int64_t ties = 0;    ///< Rows with the same time as ours and different values.
 };
 
-/// Rows of one transaction. Begin a write transaction, call any of put, remove, then finish, then
-/// commit. `S` is a schema (schema.hpp).
+/// Changes of rows in one transaction. Begin a write transaction, call put and remove, then finish,
+/// then commit. `S` is a schema (schema.hpp).
 template <class S>
 class RowChanges {
 public:
@@ -53,9 +54,9 @@ public:
 
     explicit RowChanges(Connection& connection) : connection_(&connection) {}
 
-    /// Merges rows from another replica or from the container itself. Those of a replica up to
-    /// ROWID `known` have come before. Throws bad_request if a row cannot be used, before anything
-    /// is written.
+    /// Merges rows of another replica or of a client. Rows with a ROWID up to `known` are repeats:
+    /// they undo nothing that came after them. Throws bad_request, with nothing written, if a row
+    /// cannot be used.
     Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {}) {
         Merged merged;
         const auto incoming = connection_->with_path([&] { return combine(rows, known); });
@@ -65,7 +66,7 @@ public:
         return merged;
     }
 
-    /// Takes a row out. False if it is no longer there; a ROWID is never given out twice.
+    /// Removes a row. False if there is no row with this ROWID; ROWIDs are never given out twice.
     bool remove(std::int64_t rowid) {
         Query find = connection_->query(S::select_rowid);
         if (!find.bind(rowid).step()) {
@@ -75,7 +76,7 @@ public:
         return true;
     }
 
-    /// Writes the sums. Throws corrupt if the stored hash is none.
+    /// Writes hash and sums. Throws corrupt if the stored hash is not 32 hexadecimal digits.
     void finish() {
         if (totals_.counts.empty()) {
             return;
@@ -96,8 +97,8 @@ private:
         [[nodiscard]] auto key() const { return state.key(); }
     };
 
-    /// The rows as states in the order of their keys, one for each: a later row of a batch is news
-    /// to an earlier one.
+    /// The rows as states, sorted by key and one for each key. Of two rows with one key in a batch,
+    /// the later counts as news to the earlier.
     [[nodiscard]] static std::vector<Incoming> combine(std::span<const Row> rows,
                                                        std::optional<std::int64_t> known) {
         std::vector<Incoming> incoming;
@@ -136,7 +137,7 @@ private:
                 if (rowids.empty()) {
                     result = std::move(held);
                 } else {
-                    result.join(held); // a second row of this key: Swift before 2.2 made such
+                    result.join(held); // Swift before 2.2 could make a second row of this key
                 }
                 rowids.push_back(S::read_rowid(find));
             }
@@ -148,8 +149,8 @@ private:
         }
         merged.changed += changed ? 1 : 0;
         merged.ties += tie ? 1 : 0;
-        // After a tie our row is given a new ROWID even if it stays as it is: it then lies above
-        // the points of others, and reaches the replica that holds the loser.
+        // After a tie our row gets a new ROWID even if it stays as it is. The row then lies above
+        // the points of others, so it is sent to the replica that has the losing row.
         if (changed || tie || rowids.size() > 1) {
             for (const std::int64_t rowid : rowids) {
                 remove(rowid);

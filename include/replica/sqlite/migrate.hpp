@@ -1,11 +1,11 @@
 #ifndef REPLICA_SQLITE_MIGRATE_HPP
 #define REPLICA_SQLITE_MIGRATE_HPP
 
-// Clusters keep databases that a Swift of years ago made: no column of metadata, no policies, sums
-// in a table that is a view today. Swift brings such a file up to date piece by piece, each piece
-// when a statement fails for want of it. Here a file is brought up to date whole when it is opened,
-// in one transaction, so that everything else knows one form. (A container may still lack the table
-// of shard ranges, which Swift also adds only to write to it: shard_table.hpp.)
+// Clusters have databases made by Swifts of years ago: without the metadata column, without
+// policies, with sums in a table that is a view today. Swift migrates such a file piece by piece,
+// whenever a statement fails. Here the whole file is migrated when it is opened, in one
+// transaction, so that all other code knows one form. (A container may still lack the table of
+// shard ranges, which Swift too adds only at the first write: shard_table.hpp.)
 
 #include <replica/error.hpp>
 #include <replica/sqlite/connection.hpp>
@@ -21,8 +21,8 @@
 
 namespace replica::sqlite {
 
-/// Whether what every use of a file reads is there under its names of today. One snapshot. Throws
-/// what reading it throws, but for unknown_schema.
+/// Whether the tables and columns that every use of a file needs exist under today's names. One
+/// snapshot. Throws read errors other than unknown_schema.
 template <Schema S>
 [[nodiscard]] bool is_current(Connection& connection) {
     try {
@@ -46,8 +46,8 @@ template <Schema S>
 
 namespace detail {
 
-/// Drops those triggers of a former Swift that have its very text, and returns how many there were.
-/// One of another text stays, and check_schema names it.
+/// Drops triggers of an old Swift that have exactly its text, and returns how many. A trigger with
+/// another text stays, and check_schema then names it.
 template <Schema S>
 [[nodiscard]] std::size_t drop_former_triggers(Connection& connection) {
     std::size_t dropped = 0;
@@ -68,10 +68,10 @@ template <Schema S>
 
 } // namespace detail
 
-/// Gives a file of a former Swift the form in which Swift 2.30 leaves it, with all its values. Then
-/// `check` says, by throwing, whether the file may stay; if somebody else was faster only that is
-/// asked. A failure changes nothing: unknown_schema names what no Swift has made, io means that the
-/// file cannot be written to, and missing_table that the one row of its stat table is not there.
+/// Gives a file of an old Swift the form that Swift 2.30 would give it, with all its values. Then
+/// calls `check`, which throws if the file must not stay; if somebody else has migrated the file
+/// meanwhile, only the checks run. A failure changes nothing: unknown_schema names what no Swift
+/// has made, io means that the file is read-only, missing_table that the stat table has no row.
 template <Schema S, std::invocable Check>
 void migrate(Connection& connection, Check check) {
     if (sqlite3_db_readonly(connection.get(), "main") != 0) {

@@ -1,15 +1,15 @@
 #ifndef REPLICA_SQLITE_PENDING_HPP
 #define REPLICA_SQLITE_PENDING_HPP
 
-// A stock server acknowledges a row when it has appended it to "<hash>.db.pending", and merges what
-// has gathered there later. Such rows are as good as committed: a replica that is compared, copied
-// or removed without them is compared, copied or removed wrongly.
+// A stock server acknowledges a row once it is appended to "<hash>.db.pending", and merges the file
+// later. These rows count as committed: to compare, copy or remove a replica without them would
+// lose them.
 //
-// Order, under the directory lock that every writer of the file takes: read it; commit the rows;
-// make the end of that commit durable (SQLite's journal is gone); then remove the file, or give it
-// another name if an entry in it could not be read (Swift logs the entry and drops it); make that
-// durable. A crash before the last step merges the rows once more, which changes nothing. The file
-// is not truncated but removed: servers open it anew, under the lock, for each row.
+// Order, under the directory lock that every writer of the file takes: read the file; commit the
+// rows; fsync the directory, so that the end of the commit (SQLite's journal is gone) is durable;
+// remove the file, or rename it if an entry could not be read (Swift logs and drops such an entry);
+// fsync the directory. After a crash before the last step the rows are merged again, which changes
+// nothing. The file is removed, not truncated: servers open it anew, under the lock, for each row.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -57,7 +57,7 @@ namespace detail {
     return table[static_cast<unsigned char>(c)];
 }
 
-/// Groups of four with their padding, and nothing between them. Throws bad_request.
+/// Groups of four with padding, and nothing between them. Throws bad_request.
 [[nodiscard]] inline std::string read_base64(std::string_view text) {
     if (text.size() % 4 != 0) {
         refuse_entry("base64 is cut off");
@@ -88,7 +88,7 @@ namespace detail {
     return bytes;
 }
 
-/// The fields of an entry, which are views of `pickle`. All calls throw bad_request for what a
+/// The fields of an entry, as views of `pickle`. All calls throw bad_request for a value that the
 /// column cannot hold.
 class PendingEntry {
 public:
@@ -98,7 +98,7 @@ public:
         }
     }
 
-    /// None, and a field that an older Swift did not write, is empty.
+    /// Empty for None, and for a field that an older Swift did not write.
     [[nodiscard]] std::string text(std::size_t index) const {
         if (is_none(index)) {
             return {};
@@ -113,8 +113,8 @@ public:
         return std::string(*text);
     }
 
-    /// Digits in a text count as well: an account server stores headers as they came, and lets
-    /// SQLite turn them into numbers.
+    /// A text of digits counts as well: an account server stores headers as they came, and SQLite
+    /// turns them into numbers.
     [[nodiscard]] std::int64_t integer(std::size_t index) const {
         if (index < fields_.size()) {
             if (const auto* const value = std::get_if<std::int64_t>(&fields_[index])) {
@@ -134,7 +134,7 @@ public:
         return value;
     }
 
-    /// Swift before storage policies wrote none.
+    /// 0 if missing: Swift before storage policies wrote none.
     [[nodiscard]] std::int64_t policy() const { return is_none(6) ? 0 : integer(6); }
 
 private:
@@ -154,7 +154,7 @@ private:
 }
 
 /// Name, time, size, content type, etag, deleted[, policy[, time of the content type[, time of the
-/// metadata]]]. A time that is not there equals the one before it.
+/// metadata]]]. A missing time equals the one before it.
 inline void read_row(const PendingEntry& entry, ObjectRow& row) {
     row = {-1,
            entry.text(0),
@@ -191,14 +191,14 @@ inline void read_row(const PendingEntry& entry, ContainerRow& row) {
 
 } // namespace detail
 
-/// What a .pending file says.
+/// The contents of a .pending file.
 template <Schema S>
 struct PendingRows {
     std::vector<typename S::row_type> rows; ///< In the order in which they were written.
-    std::size_t unreadable = 0;             ///< Entries that are none.
+    std::size_t unreadable = 0;             ///< Number of entries that could not be read.
 };
 
-/// Entries are base64 of a pickle, each after a colon. Never throws for what is in `content`.
+/// Entries are base64 of a pickle, each after a colon. Never throws for a bad `content`.
 template <Schema S>
 [[nodiscard]] PendingRows<S> read_pending(std::string_view content) {
     PendingRows<S> result;
@@ -221,11 +221,11 @@ template <Schema S>
     return result;
 }
 
-/// Commits the rows in `file` through `put(rows)` and takes the file away: see the order above. One
-/// with an unreadable entry stays as `<file>.unreadable.<uuid>`. Returns whether there were rows.
-/// The caller holds the directory lock. Throws what `put` throws, with the file left as it was;
-/// also bad_request for a file of more than 256 MiB (stock servers begin to commit at 128 KiB), and
-/// io for what is no file, or a link.
+/// Commits the rows in `file` through `put(rows)` and removes the file, in the order above. A file
+/// with an unreadable entry becomes `<file>.unreadable.<uuid>`. Returns whether there were rows.
+/// The caller holds the directory lock. Throws what `put` throws, with the file unchanged;
+/// bad_request for a file of more than 256 MiB (stock servers begin to commit at 128 KiB); io for a
+/// link or what is no file.
 template <Schema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
 bool commit_pending(D& disk, const std::string& file, Put put) {
     constexpr std::int64_t most = 256 << 20;

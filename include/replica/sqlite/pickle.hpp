@@ -1,10 +1,10 @@
 #ifndef REPLICA_SQLITE_PICKLE_HPP
 #define REPLICA_SQLITE_PICKLE_HPP
 
-// Stock servers write the rows of a .pending file as Python pickles, which are programs for a small
-// machine. This one knows only the operations that a flat tuple of numbers and texts needs; calls,
-// imports and nesting are refused. Texts are views of the input, so that a memo that repeats a long
-// one costs nothing: memory and time are linear in the size of the input.
+// Stock servers write the rows of a .pending file as Python pickles, which are programs for a stack
+// machine. This reader knows only the operations that a flat tuple of numbers and texts needs, and
+// refuses calls, imports and nesting. Texts are views of the input, so repeating a long one through
+// the memo is free: memory and time are linear in the size of the input.
 
 #include <replica/error.hpp>
 
@@ -20,11 +20,11 @@
 
 namespace replica::sqlite {
 
-/// None, a bool, an integer, a float, or a text (Python 2's byte strings as well: all are UTF-8 in
-/// Swift, which is for the reader to check).
+/// None, a bool, an integer, a float, or a text. Byte strings of Python 2 are texts too. Swift
+/// writes UTF-8; the caller must check.
 using PickleValue = std::variant<std::monostate, bool, std::int64_t, double, std::string_view>;
 
-/// A tuple, or a list, of such.
+/// A tuple or list of such values.
 using PickleRecord = std::vector<PickleValue>;
 
 namespace detail {
@@ -73,7 +73,7 @@ private:
 
     std::uint8_t byte() { return static_cast<std::uint8_t>(take(1).front()); }
 
-    /// Little-endian, without sign; up to 8 bytes.
+    /// Little-endian, unsigned; up to 8 bytes.
     std::uint64_t number(std::size_t bytes) {
         std::uint64_t value = 0;
         unsigned shift = 0;
@@ -84,7 +84,7 @@ private:
         return value;
     }
 
-    /// Little-endian two's complement of any length; what needs more than 64 bits is refused.
+    /// Little-endian two's complement; more than 8 bytes are refused.
     std::int64_t signed_number(std::size_t bytes) {
         if (bytes > 8) {
             refuse("has a number of more than 64 bits");
@@ -105,7 +105,7 @@ private:
         return std::bit_cast<double>(bits);
     }
 
-    // ---- Operations. False if `operation` is none of this kind.
+    // ---- Operations. Each returns false if `operation` is not of its group.
 
     bool push(PickleValue value) {
         stack_.emplace_back(value);
@@ -173,7 +173,7 @@ private:
         }
     }
 
-    /// How many values lie above the last mark.
+    /// The number of values above the last mark.
     std::size_t above_mark() const {
         std::size_t count = 0;
         while (count < stack_.size() &&
@@ -186,7 +186,7 @@ private:
         return count;
     }
 
-    /// Takes `count` values, and `marks` marks below them, from the stack.
+    /// Takes `count` values, and the `marks` marks below them, from the stack.
     PickleRecord pop(std::size_t count, std::size_t marks) {
         if (count + marks > stack_.size()) {
             refuse("takes more than there is");
@@ -237,7 +237,7 @@ private:
         }
     }
 
-    /// A tuple is remembered too, but may not be had again: it could only go into another.
+    /// A tuple can be remembered, but not recalled: it could only become part of another tuple.
     bool put(std::uint64_t index) {
         if (stack_.empty() || std::holds_alternative<Mark>(stack_.back())) {
             refuse("remembers what is not there");
@@ -265,7 +265,7 @@ private:
             }
             return true;
         }
-        if (operation == 0x95) { // FRAME: where a stream may be cut
+        if (operation == 0x95) { // FRAME: a length that only helps to read ahead
             number(8);
             return true;
         }
@@ -280,8 +280,8 @@ private:
 
 } // namespace detail
 
-/// Reads a pickle of protocol 2 (Swift's), or up to 5, that is one flat tuple or list. The texts in
-/// the result are views of `text`. Throws bad_request for anything else.
+/// Reads a pickle of protocol 2 (Swift's) to 5 that is one flat tuple or list. The texts in the
+/// result are views of `text`. Throws bad_request for anything else.
 [[nodiscard]] inline PickleRecord read_pickle(std::string_view text) {
     return detail::PickleReader(text).run();
 }

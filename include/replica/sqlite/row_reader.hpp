@@ -1,11 +1,10 @@
 #ifndef REPLICA_SQLITE_ROW_READER_HPP
 #define REPLICA_SQLITE_ROW_READER_HPP
 
-// Reads whole rows, and tells those that no server writes. SQLite lets any value stand in any
-// column. Servers write numbers into INTEGER and text into TEXT, and count on it: a name that is a
-// blob is found by no statement, a number that is a text sorts behind all numbers. Each value is
-// fetched once: a check of a million rows makes half as many calls of SQLite as it would column by
-// column.
+// Reads whole rows and detects values that no server writes. SQLite allows any value in any column,
+// but servers write numbers into INTEGER and text into TEXT and rely on it: a name that is a blob
+// is found by no statement, a number stored as text sorts behind all numbers. Each value is fetched
+// once, so a check makes half as many calls of SQLite as it would column by column.
 
 #include <replica/error.hpp>
 #include <replica/sqlite/statement.hpp>
@@ -20,7 +19,7 @@
 
 namespace replica::sqlite {
 
-/// Text as JSON can carry it and Python can read it.
+/// Text that JSON can carry and Python can read.
 [[nodiscard]] inline bool is_utf8(std::string_view text) {
     try {
         for (std::size_t at = 0; at < text.size();) {
@@ -37,7 +36,7 @@ namespace replica::sqlite {
 }
 
 /// The values of one row after the other, as Query gives them. Columns are counted from 0. The
-/// views live until the query's next step.
+/// views are valid until the query's next step.
 class RowReader {
 public:
     explicit RowReader(const Query& query) {
@@ -48,14 +47,14 @@ public:
         }
     }
 
-    /// Reads the row that the query is at. Returns whether each value is of the type that its
-    /// column declares, or null. An expression counts as text.
+    /// Reads the query's current row. Returns whether each value is null or of its column's
+    /// declared type. An expression counts as text.
     bool read(const Query& row) {
         bool fits = true;
         for (std::size_t at = 0; at < columns_.size(); ++at) {
             Column& column = columns_[at];
             sqlite3_value* const value = row.value(static_cast<int>(at));
-            const int type = sqlite3_value_type(value); // before the value is asked for: converts
+            const int type = sqlite3_value_type(value); // first: reading the value converts it
             column.null = type == SQLITE_NULL;
             if (column.number) {
                 column.integer = sqlite3_value_int64(value);
@@ -74,7 +73,7 @@ public:
 
 private:
     struct Column {
-        bool number = false; ///< Declared so.
+        bool number = false; ///< Declared as INTEGER.
         bool null = false;
         std::int64_t integer = 0;
         std::string_view text;

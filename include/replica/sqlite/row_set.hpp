@@ -1,10 +1,10 @@
 #ifndef REPLICA_SQLITE_ROW_SET_HPP
 #define REPLICA_SQLITE_ROW_SET_HPP
 
-// Whether an index has exactly the rows of its table. SQLite's integrity_check looks each row up in
-// the index, which takes as long as ten scans. Here both are read once, each in its own order, and
-// a sum over the entries is compared. Each entry counts by a hash whose key is drawn by chance, so
-// that nobody can make a file of other entries with the same sum.
+// Tells whether an index has exactly the rows of its table. SQLite's integrity_check looks up each
+// row in the index, which takes as long as ten scans. Here table and index are read once, each in
+// its own order, and a sum over hashes of the entries is compared. The key of the hash is random,
+// so nobody can make a file of other entries with the same sum.
 
 #include <sqlite3.h>
 
@@ -17,7 +17,7 @@
 
 namespace replica::sqlite {
 
-/// SipHash-2-4 of what is put in: whole words first, then a text, which ends it.
+/// SipHash-2-4 of its input: first whole words, then one text, which ends it.
 class SipHash {
 public:
     using Key = std::array<std::uint64_t, 2>;
@@ -68,10 +68,10 @@ private:
     std::uint64_t b_;
     std::uint64_t c_;
     std::uint64_t d_;
-    std::uint64_t size_ = 0; ///< Bytes that were put in.
+    std::uint64_t size_ = 0; ///< Bytes of input so far.
 };
 
-/// Entries that were added and not taken out again, in whatever order. A value; not thread safe.
+/// The sum of entries that were added and not removed, in any order. A value; not thread safe.
 class RowSet {
 public:
     RowSet() { sqlite3_randomness(sizeof key_, key_.data()); }
@@ -83,7 +83,7 @@ public:
         sum_ -= hash(rowid, deleted, name);
     }
 
-    /// False also if more was taken out than added.
+    /// False also if more was removed than added.
     [[nodiscard]] bool empty() const { return sum_ == 0; }
 
 private:

@@ -1,8 +1,9 @@
 #ifndef REPLICA_SQLITE_SCHEMA_HPP
 #define REPLICA_SQLITE_SCHEMA_HPP
 
-// What a schema has to say so that merge.hpp, database.hpp and broker.hpp can work with its files,
-// and what both of Swift's schemas have in common: the two tables of sync points.
+// What a schema must provide so that merge.hpp, database.hpp and store.hpp can work with its files.
+// Swift has two schemas, account and container. Their common part, the two tables of sync points,
+// is written here.
 
 #include <replica/disk.hpp>
 #include <replica/rows/metadata.hpp>
@@ -18,16 +19,16 @@
 
 namespace replica::sqlite {
 
-/// What is said of a database when it is made.
+/// The values with which a new database is made.
 struct NewDatabase {
     std::string account;
     std::string container;                 ///< Empty for an account.
     std::string id;                        ///< See new_id().
-    std::string created_at;                ///< Now.
-    std::string put_timestamp;             ///< Of the client's PUT.
-    std::int64_t storage_policy_index = 0; ///< Containers.
+    std::string created_at;                ///< The time of creation.
+    std::string put_timestamp;             ///< The time of the client's PUT.
+    std::int64_t storage_policy_index = 0; ///< Containers only.
 
-    /// One with the names, id and times of another.
+    /// A database with the names, id and times of `info`.
     template <std::derived_from<Info> I>
     [[nodiscard]] static NewDatabase like(const I& info) {
         NewDatabase made{info.account, {}, info.id, info.created_at, info.put_timestamp, 0};
@@ -39,7 +40,7 @@ struct NewDatabase {
     }
 };
 
-/// A trigger that no Swift makes any more, known by the digest_of its text (known_schema.hpp).
+/// A trigger of an old Swift, known by the digest_of its text (known_schema.hpp).
 struct FormerTrigger {
     std::string_view name;
     std::string_view digest;
@@ -47,25 +48,24 @@ struct FormerTrigger {
 
 /// The statements and readers of one kind of database. All members are static.
 ///
-/// - `script`: makes tables, index, triggers and views. `begin(connection, new_database)` then puts
-///   in the one row of the stat table.
-/// - `rows`: the table of rows; `columns`: those of it that the statements name; `policy_count`:
-/// the
-///   column of policy_stat that counts them.
-/// - `stat`, `select_hash`, `insert`, `remove`, `select_*`: SQL; the select_* give the columns that
-///   `read`, `read_rowid` and `read_hashed` expect. Those of select_since begin with ROWID and
-///   name; where the others are that a check needs, the *_column say (`hashed_column`:
-///   read_hashed).
-/// - `select_sums` gives a policy, its live rows, objects and bytes; `put_sums` takes the same.
-/// What
-///   `select_total` and `put_total`, if there are such, give and take is the sum over policies.
-/// - `read_info`: everything of an info that is in the file, as one snapshot (defect 9). Throws
-///   missing_table if the stat table has no row.
-/// - `is_deleted`: Swift's rule for this kind.
-/// - `has_old_shard_ranges`, `reclaim_shard_ranges`: what else of the snapshot an info is of may be
-/// forgotten by now.
-/// - `former_triggers`: of former Swifts. `convert(connection, dropped)` brings what such a Swift
-///   made to the form of `script`, after `dropped` of them have been dropped: migrate.hpp.
+/// - `script` makes tables, index, triggers and views. `begin(connection, new_database)` then
+///   inserts the one row of the stat table.
+/// - `rows` is the table of rows, `columns` its columns that our statements name, `policy_count`
+///   the column of policy_stat that counts its live rows.
+/// - `stat` is the name of the stat table. `select_*`, `insert` and `remove` are SQL. The select_*
+///   give the columns that `read`, `read_rowid` and `read_hashed` expect.
+/// - select_since begins with ROWID and name. The *_column say where in it the other columns stand
+///   that a check needs; `hashed_column` is the text that read_hashed gives.
+/// - `select_sums` gives a policy and its live rows, objects and bytes; `put_sums` takes the same.
+///   `select_total` and `put_total`, if the schema has them, give and take the sums over all
+///   policies.
+/// - `read_info` reads everything of an info that is in the file, as one snapshot (defect 9).
+///   Throws missing_table if the stat table has no row.
+/// - `is_deleted` is Swift's rule for this kind.
+/// - `has_old_shard_ranges` and `reclaim_shard_ranges` find and drop old deleted shard ranges.
+/// - `former_triggers` are triggers of old Swifts. `convert(connection, dropped)` brings the file
+///   of such a Swift to the form of `script`, after `dropped` of these triggers were dropped:
+///   migrate.hpp.
 template <class S>
 concept Schema = std::derived_from<typename S::info_type, Info> &&
                  requires(Connection& connection, const Query& found, Query& query,
@@ -114,8 +114,8 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::reclaim_shard_ranges(connection, info, std::string_view()) };
                  };
 
-/// Part of both scripts: whom we have heard from and who has heard from us. updated_at lets points
-/// of replicas that are gone be forgotten.
+/// Part of both scripts: the rows that we have of others and others of ours. Points with an old
+/// updated_at belong to replicas that are gone, and are dropped.
 inline constexpr std::string_view sync_script = R"sql(
 CREATE TABLE outgoing_sync (
     remote_id TEXT UNIQUE, sync_point INTEGER, updated_at TEXT DEFAULT 0);
@@ -131,14 +131,14 @@ CREATE TRIGGER incoming_sync_update AFTER UPDATE ON incoming_sync BEGIN
     UPDATE incoming_sync SET updated_at = strftime('%s', 'now') WHERE rowid = new.rowid; END;
 )sql";
 
-/// The index by which rows are found.
+/// The name of the index over (deleted, name).
 template <Schema S>
 [[nodiscard]] std::string index_of() {
     return "ix_" + std::string(S::rows) + "_deleted_name";
 }
 
-/// Makes tables, triggers and the one row of the stat table in an empty file. The connection runs
-/// no triggers itself, but SQLite checks what they name.
+/// Makes tables, triggers and the one row of the stat table in an empty file. Our connection never
+/// runs the triggers, but SQLite checks the names in them.
 template <Schema S>
 void make_schema(Connection& connection, const NewDatabase& made) {
     Transaction transaction(connection, Transaction::Kind::exclusive);

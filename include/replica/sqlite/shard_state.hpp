@@ -1,9 +1,10 @@
 #ifndef REPLICA_SQLITE_SHARD_STATE_HPP
 #define REPLICA_SQLITE_SHARD_STATE_HPP
 
-// How far Swift's sharder has come with a container shows in two places: the files beside the
-// database (<hash>.db, <hash>_<epoch>.db) and the container's own shard range inside it. Rows of a
-// container that is being sharded are not ours to push, so its state must be told truly.
+// The progress of Swift's sharder with a container shows in two places: the files beside the
+// database (<hash>.db, <hash>_<epoch>.db) and the container's own shard range inside the database.
+// The replicator must not push rows of a container that is being sharded, so it needs the true
+// state.
 
 #include <replica/container/queue_entry.hpp>
 #include <replica/container/shards.hpp>
@@ -25,7 +26,7 @@
 
 namespace replica::sqlite {
 
-/// Whether the file has the table: those of Swift before 2.18 have not.
+/// Files of Swift before 2.18 do not have the table.
 [[nodiscard]] inline bool has_shard_ranges(Connection& connection) {
     return has_table(connection, "shard_range");
 }
@@ -47,8 +48,8 @@ template <Disk D>
     return names;
 }
 
-/// Takes over the sums of the file that goes when sharding ends: until then that is where the rows
-/// are. It may still be in the form of a Swift before 2.0.
+/// Takes the sums of the older file, which is removed when sharding ends: until then it has the
+/// rows. The file may have the form of a Swift before 2.0.
 inline void add_retiring(Connection& retiring, ContainerInfo& info) {
     Query sums = retiring.query(
         has_table(retiring, "container_info")
@@ -64,16 +65,16 @@ inline void add_retiring(Connection& retiring, ContainerInfo& info) {
     }
 }
 
-/// What the table of shard ranges says.
+/// A summary of the table of shard ranges.
 struct Ranges {
     std::optional<std::int64_t> state; ///< Of the container's own range, if it has one.
     std::string epoch;                 ///< Empty: none.
     bool own_deleted = false;
-    std::int64_t others = 0; ///< That are not deleted.
-    std::int64_t count = 0;  ///< Sums over those of them that hold what counts.
+    std::int64_t others = 0; ///< Number of other ranges that are not deleted.
+    std::int64_t count = 0;  ///< Sums over the active, shrinking or sharding ones.
     std::int64_t bytes_used = 0;
 
-    /// The own range gives its rows away, and there is another that takes them (Swift:
+    /// The own range hands over its rows, and there is another range to take them (Swift:
     /// sharding_initiated).
     [[nodiscard]] bool initiated() const {
         return state && shards::gives_rows_away(*state) && others > 0;
@@ -88,7 +89,7 @@ struct Ranges {
         ranges.epoch = found.text_or(1, "");
         ranges.own_deleted = found.integer(2) != 0;
     }
-    // Active, shrinking and sharding ranges: those that hold what counts.
+    // The sums are taken from ranges that are active (40), shrinking (50) or sharding (60).
     Query sums = connection.query(
         "SELECT count(*), coalesce(sum(object_count) FILTER (WHERE state IN (40, 50, 60)), 0),"
         " coalesce(sum(bytes_used) FILTER (WHERE state IN (40, 50, 60)), 0)"
@@ -100,8 +101,8 @@ struct Ranges {
     return ranges;
 }
 
-/// A shard keeps the path of its root in its metadata; a container without one is a root, unless
-/// its own shard range was deleted when it shrank.
+/// A shard has the path of its root in its metadata. A container without such a path is a root,
+/// unless its own shard range was deleted when it shrank.
 [[nodiscard]] inline bool is_root(const ContainerInfo& info, bool own_deleted) {
     const Metadata metadata = Metadata::parse_stored(info.metadata);
     auto root = metadata.find("X-Container-Sysmeta-Shard-Quoted-Root");
@@ -111,9 +112,9 @@ struct Ranges {
 
 } // namespace detail
 
-/// Sets what the ranges and the files beside this one say: db_state, the sums of a sharded root,
-/// which are those of its shards, and of a container that is being sharded, which are those of the
-/// older file. A file under a name that is no database's (an upload) counts as unsharded.
+/// Sets db_state and, for some containers, the sums: those of a sharded root are the sums of its
+/// shards, those of a container that is being sharded are the older file's. A file whose name is
+/// not a database's (an upload) counts as unsharded.
 template <Disk D>
 void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     const std::string& path = connection.path();

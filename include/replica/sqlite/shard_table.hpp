@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_SHARD_TABLE_HPP
 #define REPLICA_SQLITE_SHARD_TABLE_HPP
 
-// The table of shard ranges inside a container. Files of Swift before 2.18 have none, those before
-// 2.28 lack columns of it; what is missing is read as its default and made when it is written to.
+// The table of shard ranges inside a container. Files of Swift before 2.18 do not have it, those
+// before 2.28 lack columns. What is missing is read as its default, and added at the first write.
 
 #include <replica/container/shards.hpp>
 #include <replica/sqlite/connection.hpp>
@@ -20,11 +20,11 @@ namespace replica::sqlite {
 /// Borrows the connection for one call.
 class ShardTable {
 public:
-    /// `create` makes the table.
+    /// `create` is the SQL that makes the table.
     ShardTable(Connection& connection, std::string_view create)
         : connection_(connection), create_(create) {}
 
-    /// All ranges, deleted ones and the container's own included, by name.
+    /// All shard ranges by name, with deleted ones and the container's own.
     [[nodiscard]] std::map<std::string, ShardRange> read() {
         std::map<std::string, ShardRange> ranges;
         if (!has_shard_ranges(connection_)) {
@@ -57,8 +57,8 @@ public:
         return ranges;
     }
 
-    /// Replaces ranges by name. Part of a transaction. Each gets a new ROWID, as Swift's DELETE and
-    /// INSERT give it.
+    /// Replaces ranges by name, inside a write transaction. Each gets a new ROWID, as from Swift's
+    /// DELETE and INSERT.
     void write(const std::map<std::string, ShardRange>& ranges) {
         if (!has_shard_ranges(connection_)) {
             connection_.execute(std::string(create_).c_str());

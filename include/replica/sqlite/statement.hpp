@@ -1,9 +1,9 @@
 #ifndef REPLICA_SQLITE_STATEMENT_HPP
 #define REPLICA_SQLITE_STATEMENT_HPP
 
-// Prepared statements, and what SQLite's result codes mean here. Swift searches the text of an
+// Prepared statements, and the meaning of SQLite's result codes. Swift searches the text of an
 // exception for "malformed" or "no such table" and quarantines by that (defect 47); here only the
-// code counts. Names of objects may contain any byte, NUL included, so text is bound and read by
+// code counts. Names of objects may contain any byte, even NUL, so text is bound and read by
 // length.
 
 #include <replica/error.hpp>
@@ -45,15 +45,15 @@ namespace replica::sqlite {
     case SQLITE_TOOBIG:
     case SQLITE_RANGE:
         return Error::bad_request;
-    case SQLITE_ERROR: // a table or column that a statement of ours names is not there
+    case SQLITE_ERROR: // a table or column named by a statement of ours does not exist
         return Error::unknown_schema;
     default:
         return Error::io;
     }
 }
 
-/// Throws unless `code` is a success. The message names the file, what was tried, and SQLite's
-/// reason.
+/// Throws unless `code` is a success. The message names the file, the statement or call, and
+/// SQLite's reason.
 inline void check(sqlite3* file, int code, const std::string& path, std::string_view what) {
     if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) {
         return;
@@ -67,8 +67,8 @@ inline void check(sqlite3* file, int code, const std::string& path, std::string_
     throw Failure(error_of(code), path + ": " + std::string(what.substr(0, 80)) + ": " + reason);
 }
 
-/// One use of a prepared statement: bind, step, read columns. Ends with its scope. Columns and
-/// parameters are counted from 0 and 1, as in SQLite.
+/// One use of a prepared statement: bind, step, read columns. Its destructor resets the statement.
+/// Columns are counted from 0 and parameters from 1, as in SQLite.
 class Query {
 public:
     Query(sqlite3_stmt* statement, const std::string& path) : statement_(statement), path_(&path) {}
@@ -80,7 +80,7 @@ public:
         sqlite3_clear_bindings(statement_);
     }
 
-    /// Binds parameters 1, 2, 3... after undoing what an earlier run left.
+    /// Resets the statement and binds parameters 1, 2, 3...
     template <class... Values>
     Query& bind(const Values&... values) {
         sqlite3_reset(statement_);
@@ -106,7 +106,7 @@ public:
         return code == SQLITE_ROW;
     }
 
-    /// Steps to the end and makes the statement ready for the next bind.
+    /// Steps to the end and resets the statement for the next bind.
     void run() {
         while (step()) {
         }
@@ -115,18 +115,18 @@ public:
 
     [[nodiscard]] int columns() const { return sqlite3_column_count(statement_); }
 
-    /// What a table says its column holds; empty for an expression.
+    /// The declared type of a column; empty for an expression.
     [[nodiscard]] std::string_view declared(int column) const {
         const char* const type = sqlite3_column_decltype(statement_, column);
         return type == nullptr ? std::string_view() : std::string_view(type);
     }
 
-    /// Valid until the next step; for the thread that steps.
+    /// Valid until the next step, and only for the thread that steps.
     [[nodiscard]] sqlite3_value* value(int column) const {
         return sqlite3_column_value(statement_, column);
     }
 
-    /// What a value is: SQLITE_INTEGER and the like. Ask before integer() or view(), which convert.
+    /// SQLITE_INTEGER and so on. Ask before integer() or view(), which convert the value.
     [[nodiscard]] int type(int column) const { return sqlite3_column_type(statement_, column); }
 
     [[nodiscard]] bool is_null(int column) const { return type(column) == SQLITE_NULL; }
@@ -135,7 +135,7 @@ public:
         return sqlite3_column_int64(statement_, column);
     }
 
-    /// Null is empty. Valid until the next step.
+    /// Empty for a null. Valid until the next step.
     [[nodiscard]] std::string_view view(int column) const {
         const auto* const begin =
             reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -177,9 +177,9 @@ private:
     const std::string* path_;
 };
 
-/// A prepared statement. Not SQLITE_PREPARE_PERSISTENT, although it is kept for as long as its
-/// connection: that would compile it outside the connection's own small pool of memory, and most
-/// connections live for a few milliseconds.
+/// A prepared statement. It lives as long as its connection, yet is not prepared with
+/// SQLITE_PREPARE_PERSISTENT: that flag allocates outside the connection's own pool of memory, and
+/// most connections live for a few milliseconds.
 class Statement {
 public:
     Statement(sqlite3* file, std::string_view sql, const std::string& path) : path_(&path) {

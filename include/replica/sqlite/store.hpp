@@ -1,9 +1,8 @@
 #ifndef REPLICA_SQLITE_STORE_HPP
 #define REPLICA_SQLITE_STORE_HPP
 
-// The store of one kind of database on one disk: opens what is there and makes what is new. A file
-// is opened for reading and writing, never made by opening it: a replica that sprang into being by
-// a look at it would replicate its emptiness.
+// The store of one kind of database on one disk: opens existing files and makes new ones. Opening
+// never makes a file: an empty database made by mistake would be replicated as a real one.
 
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
@@ -16,7 +15,7 @@
 
 namespace replica {
 
-/// Models Broker. `Db` is the handle: SqliteDatabase of a schema, or what derives from it.
+/// Models Broker. `Db` is the handle: SqliteDatabase of the schema, or a class derived from it.
 template <sqlite::Schema S, Disk D, Clock C, class Db = SqliteDatabase<S, D, C>>
 class SqliteBroker {
 public:
@@ -31,10 +30,10 @@ public:
     [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
 
-    /// Brings a file of a former Swift up to date, unless the options say otherwise. Throws
-    /// missing, not_a_database, corrupt, missing_table, unknown_schema, locked (also with a
-    /// write-ahead log that others have open), wal, io (also for a former Swift's file that cannot
-    /// be written to).
+    /// Brings a file of an old Swift up to date, unless the options say otherwise. Throws missing,
+    /// not_a_database, corrupt, missing_table, unknown_schema, locked (also for a write-ahead log
+    /// that others have open), wal, and io (also if a file that must be brought up to date is
+    /// read-only).
     [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
         auto connection = connect(path, deadline);
         if (!prepare(*connection)) {
@@ -43,15 +42,15 @@ public:
         return database_type(std::move(connection), disk_, clock_, options_);
     }
 
-    /// Opens a file that came from elsewhere, after a look at all of it (check.hpp): 0.6 s for a
-    /// million rows; Error::timed_out at the deadline. The file itself is kept. Its rows in a file
-    /// of our own making would need no comparison of schemas, and take 1.3 s at the least, twice
-    /// the room and twice the writing.
+    /// Opens a file that came from elsewhere and checks all of it (check.hpp): 0.6 s for a million
+    /// rows. Throws timed_out at the deadline. The checked file itself is used. Copying its rows to
+    /// a file of our own would need no comparison of schemas, but takes at least 1.3 s, twice the
+    /// space and twice the writing.
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         sqlite::require_file(disk_, path);
         sqlite::check_header(disk_, path);
         auto connection = connect(path, deadline);
-        connection->execute("PRAGMA cell_size_check = ON"); // costs nothing that can be measured
+        connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
         const sqlite::Watch watch(*connection, clock_, deadline);
         sqlite::Content content;
         const auto check = [&] { content = sqlite::check_content<S>(*connection); };
@@ -66,10 +65,10 @@ public:
         return database;
     }
 
-    /// Makes a database with the names, times and policy of `info`; an empty id becomes a new one,
-    /// times of "0" become now. Throws exists, having changed nothing, if there is one.
+    /// Makes a database with the names, times and policy of `info`. An empty id becomes a new one,
+    /// times of "0" become now. Throws exists, having changed nothing, if there is a database.
     ///
-    /// Order: build under a name that nobody looks for; fsync; rename without replacing; fsync the
+    /// Order: build the file under a private name; fsync it; rename without replacing; fsync the
     /// directory.
     database_type create(const std::string& path, const typename S::info_type& info,
                          Instant deadline = Instant::max()) {
@@ -107,11 +106,12 @@ private:
                                                     sqlite::wait_by(clock_), deadline);
     }
 
-    /// Swift's pragmas, and a look at what every use of the file reads. False for a file that has
-    /// it in another form.
+    /// Sets Swift's pragmas and checks that the file has today's schema. False for a file of an old
+    /// Swift.
     [[nodiscard]] bool prepare(sqlite::Connection& connection) {
-        // A peer removes its copy on our word: the end of a journal must be durable too. NORMAL, as
-        // in Swift, does not sync the directory, and a power cut rolls an answered commit back.
+        // A peer may remove its copy after our answer, so the end of the journal must be durable.
+        // NORMAL, Swift's setting, does not fsync the directory: a power cut then rolls back an
+        // answered commit.
         connection.execute("PRAGMA synchronous = EXTRA");
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute("PRAGMA mmap_size = 0");
@@ -135,8 +135,8 @@ private:
         return false;
     }
 
-    /// What SQLite says of a missing table it says of a missing column as well. A table that an
-    /// older Swift had in another form is not missing: such a file must not go to quarantine.
+    /// SQLite reports a missing column like a missing table. A table that an old Swift had in
+    /// another form is not missing, and its file must not go to quarantine.
     static void require_tables(sqlite::Connection& connection) {
         const std::string former = std::string(S::kind_type::name) + "_stat";
         const bool is_former = sqlite::has_table(connection, former);

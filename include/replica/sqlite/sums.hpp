@@ -1,10 +1,10 @@
 #ifndef REPLICA_SQLITE_SUMS_HPP
 #define REPLICA_SQLITE_SUMS_HPP
 
-// The hash of a database and its sums follow from its rows. Whoever writes a row adds it, and takes
-// out what it replaces, so that a mistake stays for ever: old Pythons cut names short at a NUL, and
-// reserved names begin with one. Two replicas of the same rows then differ without end, and a count
-// of 0 makes a live database look expired. So hash and sums can be made anew from the rows.
+// The hash and the sums of a database follow from its rows, but are updated row by row, so a
+// mistake stays for ever. Old Pythons, for example, cut names at a NUL, and reserved names begin
+// with one. Two replicas with the same rows then differ for ever, and a wrong count of 0 makes a
+// live database look expired. So hash and sums can be computed anew from the rows.
 
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/merge.hpp>
@@ -22,10 +22,10 @@
 
 namespace replica::sqlite {
 
-/// What a look at all rows of a database has found (check.hpp).
+/// What check_content has found in all rows of a database (check.hpp).
 struct Content {
     Totals totals;
-    bool indexed = true; ///< The index has exactly the rows.
+    bool indexed = true; ///< Whether the index has exactly the rows.
 };
 
 namespace detail {
@@ -44,7 +44,7 @@ inline void add(Totals::Counts& sum, const Totals::Counts& counts) {
     return sum;
 }
 
-/// Whether three columns from `first` on hold these. A sum that is no number is none.
+/// Whether three columns from `first` on hold these sums. A value that is no integer differs.
 [[nodiscard]] inline bool holds(const Query& found, int first, const Totals::Counts& counts) {
     const auto equal = [&](int column, std::uint64_t sum) {
         return found.type(column) == SQLITE_INTEGER &&
@@ -54,7 +54,7 @@ inline void add(Totals::Counts& sum, const Totals::Counts& counts) {
            equal(first + 2, counts.bytes);
 }
 
-/// Rows that lay next to each other when they were read.
+/// A run of rows in the order of their ROWIDs, as it was read.
 struct Stretch {
     std::int64_t last = std::numeric_limits<std::int64_t>::min(); ///< ROWID
     std::int64_t rows = 0;
@@ -76,7 +76,7 @@ struct Stretch {
 template <Schema S>
 void add_row(Totals& totals, const RowReader& row) {
     const auto number = [&](int column) { return static_cast<std::uint64_t>(row.number(column)); };
-    const bool unknown = row.is_null(S::hashed_column); // None, as Python says
+    const bool unknown = row.is_null(S::hashed_column); // Python's None
     totals.hash.toggle(row.text(1), unknown ? "None" : row.text(S::hashed_column));
     Totals::Counts& counts = totals.counts[row.number(S::policy_column)];
     counts.rows += 1 - number(S::deleted_column);
@@ -86,7 +86,7 @@ void add_row(Totals& totals, const RowReader& row) {
     }
 }
 
-/// Whether hash and sums are these. Sums of 0 need not be written down.
+/// Whether these hash and sums are stored. A policy with sums of 0 may be missing.
 template <Schema S>
 [[nodiscard]] bool are_stored(Connection& connection, Totals totals) {
     if (connection.text(S::select_hash) != totals.hash.text()) {
@@ -112,13 +112,13 @@ template <Schema S>
     });
 }
 
-/// Writes hash and sums. Part of a write transaction.
+/// Writes hash and sums, inside a write transaction.
 template <Schema S>
 void store(Connection& connection, Totals totals) {
     {
         Query found = connection.query(S::select_sums);
         while (found.step()) {
-            totals.counts.try_emplace(found.integer(0)); // of a policy that has no rows
+            totals.counts.try_emplace(found.integer(0)); // a policy that has no rows
         }
     }
     for (const auto& [policy, counts] : totals.counts) {
@@ -133,7 +133,7 @@ void store(Connection& connection, Totals totals) {
         .run();
 }
 
-/// Makes hash, sums and index those of the rows, which are known. Returns whether they were not.
+/// Makes stored hash, sums and index agree with `content`. Returns whether they did not.
 template <Schema S>
 bool mend(Connection& connection, const Content& content) {
     if (content.indexed && are_stored<S>(connection, content.totals)) {
@@ -150,7 +150,7 @@ bool mend(Connection& connection, const Content& content) {
 
 namespace detail {
 
-/// The next rows above a ROWID, up to another: at most `limit`, or all if that is negative.
+/// The next rows above a ROWID, up to `up_to`: at most `limit`, or all if `limit` is negative.
 template <Schema S>
 [[nodiscard]] Stretch sum_rows(Connection& connection, std::int64_t above, std::int64_t limit,
                                std::int64_t up_to = std::numeric_limits<std::int64_t>::max()) {
@@ -168,8 +168,8 @@ template <Schema S>
     return stretch;
 }
 
-/// What all rows give, from stretches that were read before. New rows lie above, and what lay in a
-/// stretch can only have gone: one that has as many rows as it had has the same ones.
+/// Sums over all rows, using stretches read before. New rows lie above them, and rows of a stretch
+/// can only disappear: a stretch with as many rows as before has the same rows.
 template <Schema S>
 [[nodiscard]] Totals sum_again(Connection& connection, const std::vector<Stretch>& stretches) {
     const std::string count =
@@ -189,12 +189,12 @@ template <Schema S>
 
 } // namespace detail
 
-/// Makes hash and sums of a live database those of its rows. Returns whether they were not.
+/// Makes hash and sums of a live database agree with its rows. Returns whether they did not.
 ///
 /// The rows are read in pages (0.3 s for a million), so that writers get their turn. If nobody
 /// wrote meanwhile and all is right, no lock is held for longer than it takes to count the rows
-/// (0.03 s). Else they are counted page by page under the write lock (0.06 s), and what has changed
-/// is read again.
+/// (0.03 s). Else the rows are counted stretch by stretch under the write lock (0.06 s), and
+/// changed stretches are read again.
 template <Schema S>
 bool mend_sums(Connection& connection, std::int64_t page_rows) {
     std::vector<detail::Stretch> stretches;

@@ -1,8 +1,8 @@
 #ifndef REPLICA_SQLITE_SYNC_TABLE_HPP
 #define REPLICA_SQLITE_SYNC_TABLE_HPP
 
-// Up to which of its rows a replica has reached us (incoming_sync), or we it (outgoing_sync). In
-// Swift triggers keep updated_at, by SQLite's own clock; here it is written along, by ours.
+// incoming_sync: our last ROWID of another replica; outgoing_sync: its last ROWID of ours. In Swift
+// triggers set updated_at by SQLite's clock; here the broker's clock gives it.
 
 #include <replica/sqlite/connection.hpp>
 #include <replica/words/info.hpp>
@@ -16,14 +16,14 @@
 
 namespace replica::sqlite {
 
-/// One of the two tables of an open database. A view: cheap to make. What writes is called inside a
-/// write transaction.
+/// One of the two tables of an open database. A view, cheap to make. Calls that write need a write
+/// transaction around them.
 class SyncTable {
 public:
     SyncTable(Connection& connection, Direction direction)
         : connection_(&connection), incoming_(direction == Direction::incoming) {}
 
-    /// -1 if that replica is not known.
+    /// -1 if the replica is not known.
     [[nodiscard]] std::int64_t point(std::string_view id) {
         Query found = query("SELECT sync_point FROM incoming_sync WHERE remote_id = ?",
                             "SELECT sync_point FROM outgoing_sync WHERE remote_id = ?");
@@ -43,7 +43,7 @@ public:
         return points;
     }
 
-    /// When a point was last written, in whole seconds; zero if there is none.
+    /// The last time a point was written, in whole seconds; zero if there is none.
     [[nodiscard]] Timestamp last_touched() {
         Query found = query("SELECT max(CAST(updated_at AS INTEGER)) FROM incoming_sync",
                             "SELECT max(CAST(updated_at AS INTEGER)) FROM outgoing_sync");
@@ -52,7 +52,7 @@ public:
         return {std::clamp<std::int64_t>(last, 0, most - 1) * Timestamp::ticks_per_second, 0};
     }
 
-    /// A point never falls. It counts as heard of at `now` even if it stays: the replica is there.
+    /// A point never falls. updated_at becomes `now` even if the point stays: the replica is alive.
     void raise(std::string_view id, std::int64_t point, Timestamp now) {
         query("INSERT OR IGNORE INTO incoming_sync (remote_id, sync_point) VALUES (?, -1)",
               "INSERT OR IGNORE INTO outgoing_sync (remote_id, sync_point) VALUES (?, -1)")
@@ -66,7 +66,7 @@ public:
             .run();
     }
 
-    /// Whatever it was before: for a note, or a database that has just come from that replica.
+    /// Sets a point, whatever it was: for a note (words/notes.hpp), or after a whole-file copy.
     void set(std::string_view id, std::int64_t point, Timestamp now) {
         drop(id);
         raise(id, point, now);
@@ -79,7 +79,7 @@ public:
             .run();
     }
 
-    /// Points beyond `point`, and those of ids that begin with `prefix`.
+    /// Drops points beyond `point`, and those of ids that begin with `prefix`.
     void drop_beyond(std::int64_t point, std::string_view prefix) {
         query("DELETE FROM incoming_sync WHERE CAST(sync_point AS INTEGER) > ?1 OR"
               " substr(remote_id, 1, length(?2)) = ?2",
@@ -96,7 +96,8 @@ public:
             .run();
     }
 
-    /// Whether a replica other than `kept` was heard of last before `time` (in its stored form).
+    /// Whether the point of a replica other than `kept` was last written before `time` (stored
+    /// form).
     [[nodiscard]] bool has_older(std::string_view time, std::string_view kept = {}) {
         return query("SELECT 1 FROM incoming_sync WHERE updated_at < ? AND remote_id IS NOT ? "
                      "LIMIT 1",
@@ -118,7 +119,7 @@ private:
         return connection_->query(incoming_ ? of_incoming : of_outgoing);
     }
 
-    /// Whole seconds, as the triggers write them.
+    /// Whole seconds, as Swift's triggers write them.
     [[nodiscard]] static std::string seconds(Timestamp time) {
         return std::to_string(time.ticks / Timestamp::ticks_per_second);
     }

@@ -1,9 +1,9 @@
 #ifndef REPLICA_SQLITE_TOMBSTONES_HPP
 #define REPLICA_SQLITE_TOMBSTONES_HPP
 
-// Tombstones go when they are old enough. There may be millions of them, and a stock server that
-// wants to write polls for the lock: so they go in short transactions with pauses between. On a
-// cold disk it takes minutes to look at them alone: so it ends by the clock.
+// Drops tombstones that are old enough. There may be millions, and a stock server that wants to
+// write polls for the lock, so they go in short transactions with pauses between. On a cold disk
+// finding them takes minutes, so there is a time limit.
 
 #include <replica/clock.hpp>
 #include <replica/sqlite/connection.hpp>
@@ -19,8 +19,8 @@
 
 namespace replica::sqlite {
 
-/// A tombstone's name, from among the 1000 rows above a random ROWID; empty if none of them is one.
-/// Deletions have the highest ROWIDs, so where there are many tombstones one is found.
+/// The name of a tombstone among the 1000 rows above a random ROWID; empty if there is none. Where
+/// there are many tombstones one is found.
 template <Schema S>
 [[nodiscard]] std::string some_tombstone(Connection& connection) {
     const std::string rows(S::rows);
@@ -29,9 +29,8 @@ template <Schema S>
                            ") ORDER BY ROWID LIMIT 1000) WHERE deleted = 1 LIMIT 1");
 }
 
-/// Drops the tombstones before `age` with names above `name` and ROWIDs up to `max_row`, page by
-/// page in the order of their names. Looking alone takes no write lock. False if it was not through
-/// by `end`.
+/// Drops tombstones older than `age` with names above `name` and ROWIDs up to `max_row`, page by
+/// page in the order of their names. Searching takes no write lock. False if `end` came first.
 template <Schema S, Clock C>
 [[nodiscard]] bool reclaim_above(Connection& connection, C& clock, std::string name,
                                  std::int64_t max_row, std::string_view age, std::int64_t page_rows,
@@ -73,9 +72,10 @@ template <Schema S, Clock C>
     return true;
 }
 
-/// Drops the tombstones before `age` with ROWIDs up to `max_row`, for 20 s at most: less than a
-/// handle waits for locks. Half of it goes by the order of their names; if that does not get to the
-/// last, the other half begins at a random one, so that each has its turn in some pass.
+/// Drops tombstones older than `age` with ROWIDs up to `max_row`, for 20 s at most: less than the
+/// 25 s for which a handle waits for locks. The first 10 s go through the names from the start. If
+/// that does not reach the end, the other 10 s begin at a random tombstone, so that each has its
+/// turn in some pass.
 template <Schema S, Clock C>
 void reclaim_tombstones(Connection& connection, C& clock, std::int64_t max_row,
                         std::string_view age, std::int64_t page_rows) {

@@ -1,7 +1,7 @@
 #ifndef REPLICA_SQLITE_WAIT_HPP
 #define REPLICA_SQLITE_WAIT_HPP
 
-// SQLite's own busy timeout sleeps by the machine's clock; here it is the broker's.
+// SQLite's own busy timeout sleeps by the system clock; this one waits by the broker's clock.
 
 #include <replica/clock.hpp>
 #include <replica/sqlite/connection.hpp>
