@@ -2,7 +2,7 @@
 // transport that is a function call, a transfer that is a copy, a store of notes in memory. Two
 // replicas of a note book, each with a note that the other does not have, become equal.
 
-#include <replica/account/kind.hpp>
+#include <replica/kind.hpp>
 #include <replica/replica.hpp>
 #include <replica/sim/disk.hpp>
 
@@ -151,9 +151,17 @@ struct NoteBook {
 };
 static_assert(Database<NoteBook>);
 
+/// Kind: names, and nothing in any hook. The rows are those of an account: a name and its times.
+struct NoteKind : PlainKind<AccountInfo, ContainerRow> {
+    static constexpr std::string_view name = "note";
+    static constexpr std::string_view datadir = "notes";
+    static constexpr std::uint16_t default_port = 6209;
+};
+static_assert(Kind<NoteKind>);
+
 /// Broker: the note books of one node. The walk finds them by their files.
 struct NoteStore {
-    using kind_type = AccountKind;
+    using kind_type = NoteKind;
     using database_type = NoteBook;
     using disk_type = SimDisk;
     using clock_type = OwnClock;
@@ -197,8 +205,7 @@ int main() {
     const EveryDevice ring{{one, other}};
     const std::string hash = HashPath{"", settings.hash_path_suffix}("/notes");
     const std::string path = settings.devices + "/sda/" +
-                             storage_directory(AccountKind::datadir, "0", hash) + '/' + hash +
-                             ".db";
+                             storage_directory(NoteKind::datadir, "0", hash) + '/' + hash + ".db";
     NoteStore here;
     NoteStore there;
     NoteBook mine = here.create(path, "here", "buy milk");

@@ -23,8 +23,7 @@ enum class Error {
     // Waiting.
     timed_out = 1, ///< A deadline passed. Try again on the next pass.
     stopped,       ///< A stop was asked for; nothing is wrong.
-    stalled,   ///< A disk has been silent for too long. Not raised: event::DeviceStalled says so.
-    held_back, ///< The peer failed recently and is not asked for a while.
+    held_back,     ///< The peer failed recently and is not asked for a while.
 
     // The wire.
     connect_failed,  ///< No connection within conn_timeout.
@@ -62,9 +61,8 @@ enum class Error {
 
 /// What to do about an error. Compare as `code == Condition::quarantine`.
 enum class Condition {
-    retry = 1,  ///< The trouble will pass: keep everything as it is and try again.
-    hand_off,   ///< The peer's device is out of use: ask one handoff instead.
-    quarantine, ///< The local file is beyond use: move it aside, and let peers send a new one.
+    hand_off = 1, ///< The peer's device is out of use: ask one handoff instead.
+    quarantine,   ///< The local file is beyond use: move it aside, and let peers send a new one.
 };
 
 } // namespace replica
@@ -88,8 +86,6 @@ public:
             return "timed out";
         case Error::stopped:
             return "stopped";
-        case Error::stalled:
-            return "the disk does not answer";
         case Error::held_back:
             return "left alone after recent failures";
         case Error::connect_failed:
@@ -152,8 +148,6 @@ public:
 
     [[nodiscard]] std::string message(int value) const override {
         switch (static_cast<Condition>(value)) {
-        case Condition::retry:
-            return "try again later";
         case Condition::hand_off:
             return "ask a handoff";
         case Condition::quarantine:
@@ -190,18 +184,8 @@ detail::ErrorCategory::equivalent(int value,
     case Error::corrupt:
     case Error::missing_table:
         return condition.value() == static_cast<int>(Condition::quarantine);
-    case Error::unknown_schema:
-    case Error::wrong_place:
-    case Error::wal:
-    case Error::exists:
-    case Error::bad_name:
-    case Error::bad_request:
-    case Error::too_large:
-    case Error::bad_config:
-    case Error::peer_refused:
-        return false;
     default:
-        return condition.value() == static_cast<int>(Condition::retry);
+        return false;
     }
 }
 

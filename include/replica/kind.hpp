@@ -120,12 +120,10 @@ struct PlainKind {
 
 /// A kind of database. See PlainKind for what each member is.
 ///
-/// Laws:
+/// Laws (test/laws/kind.hpp; the last one: test/unit/container/policies.cpp):
 /// - a database with live rows is never expired: live_rows counts every row that is not deleted,
 ///   also rows that Info::count leaves out.
 /// - may_expire implies may_remove.
-/// - a database whose rows are not sent (sends_rows) is not removed while it has rows, unless
-///   may_remove says that the rows have gone elsewhere.
 /// - adopt_policy chooses the same on both sides: after each has adopted the other's policy, both
 ///   have the same.
 ///

@@ -59,7 +59,8 @@ class Replicator {
     static_assert(requirements::ring_policy<R>() && Ring<R>, "Ring: see ring.hpp");
     static_assert(requirements::transport_policy<T>() && Transport<T>,
                   "Transport: see transport.hpp");
-    static_assert(requirements::file_sync_policy<F>() && FileSync<F>, "FileSync: see file_sync.hpp");
+    static_assert(requirements::file_sync_policy<F>() && FileSync<F>,
+                  "FileSync: see file_sync.hpp");
     static_assert(requirements::clock_policy<C>() && Clock<C>, "Clock: see clock.hpp");
     static_assert(Observer<O>, "Observer: see observer.hpp");
 

@@ -6,7 +6,8 @@ Usage: check.py FILE.cpp...     with CXX from the environment, else g++
 The first line of a file is `// build error: <regular expression>`, searched in what the compiler
 prints; or `// teaches: <word>, <word>`, all of which stand in the first five lines, not counting
 those that say who included whom, of g++ and of clang, with -DEXPLICIT as without. The twin under
--DFIXED proves that the named error is the only one: without it, a wrong include would pass for ever.
+-DFIXED proves that the named error is the only one: without it, a wrong include would pass for
+ever.
 """
 
 import os

@@ -33,6 +33,15 @@ class Check(unittest.TestCase):
     def test_a_twin_that_does_not_compile_either(self):
         self.assertIn("-DFIXED", self.problem("// build error: nowhere\nint x = nowhere;\n"))
 
+    def test_a_lesson_is_in_the_first_lines_of_each_compiler(self):
+        code = ("template <class T> void use_policy(T& t) { t.nowhere(); }\n"
+                "struct Bad {\n#ifdef FIXED\nvoid nowhere() {}\n#endif\n};\n"
+                "void f(Bad& b) { use_policy(b); }\n")
+        self.assertIsNone(self.problem("// teaches: use_policy, nowhere\n" + code))
+        self.assertIn("no 'elsewhere'", self.problem("// teaches: elsewhere\n" + code))
+        self.assertIn("must not", self.problem("// teaches: nowhere\nint x = 1;\n"))
+        self.assertIn("-DFIXED", self.problem("// teaches: nowhere\nint x = nowhere;\n"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -39,8 +39,7 @@ BOOST_AUTO_TEST_CASE(each_error_asks_for_at_most_one_reaction) {
     for (const Error error : all_errors()) {
         const boost::system::error_code code = error;
         int reactions = 0;
-        for (const Condition condition :
-             {Condition::retry, Condition::hand_off, Condition::quarantine}) {
+        for (const Condition condition : {Condition::hand_off, Condition::quarantine}) {
             reactions += code == condition ? 1 : 0;
         }
         BOOST_TEST_CONTEXT(code.message()) {
@@ -66,20 +65,9 @@ BOOST_AUTO_TEST_CASE(only_a_device_out_of_use_is_handed_off) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(waiting_helps_against_passing_trouble_only) {
-    for (const Error error : {Error::timed_out, Error::locked, Error::moved, Error::no_space,
-                              Error::connect_failed, Error::peer_failed, Error::io}) {
-        BOOST_TEST((make_error_code(error) == Condition::retry));
-    }
-    for (const Error error : {Error::bad_request, Error::bad_name, Error::bad_config, Error::wal,
-                              Error::unknown_schema, Error::wrong_place, Error::peer_refused}) {
-        BOOST_TEST((make_error_code(error) != Condition::retry));
-    }
-}
-
 BOOST_AUTO_TEST_CASE(codes_of_others_are_none_of_our_conditions) {
     const boost::system::error_code other(1, boost::system::generic_category());
-    BOOST_TEST((other != Condition::retry));
+    BOOST_TEST((other != Condition::hand_off));
     BOOST_TEST((other != Condition::quarantine));
     BOOST_TEST((other != make_error_code(Error::timed_out)));
     BOOST_TEST(make_error_condition(Condition::quarantine).message() == "quarantine the database");

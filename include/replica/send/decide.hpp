@@ -47,7 +47,6 @@ enum class Way {
     hash_match,       ///< The peer has all our rows, by hash and sums; record the point.
     rows,             ///< Send the rows above the point (usync).
     whole_then_merge, ///< Send the file; the peer merges its own rows into it.
-    whole,            ///< The peer has no copy: send the file. Not given by choose().
     renew_id,         ///< The peer knows other rows under our id: take a new id, ask again.
 };
 

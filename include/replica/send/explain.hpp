@@ -82,10 +82,8 @@ struct FilePlace {
     case decide::Way::renew_id:
         return "take a new id and ask again: it knows more of our rows than we have, or has our "
                "id; this file was restored from an older copy, or copied";
-    case decide::Way::whole:
-        break;
     }
-    return "send the whole file: it has no copy";
+    return {};
 }
 
 /// How one peer compares: its answer, or what its status means.
