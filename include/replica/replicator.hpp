@@ -214,7 +214,7 @@ private:
                 Work work;
                 if (!left.empty()) {
                     work = [shared, place = std::move(left.back())](Heartbeat& heartbeat) {
-                        replicate_database(shared->pass, place.found, place.device, heartbeat);
+                        replicate_database(shared->pass, place.place, place.device, heartbeat);
                     };
                     left.pop_back();
                 }
@@ -301,7 +301,7 @@ private:
     }
 
     /// The next database of a device. Nothing at the end, or if the device cannot be used.
-    static std::optional<Found> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
+    static std::optional<Place> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
         const auto beat = [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); };
         if (!work.usable) {
@@ -345,7 +345,7 @@ private:
         return result;
     }
 
-    static void replicate(Shared& shared, const Device& device, const Found& found,
+    static void replicate(Shared& shared, const Device& device, const Place& found,
                           Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
         try {

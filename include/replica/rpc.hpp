@@ -77,10 +77,10 @@ public:
         try {
             const Place place = locate(request);
             // A disk that hangs must not take all threads of the server, nor all of its memory.
-            const auto at_work = core_->devices.enter(place.name, core_->settings.receiver_limit,
-                                                      json::cost_of(request.body));
+            const auto at_work = core_->devices.enter(
+                place.device_name(), core_->settings.receiver_limit, json::cost_of(request.body));
             reply = at_work ? dispatch(place, request.body, verb)
-                            : answer::text(503, place.name + " is busy");
+                            : answer::text(503, place.device_name() + " is busy");
         } catch (const Failure& failure) {
             reply = answer::failure(failure, request.device);
             if (reply.status == 500) {
@@ -114,13 +114,6 @@ private:
     };
 
     /// The place that a request names. All three names have been checked.
-    struct Place {
-        std::string device;    ///< Path of the device.
-        std::string name;      ///< Name of the device.
-        std::string directory; ///< The hash directory.
-        std::string hash;
-    };
-
     [[nodiscard]] Place locate(const Request& request) const {
         const auto partition =
             parse_partition(request.partition, std::numeric_limits<std::uint32_t>::max());
@@ -128,13 +121,8 @@ private:
             throw Failure(Error::bad_request, "Invalid path: /" + request.device + '/' +
                                                   request.partition + '/' + request.hash);
         }
-        Place place;
-        place.name = request.device;
-        place.hash = request.hash;
-        place.device = storage::device_path(core_->settings.devices, request.device);
-        place.directory = place.device + '/' +
-                          storage_directory(kind_type::datadir, request.partition, request.hash);
-        return place;
+        return Place::on(storage::device_path(core_->settings.devices, request.device),
+                         kind_type::datadir, *partition, request.hash);
     }
 
     [[nodiscard]] Reply dispatch(const Place& place, const std::string& body, std::string& verb) {
@@ -198,15 +186,16 @@ private:
         std::string reason;
         if (!status || !status->directory ||
             (core_->settings.mount_check && !disk.is_mount(place.device))) {
-            reason = place.name + " is not mounted";
+            reason = place.device_name() + " is not mounted";
         } else if (storage::is_full(disk, place.device, core_->settings.fallocate_reserve)) {
-            reason = place.name + " is full";
+            reason = place.device_name() + " is full";
         }
         if (reason.empty()) {
             return std::nullopt;
         }
-        return answer::no_storage(
-            "There was not enough space to save the resource. Drive: " + place.name, reason);
+        return answer::no_storage("There was not enough space to save the resource. Drive: " +
+                                      place.device_name(),
+                                  reason);
     }
 
     [[nodiscard]] Instant patience() const {
@@ -264,9 +253,9 @@ private:
     Reply sync(const Place& place, const message::Call& call) {
         const message::Sync remote = message::decode_sync(call);
         auto& broker = core_->broker;
-        broker.disk().make_directories(place.device + "/tmp"); // Stock rsync needs it.
+        broker.disk().make_directories(place.tmp()); // Stock rsync needs it.
         if (storage::is_leaving(broker.disk(), place.directory)) {
-            return answer::text(503, "this copy is about to leave " + place.name);
+            return answer::text(503, "this copy is about to leave " + place.device_name());
         }
         auto opened = open(place);
         if (!opened) {
@@ -373,11 +362,12 @@ private:
         if (!merging) {
             return answer::text(503, "a merge of this database is under way");
         }
-        const UploadPlace upload{place.device, place.directory, place.hash, verb.upload, verb.file};
+        Place target = place;
+        target.file = verb.file;
         const HashPath hash_path{core_->settings.hash_path_prefix,
                                  core_->settings.hash_path_suffix};
         const bool merge = Verb::verb == message::RsyncThenMerge::verb;
-        if (!finish_upload(core_->broker, upload, hash_path, core_->random, merge,
+        if (!finish_upload(core_->broker, target, verb.upload, hash_path, core_->random, merge,
                            core_->observer)) {
             return answer::not_found();
         }

@@ -6,16 +6,14 @@
 #ifndef REPLICA_SETTINGS_HPP
 #define REPLICA_SETTINGS_HPP
 
-#include <chrono>
+#include <replica/words/timestamp.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace replica {
-
-/// Durations of options. Swift's are floating-point seconds, so fractions must survive.
-using Seconds = std::chrono::duration<double>;
 
 /// How much of a file system must stay free: `value` bytes, or `value` per cent of its size.
 struct Reserve {

@@ -387,8 +387,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_replica_that_was_taken_out_of_the_ring_brings_no
 
 // The first to reclaim differs from the others, who have not agreed with anybody for so long.
 BOOST_AUTO_TEST_CASE_TEMPLATE(tombstones_of_nodes_that_were_all_off_for_longer_than_reclaim_age_go,
-                              Server, Servers) {
-    Stage<Server> cluster(3, 3);
+                              Kind, Kinds) {
+    Stage<Kind> cluster(3, 3);
     const auto name = cluster.name("AUTH_off");
     cluster.create(0, name);
     cluster.put_many(0, name, "o", 3);

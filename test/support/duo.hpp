@@ -47,7 +47,7 @@ struct Duo {
     auto with_task(auto action, bool leaves = false) {
         Heartbeat heartbeat;
         auto database = open();
-        const Found found{path(), name.hash, name.partition};
+        const Place found = Place::of(path(), Kind::datadir);
         const Device local = nodes.ring().devices()[0];
         const Device remote = nodes.ring().devices()[1];
         DatabaseTurn<PassType> task{pass,     found,           local, heartbeat,

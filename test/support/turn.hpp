@@ -92,7 +92,7 @@ struct Turn {
     Lines run() { return run(name.partition); }
     Lines run(std::uint32_t partition) {
         Heartbeat heartbeat;
-        replicate_database(pass, {nodes.path(name, partition), name.hash, partition}, device(),
+        replicate_database(pass, Place::of(nodes.path(name, partition), Kind::datadir), device(),
                            heartbeat);
         return heard.lines();
     }

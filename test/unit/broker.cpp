@@ -199,14 +199,14 @@ struct EmptyDisk {
 };
 static_assert(Disk<EmptyDisk>);
 
-struct Kind {
+struct BlankKind : PlainKind<AccountInfo, ContainerRow> {
     static constexpr std::string_view name = "account";
     static constexpr std::string_view datadir = "accounts";
     static constexpr std::uint16_t default_port = 6202;
 };
 
 struct BlankStore {
-    using kind_type = Kind;
+    using kind_type = BlankKind;
     using database_type = Blank;
     using disk_type = EmptyDisk;
     using clock_type = SystemClock;
@@ -231,14 +231,14 @@ struct Kindless : BlankStore {
 static_assert(!Broker<Kindless>);
 
 struct NameIsNumber : BlankStore {
-    struct kind_type : Kind {
+    struct kind_type : BlankKind {
         static constexpr int name = 1;
     };
 };
 static_assert(!Broker<NameIsNumber>);
 
 struct PortIsText : BlankStore {
-    struct kind_type : Kind {
+    struct kind_type : BlankKind {
         static constexpr std::string_view default_port = "6202";
     };
 };

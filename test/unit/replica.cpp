@@ -18,11 +18,6 @@ static_assert(Observer<Silent>);
 static_assert(!Clock<int> && !Disk<int> && !Broker<int> && !Database<int> && !Ring<int> &&
               !RingVersion<int> && !Transport<int> && !Peer<int> && !FileSync<int>);
 
-// The flow takes models only, and says so where it is named.
-template <class... Policies>
-concept Replicates = requires { typename Replicator<Policies...>; };
-static_assert(!Replicates<int, int, int, int, SystemClock, Silent>);
-
 } // namespace
 
 BOOST_AUTO_TEST_CASE(the_words_are_there_and_work_together_without_any_model) {
@@ -37,7 +32,7 @@ BOOST_AUTO_TEST_CASE(the_words_are_there_and_work_together_without_any_model) {
     BOOST_TEST(is_hash(info.hash));
     BOOST_TEST(storage_directory("containers", "906", info.hash).ends_with(info.hash));
 
-    // Infos and rows go into JSON with a server type: account/kind.hpp, container/kind.hpp.
+    // Infos and rows go into JSON with a kind: account/kind.hpp, container/kind.hpp.
     const auto call = message::decode_call(message::encode(message::MergeSyncs{{{7, "two"}}}));
     BOOST_TEST(
         (message::decode_merge_syncs(call).points == std::vector<SyncPoint>{SyncPoint{7, "two"}}));

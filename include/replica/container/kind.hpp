@@ -155,7 +155,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
             return !pass.state.defer_removal(place);
         }
         touch_sync_store(pass, place, [&](const std::string& device) {
-            sync_store::remove(pass.broker.disk(), device, place.found.path);
+            sync_store::remove(pass.broker.disk(), device, place.place.path());
         });
         return true;
     }
@@ -194,8 +194,8 @@ private:
 
     template <class Turn>
     static void update_sync_store(Turn& turn) {
-        touch_sync_store(turn.pass, {turn.found, turn.local}, [&](const std::string& device) {
-            sync_store::update(turn.pass.broker.disk(), device, turn.found.path, turn.info);
+        touch_sync_store(turn.pass, {turn.place, turn.local}, [&](const std::string& device) {
+            sync_store::update(turn.pass.broker.disk(), device, turn.place.path(), turn.info);
         });
     }
 
@@ -207,7 +207,7 @@ private:
         } catch (const Failure& failure) {
             const std::string what = failure.what();
             pass.count(&Stats::errors);
-            pass.observer(event::SyncStoreFailed{place.found.path, what});
+            pass.observer(event::SyncStoreFailed{place.place.path(), what});
         }
     }
 };

@@ -53,14 +53,14 @@ public:
     /// Rows were put into a queue. True the first time in this pass.
     bool fed(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
-        return fed_.emplace(queue.found.path, queue).second;
+        return fed_.emplace(queue.place.path(), queue).second;
     }
 
     /// A queue may be removed. True defers the removal; false at the end of the pass.
     [[nodiscard]] bool defer_removal(const LocalDatabase& queue) {
         const std::lock_guard guard(mutex_);
         if (!ending_) {
-            put_off_.emplace(queue.found.path, queue);
+            put_off_.emplace(queue.place.path(), queue);
         }
         return !ending_;
     }
@@ -120,8 +120,8 @@ template <class P>
 bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
               std::span<const ObjectRow> rows) {
     auto& disk = pass.broker.disk();
-    const std::string device = storage::device_path(pass.settings.devices, queue.device.device);
-    const std::string directory = storage::parent(queue.found.path);
+    const std::string& device = queue.place.device;
+    const std::string& directory = queue.place.directory;
     bool made = false;
     for (int attempts = 5;; --attempts) {
         const Instant deadline = pass.after(storage::broker_patience);
@@ -129,7 +129,7 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
             const auto there =
                 disk.stat(directory) ? storage::find_database(disk, directory) : std::nullopt;
             if (there) {
-                queue.found.path = *there;
+                queue.place.file = storage::base(*there);
                 pass.broker.open(*there, deadline).merge_items(rows, {});
                 return made;
             }
@@ -140,7 +140,7 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
             // A stock server looks and renames under this lock: it must not rename over our file.
             const auto lock = storage::lock_directory(disk, pass.clock, directory, deadline);
             if (!storage::find_database(disk, directory)) {
-                (void)pass.broker.create(queue.found.path, info, deadline);
+                (void)pass.broker.create(queue.place.path(), info, deadline);
                 made = true;
             }
         } catch (const Failure& failure) {
@@ -170,21 +170,19 @@ template <class DatabaseTurn>
         const std::string hash = hash_path(info.name());
         const std::uint32_t partition = pass.ring.partition(hash);
         const Device device = queue_device(turn, partition);
-        const std::string path =
-            storage::device_path(pass.settings.devices, device.device) + '/' +
-            storage_directory(kind_type::datadir, std::to_string(partition), hash) + '/' + hash +
-            ".db";
-        LocalDatabase queue{{path, hash, partition}, device};
+        LocalDatabase queue{Place::on(storage::device_path(pass.settings.devices, device.device),
+                                      kind_type::datadir, partition, hash, hash + ".db"),
+                            device};
         const bool made = put_into(pass, queue, info, rows);
         if (pass.state.fed(queue)) {
-            pass.observer(event::QueueOpened{queue.found.path, made});
+            pass.observer(event::QueueOpened{queue.place.path(), made});
         }
-        pass.observer(event::RowsQueued{queue.found.path, rows.size()});
+        pass.observer(event::RowsQueued{queue.place.path(), rows.size()});
         return true;
     } catch (const std::exception& failure) {
         const std::string what = failure.what();
         pass.count(&Stats::errors);
-        pass.observer(event::QueueFailed{turn.found.path, name, rows.size(), what});
+        pass.observer(event::QueueFailed{turn.place.path(), name, rows.size(), what});
         return false;
     }
 }
@@ -201,7 +199,7 @@ template <class DatabaseTurn>
         } else if (++bad == 1) {
             const std::string what = "row '" + row.name + "' is misplaced and not queued: '" +
                                      row.created_at + "' is no time";
-            turn.pass.observer(event::SetAside{turn.found.path, what});
+            turn.pass.observer(event::SetAside{turn.place.path(), what});
         }
     }
     turn.pass.count(&Stats::errors, bad);
@@ -228,7 +226,7 @@ template <class DatabaseTurn, class D>
     if (!root) {
         const std::string what = "its metadata name no root to queue misplaced rows for";
         pass.count(&Stats::errors);
-        pass.observer(event::SetAside{turn.found.path, what});
+        pass.observer(event::SetAside{turn.place.path(), what});
         return {info.reconciler_sync_point, false};
     }
     const std::int64_t end = turn.info.max_row;
@@ -281,7 +279,7 @@ void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcom
     }
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     // A handle of its own: the peers may have taken longer than the other handle waits for locks.
-    auto database = pass.broker.open(turn.found.path, pass.after(storage::broker_patience));
+    auto database = pass.broker.open(turn.place.path(), pass.after(storage::broker_patience));
     ContainerInfo info = database.info();
     const std::int64_t stored = info.reconciler_sync_point;
     const bool compared = is_compared(database, info);

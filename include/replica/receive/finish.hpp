@@ -35,15 +35,6 @@
 
 namespace replica {
 
-/// Where an upload is, and where it goes.
-struct UploadPlace {
-    std::string device;    ///< Path of the device.
-    std::string directory; ///< The hash directory.
-    std::string hash;
-    std::string upload; ///< Name in tmp: the sender's id, or upload_name.
-    std::string file;   ///< Name of the database file to make.
-};
-
 namespace detail {
 
 /// Rows per batch of a merge: as many as a stock receiver takes. Writers get their turn in between.
@@ -206,8 +197,9 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
 /// the upload is in place now but may lack rows.
 template <Broker B, class O = Silent>
     requires Observer<std::remove_reference_t<O>>
-[[nodiscard]] bool finish_upload(B& broker, const UploadPlace& place, const HashPath& hash_path,
-                                 Random& random, bool merge, O&& observer = O()) {
+[[nodiscard]] bool finish_upload(B& broker, const Place& place, const std::string& name,
+                                 const HashPath& hash_path, Random& random, bool merge,
+                                 O&& observer = O()) {
     auto& disk = broker.disk();
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
@@ -219,7 +211,7 @@ template <Broker B, class O = Silent>
     if (merge && !existing_path()) {
         return false;
     }
-    const auto claimed = storage::claim(disk, place.device + "/tmp", place.upload, random);
+    const auto claimed = storage::claim(disk, place.tmp(), name, random);
     if (!claimed) {
         return false;
     }
@@ -233,9 +225,9 @@ template <Broker B, class O = Silent>
             throw Failure(Error::wrong_place, *claimed + ": holds " + info.name() +
                                                   ", which does not belong to " + place.hash);
         }
-        const std::string path = place.directory + '/' + place.file;
+        const std::string path = place.path();
         const bool complete = detail::mend(*upload, info.hash, path, observer);
-        upload->adopt(complete ? place.upload : std::string());
+        upload->adopt(complete ? name : std::string());
         if (!existing_path()) {
             upload.reset();
             if (storage::install(broker, *claimed, path, place.device, patience())) {

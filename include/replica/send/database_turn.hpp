@@ -35,7 +35,7 @@ namespace replica {
 template <AnyPass P>
 struct DatabaseTurn {
     P& pass;
-    const Found& found;
+    const Place& place;
     const Device& local;
     Heartbeat& heartbeat;
     typename P::database_type& opened;
@@ -107,7 +107,7 @@ struct DatabaseTurn {
             const std::string what = failure.what();
             pass.count(&Stats::errors);
             pass.count_failure(local);
-            pass.observer(event::DatabaseFailed{found.path, what});
+            pass.observer(event::DatabaseFailed{place.path(), what});
         }
     }
 
@@ -137,7 +137,7 @@ struct DatabaseTurn {
 
 private:
     [[nodiscard]] std::string memory_key(const std::string& key) const {
-        return found.path + ' ' + info.id + ' ' + key;
+        return place.path() + ' ' + info.id + ' ' + key;
     }
 };
 
@@ -146,7 +146,7 @@ private:
 template <AnyPass P>
 bool mend_sums(DatabaseTurn<P>& turn) {
     P& pass = turn.pass;
-    const auto status = pass.broker.disk().stat(turn.found.path);
+    const auto status = pass.broker.disk().stat(turn.place.path());
     turn.heartbeat.expect(
         pass.after(pass.settings.watchdog + storage::time_to_read(status ? status->size : 0)));
     if (!turn.database().mend_sums()) {
@@ -154,7 +154,7 @@ bool mend_sums(DatabaseTurn<P>& turn) {
     }
     turn.info = turn.database().info();
     const std::string what = "its hash or its sums did not agree with its rows; the rows count";
-    pass.observer(event::SetAside{turn.found.path, what});
+    pass.observer(event::SetAside{turn.place.path(), what});
     return true;
 }
 

@@ -39,9 +39,9 @@ inline constexpr std::string_view too_many = "too many are leaving its device";
 
 /// Counts and tells that a database stays. That the brakes keep it is also told once per device.
 template <AnyPass P>
-void keep_database(P& pass, const Found& found, const Device& local, const std::string& reason) {
+void keep_database(P& pass, const Place& found, const Device& local, const std::string& reason) {
     pass.count(&Stats::kept);
-    pass.observer(event::Kept{found.path, reason});
+    pass.observer(event::Kept{found.path(), reason});
     if (reason == too_many && pass.brakes.announce(local.device)) {
         pass.observer(event::Braked{local.device, "too many of its databases would leave"});
     }
@@ -52,7 +52,7 @@ void keep_database(P& pass, const Found& found, const Device& local, const std::
 /// hourly count is written before the database goes.
 template <AnyPass P, class Keep>
 [[nodiscard]] std::optional<std::string>
-remove_braked(P& pass, const Found& found, const Device& local, const typename P::info_type& info,
+remove_braked(P& pass, const Place& found, const Device& local, const typename P::info_type& info,
               Keep keep) {
     const std::string device = storage::device_path(pass.settings.devices, local.device);
     HourlyBrake& hourly = pass.memory.hourly;
@@ -66,11 +66,11 @@ remove_braked(P& pass, const Found& found, const Device& local, const typename P
     std::optional<std::string> reason;
     try {
         if (P::kind_type::before_removal(pass, LocalDatabase{found, local}, info)) {
-            reason = storage::remove(pass.broker, found.path, device, pass.random,
+            reason = storage::remove(pass.broker, found.path(), device, pass.random,
                                      pass.after(storage::broker_patience), keep);
         }
     } catch (const Failure&) {
-        if (pass.broker.disk().stat(found.path)) {
+        if (pass.broker.disk().stat(found.path())) {
             hourly.stays(pass.broker, pass.observer, device);
         }
         throw;
@@ -83,7 +83,7 @@ remove_braked(P& pass, const Found& found, const Device& local, const typename P
 
 /// Removes a database unless there is a reason against it, and counts it.
 template <AnyPass P, class Keep>
-void remove_database(P& pass, const Found& found, const Device& local,
+void remove_database(P& pass, const Place& found, const Device& local,
                      const typename P::info_type& info, std::string_view why, Keep keep) {
     const auto reason = remove_braked(pass, found, local, info, keep);
     if (!reason) {
@@ -95,13 +95,13 @@ void remove_database(P& pass, const Found& found, const Device& local,
     }
     pass.brakes.left(local.device);
     pass.count(&Stats::remove);
-    pass.observer(event::Removed{found.path, local.device, why});
+    pass.observer(event::Removed{found.path(), local.device, why});
 }
 
 /// Whether the brakes let one more database leave its device. If not, the database stays and is not
 /// sent out either: with a wrong ring that would only fill the disks of others.
 template <AnyPass P>
-[[nodiscard]] bool may_leave(P& pass, const Found& found, const Device& local) {
+[[nodiscard]] bool may_leave(P& pass, const Place& found, const Device& local) {
     const std::string device = storage::device_path(pass.settings.devices, local.device);
     const bool may =
         pass.brakes.may_try(local.device) &&
@@ -168,7 +168,7 @@ void ask_for_their_word(DatabaseTurn<P>& turn, Asked& asked) {
 template <AnyPass P>
 [[nodiscard]] std::string leave(DatabaseTurn<P>& turn,
                                 std::optional<typename P::database_type>& database,
-                                const Found& found, Asked& asked, std::size_t replicas) {
+                                const Place& found, Asked& asked, std::size_t replicas) {
     P& pass = turn.pass;
     if (!P::kind_type::may_remove(turn.info)) {
         return "requires sharding";
@@ -186,7 +186,7 @@ template <AnyPass P>
         return asked.ratio() + " success";
     }
     const auto mark =
-        storage::announce_leaving(pass.broker.disk(), pass.clock, storage::parent(found.path));
+        storage::announce_leaving(pass.broker.disk(), pass.clock, storage::parent(found.path()));
     if (!mark) {
         return "another process removes it";
     }
@@ -208,7 +208,7 @@ template <AnyPass P>
 template <AnyPass P>
 [[nodiscard]] std::string expire(DatabaseTurn<P>& turn,
                                  std::optional<typename P::database_type>& database,
-                                 const Found& found, const Asked& asked) {
+                                 const Place& found, const Asked& asked) {
     P& pass = turn.pass;
     const auto is_expired = [&](const auto& info) { return expired(pass, info, turn.now()); };
     if (!P::kind_type::reported(turn.info)) {

@@ -30,29 +30,6 @@ namespace replica {
 
 namespace detail {
 
-/// The parts of a path <devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>.
-struct FilePlace {
-    std::string device;
-    std::string partition;
-    std::string hash;
-
-    /// Throws bad_name for a path of another form.
-    [[nodiscard]] static FilePlace of(const std::string& path, std::string_view datadir) {
-        std::vector<std::string> parts; // from the last to the first
-        for (std::string rest = path; parts.size() < 6 && rest.find('/') != std::string::npos;
-             rest = storage::parent(rest)) {
-            parts.push_back(storage::base(rest));
-        }
-        const bool whole = parts.size() == 6 && parts[4] == datadir && is_hash(parts[1]) &&
-                           DatabaseName::parse(parts[0]);
-        if (!whole) {
-            throw Failure(Error::bad_name, path + ": is not <device>/" + std::string(datadir) +
-                                               "/<partition>/<suffix>/<hash>/<hash>.db");
-        }
-        return {parts[5], parts[3], parts[1]};
-    }
-};
-
 [[nodiscard]] inline std::string describe(const Info& info) {
     return "  id " + info.id + ", max_row " + std::to_string(info.max_row) + ", count " +
            std::to_string(info.count) + ", bytes " + std::to_string(info.bytes_used) + "\n  hash " +
@@ -193,7 +170,7 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
 [[nodiscard]] std::string explain(const std::string& path, const Settings& settings, B& broker,
                                   const R& ring, T& transport, IsLocal is_local,
                                   const std::stop_token& stop = {}) {
-    const auto place = detail::FilePlace::of(path, B::kind_type::datadir);
+    const auto place = Place::of(path, B::kind_type::datadir);
     auto database = broker.open(path, broker.clock().monotonic() + to_duration(Seconds(25)));
     const auto info = database.info();
     std::string text = path + '\n' + "  holds " + info.name() + '\n' + detail::describe(info);
@@ -208,10 +185,10 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
     }
 
     const std::uint32_t partition = ring.partition(place.hash);
-    const bool misplaced = place.partition != std::to_string(partition);
+    const bool misplaced = place.partition != partition;
     const auto& devices = ring.devices();
     const auto local = std::ranges::find_if(devices, [&](const Device& device) {
-        return device.device == place.device && is_local(device);
+        return device.device == place.device_name() && is_local(device);
     });
     const std::int64_t local_id = local == devices.end() ? -1 : local->id;
     const auto primaries = ring.primaries(partition);
@@ -219,13 +196,14 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
         !misplaced && local_id >= 0 &&
         std::ranges::any_of(primaries, [&](const Device& device) { return device.id == local_id; });
     if (local_id < 0) {
-        text += place.device + " is no device of this node in the ring: no pass comes here.\n";
+        text +=
+            place.device_name() + " is no device of this node in the ring: no pass comes here.\n";
     } else if (misplaced) {
-        text += "It is misplaced: it lies under partition " + place.partition +
+        text += "It is misplaced: it lies under partition " + std::to_string(place.partition) +
                 " and should be under " + std::to_string(partition) + ".\n";
     } else {
         text += belongs ? "It belongs here: " : "It is a handoff here: ";
-        text += place.device + (belongs ? " is a" : " is no") + " primary of partition " +
+        text += place.device_name() + (belongs ? " is a" : " is no") + " primary of partition " +
                 std::to_string(partition) + ".\n";
     }
     text += detail::explain_end<B>(settings, info, belongs, broker.clock().now());

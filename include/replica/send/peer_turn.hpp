@@ -59,7 +59,7 @@ class PeerTurn {
 
 public:
     PeerTurn(DatabaseTurn<P>& turn, const Device& device)
-        : turn_(turn), session_(turn.pass, turn.heartbeat, device, turn.found) {}
+        : turn_(turn), session_(turn.pass, turn.heartbeat, device, turn.place) {}
 
     /// Brings the peer up to date.
     [[nodiscard]] Result<decide::Outcome> run() {
@@ -169,7 +169,7 @@ private:
                 throw;
             }
             const std::string what = failure.what();
-            turn_.pass.observer(event::SetAside{turn_.found.path, what});
+            turn_.pass.observer(event::SetAside{turn_.place.path(), what});
             return turn_.leaves && unread ? std::optional(Fault{failure.code(), what})
                                           : std::nullopt;
         }
@@ -282,7 +282,7 @@ private:
             return decide::Outcome::done;
         }
         pass.count(&Stats::diverged);
-        pass.observer(event::Diverged{turn_.found.path, session_.device()});
+        pass.observer(event::Diverged{turn_.place.path(), session_.device()});
         if (!is_followed(turn_)) {
             return push_stale(remote.id, -1);
         }
@@ -315,11 +315,11 @@ private:
         switch (choice.way) {
         case decide::Way::no_change:
             pass.count(&Stats::no_change);
-            pass.observer(event::InSync{turn_.found.path, session_.device(), false});
+            pass.observer(event::InSync{turn_.place.path(), session_.device(), false});
             return resend_if_diverged(remote, choice);
         case decide::Way::hash_match:
             pass.count(&Stats::hashmatch);
-            pass.observer(event::InSync{turn_.found.path, session_.device(), true});
+            pass.observer(event::InSync{turn_.place.path(), session_.device(), true});
             turn_.note_reached(remote.id, choice.point);
             return decide::Outcome::done;
         case decide::Way::whole_then_merge:
@@ -368,7 +368,7 @@ private:
         if (P::kind_type::is_sharded(turn_.info) && turn_.database().items_since(-1, 1).empty()) {
             return decide::Outcome::done;
         }
-        turn_.pass.observer(event::Deferred{turn_.found.path, session_.device()});
+        turn_.pass.observer(event::Deferred{turn_.place.path(), session_.device()});
         return decide::Outcome::deferred;
     }
 

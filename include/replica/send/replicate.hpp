@@ -48,13 +48,13 @@ template <AnyPass P>
         note_machine(turn, peer, *outcome);
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
         pass.count_failure(peer);
-        pass.observer(event::PeerNotMounted{turn.found.path, peer});
+        pass.observer(event::PeerNotMounted{turn.place.path(), peer});
     } else {
         pass.count_failure(peer);
         pass.observer(
-            event::PeerFailed{turn.found.path, peer, outcome.error().code, outcome.error().what});
+            event::PeerFailed{turn.place.path(), peer, outcome.error().code, outcome.error().what});
     }
-    pass.observer(event::PeerEnded{turn.found.path, peer, done});
+    pass.observer(event::PeerEnded{turn.place.path(), peer, done});
     return hand_off;
 }
 
@@ -67,7 +67,7 @@ template <AnyPass P>
     P& pass = turn.pass;
     Asked asked{decide::peer_order(primaries, belongs ? turn.local.id : -1), {}};
     auto& [peers, outcomes] = asked;
-    auto handoffs = pass.ring.handoffs(turn.found.partition);
+    auto handoffs = pass.ring.handoffs(turn.place.partition);
     bool spare = true;
     for (std::size_t i = 0; i < peers.size() && !pass.stop.stop_requested(); ++i) {
         const Device peer = peers[i];
@@ -81,7 +81,7 @@ template <AnyPass P>
         if (spare) {
             peers.push_back(*next);
         } else if (!next) {
-            pass.observer(event::NoMoreHandoffs{turn.found.partition});
+            pass.observer(event::NoMoreHandoffs{turn.place.partition});
         }
     }
     return asked;
@@ -112,7 +112,7 @@ void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
 
 /// A local database failed: it goes to quarantine, or the failure is told.
 template <AnyPass P>
-void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat,
+void local_failure(P& pass, const Place& found, const Device& local, Heartbeat& heartbeat,
                    const Failure& failure) {
     std::string what = failure.what();
     pass.count(&Stats::errors);
@@ -122,15 +122,15 @@ void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& 
     if (failure.code() == Condition::quarantine &&
         hourly.may_quarantine(pass.broker, pass.observer, device)) {
         try {
-            const auto status = pass.broker.disk().stat(found.path);
+            const auto status = pass.broker.disk().stat(found.path());
             heartbeat.expect(pass.after(2 * storage::broker_patience +
                                         storage::time_to_read(status ? status->size : 0) +
                                         pass.settings.watchdog));
-            const auto target = storage::quarantine(pass.broker, found.path, device, pass.random,
+            const auto target = storage::quarantine(pass.broker, found.path(), device, pass.random,
                                                     pass.after(storage::broker_patience));
             if (target) {
                 pass.count(&Stats::quarantined);
-                pass.observer(event::Quarantined{found.path, *target, what});
+                pass.observer(event::Quarantined{found.path(), *target, what});
                 return;
             }
             hourly.refund_quarantine(pass.broker, pass.observer, device);
@@ -138,7 +138,7 @@ void local_failure(P& pass, const Found& found, const Device& local, Heartbeat& 
             what += std::string("; not quarantined: ") + second.what();
         }
     }
-    pass.observer(event::DatabaseFailed{found.path, what});
+    pass.observer(event::DatabaseFailed{found.path(), what});
 }
 
 /// Runs the kind's hook after the peers. False if the hook failed: the failure is told and keeps no
@@ -154,7 +154,7 @@ template <AnyPass P>
         if (is_lost(failure)) {
             throw;
         }
-        local_failure(turn.pass, turn.found, turn.local, turn.heartbeat, failure);
+        local_failure(turn.pass, turn.place, turn.local, turn.heartbeat, failure);
         return false;
     }
 }
@@ -163,7 +163,7 @@ template <AnyPass P>
 /// `confirmed`: the snapshot that the first peer was compared with.
 template <AnyPass P>
 void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& database,
-              const Found& found, const typename P::info_type& confirmed, Asked& asked,
+              const Place& found, const typename P::info_type& confirmed, Asked& asked,
               bool belongs, std::size_t replicas) {
     P& pass = turn.pass;
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
@@ -179,17 +179,17 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
     if (const std::string reason = leave(turn, database, found, asked, replicas); !reason.empty()) {
         pass.count(&Stats::kept);
-        pass.observer(event::Kept{found.path, reason});
+        pass.observer(event::Kept{found.path(), reason});
     }
 }
 
 /// True when every peer has all of the database. Throws what goes wrong with the local database.
 template <AnyPass P>
-[[nodiscard]] bool replicate_open(P& pass, const Found& found, const Device& local,
+[[nodiscard]] bool replicate_open(P& pass, const Place& found, const Device& local,
                                   Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
-    std::optional<typename P::database_type> database(pass.broker.open(found.path, patience));
-    storage::flush_pending(pass.broker, *database, found.path, patience);
+    std::optional<typename P::database_type> database(pass.broker.open(found.path(), patience));
+    storage::flush_pending(pass.broker, *database, found.path(), patience);
     const auto info = database->info();
     const std::string name = info.name();
 
@@ -197,14 +197,14 @@ template <AnyPass P>
     if (hash_path(name) != found.hash) {
         pass.brakes.wrong_hash(local.device);
         pass.count_failure(local);
-        pass.observer(event::WrongHash{found.path, name});
+        pass.observer(event::WrongHash{found.path(), name});
         return false;
     }
-    Found place = found;
+    Place place = found;
     place.partition = pass.ring.partition(found.hash);
     const bool misplaced = place.partition != found.partition;
     if (misplaced) {
-        pass.observer(event::Misplaced{found.path, name, place.partition});
+        pass.observer(event::Misplaced{found.path(), name, place.partition});
     }
     const auto primaries = pass.ring.primaries(place.partition);
     const bool belongs = !misplaced && contains(primaries, local.id);
@@ -226,7 +226,7 @@ template <AnyPass P>
     note_agreement(turn);
     if (expiring) {
         if (const std::string reason = expire(turn, database, found, asked); !reason.empty()) {
-            pass.observer(event::Kept{found.path, reason});
+            pass.observer(event::Kept{found.path(), reason});
         }
         return asked.all_done();
     }
@@ -240,11 +240,11 @@ template <AnyPass P>
 /// Replicates one database to its peers (Swift: _replicate_object). Never throws: this is the one
 /// place that catches what goes wrong with a database.
 template <AnyPass P>
-void replicate_database(P& pass, const Found& found, const Device& local, Heartbeat& heartbeat) {
+void replicate_database(P& pass, const Place& found, const Device& local, Heartbeat& heartbeat) {
     const Instant start = pass.clock.monotonic();
     pass.count(&Stats::attempted);
     pass.brakes.saw(local.device);
-    pass.observer(event::DatabaseBegan{found.path});
+    pass.observer(event::DatabaseBegan{found.path()});
     heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     bool success = false;
     try {
@@ -258,10 +258,10 @@ void replicate_database(P& pass, const Found& found, const Device& local, Heartb
     } catch (const std::exception& failure) {
         const std::string what = failure.what();
         pass.count_failure(local);
-        pass.observer(event::DatabaseFailed{found.path, what});
+        pass.observer(event::DatabaseFailed{found.path(), what});
     }
     pass.observer(
-        event::DatabaseEnded{found.path, local.device, pass.clock.monotonic() - start, success});
+        event::DatabaseEnded{found.path(), local.device, pass.clock.monotonic() - start, success});
 }
 
 } // namespace replica

@@ -65,8 +65,8 @@ template <AnyPass P>
 [[nodiscard]] std::optional<std::pair<FileStatus, std::uint64_t>>
 fingerprint(DatabaseTurn<P>& turn) {
     auto& disk = turn.pass.broker.disk();
-    const auto status = disk.stat(turn.found.path);
-    if (!status || disk.stat(turn.found.path + "-journal")) {
+    const auto status = disk.stat(turn.place.path());
+    if (!status || disk.stat(turn.place.path() + "-journal")) {
         return std::nullopt;
     }
     return std::pair(*status, turn.database().version());
@@ -77,7 +77,7 @@ fingerprint(DatabaseTurn<P>& turn) {
 template <AnyPass P>
 [[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
                                        const std::string& remote_id) {
-    return turn.found.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+    return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
 }
 
 /// The name of an upload in the peer's tmp. The peer records a point under this name.
@@ -122,7 +122,7 @@ template <class Finish, AnyPass P>
     const double rows = static_cast<double>(turn.info.count) + static_cast<double>(remote.count);
     const Seconds wait =
         pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
-    const Finish call{name, storage::base(turn.found.path)};
+    const Finish call{name, storage::base(turn.place.path())};
     auto reply = peer.expect_success(message::encode_finish(call), wait, false);
     const std::string key = transfer_key(turn, peer, remote.id);
     const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
@@ -162,11 +162,11 @@ template <class Finish, AnyPass P>
     const std::string name = detail::upload_name<Finish>(turn, peer, remote.id);
 
     const auto before = detail::fingerprint(turn);
-    const auto status = disk.stat(turn.found.path);
+    const auto status = disk.stat(turn.place.path());
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
     const Upload upload{peer.device(), name, peer.device().region != turn.local.region, true};
-    detail::DatabaseSource<typename P::database_type> source{&turn.opened, turn.found.path};
+    detail::DatabaseSource<typename P::database_type> source{&turn.opened, turn.place.path()};
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
         turn.heartbeat.expect(deadline + to_duration(pass.settings.watchdog));
@@ -185,7 +185,7 @@ template <class Finish, AnyPass P>
     if (snapshot) {
         if (storage::is_full(disk, turn.device_path(), pass.settings.fallocate_reserve, bytes)) {
             return Fault{Error::no_space,
-                         turn.found.path + ": no room on its device for a copy to send"};
+                         turn.place.path() + ": no room on its device for a copy to send"};
         }
         const detail::PrivateFile copy(disk, turn.device_path() + "/tmp/" + turn.info.id + '.' +
                                                  pass.random.name() + ".copy");
@@ -207,7 +207,7 @@ template <class Finish, AnyPass P>
     if (!reply) {
         return reply.error();
     }
-    pass.observer(event::WholeFileSent{turn.found.path, peer.device(), sent->bytes,
+    pass.observer(event::WholeFileSent{turn.place.path(), peer.device(), sent->bytes,
                                        Finish::verb == message::RsyncThenMerge::verb, snapshot});
     return decide::Outcome::done;
 }

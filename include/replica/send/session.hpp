@@ -24,7 +24,7 @@ namespace replica {
 template <AnyPass P>
 class PeerSession {
 public:
-    PeerSession(P& pass, Heartbeat& heartbeat, const Device& device, const Found& found)
+    PeerSession(P& pass, Heartbeat& heartbeat, const Device& device, const Place& found)
         : pass_(pass), heartbeat_(heartbeat), peer_(pass.transport.peer(device)), device_(device),
           request_{device.device, std::to_string(found.partition), found.hash, {}, true} {}
 

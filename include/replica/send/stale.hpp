@@ -88,7 +88,7 @@ template <AnyPass P>
 template <AnyPass P>
 void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
     turn.pass.count(&Stats::stale);
-    turn.pass.observer(event::Stale{turn.found.path, detail::last_agreement(turn), alone});
+    turn.pass.observer(event::Stale{turn.place.path(), detail::last_agreement(turn), alone});
 }
 
 namespace detail {

@@ -48,7 +48,7 @@ template <AnyPass P>
     P& pass = turn.pass;
     const Seconds timeout = pass.settings.node_timeout;
     pass.count(&Stats::diff);
-    pass.observer(event::UsyncBegan{turn.found.path, peer.device(), point});
+    pass.observer(event::UsyncBegan{turn.place.path(), peer.device(), point});
     const Instant began = pass.clock.monotonic();
     message::MergeSyncs known{turn.database().sync_points(Direction::incoming)};
     // Swift stores any point it is told, and one invalid point would have all of them refused.
@@ -74,7 +74,7 @@ template <AnyPass P>
         rows = turn.database().items_since(point, pass.settings.per_diff);
     }
     const bool capped = !rows.empty();
-    pass.observer(event::UsyncEnded{turn.found.path, peer.device(), point, sent, capped,
+    pass.observer(event::UsyncEnded{turn.place.path(), peer.device(), point, sent, capped,
                                     pass.clock.monotonic() - began});
     if (held) {
         return decide::Outcome::stale;

@@ -27,16 +27,9 @@
 
 namespace replica {
 
-/// A database file that the walk has found.
-struct Found {
-    std::string path;
-    std::string hash; ///< The name of its directory.
-    std::uint32_t partition = 0;
-};
-
 /// A database and its local device.
 struct LocalDatabase {
-    Found found;
+    Place place;
     Device device;
 };
 
@@ -56,7 +49,7 @@ public:
     /// counted in `errors`. Calls `beat` before each directory and for each partition: thousands
     /// without a database may come before the next one, and the disk does not hang meanwhile.
     template <Observer O, std::invocable Beat>
-    [[nodiscard]] std::optional<Found> next(O& observer, std::int64_t& errors, Beat beat) {
+    [[nodiscard]] std::optional<Place> next(O& observer, std::int64_t& errors, Beat beat) {
         if (!started_) {
             started_ = true;
             begin(observer, errors, beat);
@@ -133,7 +126,7 @@ private:
     }
 
     template <Observer O>
-    std::optional<Found> inspect(const std::string& name, O& observer, std::int64_t& errors) {
+    std::optional<Place> inspect(const std::string& name, O& observer, std::int64_t& errors) {
         const std::string directory = path_of_suffix() + '/' + name;
         if (!is_hash(name) || !name.ends_with(suffix_)) {
             return std::nullopt;
@@ -143,7 +136,7 @@ private:
             storage::sweep_drafts(disk_, directory, entries, limit_);
             errors += report_strange(entries, directory, observer);
             if (auto path = storage::find_database(entries, directory)) {
-                return Found{*std::move(path), name,
+                return Place{device_, directory, storage::base(*path), name,
                              *parse_partition(partition_, partition_count_)};
             }
             const std::string pending = directory + '/' + name + ".db.pending";

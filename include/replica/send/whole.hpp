@@ -29,7 +29,7 @@ void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.info = turn.database().info();
     turn.renumbered = true;
     turn.pass.count(&Stats::reidentified);
-    turn.pass.observer(event::Reidentified{turn.found.path, why});
+    turn.pass.observer(event::Reidentified{turn.place.path(), why});
 }
 
 /// Asks for the peer's point of the upload's name. Returns the id of the peer's file if that file

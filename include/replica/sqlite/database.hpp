@@ -21,6 +21,7 @@
 #include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/tombstones.hpp>
 #include <replica/sqlite/wait.hpp>
+#include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/notes.hpp>
 #include <replica/words/times.hpp>
@@ -308,7 +309,7 @@ public:
             throw;
         }
         disk_.sync(target);
-        disk_.sync(sqlite::directory_of(target));
+        disk_.sync(storage::parent(target));
     }
 
     /// See pending.hpp. The rows come from a server of this node, so no point is recorded.

@@ -30,12 +30,6 @@ namespace replica::sqlite {
     return text;
 }
 
-/// The directory of a file; "." for a name without one.
-[[nodiscard]] inline std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
-}
-
 /// The device in a database's path .../<device>/<datadir>/<partition>/<suffix>/<hash>/<file>. Empty
 /// for a shorter path.
 [[nodiscard]] inline std::string device_of(std::string_view path) {

@@ -14,6 +14,7 @@
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/id.hpp>
+#include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/info.hpp>
 
@@ -131,7 +132,7 @@ void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
     if (!name) {
         return;
     }
-    const std::string directory = directory_of(path);
+    const std::string directory = storage::parent(path);
     const auto files = detail::databases(disk, directory, name->hash);
     if (files.size() > 1) {
         info.db_state = "sharding";

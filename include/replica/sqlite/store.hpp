@@ -7,6 +7,7 @@
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/migrate.hpp>
+#include <replica/storage/place.hpp>
 
 #include <memory>
 #include <string>
@@ -77,7 +78,7 @@ public:
         const std::string now = clock_.now().internal();
         made.created_at = made.created_at == "0" ? now : made.created_at;
         made.put_timestamp = made.put_timestamp == "0" ? now : made.put_timestamp;
-        const std::string directory = sqlite::directory_of(path);
+        const std::string directory = storage::parent(path);
         const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
         disk_.make_directories(directory);
         try {

@@ -18,6 +18,7 @@
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/settings.hpp>
+#include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/random.hpp>
 
@@ -36,21 +37,6 @@ namespace replica::storage {
 
 /// How long to wait for the lock of a database or a directory, as Swift's brokers do.
 inline constexpr Seconds broker_patience{25};
-
-/// The directory of `path`.
-[[nodiscard]] inline std::string parent(const std::string& path) {
-    return path.substr(0, path.rfind('/'));
-}
-
-/// The last component of `path`.
-[[nodiscard]] inline std::string base(const std::string& path) {
-    return path.substr(path.rfind('/') + 1);
-}
-
-/// A device's directory. Files that are not yet, or no longer, databases are in its "tmp".
-[[nodiscard]] inline std::string device_path(const std::string& root, const std::string& device) {
-    return root + '/' + device;
-}
 
 /// Waits for the lock of a directory, and makes the directory if it does not exist. Throws
 /// Error::locked after the deadline. Polls every 10 ms, as stock servers do: flock has no timeout.

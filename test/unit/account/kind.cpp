@@ -1,6 +1,9 @@
 #include <replica/account/kind.hpp>
 
 #define BOOST_TEST_MODULE account_server
+#include <replica/ring.hpp>
+#include <replica/send/walk.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <vector>

@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(only_a_queue_of_the_reconciler_waits_with_its_removal) {
     } pass;
     LocalDatabase place;
     place.device.device = "sda";
-    place.found.path = "/srv/node/sda/containers/1/abc/h/h.db";
+    place.place.directory = "/srv/node/sda/containers/1/abc/h";
+    place.place.file = "h.db";
     BOOST_TEST(ContainerKind::before_removal(pass, place, container()));
     BOOST_TEST(pass.state.asked == 0);
     ContainerInfo queue = container();

@@ -327,7 +327,7 @@ BOOST_FIXTURE_TEST_CASE(a_queue_lies_on_a_local_primary_or_beside_its_rows, Fixt
     const auto devices = nodes.ring().devices();
     const auto chosen = [&](Device local, std::uint32_t partition) {
         return with_task([&](auto& task, const Device&) {
-            DatabaseTurn<PassType> other{task.pass,   task.found, local, task.heartbeat,
+            DatabaseTurn<PassType> other{task.pass,   task.place, local, task.heartbeat,
                                          task.opened, task.info,  true,  false};
             return reconciler::queue_device(other, partition).id;
         });
@@ -452,8 +452,8 @@ BOOST_FIXTURE_TEST_CASE(a_crash_at_any_point_loses_no_row, Fixture) {
 
 BOOST_AUTO_TEST_CASE(a_removal_is_put_off_until_the_pass_ends) {
     reconciler::PassState state;
-    const LocalDatabase fed{{"/fed", "h", 1}, {}};
-    const LocalDatabase idle{{"/idle", "h", 2}, {}};
+    const LocalDatabase fed{{"/d", "/d/1", "fed", "h", 1}, {}};
+    const LocalDatabase idle{{"/d", "/d/2", "idle", "h", 2}, {}};
     BOOST_TEST(state.defer_removal(fed));
     BOOST_TEST(state.defer_removal(idle));
     BOOST_TEST(state.defer_removal(idle));
@@ -461,8 +461,8 @@ BOOST_AUTO_TEST_CASE(a_removal_is_put_off_until_the_pass_ends) {
     BOOST_TEST(!state.fed(fed));
     const auto [replicate, clean] = state.end();
     BOOST_REQUIRE(replicate.size() == 1U);
-    BOOST_TEST(replicate[0].found.path == "/fed");
+    BOOST_TEST(replicate[0].place.path() == "/d/1/fed");
     BOOST_REQUIRE(clean.size() == 1U);
-    BOOST_TEST(clean[0].found.path == "/idle");
+    BOOST_TEST(clean[0].place.path() == "/d/2/idle");
     BOOST_TEST(!state.defer_removal(fed));
 }

@@ -59,13 +59,13 @@ std::unique_ptr<Node> with_both() {
 }
 
 template <class Node>
-UploadPlace place(const Node& node) {
-    return {node.device, node.directory, node.hash, sender, node.hash + ".db"};
+Place place(const Node& node) {
+    return {node.device, node.directory, node.hash + ".db", node.hash, 1};
 }
 
 template <class Node>
 bool finish(Node& node, bool merge = false) {
-    return finish_upload(node.broker, place(node), node.hash_path, node.random, merge);
+    return finish_upload(node.broker, place(node), sender, node.hash_path, node.random, merge);
 }
 
 template <class Node>
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_large_upload_is_given_the_time_to_be_read) {
     node->disk.write(upload_path(*node), content);
     Asked broker(node->disk, node->clock, "n1");
     const Instant began = node->clock.monotonic();
-    BOOST_TEST(finish_upload(broker, place(*node), node->hash_path, node->random, false));
+    BOOST_TEST(finish_upload(broker, place(*node), sender, node->hash_path, node->random, false));
     BOOST_TEST((broker.until - began > to_duration(Seconds(10 * 1024)))); // 1 MiB/s
 }
 
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(each_batch_of_a_long_merge_has_patience_of_its_own) {
         node->put("ours-" + std::to_string(i));
     }
     Slow broker(node->disk, node->clock, "n1");
-    BOOST_TEST(finish_upload(broker, place(*node), node->hash_path, node->random, true));
+    BOOST_TEST(finish_upload(broker, place(*node), sender, node->hash_path, node->random, true));
     BOOST_TEST(node->names()->size() == 3002U);
     BOOST_TEST(broker.opened == 5); // four batches and the replacement
     // The replacement waits for its locks in pieces of two seconds (storage.hpp).

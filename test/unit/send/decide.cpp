@@ -125,15 +125,19 @@ static_assert(choose(ours(9), theirs(8), {-1, 4, 8}, {}) == Choice{Way::rows, 4}
 constexpr bool is(const Points& a, const Points& b) {
     return a.theirs == b.theirs && a.outgoing == b.outgoing && a.incoming == b.incoming;
 }
-static_assert(is(proven(ours(5), theirs(5), {5, 5, 5}, -1), {-1, -1, 5}));
-static_assert(is(proven(ours(5), theirs(5), {5, 5, 5}, 3), {3, -1, 5}));
-static_assert(is(proven(ours(5), theirs(5), {2, 5, 5}, 3), {2, -1, 5})); // they were restored
-static_assert(is(proven(ours(5), theirs(5), {-1, 5, 5}, 5), {-1, -1, 5}));
-static_assert(is(proven(ours(5), theirs(5, hash_a), {5, 5, 4}, -1), {5, -1, 4}));
-static_assert(is(proven(ours(5), theirs(5), {6, 5, 5}, 3), {6, 5, 5})); // another history
-static_assert(is(proven(ours(5), theirs(5), {5, 6, 5}, 3), {5, 6, 5}));
-static_assert(way(ours(5), theirs(9), proven(ours(5), theirs(9), {5, 5, 8}, -1)) == Way::rows);
-static_assert(way(ours(5), theirs(9), proven(ours(5), theirs(9), {5, 5, 8}, 5)) == Way::no_change);
+static_assert(is(points_for_handoff(ours(5), theirs(5), {5, 5, 5}, -1), {-1, -1, 5}));
+static_assert(is(points_for_handoff(ours(5), theirs(5), {5, 5, 5}, 3), {3, -1, 5}));
+static_assert(is(points_for_handoff(ours(5), theirs(5), {2, 5, 5}, 3),
+                 {2, -1, 5})); // they were restored
+static_assert(is(points_for_handoff(ours(5), theirs(5), {-1, 5, 5}, 5), {-1, -1, 5}));
+static_assert(is(points_for_handoff(ours(5), theirs(5, hash_a), {5, 5, 4}, -1), {5, -1, 4}));
+static_assert(is(points_for_handoff(ours(5), theirs(5), {6, 5, 5}, 3),
+                 {6, 5, 5})); // another history
+static_assert(is(points_for_handoff(ours(5), theirs(5), {5, 6, 5}, 3), {5, 6, 5}));
+static_assert(way(ours(5), theirs(9), points_for_handoff(ours(5), theirs(9), {5, 5, 8}, -1)) ==
+              Way::rows);
+static_assert(way(ours(5), theirs(9), points_for_handoff(ours(5), theirs(9), {5, 5, 8}, 5)) ==
+              Way::no_change);
 
 // ---- Expired.
 

@@ -22,7 +22,7 @@ using Containers = Duo<ContainerKind>;
 Result<Reply> ask(Containers& duo, const std::string& body, bool expect_success = false,
                   Seconds timeout = Seconds(10)) {
     return duo.with_task([&](auto& task, const Device& device) {
-        PeerSession peer(task.pass, task.heartbeat, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.place);
         return expect_success ? peer.expect_success(body, timeout) : peer.send(body, timeout);
     });
 }
@@ -199,7 +199,7 @@ Result<Reply> ask_device(Containers& duo, const std::string& name,
     }
     auto reply = duo.with_task([&](auto& task, Device device) {
         device.device = name;
-        return PeerSession(task.pass, task.heartbeat, device, task.found)
+        return PeerSession(task.pass, task.heartbeat, device, task.place)
             .send(harmless, Seconds(10));
     });
     duo.nodes.network().heal();
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(the_watchdog_is_told_how_long_a_request_may_take) {
     Containers duo;
     Instant during;
     duo.with_task([&](auto& task, const Device& device) {
-        PeerSession peer(task.pass, task.heartbeat, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.place);
         duo.nodes.network().before(
             [&](const SimExchange&, const Request&) { during = task.heartbeat.expected(); });
         const Instant now = duo.clock.monotonic();

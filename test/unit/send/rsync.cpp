@@ -41,7 +41,7 @@ struct Pair : Duo<Kind> {
     template <class Finish = CompleteRsync>
     Result<decide::Outcome> push(std::int64_t remote_rows = 0) {
         return this->with_task([&](auto& task, const Device& device) {
-            PeerSession peer(task.pass, task.heartbeat, device, task.found);
+            PeerSession peer(task.pass, task.heartbeat, device, task.place);
             typename Kind::info_type remote;
             remote.count = remote_rows;
             return push_file<Finish>(task, peer, remote);
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_has_another_file_is_not_merging_any_more) {
     duo.nodes.network().fail({}, SimFault::lose_reply);
     const auto push = [&](const std::string& remote_id) {
         return duo.with_task([&](auto& task, const Device& device) {
-            PeerSession peer(task.pass, task.heartbeat, device, task.found);
+            PeerSession peer(task.pass, task.heartbeat, device, task.place);
             auto remote = duo.open(1).info();
             remote.id = remote_id;
             return push_file<RsyncThenMerge>(task, peer, remote);
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(another_region_is_told_apart) {
     Containers duo;
     duo.with_task([&](auto& task, Device device) {
         device.region = 2;
-        PeerSession peer(task.pass, task.heartbeat, device, task.found);
+        PeerSession peer(task.pass, task.heartbeat, device, task.place);
         BOOST_TEST(push_file<CompleteRsync>(task, peer, {}).has_value());
         return 0;
     });

@@ -36,7 +36,7 @@ struct Pair : Duo<Kind> {
     Result<decide::Outcome> push(std::int64_t& point) {
         const std::string id = remote_id();
         return this->with_task([&](auto& task, const Device& device) {
-            PeerSession peer(task.pass, task.heartbeat, device, task.found);
+            PeerSession peer(task.pass, task.heartbeat, device, task.place);
             return push_rows(task, peer, id, point);
         });
     }

@@ -45,7 +45,7 @@ void add(const SimDisk& disk, const std::string& partition, const std::string& n
 }
 
 struct Walked {
-    std::vector<Found> found;
+    std::vector<Place> found;
     Heard heard;
     std::int64_t errors = 0;
     int beats = 0;
@@ -53,7 +53,7 @@ struct Walked {
 
     [[nodiscard]] std::vector<std::string> hashes() const {
         std::vector<std::string> names;
-        for (const Found& each : found) {
+        for (const Place& each : found) {
             names.push_back(each.hash);
         }
         std::ranges::sort(names);
@@ -99,9 +99,9 @@ BOOST_AUTO_TEST_CASE(every_database_is_found_once_with_its_partition_and_path) {
     BOOST_TEST(result.hashes() == (Names{hash('a', "abc"), hash('b', "abc"), hash('c', "abc"),
                                          hash('c', "def"), hash('d', "000")}),
                boost::test_tools::per_element());
-    for (const Found& found : result.found) {
-        BOOST_TEST(found.path == directory(std::to_string(found.partition), found.hash) + '/' +
-                                     found.hash + ".db");
+    for (const Place& found : result.found) {
+        BOOST_TEST(found.path() == directory(std::to_string(found.partition), found.hash) + '/' +
+                                       found.hash + ".db");
     }
     BOOST_TEST(result.partitions == 3U);
     BOOST_TEST(result.errors == 0);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(of_a_sharding_database_the_newest_file_is_taken) {
     add(disk, "3", name, name + "_1402464677.04188.db");
     const Walked result = walk(disk);
     BOOST_REQUIRE(result.found.size() == 1);
-    BOOST_TEST(result.found[0].path.ends_with("_1402464677.04188.db"));
+    BOOST_TEST(result.found[0].path().ends_with("_1402464677.04188.db"));
 }
 
 BOOST_AUTO_TEST_CASE(directories_that_are_no_partitions_are_passed_over) {
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(
     }
     const auto order = [&](std::uint64_t seed) {
         std::vector<std::uint32_t> result;
-        for (const Found& found : walk(disk, seed).found) {
+        for (const Place& found : walk(disk, seed).found) {
             result.push_back(found.partition);
         }
         return result;
