@@ -291,7 +291,7 @@ class Ends(unittest.TestCase):
         before = tree(self.root)
         result = self.run_program(self.config, "--explain", database)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(f"{database}: is not of today's form, and only looked at",
+        self.assertIn(f"{database}: is made by an old Swift, and only looked at here",
                       result.stdout + result.stderr)
         self.assertEqual(tree(self.root), before)
 

@@ -275,7 +275,8 @@ inline ConfigValues Config::values(std::string_view section, Interpolation when)
 inline std::string Config::resolve(const ConfigValues& values, const ConfigValue& value,
                                    std::string_view rest, int depth) {
     if (depth > 10) { // configparser's limit, for a value that refers to itself
-        throw ConfigError(value.where + ": references in \"" + value.text + "\" are too deep");
+        throw ConfigError(value.where + ": references in \"" + value.text +
+                          "\" go more than ten levels deep; does the value refer to itself?");
     }
     std::string result;
     while (!rest.empty()) {

@@ -135,7 +135,7 @@ public:
     }
     void operator()(const event::ClockJumped& clock) const {
         log(Level::error,
-            "The clock has moved by {:+.0f} seconds more than time has passed; nothing is "
+            "The clock has jumped by {:+.0f} seconds against the time that has passed; nothing is "
             "forgotten by it until a peer agrees with it",
             clock.ahead.count());
     }
@@ -157,8 +157,7 @@ public:
         log(Level::error, "ERROR reading {}: {}", listing.path, listing.what);
     }
     void operator()(const event::OrphanPending& orphan) const {
-        log(Level::warning, "{} holds rows of a database that is not there; it is kept",
-            orphan.path);
+        log(Level::warning, "{} holds pending rows without a database; it is kept", orphan.path);
     }
 
     void operator()(const event::DatabaseBegan& database) const {
@@ -183,7 +182,8 @@ public:
     void operator()(const event::WrongHash& database) const {
         note_unreadable(database.path);
         log(Level::error,
-            "{} holds {}, which does not hash to that file: is swift_hash_path_suffix or "
+            "{} holds {}, and the hash of that name is not the file's: is swift_hash_path_suffix "
+            "or "
             "swift_hash_path_prefix wrong? Nothing on its device is removed in this pass",
             database.path, database.name);
     }
@@ -244,7 +244,7 @@ public:
         log(Level::error,
             "{} agreed with a peer last at {}, longer ago than reclaim_age: live rows from before "
             "are held back, for they may have been deleted since. Set accept_stale to send them, "
-            "or move the database away to have it brought anew",
+            "or move the database away to have it copied from a peer",
             copy.path, copy.agreed.normal());
     }
     void operator()(const event::Deferred& peer) const {

@@ -66,14 +66,16 @@ inline void drop_privileges(const std::string& name) {
     if (::geteuid() == 0) {
         if (::initgroups(name.c_str(), user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
             ::setuid(user->pw_uid) != 0) {
-            throw ConfigError("user = " + name + ": cannot become it: " + detail::reason_of(errno));
+            throw ConfigError("user = " + name +
+                              ": cannot change to this user: " + detail::reason_of(errno));
         }
     } else if (::geteuid() != user->pw_uid) {
         const passwd* const self = ::getpwuid(::geteuid());
         const auto present =
             self != nullptr ? std::string{self->pw_name} : "user id " + std::to_string(::geteuid());
-        throw ConfigError("user = " + name + ": started as " + present +
-                          ", which cannot become it; start as root, or set user = " + present);
+        throw ConfigError(
+            "user = " + name + ": started as " + present +
+            ", which cannot change to this user; start as root, or set user = " + present);
     }
     ::setenv("HOME", user->pw_dir, 1);
 }

@@ -161,7 +161,8 @@ inline void drop_trailing_slashes(std::string& path) {
             throw ConfigError(place + " = " + text + ": " + reason);
         }
         if (std::same_as<T, bool> && is_doubtful(text)) {
-            loaded.warnings.push_back(place + " = " + text + " is taken for no");
+            loaded.warnings.push_back(place + " = " + text +
+                                      " is neither yes nor no, and taken for no");
         }
     });
     for (const auto* path : {&settings.devices, &settings.swift_dir, &settings.recon_cache_path}) {

@@ -99,7 +99,7 @@ private:
             return fault(Error::missing, path + " does not exist");
         }
         if (stop.stop_requested()) {
-            return fault(Error::stopped, "not begun, a stop was asked for");
+            return fault(Error::stopped, "not started: stopping");
         }
         if (SystemClock().monotonic() >= deadline) {
             return fault(Error::timed_out, "not begun, the deadline has passed");

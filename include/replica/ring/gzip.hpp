@@ -53,7 +53,7 @@ namespace replica::detail {
         refuse_ring("", "ends in the middle of its gzip data");
     }
     if (code != Z_STREAM_END) {
-        refuse_ring("", std::string("no good gzip data: ") +
+        refuse_ring("", std::string("damaged gzip data: ") +
                             (stream.msg != nullptr ? stream.msg : "?"));
     }
     if (stream.avail_in > 0) {

@@ -121,7 +121,7 @@ inline void read_swift_devices(SwiftRingTable& table, const boost::json::value& 
         const std::int64_t id = table.devices[next++].id;
         if (id != static_cast<std::int64_t>(i)) {
             refuse_ring("devs[" + std::to_string(i) + "].id",
-                        std::to_string(id) + " is not its place in the list");
+                        std::to_string(id) + " is not its index in the list");
         }
     }
     const Tiers tiers(table.devices);

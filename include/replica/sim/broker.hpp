@@ -70,7 +70,7 @@ public:
     database_type create(const std::string& path, info_type info,
                          std::optional<Instant> deadline = {}) {
         if (disk_.stat(path)) {
-            throw Failure(Error::exists, path + ": there already");
+            throw Failure(Error::exists, path + ": already exists");
         }
         const std::string now = clock_.now().internal();
         for (std::string* time : {&info.created_at, &info.put_timestamp, &info.status_changed_at}) {

@@ -196,7 +196,7 @@ public:
         SimDisk& disk = broker_.disk();
         const auto content = wait([this] { return file_.content(); }, deadline);
         if (disk.stat(path)) {
-            throw Failure(Error::exists, path + ": there already");
+            throw Failure(Error::exists, path + ": already exists");
         }
         const std::string directory = path.substr(0, path.rfind('/'));
         if (!disk.stat(directory)) {

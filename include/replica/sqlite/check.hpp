@@ -121,7 +121,7 @@ template <Schema S>
 void check_small_tables(Connection& connection) {
     const std::string stat(S::stat);
     if (connection.integer("SELECT count(*) FROM " + stat) != 1) {
-        refuse(connection, "several rows in " + stat);
+        refuse(connection, "not exactly one row in " + stat);
     }
     for (const std::string& table : {stat, std::string("shard_range"), std::string("incoming_sync"),
                                      std::string("outgoing_sync")}) {
@@ -140,7 +140,7 @@ void check_small_tables(Connection& connection) {
         }
         if (connection.integer("SELECT count(*) FROM " + table +
                                " WHERE sync_point IS NULL OR sync_point < -1") != 0) {
-            refuse(connection, "a point in " + table + " is none");
+            refuse(connection, "a sync point in " + table + " is not a number from -1 up");
         }
         const std::string verdict = connection.text("PRAGMA integrity_check(" + table + ')');
         if (verdict != "ok") {
@@ -228,14 +228,16 @@ template <Schema S>
         const bool found_by = !row.is_null(S::deleted_column) && !row.is_null(S::policy_column);
         if (!typed || !found_by || name.empty() || !is_utf8(name) ||
             (deleted != 0 && deleted != 1)) {
-            detail::refuse(connection, "row " + std::to_string(rowid) + " is none of a server's");
+            detail::refuse(connection,
+                           "row " + std::to_string(rowid) + " has a value that no server writes");
         }
         add_row<S>(content.totals, row);
         rows.add(rowid, deleted, name);
     }
     content.indexed = detail::is_indexed<S>(connection, rows);
     if (!content.indexed && content.totals.hash.text() != connection.text(S::select_hash)) {
-        detail::refuse(connection, "neither its hash nor " + index_of<S>() + " has its rows");
+        detail::refuse(connection,
+                       "both its hash and " + index_of<S>() + " disagree with its rows");
     }
     return content;
 }

@@ -159,8 +159,10 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         add_column(connection, "container_stat", "x_container_sync_point2", "INTEGER DEFAULT -1");
         if (connection.integer("SELECT count(*) FROM pragma_table_xinfo('container_stat')") != 18 ||
             connection.integer("SELECT count(*) FROM container_stat") > 1) {
-            throw Failure(Error::unknown_schema,
-                          connection.path() + ": has another table container_stat");
+            throw Failure(
+                Error::unknown_schema,
+                connection.path() +
+                    ": has a container_stat without Swift's columns, or with several rows");
         }
         constexpr std::size_t first = script.find("CREATE TABLE policy_stat");
         constexpr std::size_t end = script.find("CREATE TABLE shard_range");

@@ -298,7 +298,7 @@ public:
     void copy_to(const std::string& target, Instant deadline) {
         connection_->require_in_place();
         if (disk_.stat(target)) {
-            throw Failure(Error::exists, target + ": there already");
+            throw Failure(Error::exists, target + ": already exists");
         }
         const auto status = disk_.stat(path());
         const bool small = status && status->size <= options_.copy_at_once;

@@ -119,7 +119,7 @@ using SchemaMap = std::map<std::pair<std::string, std::string>, SchemaEntry>;
         const std::pair key(found.text(0), found.text(1));
         if (!entries.try_emplace(key, SchemaEntry{found.text(2), found.text(3)}).second) {
             throw Failure(Error::unknown_schema,
-                          connection.path() + ": has twice " + key.first + ' ' + key.second);
+                          connection.path() + ": has two entries " + key.first + ' ' + key.second);
         }
     }
     return entries;

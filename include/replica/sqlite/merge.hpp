@@ -83,7 +83,8 @@ public:
         }
         auto hash = Chexor::parse(connection_->text(S::select_hash));
         if (!hash) {
-            throw Failure(Error::corrupt, connection_->path() + ": the stored hash is none");
+            throw Failure(Error::corrupt,
+                          connection_->path() + ": its stored hash is not 32 hexadecimal digits");
         }
         totals_.hash ^= *hash;
         S::write_totals(*connection_, totals_);

@@ -75,7 +75,7 @@ template <Schema S>
 template <Schema S, std::invocable Check>
 void migrate(Connection& connection, Check check) {
     if (sqlite3_db_readonly(connection.get(), "main") != 0) {
-        throw Failure(Error::io, connection.path() + ": is not of today's form, and cannot be"
+        throw Failure(Error::io, connection.path() + ": is made by an old Swift, and cannot be"
                                                      " brought up to date: it is read-only");
     }
     Transaction transaction(connection, Transaction::Kind::write);

@@ -89,7 +89,7 @@ public:
             }
             disk_.sync(draft);
             if (!disk_.rename_new(draft, path)) {
-                throw Failure(Error::exists, path + ": there already");
+                throw Failure(Error::exists, path + ": already exists");
             }
         } catch (...) {
             disk_.remove(draft);
@@ -130,8 +130,9 @@ private:
         require_tables(connection);
         if (!options_.migrate) {
             throw Failure(Error::unknown_schema,
-                          connection.path() + ": is not of today's form, and only looked at; a pass"
-                                              " brings what a former Swift made up to date");
+                          connection.path() +
+                              ": is made by an old Swift, and only looked at here; a pass"
+                              " brings what a former Swift made up to date");
         }
         return false;
     }

@@ -368,6 +368,6 @@ BOOST_FIXTURE_TEST_CASE(doubtful_options_are_warned_about, Node) {
     Running daemon{{config, "once"}, [](Context&) { return 0; }};
     BOOST_TEST(daemon.code() == 0);
     BOOST_TEST(logs("<132>container-replicator: Option container-replicator/run_pause"));
-    BOOST_TEST(logs("mount_check = ture is taken for no"));
+    BOOST_TEST(logs("mount_check = ture is neither yes nor no, and taken for no"));
     BOOST_TEST(logs("Unable to set nice_priority = high"));
 }

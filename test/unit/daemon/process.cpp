@@ -88,18 +88,19 @@ BOOST_AUTO_TEST_CASE(root_becomes_the_user_for_good) {
 }
 
 BOOST_AUTO_TEST_CASE(another_user_than_root_cannot_become_a_third) {
-    BOOST_TEST(in_child([] {
-                   if (::geteuid() == 0) {
-                       drop_privileges("nobody");
-                   }
-                   const auto self = std::string{::getpwuid(::geteuid())->pw_name};
-                   const auto text = complaint("root");
-                   return text == "user = root: started as " + self +
-                                      ", which cannot become it; start as root, or set user = " +
-                                      self
-                              ? 0
-                              : 1;
-               }) == 0);
+    BOOST_TEST(
+        in_child([] {
+            if (::geteuid() == 0) {
+                drop_privileges("nobody");
+            }
+            const auto self = std::string{::getpwuid(::geteuid())->pw_name};
+            const auto text = complaint("root");
+            return text == "user = root: started as " + self +
+                               ", which cannot change to this user; start as root, or set user = " +
+                               self
+                       ? 0
+                       : 1;
+        }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_daemon_settles_in_a_session_of_its_own) {

@@ -108,8 +108,8 @@ BOOST_AUTO_TEST_CASE(a_misspelt_switch_counts_as_no_but_is_told) {
     const auto [settings, warnings] = load("mount_check = ture\n");
     BOOST_TEST(!settings.mount_check);
     BOOST_REQUIRE(warnings.size() == 1u);
-    BOOST_TEST(warnings[0] ==
-               "/etc/swift/c.conf:3: [container-replicator] mount_check = ture is taken for no");
+    BOOST_TEST(warnings[0] == "/etc/swift/c.conf:3: [container-replicator] mount_check = ture is "
+                              "neither yes nor no, and taken for no");
 }
 
 BOOST_AUTO_TEST_CASE(bad_values_are_refused_with_file_section_key_and_reason) {

@@ -53,14 +53,14 @@ BOOST_AUTO_TEST_CASE(what_follows_the_end_is_refused) {
 
 BOOST_AUTO_TEST_CASE(other_bytes_are_refused) {
     for (const std::string text : {"R1NG", "{}", "\x1f\x8b\x07\x01", "\x78\x9c\x03"}) {
-        BOOST_TEST(reason(text).find("no good gzip data: ") == 0U);
+        BOOST_TEST(reason(text).find("damaged gzip data: ") == 0U);
     }
     std::string packed = gzip(noise(100));
     packed[packed.size() - 6] ^= 1; // in the sum
-    BOOST_TEST(reason(packed) == "no good gzip data: incorrect data check");
+    BOOST_TEST(reason(packed) == "damaged gzip data: incorrect data check");
     packed = gzip(noise(100));
     packed.back() ^= 1; // in the length
-    BOOST_TEST(reason(packed) == "no good gzip data: incorrect length check");
+    BOOST_TEST(reason(packed) == "damaged gzip data: incorrect length check");
 }
 
 BOOST_AUTO_TEST_CASE(a_small_file_of_a_huge_content_is_refused) {

@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_first_file_that_is_missing_or_broken_is_an_error_at_start
     });
     write("{}");
     BOOST_CHECK_EXCEPTION(open(), Failure, [&](const Failure& failure) {
-        return std::string(failure.what()).find(path + ": no good gzip data") == 0 &&
+        return std::string(failure.what()).find(path + ": damaged gzip data") == 0 &&
                failure.error() == Error::bad_config;
     });
 }

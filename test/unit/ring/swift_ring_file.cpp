@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_bad_device_is_refused_with_its_place_in_the_list) {
     refused({
         {one_device(R"("ip": "a", "port": 1, "device": "d")"), "devs[0].id: missing"},
         {one_device(R"("id": 1, "ip": "a", "port": 1, "device": "d")"),
-         "devs[0].id: 1 is not its place in the list"},
+         "devs[0].id: 1 is not its index in the list"},
         {one_device(R"("id": 0, "ip": "a b", "port": 1, "device": "d")"),
          "devs[0].ip: \"a b\" is no address and no host name"},
         {one_device(R"("id": 0, "ip": "a", "port": 1, "device": "../d")"),

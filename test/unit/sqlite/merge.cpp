@@ -212,7 +212,8 @@ BOOST_AUTO_TEST_CASE(a_stored_hash_that_is_none_stops_the_merge) {
     for (const std::string hash : {"'none'", "NULL", "''"}) {
         ContainerFile file;
         StockConnection(file.place.path()).execute("UPDATE container_info SET hash = " + hash);
-        require_refused(Error::corrupt, file.place.path() + ": the stored hash is none",
+        require_refused(Error::corrupt,
+                        file.place.path() + ": its stored hash is not 32 hexadecimal digits",
                         file.place.directory, [&] { return file.put({object("a", stamp(1))}); });
     }
 }

@@ -391,7 +391,7 @@ BOOST_AUTO_TEST_CASE(a_file_without_its_one_row_is_beyond_use) {
 BOOST_AUTO_TEST_CASE(a_file_that_is_only_looked_at_stays_as_it_is) {
     OldContainer old(former_container(""));
     SimTimedContainers looker(PosixDisk(), old.clock, SqliteOptions{.migrate = false});
-    require_refused(Error::unknown_schema, old.path + ": is not of today's form", old.directory,
+    require_refused(Error::unknown_schema, old.path + ": is made by an old Swift", old.directory,
                     [&] { return looker.open(old.path, old.soon()); });
     static_cast<void>(old.open());
     BOOST_TEST(looker.open(old.path, old.soon()).info().count == 2);
@@ -500,7 +500,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_written_to_is_named_and_stays) {
     constexpr uid_t nobody = 65534;
     BOOST_REQUIRE(self != 0 || ::seteuid(nobody) == 0);
     require_refused(Error::io,
-                    old.path + ": is not of today's form, and cannot be brought up to"
+                    old.path + ": is made by an old Swift, and cannot be brought up to"
                                " date: it is read-only",
                     old.directory, [&] { return old.open(); });
     BOOST_REQUIRE(self != 0 || ::seteuid(self) == 0);
