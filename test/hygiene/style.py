@@ -132,6 +132,25 @@ def check_paths(root, lines):
                 yield number, f"'{name}' does not exist"
 
 
+def check_named_headers(path, lines, headers):
+    """A comment that names a header of ours names it so that it can be found."""
+    for number, line in enumerate(lines, 1):
+        for name in re.findall(r"(?<![\w/<.])[a-z]\w*(?:/\w+)*\.hpp\b", comment_of(path, line)):
+            if not any(header == name or header.endswith("/" + name) for header in headers):
+                yield number, f"there is no header {name}"
+
+
+def check_named_tests(root, text):
+    """`test/unit/x.cpp`: `a_case`, `another`, in a document: the file has these cases."""
+    for match in re.finditer(r"`(test/[\w/]+\.[ch]pp)`:((?:,?\s*`\w+`)+)", text):
+        file = root / match.group(1)
+        code = file.read_text(encoding="utf-8") if file.exists() else ""
+        for name in re.findall(r"\w+", match.group(2)):
+            if not re.search(rf"\b{name}\b", code):
+                at = text.count("\n", 0, match.start()) + 1
+                yield at, f"{match.group(1)} has no test case {name}"
+
+
 def check_functions(lines):
     """Code is formatted, so a body opens at the end of a line; braces are counted to its end."""
     not_functions = re.compile(
@@ -224,6 +243,7 @@ def check(root):
     problems = list(check_listed(root, paths))
     defects = entries(root, "defects.md", "")
     invariants = entries(root, "invariants.md", "I")
+    headers = [path for path in paths if path.endswith(".hpp")]
     for path in paths:
         text = (root / path).read_text(encoding="utf-8")
         lines = text.split("\n")
@@ -236,8 +256,10 @@ def check(root):
             found += check_references(path, text, defects, invariants)
         if path == "README.md" or path.startswith("doc/"):
             found += check_paths(root, lines)
+            found += check_named_tests(root, text)
         if path.endswith((".hpp", ".cpp")):
             found += check_functions(lines)
+            found += check_named_headers(path, lines, headers)
         if path.startswith("include/replica/"):
             found += check_header(path, lines)
         elif path.startswith("test/") and path.endswith(".cpp"):

@@ -83,6 +83,18 @@ class Style(unittest.TestCase):
         inside = inside.replace("namespace", "// Why it exists.\nnamespace")
         self.assertEqual(self.problems(header=inside), [])
 
+    def test_a_comment_that_names_a_header_that_is_gone(self):
+        self.expect("there is no header store.hpp", body="// See store.hpp.\nnamespace replica {}")
+        for name in ("database.hpp", "sqlite/database.hpp", "replica/sqlite/database.hpp"):
+            self.assertEqual(self.problems(body=f"// See {name}.\nnamespace replica {{}}"), [])
+
+    def test_a_document_that_names_a_test_case_that_is_gone(self):
+        tree = {"doc/x.md": "Test: `test/unit/sqlite/database.cpp`: `rows_stay`,\n  `rows_go`.\n",
+                "test/unit/sqlite/database.cpp": GOOD_TEST + "void rows_go();\n"}
+        self.expect("has no test case rows_stay", tree=tree)
+        tree["test/unit/sqlite/database.cpp"] += "void rows_stay();\n"
+        self.assertEqual(self.problems(tree=tree), [])
+
     def test_a_guard_that_is_not_named_after_the_path(self):
         found = self.problems(header=GOOD_HEADER.replace("SQLITE_DATABASE", "DATABASE"))
         self.assertEqual(len(found), 2)
