@@ -4,7 +4,7 @@
 # Build: compilers, both build systems, libraries. Boost by its 1.81 packages: the unversioned ones
 # are 1.74.
 replica_packages_build="g++ cmake ninja-build ccache pkg-config python3
-    libboost1.81-dev libboost-json1.81-dev libboost-filesystem1.81-dev libboost-context1.81-dev
+    libboost1.81-dev libboost-json1.81-dev libboost-filesystem1.81-dev
     libboost-test1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libspdlog-dev libcli11-dev
     libbenchmark-dev"
 

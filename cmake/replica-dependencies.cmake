@@ -6,7 +6,7 @@
 #   replica::ring      <replica/ring/...>: ring files are gzip
 #   replica::beast     <replica/beast/...>: Asio and Beast are headers
 #   replica::process   <replica/process/...>
-#   replica::sim       <replica/sim/...>: every simulated actor runs on a fiber
+#   replica::sim       <replica/sim/...>
 #   replica::daemon    <replica/daemon/...>, with all of the above but sim
 
 set(replica_components sqlite ring beast process sim daemon)
@@ -16,7 +16,7 @@ set(replica_sqlite_libraries SQLite::SQLite3)
 set(replica_ring_libraries ZLIB::ZLIB)
 set(replica_beast_libraries Boost::headers)
 set(replica_process_libraries Boost::filesystem)
-set(replica_sim_libraries SQLite::SQLite3 Boost::context)
+set(replica_sim_libraries SQLite::SQLite3)
 set(replica_daemon_libraries
     SQLite::SQLite3 ZLIB::ZLIB Boost::filesystem spdlog::spdlog CLI11::CLI11)
 

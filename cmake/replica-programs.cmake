@@ -31,7 +31,6 @@ set(replica_library_crypto OpenSSL::Crypto)
 set(replica_library_zlib ZLIB::ZLIB)
 set(replica_library_beast replica_asio_beast)
 set(replica_library_process Boost::filesystem)
-set(replica_library_context Boost::context)
 set(replica_library_spdlog spdlog::spdlog)
 set(replica_library_cli CLI11::CLI11)
 

@@ -1,7 +1,7 @@
 #ifndef REPLICA_CLOCK_HPP
 #define REPLICA_CLOCK_HPP
 
-// Time is a policy. Nothing else in the library reads a clock or sleeps, so a simulated day passes
+// Time is a policy. Nothing else in the flow reads a clock or sleeps, so a simulated day passes
 // in a millisecond and a test never waits. A deadline is a value handed into every call that may
 // wait.
 

@@ -1,8 +1,8 @@
 #ifndef REPLICA_ERROR_HPP
 #define REPLICA_ERROR_HPP
 
-// Every way in which a step of replication can fail has one name here, and the three things that a
-// caller can do about it are conditions. Swift decides by searching the text of an exception for
+// Every way in which a step of replication can fail has one name here, and the two things that a
+// caller does about some of them are conditions. Swift decides by searching the text of an exception for
 // "no such table" (Swift 2.30.1: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
 
 #include <boost/assert/source_location.hpp>

@@ -151,6 +151,17 @@ def check_named_tests(root, text):
                 yield at, f"{match.group(1)} has no test case {name}"
 
 
+def check_named_code(root, text):
+    """`include/replica/x.hpp` (`name`, `other`), in a document: the header has these names."""
+    for match in re.finditer(r"`(include/[\w/]+\.hpp)` \(((?:[^()`]*`\w+`)+)", text):
+        file = root / match.group(1)
+        code = file.read_text(encoding="utf-8") if file.exists() else ""
+        for name in re.findall(r"`(\w+)`", match.group(2)):
+            if not re.search(rf"\b{name}\b", code):
+                at = text.count("\n", 0, match.start()) + 1
+                yield at, f"{match.group(1)} has no {name}"
+
+
 def check_functions(lines):
     """Code is formatted, so a body opens at the end of a line; braces are counted to its end."""
     not_functions = re.compile(
@@ -257,6 +268,7 @@ def check(root):
         if path == "README.md" or path.startswith("doc/"):
             found += check_paths(root, lines)
             found += check_named_tests(root, text)
+            found += check_named_code(root, text)
         if path.endswith((".hpp", ".cpp")):
             found += check_functions(lines)
             found += check_named_headers(path, lines, headers)

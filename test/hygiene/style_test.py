@@ -95,6 +95,11 @@ class Style(unittest.TestCase):
         tree["test/unit/sqlite/database.cpp"] += "void rows_stay();\n"
         self.assertEqual(self.problems(tree=tree), [])
 
+    def test_a_document_that_names_a_function_that_is_gone(self):
+        tree = {"doc/x.md": "`include/replica/sqlite/database.hpp` (`merge`, which sorts; `copy`)\n"}
+        self.expect("has no merge", tree=tree, body="void copy();")
+        self.assertEqual(self.problems(tree=tree, body="void copy();\nvoid merge();"), [])
+
     def test_a_guard_that_is_not_named_after_the_path(self):
         found = self.problems(header=GOOD_HEADER.replace("SQLITE_DATABASE", "DATABASE"))
         self.assertEqual(len(found), 2)

@@ -396,7 +396,7 @@ namespace {
 
 /// What laws/broker.hpp asks for.
 template <class Kind>
-struct Place {
+struct Shelf {
     SimBroker<Kind>& broker() { return store; }
 
     std::string create(const std::string& name) {
@@ -440,9 +440,9 @@ struct Place {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(simulated_stores_obey_the_laws) {
-    Place<ContainerKind> containers;
+    Shelf<ContainerKind> containers;
     laws::check_broker_laws(containers);
-    Place<AccountKind> accounts;
+    Shelf<AccountKind> accounts;
     laws::check_broker_laws(accounts);
 }
 
