@@ -96,7 +96,8 @@ class Style(unittest.TestCase):
         self.assertEqual(self.problems(tree=tree), [])
 
     def test_a_document_that_names_a_function_that_is_gone(self):
-        tree = {"doc/x.md": "`include/replica/sqlite/database.hpp` (`merge`, which sorts; `copy`)\n"}
+        tree = {"doc/x.md":
+                "`include/replica/sqlite/database.hpp` (`merge`, which sorts; `copy`)\n"}
         self.expect("has no merge", tree=tree, body="void copy();")
         self.assertEqual(self.problems(tree=tree, body="void copy();\nvoid merge();"), [])
 

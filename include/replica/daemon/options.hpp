@@ -1,6 +1,6 @@
 // One table for all options: the member of Settings, the name, unit and bounds, and a reason to
-// change it. Reading a configuration, `--help` and the sample configuration all walk this table, so they
-// agree. Defaults are not repeated here: they are those of a default-constructed Settings.
+// change it. Reading a configuration, `--help` and the sample configuration all walk this table, so
+// they agree. Defaults are not repeated here: they are those of a default-constructed Settings.
 #ifndef REPLICA_DAEMON_OPTIONS_HPP
 #define REPLICA_DAEMON_OPTIONS_HPP
 
