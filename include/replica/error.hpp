@@ -1,9 +1,9 @@
 #ifndef REPLICA_ERROR_HPP
 #define REPLICA_ERROR_HPP
 
-// Every way in which a step of replication can fail has one name here, and the two things that a
-// caller does about some of them are conditions. Swift decides by searching the text of an exception
-// for "no such table" (Swift 2.30.1: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
+// Every way in which a step of replication can fail has one name here. The two things that a caller
+// does about some of them are conditions. Swift searches the text of an exception for "no such
+// table" (Swift 2.30.1: _replicate_object, ReplicatorRpc.sync); a code cannot be misread.
 
 #include <boost/assert/source_location.hpp>
 #include <boost/system/error_category.hpp>
