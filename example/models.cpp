@@ -5,6 +5,7 @@
 #include <replica/kind.hpp>
 #include <replica/replica.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/words/members.hpp>
 
 #include <algorithm>
 #include <functional>

@@ -7,7 +7,6 @@
 
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>
-#include <replica/words/members.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <boost/json/fwd.hpp>

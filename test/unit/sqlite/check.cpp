@@ -211,9 +211,9 @@ BOOST_AUTO_TEST_CASE(two_rows_where_one_describes_the_database_are_refused) {
     Upload upload;
     StockConnection(upload.path)
         .execute("INSERT INTO container_info (account, container) VALUES ('a', 'other')");
-    upload.refused_content(Error::corrupt, "rows in container_info");
+    upload.refused_content(Error::corrupt, "one row in container_info");
     StockConnection(upload.path).execute("DELETE FROM container_info");
-    upload.refused_content(Error::corrupt, "rows in container_info");
+    upload.refused_content(Error::corrupt, "one row in container_info");
 }
 
 BOOST_AUTO_TEST_CASE(names_of_any_bytes_count_in_the_hash) {

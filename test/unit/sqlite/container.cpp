@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_link_that_leads_nowhere_is_no_database_and_makes_none) {
     Home home;
     std::filesystem::remove(home.place.path());
     std::filesystem::create_symlink(home.place.directory.path() + "/none", home.place.path());
-    BOOST_TEST((error_of([&] { return home.place.open(); }) == Error::missing));
+    BOOST_TEST((error_of([&] { return home.place.open(); }) == Error::io));
     BOOST_TEST(!std::filesystem::exists(home.place.directory.path() + "/none"));
 }
 
