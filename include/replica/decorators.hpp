@@ -15,6 +15,7 @@
 #include <replica/ring.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/random.hpp>
+#include <replica/words/turns.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -99,12 +100,12 @@ private:
 template <Clock C>
 class Pace {
 public:
-    Pace(C clock, double rate) : clock_(std::move(clock)), state_(std::make_shared<State>(rate)) {}
+    Pace(C clock, double rate) : clock_(std::move(clock)), turns_(std::make_shared<Turns>(rate)) {}
 
     template <class What, std::invocable Call>
     auto operator()(const Device& to, const What& /*what*/, Instant deadline,
                     const std::stop_token& stop, Call call) -> decltype(call()) {
-        const Instant turn = state_->next_turn(clock_.monotonic(), deadline);
+        const Instant turn = turns_->next(clock_.monotonic(), deadline);
         if (!clock_.sleep_until(std::min(turn, deadline), stop)) {
             return fault_at(to, Error::stopped, "stopped while it waited for its turn");
         }
@@ -115,27 +116,8 @@ public:
     }
 
 private:
-    struct State {
-        explicit State(double rate)
-            : gap(rate > 0 ? to_duration(Seconds(1 / rate)) : Instant::duration(0)) {}
-
-        /// A call whose turn comes after its deadline uses up no turn.
-        [[nodiscard]] Instant next_turn(Instant now, Instant deadline) {
-            const std::scoped_lock guard(mutex);
-            const Instant turn = std::max(now, next);
-            if (turn <= deadline) {
-                next = turn + gap;
-            }
-            return turn;
-        }
-
-        const Instant::duration gap;
-        std::mutex mutex;
-        Instant next = Instant::min();
-    };
-
     C clock_;
-    std::shared_ptr<State> state_;
+    std::shared_ptr<Turns> turns_;
 };
 
 } // namespace detail

@@ -8,6 +8,7 @@
 
 #include <replica/clock.hpp>
 #include <replica/settings.hpp>
+#include <replica/words/turns.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -48,27 +49,17 @@ private:
 template <Clock C>
 class Pacer {
 public:
-    Pacer(C clock, double rate) : clock_(std::move(clock)), rate_(rate) {}
+    Pacer(C clock, double rate)
+        : clock_(std::move(clock)), limited_(rate > 0), turns_(rate, Seconds(5)) {}
 
     /// Waits for the next turn; false if a stop came first. `announce` is called before with the
     /// time of that turn: with many workers and a low rate it is far away.
     template <std::invocable<Instant> Announce>
     bool wait(const std::stop_token& stop, Announce announce) {
-        if (!(rate_ > 0)) {
+        const Instant now = clock_.monotonic();
+        const Instant turn = limited_ ? turns_.next(now) : now;
+        if (turn <= now) {
             return !stop.stop_requested();
-        }
-        Instant turn;
-        {
-            const std::lock_guard guard(mutex_);
-            const Instant now = clock_.monotonic();
-            if (now - next_ > std::chrono::seconds(5)) {
-                next_ = now;
-            }
-            turn = next_;
-            next_ += to_duration(Seconds(std::min(1 / rate_, 1e6)));
-            if (turn <= now) {
-                return !stop.stop_requested();
-            }
         }
         announce(turn);
         return clock_.sleep_until(turn, stop);
@@ -76,9 +67,8 @@ public:
 
 private:
     C clock_;
-    double rate_;
-    std::mutex mutex_;
-    Instant next_{};
+    bool limited_;
+    Turns turns_;
 };
 
 /// Whether the clock is a simulated one that only one thread may use. Then all work runs in run().
