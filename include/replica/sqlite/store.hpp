@@ -26,7 +26,7 @@ public:
     using clock_type = C;
 
     explicit SqliteBroker(D disk = D(), C clock = C(), SqliteOptions options = {})
-        : disk_(std::move(disk)), clock_(std::move(clock)), options_(options) {}
+        : disk_(std::move(disk)), clock_(std::move(clock)), options_(std::move(options)) {}
 
     [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
@@ -84,7 +84,7 @@ public:
         try {
             {
                 sqlite::Connection file(draft, sqlite::Connection::Mode::create,
-                                        sqlite::wait_by(clock_), deadline);
+                                        sqlite::wait_by(clock_), deadline, options_.vfs);
                 sqlite::make_schema<S>(file, made);
             }
             disk_.sync(draft);
@@ -104,7 +104,8 @@ private:
                                                               Instant deadline) {
         sqlite::require_database_file(disk_, path);
         return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
-                                                    sqlite::wait_by(clock_), deadline);
+                                                    sqlite::wait_by(clock_), deadline,
+                                                    options_.vfs);
     }
 
     /// Sets Swift's pragmas and checks that the file has today's schema. False for a file of an old
