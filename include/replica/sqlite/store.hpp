@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -69,8 +70,8 @@ public:
     /// Makes a database with the names, times and policy of `info`. An empty id becomes a new one,
     /// times of "0" become now. Throws exists, having changed nothing, if there is a database.
     ///
-    /// Order: build the file under a private name; fsync it; rename without replacing; fsync the
-    /// directory.
+    /// Order: make the directories durable; build the file under a private name; fsync it; rename
+    /// without replacing; fsync the directory.
     database_type create(const std::string& path, const typename S::info_type& info,
                          Instant deadline = Instant::max()) {
         sqlite::NewDatabase made = sqlite::NewDatabase::like(info);
@@ -80,7 +81,7 @@ public:
         made.put_timestamp = made.put_timestamp == "0" ? now : made.put_timestamp;
         const std::string directory = storage::parent(path);
         const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
-        disk_.make_directories(directory);
+        make_durable(directory);
         try {
             {
                 sqlite::Connection file(draft, sqlite::Connection::Mode::create,
@@ -100,6 +101,20 @@ public:
     }
 
 private:
+    /// Makes a directory, and durable the entry of each one that was missing: else a power cut
+    /// takes the directories away, with the database in them.
+    void make_durable(const std::string& directory) {
+        std::vector<std::string> changed;
+        for (std::string at = directory; at.size() > 1 && !disk_.stat(at);) {
+            at = storage::parent(at);
+            changed.push_back(at);
+        }
+        disk_.make_directories(directory);
+        for (const std::string& at : changed) {
+            disk_.sync(at);
+        }
+    }
+
     [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
                                                               Instant deadline) {
         sqlite::require_database_file(disk_, path);
