@@ -11,6 +11,7 @@
 #include <replica/sim/disk_faults.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/tree.hpp>
+#include <replica/words/random.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -128,7 +129,7 @@ public:
         const SimNode::Pointer node = state_->tree.file(path);
         node->link = true;
         state_->tree.fill(*node, path, SimContent::of(target));
-        node->durable_content = node->content;
+        node->make_content_durable();
         return true;
     }
 
@@ -236,8 +237,17 @@ public:
     /// A power cut: loses all that was not synced, and all locks. Faults end.
     void crash() const {
         const std::scoped_lock guard(state_->mutex);
-        state_->faults.clear();
+        state_->restart();
         state_->tree.crash();
+    }
+
+    /// A power cut that loses some of what was not synced, sector by sector and name by name
+    /// (sim/power_cut.hpp): the same seed, the same loss.
+    void crash(std::uint64_t seed) const {
+        const std::scoped_lock guard(state_->mutex);
+        Random random(seed);
+        state_->restart();
+        state_->tree.crash(random);
     }
 
     /// Makes everything durable: the state with which a test begins.
@@ -264,6 +274,12 @@ public:
     void fail_next(SimCall call, const std::string& part, Error error, int times = 1) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail(call, part, error, times);
+    }
+
+    /// The next `times` calls of this kind take `by` longer; 0: all.
+    void delay(SimCall call, const std::string& part, Seconds by, int times = 0) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->faults.delay(call, part, by, times);
     }
 
     /// The n-th call from now fails. Loop n = 1, 2, 3... until fault_pending() stays true after the
@@ -310,6 +326,8 @@ public:
 
 private:
     friend class SimFile;
+    friend class SimHandle;
+    friend class SimProcess;
 
     struct State {
         explicit State(const SimClock& time) : clock(time), tree(time) {}
@@ -320,14 +338,26 @@ private:
         SimFaults faults;
         std::shared_ptr<const Hook> hook;
         std::uint64_t last_unique = 0;
+        std::shared_ptr<void> boot = std::make_shared<char>(); // ends with a crash
+
+        void restart() {
+            boot = std::make_shared<char>();
+            faults.clear();
+        }
     };
 
-    /// Runs the hook, then the fault rules. The returned value holds the disk's mutex.
+    /// Runs the hook, waits, then applies the fault rules. The returned value holds the disk's
+    /// mutex.
     [[nodiscard]] std::unique_lock<std::mutex> enter(SimCall call, const std::string& path) const {
         std::unique_lock guard(state_->mutex);
         if (const auto hook = state_->hook) {
             guard.unlock();
             (*hook)(call, path);
+            guard.lock();
+        }
+        if (const Seconds late = state_->faults.delay_of(call, path); late > Seconds()) {
+            guard.unlock();
+            state_->clock.advance(late);
             guard.lock();
         }
         state_->faults.check(call, path);

@@ -5,19 +5,20 @@
 // countdown makes the n-th call fail: a test loops n = 1, 2, 3... until the operation succeeds, and
 // so fails it at each call without knowing their number.
 
+#include <replica/clock.hpp>
 #include <replica/error.hpp>
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace replica {
 
 /// A call that can be made to fail. The first group is the concept Disk, the second is writing by
-/// tests and transfers, the third is a simulated database.
+/// tests and transfers, the third is a simulated database, the fourth is SQLite (sim/vfs.hpp).
 enum class SimCall {
     any, ///< In a rule: all calls.
 
@@ -45,6 +46,20 @@ enum class SimCall {
     open,   ///< A database is opened.
     query,  ///< A database is read.
     commit, ///< It is changed; a failed commit changes nothing.
+
+    vfs_open,
+    vfs_read,
+    vfs_short_read, ///< In a rule: a read gives the first half. No call of its own.
+    vfs_write,
+    vfs_truncate,
+    vfs_sync, ///< Of a file or, with its path, of a directory.
+    vfs_size,
+    vfs_lock,
+    vfs_unlock, ///< Gives the lock back even if it fails.
+    vfs_is_reserved,
+    vfs_has_moved,
+    vfs_delete,
+    vfs_access,
 };
 
 /// The faults of one simulated disk. Not thread safe: the disk guards it.
@@ -57,21 +72,30 @@ public:
             halted_ = halts_;
             raise(countdown_error_, path, "injected fault at call " + std::to_string(calls_));
         }
-        for (auto rule = rules_.begin(); rule != rules_.end(); ++rule) {
-            if ((rule->call == SimCall::any || rule->call == call) &&
-                path.find(rule->part) != std::string::npos) {
-                const Error error = rule->error;
-                if (rule->times > 0 && --rule->times == 0) {
-                    rules_.erase(rule);
-                }
-                raise(error, path, "injected fault");
-            }
+        if (const auto rule = take(rules_, path, call, SimCall::any)) {
+            raise(rule->error, path, "injected fault");
         }
+    }
+
+    /// Whether a rule for `call` itself applies. The rule is used, no call is counted.
+    [[nodiscard]] bool applies(SimCall call, const std::string& path) {
+        return take(rules_, path, call, call).has_value();
+    }
+
+    /// How much longer the call takes.
+    [[nodiscard]] Seconds delay_of(SimCall call, const std::string& path) {
+        const auto rule = take(delays_, path, call, SimCall::any);
+        return rule ? rule->by : Seconds();
     }
 
     /// The next `times` calls of this kind whose path contains `part` fail; 0: for ever.
     void fail(SimCall call, std::string part, Error error, int times) {
-        rules_.push_back({call, std::move(part), error, times});
+        rules_.push_back({call, std::move(part), error, {}, times});
+    }
+
+    /// Likewise, but the calls are late. The first rule that applies counts.
+    void delay(SimCall call, std::string part, Seconds by, int times) {
+        delays_.push_back({call, std::move(part), {}, by, times});
     }
 
     /// The n-th call from now fails, 1 being the next; with `halt` all later ones fail too.
@@ -85,6 +109,7 @@ public:
     /// Ends all faults.
     void clear() {
         rules_.clear();
+        delays_.clear();
         countdown_ = 0;
         halted_ = false;
     }
@@ -100,14 +125,33 @@ private:
         SimCall call;
         std::string part;
         Error error;
+        Seconds by;
         int times; // 0: for ever
     };
+
+    /// The first rule for `call` or `all`, which is used by that; empty if there is none.
+    [[nodiscard]] static std::optional<Rule> take(std::vector<Rule>& rules, const std::string& path,
+                                                  SimCall call, SimCall all) {
+        const auto found = std::ranges::find_if(rules, [&](const Rule& rule) {
+            return (rule.call == call || rule.call == all) &&
+                   path.find(rule.part) != std::string::npos;
+        });
+        if (found == rules.end()) {
+            return std::nullopt;
+        }
+        std::optional<Rule> rule(*found);
+        if (found->times > 0 && --found->times == 0) {
+            rules.erase(found);
+        }
+        return rule;
+    }
 
     [[noreturn]] static void raise(Error error, const std::string& path, const std::string& why) {
         throw Failure(error, path + ": " + why);
     }
 
     std::vector<Rule> rules_;
+    std::vector<Rule> delays_;
     std::uint64_t calls_ = 0;
     std::uint64_t countdown_ = 0; // 0: none
     Error countdown_error_ = Error::io;

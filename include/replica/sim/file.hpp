@@ -45,7 +45,7 @@ public:
             return false;
         }
         disk_.state_->tree.fill(*node_, path_, std::move(content));
-        node_->durable_content = node_->content;
+        node_->make_content_durable();
         look();
         return true;
     }

@@ -6,11 +6,15 @@
 // Contents and directory entries become durable separately, each only when its own file or
 // directory is synced: what POSIX promises, and no more.
 
+#include <replica/sim/changes.hpp>
+
 #include <any>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -27,6 +31,12 @@ struct SimContent {
     }
 };
 
+/// The lock that one open handle has on a file: SQLite's five levels, 0 being none.
+struct SimHold {
+    int level = 0;
+    std::weak_ptr<void> process; ///< Gone: the lock is void.
+};
+
 /// An inode. Entries are in ordered maps, so that a run does not depend on addresses.
 struct SimNode {
     using Pointer = std::shared_ptr<SimNode>;
@@ -39,9 +49,11 @@ struct SimNode {
     std::int64_t modified_ns = 0;
     SimContent content;
     SimContent durable_content;
+    SimChanges changes; ///< From the durable bytes to the current ones, if both are plain bytes.
     Entries entries;
     Entries durable_entries;
-    std::weak_ptr<void> lock; ///< Held with the lock of a directory or database.
+    std::weak_ptr<void> lock;                  ///< Held with the lock of a directory or database.
+    std::vector<std::weak_ptr<SimHold>> holds; ///< SQLite's locks on the file (sim/handle.hpp).
 
     /// The directory whose durable entries named this node last, and the name there.
     std::weak_ptr<SimNode> home;
@@ -57,10 +69,15 @@ struct SimNode {
         return token;
     }
 
+    void make_content_durable() {
+        durable_content = content;
+        changes.clear();
+    }
+
     /// Makes the node durable. A rename is one step for a crash too: once the new name is durable,
     /// the old name is gone.
     static void sync(const Pointer& node) {
-        node->durable_content = node->content;
+        node->make_content_durable();
         for (const auto& [name, child] : node->entries) {
             const Pointer old = child->home.lock();
             const bool moved = old && (old != node || child->home_name != name);
@@ -77,8 +94,10 @@ struct SimNode {
     /// Resets everything below to its durable half; releases all locks.
     static void crash(const Pointer& node) {
         node->content = node->durable_content;
+        node->changes.clear();
         node->entries = node->durable_entries;
         node->lock.reset();
+        node->holds.clear();
         for (const auto& [name, child] : node->entries) {
             crash(child);
         }

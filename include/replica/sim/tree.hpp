@@ -8,11 +8,15 @@
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/node.hpp>
+#include <replica/sim/power_cut.hpp>
+#include <replica/words/random.hpp>
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -174,14 +178,33 @@ public:
 
     /// Replaces a file's content, if there is space.
     void fill(SimNode& node, const std::string& path, SimContent content) {
-        const auto [total, used] = usage(node);
-        const auto growth = content.size - node.content.size;
-        if (growth > 0 && used + static_cast<std::uint64_t>(growth) > total) {
-            fail(Error::no_space, path, "no space left");
+        require_space(node, path, content.size);
+        if (content.value.has_value()) {
+            node.changes.clear();
+        } else {
+            node.changes.replace(content.bytes);
         }
         node.content = std::move(content);
         touch(node);
     }
+
+    /// Replaces some bytes of a file. A gap before them becomes zeros.
+    void write(SimNode& node, const std::string& path, std::size_t at, std::string_view bytes) {
+        const auto end = static_cast<std::int64_t>(at + bytes.size());
+        require_space(node, path, std::max(end, node.content.size));
+        node.changes.write(node.content.bytes, at, bytes);
+        wrote(node);
+    }
+
+    /// Cuts off the end of a file, or adds zeros to it.
+    void resize(SimNode& node, const std::string& path, std::size_t size) {
+        require_space(node, path, static_cast<std::int64_t>(size));
+        node.changes.resize(node.content.bytes, size);
+        wrote(node);
+    }
+
+    /// A file without a name.
+    [[nodiscard]] Pointer nameless() { return make(*root_, false); }
 
     /// The size of the node's file system, and how much of it is used. Without a limit the use
     /// counts as 0, since counting walks the whole tree.
@@ -192,6 +215,13 @@ public:
             }
         }
         return {unlimited, 0};
+    }
+
+    /// Whether the node's device is mounted. A file may be open while it is not.
+    [[nodiscard]] bool is_present(const SimNode& node) const {
+        return std::ranges::none_of(mounts_, [&node](const auto& named) {
+            return named.second.root->device == node.device && !named.second.mounted;
+        });
     }
 
     [[nodiscard]] bool is_mount(const std::string& path) const {
@@ -235,6 +265,17 @@ public:
         }
     }
 
+    /// Likewise, but some of what was not synced is kept.
+    void crash(Random& random) {
+        SimPowerCut cut(random);
+        cut.add(root_);
+        for (const auto& [path, mount] : mounts_) {
+            cut.add(mount.root);
+        }
+        cut.decide();
+        crash();
+    }
+
     void settle() { SimNode::settle(root_); }
 
     /// Every path below "/" with its bytes; directories end in '/' and have none.
@@ -250,6 +291,24 @@ private:
         std::uint64_t total = unlimited;
         bool mounted = false;
     };
+
+    void require_space(const SimNode& node, const std::string& path, std::int64_t size) const {
+        const std::int64_t growth = size - node.content.size;
+        if (growth <= 0) {
+            return;
+        }
+        const auto [total, used] = usage(node);
+        if (used + static_cast<std::uint64_t>(growth) > total) {
+            fail(Error::no_space, path, "no space left");
+        }
+    }
+
+    /// What somebody writes bytes to is no value any more.
+    void wrote(SimNode& node) {
+        node.content.value.reset();
+        node.content.size = static_cast<std::int64_t>(node.content.bytes.size());
+        touch(node);
+    }
 
     /// "/a/b" is {"/a", "b"}.
     static std::pair<std::string, std::string_view> split(const std::string& path) {

@@ -47,22 +47,25 @@ public:
 
     /// A path that cannot be opened is Error::io. Errors like not_a_database come only when the
     /// first statement reads the file.
-    Connection(std::string path, Mode mode, Wait wait, Instant deadline)
-        : path_(std::move(path)), wait_(std::move(wait)), deadline_(deadline) {
+    /// `vfs` names the file system layer of SQLite; empty: its usual one.
+    Connection(std::string path, Mode mode, Wait wait, Instant deadline, std::string vfs = {})
+        : path_(std::move(path)), vfs_(std::move(vfs)), wait_(std::move(wait)),
+          deadline_(deadline) {
         const int flags = mode == Mode::create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                : SQLITE_OPEN_READWRITE;
         sqlite3* file = nullptr;
-        const int code = sqlite3_open_v2(
-            path_.c_str(), &file, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+        const int code = sqlite3_open_v2(path_.c_str(), &file,
+                                         flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                         vfs_.empty() ? nullptr : vfs_.c_str());
         file_.reset(file);
         check(file, code, path_, "open");
         sqlite3_busy_handler(file, &Connection::busy, this);
         distrust();
     }
 
-    /// Opens another file, with the same deadline and waiting.
-    [[nodiscard]] Connection beside(std::string path) const {
-        return {std::move(path), Mode::existing, wait_, deadline_};
+    /// Opens another file, with the same deadline, waiting and file system layer.
+    [[nodiscard]] Connection beside(std::string path, Mode mode = Mode::existing) const {
+        return {std::move(path), mode, wait_, deadline_, vfs_};
     }
 
     Connection(const Connection&) = delete;
@@ -165,6 +168,7 @@ private:
     }
 
     std::string path_;
+    std::string vfs_;
     Wait wait_;
     Instant deadline_;
     std::uint64_t commits_ = 0;

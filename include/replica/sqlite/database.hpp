@@ -44,6 +44,7 @@ struct SqliteOptions {
     std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied by rows. Bytes.
     std::int64_t page_rows = 2000;        ///< Rows per short transaction of copy_to and reclaim.
     bool migrate = true;                  ///< Bring files of old Swifts up to date.
+    std::string vfs = {};                 ///< SQLite's file system layer; empty: its usual one.
 };
 
 /// An open database. Belongs to one task; its destructor closes the file.
@@ -61,7 +62,7 @@ public:
     SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
                    SqliteOptions options)
         : connection_(std::move(connection)), disk_(std::move(disk)), clock_(std::move(clock)),
-          options_(options) {}
+          options_(std::move(options)) {}
 
     [[nodiscard]] const std::string& path() const { return connection_->path(); }
 
@@ -362,9 +363,8 @@ private:
     }
 
     void copy(const std::string& target, Instant deadline, bool at_once) {
-        sqlite::Connection file(target, sqlite::Connection::Mode::create, sqlite::wait_by(clock_),
-                                deadline);
         const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's may have passed
+        sqlite::Connection file = connection_->beside(target, sqlite::Connection::Mode::create);
         if (at_once) {
             sqlite::copy_pages(*connection_, file);
             return;

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -26,7 +27,7 @@ public:
     using clock_type = C;
 
     explicit SqliteBroker(D disk = D(), C clock = C(), SqliteOptions options = {})
-        : disk_(std::move(disk)), clock_(std::move(clock)), options_(options) {}
+        : disk_(std::move(disk)), clock_(std::move(clock)), options_(std::move(options)) {}
 
     [[nodiscard]] D& disk() { return disk_; }
     [[nodiscard]] C& clock() { return clock_; }
@@ -69,8 +70,8 @@ public:
     /// Makes a database with the names, times and policy of `info`. An empty id becomes a new one,
     /// times of "0" become now. Throws exists, having changed nothing, if there is a database.
     ///
-    /// Order: build the file under a private name; fsync it; rename without replacing; fsync the
-    /// directory.
+    /// Order: make the directories durable; build the file under a private name; fsync it; rename
+    /// without replacing; fsync the directory.
     database_type create(const std::string& path, const typename S::info_type& info,
                          Instant deadline = Instant::max()) {
         sqlite::NewDatabase made = sqlite::NewDatabase::like(info);
@@ -80,11 +81,11 @@ public:
         made.put_timestamp = made.put_timestamp == "0" ? now : made.put_timestamp;
         const std::string directory = storage::parent(path);
         const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
-        disk_.make_directories(directory);
+        make_durable(directory);
         try {
             {
                 sqlite::Connection file(draft, sqlite::Connection::Mode::create,
-                                        sqlite::wait_by(clock_), deadline);
+                                        sqlite::wait_by(clock_), deadline, options_.vfs);
                 sqlite::make_schema<S>(file, made);
             }
             disk_.sync(draft);
@@ -100,11 +101,26 @@ public:
     }
 
 private:
+    /// Makes a directory, and durable the entry of each one that was missing: else a power cut
+    /// takes the directories away, with the database in them.
+    void make_durable(const std::string& directory) {
+        std::vector<std::string> changed;
+        for (std::string at = directory; at.size() > 1 && !disk_.stat(at);) {
+            at = storage::parent(at);
+            changed.push_back(at);
+        }
+        disk_.make_directories(directory);
+        for (const std::string& at : changed) {
+            disk_.sync(at);
+        }
+    }
+
     [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
                                                               Instant deadline) {
         sqlite::require_database_file(disk_, path);
         return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
-                                                    sqlite::wait_by(clock_), deadline);
+                                                    sqlite::wait_by(clock_), deadline,
+                                                    options_.vfs);
     }
 
     /// Sets Swift's pragmas and checks that the file has today's schema. False for a file of an old

@@ -187,3 +187,38 @@ BOOST_AUTO_TEST_CASE(nothing_fails_any_more_once_the_faults_are_cleared) {
     BOOST_TEST(fails(faults));
     BOOST_TEST(!fails(faults)); // the old halt is not remembered
 }
+
+// ---- Delays, and reads that are cut short.
+
+BOOST_AUTO_TEST_CASE(a_delay_is_for_its_call_and_part_and_fails_nothing) {
+    SimFaults faults;
+    faults.delay(SimCall::sync, "/sdb1/", Seconds(2), 2);
+    BOOST_TEST(faults.delay_of(SimCall::read, "/srv/sdb1/f").count() == 0.0);
+    BOOST_TEST(faults.delay_of(SimCall::sync, "/srv/sdb2/f").count() == 0.0);
+    BOOST_TEST(faults.delay_of(SimCall::sync, "/srv/sdb1/f").count() == 2.0);
+    BOOST_TEST(!fails(faults, SimCall::sync, "/srv/sdb1/f"));
+    BOOST_TEST(faults.delay_of(SimCall::sync, "/srv/sdb1/f").count() == 2.0);
+    BOOST_TEST(faults.delay_of(SimCall::sync, "/srv/sdb1/f").count() == 0.0); // used up
+}
+
+BOOST_AUTO_TEST_CASE(all_calls_can_be_late_until_faults_are_cleared) {
+    SimFaults faults;
+    faults.delay(SimCall::any, "", Seconds(1), 0);
+    for (const SimCall call : {SimCall::read, SimCall::vfs_sync, SimCall::rename}) {
+        BOOST_TEST(faults.delay_of(call, "/d/f").count() == 1.0);
+    }
+    faults.clear();
+    BOOST_TEST(faults.delay_of(SimCall::read, "/d/f").count() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_short_read_is_asked_for_by_its_own_name_only) {
+    SimFaults faults;
+    faults.fail(SimCall::any, "", Error::io, 1);
+    BOOST_TEST(!faults.applies(SimCall::vfs_short_read, "/d/f"));
+    faults.fail(SimCall::vfs_short_read, "/f", Error::io, 1);
+    BOOST_TEST(!faults.applies(SimCall::vfs_short_read, "/d/g"));
+    BOOST_TEST(faults.applies(SimCall::vfs_short_read, "/d/f"));
+    BOOST_TEST(!faults.applies(SimCall::vfs_short_read, "/d/f"));
+    BOOST_TEST(faults.calls() == 0U); // to ask is no call
+    BOOST_TEST(fails(faults));        // the first rule is still there
+}

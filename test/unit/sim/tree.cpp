@@ -5,6 +5,7 @@
 
 #include <laws/disk.hpp>
 
+#include <any>
 #include <map>
 #include <string>
 
@@ -312,6 +313,73 @@ BOOST_AUTO_TEST_CASE(a_machine_mounts_its_devices_again_after_a_crash) {
     BOOST_TEST(place.tree.is_mount("/srv/sdb1"));
     BOOST_TEST(place.tree.find("/srv/sdb1/f") != nullptr);
     BOOST_TEST(!place.tree.is_mount("/srv/sdb2"));
+}
+
+// ---- Bytes of a file.
+
+BOOST_AUTO_TEST_CASE(bytes_are_written_at_a_place_and_cut_off_at_one) {
+    Place place;
+    place.write("/f", "12345");
+    const auto node = place.tree.find("/f");
+    const auto dated = node->modified_ns;
+    place.tree.write(*node, "/f", 3, "xyz");
+    BOOST_TEST(node->content.bytes == "123xyz");
+    BOOST_TEST(node->content.size == 6);
+    BOOST_TEST(node->modified_ns > dated);
+    place.tree.resize(*node, "/f", 2);
+    BOOST_TEST(node->content.bytes == "12");
+    BOOST_TEST(node->content.size == 2);
+    place.tree.settle();
+    place.tree.write(*node, "/f", 0, "lost");
+    place.tree.crash();
+    BOOST_TEST(node->content.bytes == "12");
+    BOOST_TEST(node->content.size == 2);
+}
+
+BOOST_AUTO_TEST_CASE(only_what_grows_needs_room) {
+    Place place;
+    place.tree.mount("/m", 10);
+    place.write("/m/f", "12345678");
+    const auto node = place.tree.find("/m/f");
+    place.tree.write(*node, "/m/f", 8, "90");
+    place.refuses(Error::no_space, "/m/f", [&] { place.tree.write(*node, "/m/f", 9, "0x"); });
+    place.refuses(Error::no_space, "/m/f", [&] { place.tree.write(*node, "/m/f", 100, "x"); });
+    place.refuses(Error::no_space, "/m/f", [&] { place.tree.resize(*node, "/m/f", 11); });
+    place.tree.write(*node, "/m/f", 0, "xxxxxxxxxx");
+    place.tree.resize(*node, "/m/f", 0);
+    place.tree.resize(*node, "/m/f", 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_somebody_writes_to_becomes_bytes) {
+    Place place;
+    const auto node = place.tree.file("/f");
+    place.tree.fill(*node, "/f", SimContent{"head", std::any(1), 4096});
+    place.tree.write(*node, "/f", 4, "!");
+    BOOST_TEST(!node->content.value.has_value());
+    BOOST_TEST(node->content.bytes == "head!");
+    BOOST_TEST(node->content.size == 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_present_while_its_device_is_mounted) {
+    Place place;
+    place.tree.mount("/m", 100);
+    place.write("/m/f", "1");
+    place.write("/g", "1");
+    const auto node = place.tree.find("/m/f");
+    BOOST_TEST(place.tree.is_present(*node));
+    place.tree.unmount("/m");
+    BOOST_TEST(!place.tree.is_present(*node));
+    BOOST_TEST(place.tree.is_present(*place.tree.find("/g")));
+    place.tree.mount("/m", 100);
+    BOOST_TEST(place.tree.is_present(*node));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_without_a_name_is_nowhere) {
+    Place place;
+    const auto node = place.tree.nameless();
+    place.tree.write(*node, "", 0, "1");
+    BOOST_TEST(node->content.bytes == "1");
+    BOOST_TEST(place.tree.dump().empty());
 }
 
 // ---- Crashes.
