@@ -140,26 +140,24 @@ def check_named_headers(path, lines, headers):
                 yield number, f"there is no header {name}"
 
 
-def check_named_tests(root, text):
-    """`test/unit/x.cpp`: `a_case`, `another`, in a document: the file has these cases."""
-    for match in re.finditer(r"`(test/[\w/]+\.[ch]pp)`:((?:,?\s*`\w+`)+)", text):
-        file = root / match.group(1)
-        code = file.read_text(encoding="utf-8") if file.exists() else ""
-        for name in re.findall(r"\w+", match.group(2)):
-            if not re.search(rf"\b{name}\b", code):
-                at = text.count("\n", 0, match.start()) + 1
-                yield at, f"{match.group(1)} has no test case {name}"
+NAMED = [  # what a document gives beside a file, and what the file must have
+    # `test/unit/x.cpp`: `a_case`, `another`
+    (r"`(test/[\w/]+\.[ch]pp)`:((?:,?\s*`\w+`)+)", "test case "),
+    # `include/replica/x.hpp` (`name`, which does this; `other`)
+    (r"`(include/[\w/]+\.hpp)` \(((?:[^()`]*`\w+`)+)", ""),
+]
 
 
-def check_named_code(root, text):
-    """`include/replica/x.hpp` (`name`, `other`), in a document: the header has these names."""
-    for match in re.finditer(r"`(include/[\w/]+\.hpp)` \(((?:[^()`]*`\w+`)+)", text):
-        file = root / match.group(1)
-        code = file.read_text(encoding="utf-8") if file.exists() else ""
-        for name in re.findall(r"`(\w+)`", match.group(2)):
-            if not re.search(rf"\b{name}\b", code):
-                at = text.count("\n", 0, match.start()) + 1
-                yield at, f"{match.group(1)} has no {name}"
+def check_names(root, text):
+    """The names that a document gives beside a file are in that file."""
+    for pattern, kind in NAMED:
+        for match in re.finditer(pattern, text):
+            file = root / match.group(1)
+            code = file.read_text(encoding="utf-8") if file.exists() else ""
+            for name in re.findall(r"`(\w+)`", match.group(2)):
+                if not re.search(rf"\b{name}\b", code):
+                    at = text.count("\n", 0, match.start()) + 1
+                    yield at, f"{match.group(1)} has no {kind}{name}"
 
 
 def check_functions(lines):
@@ -267,8 +265,7 @@ def check(root):
             found += check_references(path, text, defects, invariants)
         if path == "README.md" or path.startswith("doc/"):
             found += check_paths(root, lines)
-            found += check_named_tests(root, text)
-            found += check_named_code(root, text)
+            found += check_names(root, text)
         if path.endswith((".hpp", ".cpp")):
             found += check_functions(lines)
             found += check_named_headers(path, lines, headers)
