@@ -3,11 +3,12 @@
 
 // A cluster of simulated nodes in one thread: each has a disk with one device, a broker, a receiver
 // and a replicator, and all share one clock and one network. A scenario writes rows, breaks
-// something, runs passes and compares replicas.
+// something, runs passes and compares replicas. `Store` says what databases are made of: values
+// (sim_store.hpp), or SQLite files on the simulated disk (sqlite_store.hpp).
 
+#include "sim_store.hpp"
 #include "story_cluster.hpp"
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/file_sync.hpp>
@@ -15,7 +16,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,13 +27,12 @@
 
 namespace replica::test {
 
-template <class Kind>
-class Cluster : public StoryCluster<Cluster<Kind>, Kind> {
-    using Base = StoryCluster<Cluster<Kind>, Kind>;
+template <class Kind, template <class> class Store = SimStore>
+class Cluster : public StoryCluster<Cluster<Kind, Store>, Kind> {
+    using Base = StoryCluster<Cluster<Kind, Store>, Kind>;
 
 public:
-    using Broker = SimBroker<Kind>;
-    using State = typename Broker::State;
+    using Broker = typename Store<Kind>::Broker;
     using Repl = Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal>;
     using Base::path;
     using typename Base::Name;
@@ -43,6 +44,7 @@ public:
         TableRing ring;
         SimClock clock; ///< Its wall clock can be set apart from those of others.
         SimDisk disk;
+        Store<Kind> store; ///< Must outlive all databases.
         Broker broker;
         Settings settings;
         Journal journal;
@@ -77,22 +79,17 @@ public:
         return path(0, name, partition);
     }
 
-    [[nodiscard]] bool has(std::size_t at, const Name& name) { return state(at, name) != nullptr; }
-
-    [[nodiscard]] std::shared_ptr<const State> state(std::size_t at, const Name& name) {
-        return node(at).broker.peek(path(name));
+    [[nodiscard]] bool has(std::size_t at, const Name& name) {
+        return node(at).store.has(path(name));
     }
-    [[nodiscard]] auto info(std::size_t at, const Name& name) { return state(at, name)->info(); }
+    [[nodiscard]] auto info(std::size_t at, const Name& name) {
+        return node(at).store.info(path(name));
+    }
     [[nodiscard]] std::vector<Row> stored(std::size_t at, const Name& name) {
-        std::vector<Row> rows;
-        for (const auto& [rowid, row] : state(at, name)->rows) {
-            rows.push_back(row);
-        }
-        return rows;
+        return node(at).store.stored(path(name));
     }
     void check(std::size_t at, const Name& name) {
-        const auto now = state(at, name);
-        BOOST_TEST((now->hash == now->computed_hash()), "node " << at << " has a wrong hash");
+        BOOST_TEST(node(at).store.is_sound(path(name)), "node " << at << " has a wrong hash");
     }
 
     /// Nobody answers on this node's port.
@@ -147,36 +144,30 @@ public:
         });
     }
 
+    /// The power of this node fails, and comes back: what was not synced is lost in part, and its
+    /// programs start anew.
+    void cut_power(std::size_t at, std::uint64_t seed) {
+        node(at).disk.crash(seed);
+        restart(at);
+    }
+
     /// From now on the file is as broken as that.
     void damage(std::size_t at, const Name& name, Error error) {
-        node(at).broker.damage(path(name), error);
+        node(at).store.damage(path(name), error);
     }
 
     /// The row is gone from this copy, and nothing but the contents tells.
     void lose(std::size_t at, const Name& name, const std::string& row) {
-        State state = *this->state(at, name);
-        const auto found = std::ranges::find_if(
-            state.rows, [&](const auto& each) { return each.second.name == row; });
-        BOOST_REQUIRE((found != state.rows.end()));
-        state.index.erase(sim::RowTraits<Row>::key(found->second));
-        state.rows.erase(found);
-        state.hash = state.computed_hash();
-        ++state.version;
-        node(at).disk.write(path(name), sim::content_of(std::move(state)));
+        node(at).store.lose(path(name), row);
     }
 
     /// A server acknowledges a row that it has not committed yet.
     void put_pending(std::size_t at, const Name& name, const std::string& row) {
-        node(at).broker.put_pending(path(name), {Base::next_row(row, 1, false)});
+        node(at).store.put_pending(path(name), Base::next_row(row, 1, false));
     }
 
     /// The account knows the times of this replica.
-    void reported(std::size_t at, const Name& name) {
-        State state = *this->state(at, name);
-        state.stat.reported_put_timestamp = state.stat.put_timestamp;
-        state.stat.reported_delete_timestamp = state.stat.delete_timestamp;
-        node(at).disk.write(path(name), sim::content_of(std::move(state)));
-    }
+    void reported(std::size_t at, const Name& name) { node(at).store.reported(path(name)); }
 
     /// Whether there is anything at a path of a node's.
     [[nodiscard]] bool exists(std::size_t at, const std::string& what) {
@@ -204,10 +195,11 @@ private:
         SimDisk disk(clock_);
         disk.mount(device_path());
         disk.settle();
-        Broker broker(disk, clock, "node" + std::to_string(i));
+        Store<Kind> store(disk, clock, i);
+        const Broker broker = store.broker();
         Journal journal;
         nodes_.push_back(std::make_unique<Node>(
-            Node{i, ip(i), ring_, clock, disk, broker, settings, journal,
+            Node{i, ip(i), ring_, clock, disk, std::move(store), broker, settings, journal,
                  RpcServer<Broker, Journal>(settings, broker, journal), nullptr}));
         files_.attach(ip(i), port, "sda", disk);
         start(*nodes_.back(), settings);

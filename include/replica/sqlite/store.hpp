@@ -53,14 +53,17 @@ public:
         sqlite::check_header(disk_, path);
         auto connection = connect(path, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
-        const sqlite::Watch watch(*connection, clock_, deadline);
         sqlite::Content content;
-        const auto check = [&] { content = sqlite::check_content<S>(*connection); };
-        if (!prepare(*connection)) {
-            sqlite::migrate<S>(*connection, check);
-        } else {
-            sqlite::check_schema<S>(*connection);
-            check();
+        {
+            // Ends before the connection is handed on: whoever owns it then may close it first.
+            const sqlite::Watch watch(*connection, clock_, deadline);
+            const auto check = [&] { content = sqlite::check_content<S>(*connection); };
+            if (!prepare(*connection)) {
+                sqlite::migrate<S>(*connection, check);
+            } else {
+                sqlite::check_schema<S>(*connection);
+                check();
+            }
         }
         database_type database(std::move(connection), disk_, clock_, options_);
         database.remember(std::move(content));

@@ -8,6 +8,7 @@
 #include <laws/file_sync.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,25 @@ BOOST_AUTO_TEST_CASE(who_writes_in_the_middle_makes_a_torn_file) {
     BOOST_TEST((opens() == Error::corrupt));
     BOOST_TEST(world.send({"/srv/node/sda1/x.db"}).has_value());
     BOOST_TEST((opens() == Error{}));
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_change_in_the_middle_arrive_half_old_half_new) {
+    World world;
+    const auto source = world.source("0123456789");
+    const auto arrives = [&](const std::function<void()>& meanwhile) {
+        world.files.on_transfer([&](const std::string&, const Upload&) { meanwhile(); });
+        BOOST_TEST(world.send(source).has_value());
+        world.here.write(source.file, "0123456789");
+        return world.content("id");
+    };
+    BOOST_TEST(arrives([&] { world.here.write(source.file, "abcdefghij"); }) == "01234fghij");
+    BOOST_TEST(arrives([&] { world.here.write(source.file, "abcdefghijkl"); }) == "01234fghijkl");
+    BOOST_TEST(arrives([&] { world.here.write(source.file, "abc"); }) == "01234");
+    BOOST_TEST(arrives([&] { world.here.remove(source.file); }) == "0123456789"); // is still open
+    BOOST_TEST(arrives([&] {
+                   world.here.remove(source.file);
+                   world.here.write(source.file, "abcdefghij");
+               }) == "0123456789");
 }
 
 BOOST_AUTO_TEST_CASE(an_injected_fault_leaves_nothing_or_a_part) {

@@ -152,6 +152,25 @@ BOOST_AUTO_TEST_CASE(a_torn_upload_is_refused) {
         fails_with(Error::corrupt, "/torn"));
 }
 
+BOOST_AUTO_TEST_CASE(whichever_call_fails_an_upload_is_opened_or_refused) {
+    Node node;
+    node.create().merge_items(std::vector{row("o1"), row("o2")}, "");
+    std::uint64_t n = 0;
+    for (bool done = false; !done;) {
+        node.disk.fail_at(++n);
+        try {
+            static_cast<void>(node.broker.open_upload(path, Instant::max()));
+        } catch (const Failure& failure) {
+            const bool page = failure.error() == Error::corrupt; // quick_check cannot read one
+            BOOST_TEST((failure.error() == Error::io || page), n << ": " << failure.what());
+        }
+        done = node.disk.fault_pending();
+        node.disk.clear_faults();
+    }
+    BOOST_TEST(n > 20U);
+    BOOST_TEST((node.rows() == List{"o1", "o2"}));
+}
+
 BOOST_AUTO_TEST_CASE(a_handle_notices_that_its_file_was_replaced) {
     Node node;
     auto database = node.create();
