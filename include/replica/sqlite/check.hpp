@@ -18,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -100,13 +101,27 @@ private:
     Instant deadline_;
 };
 
-/// Throws corrupt if a page is broken. "integrity_check" also finds an index that lacks a row,
-/// which makes statements fail like a broken page, but takes longer.
-inline void check_pages(Connection& connection, std::string_view pragma = "quick_check") {
-    const std::string verdict = connection.text("PRAGMA " + std::string(pragma) + "(1)");
-    if (verdict != "ok") {
-        throw Failure(Error::corrupt, connection.path() + ": " + verdict);
+/// Throws unless the verdict of a check of pages is "ok": corrupt; or io if a page could not be
+/// read, which SQLite tells as text with its error code. Such a page says nothing of the database,
+/// and must not send it to quarantine (defect 99).
+inline void require_ok(const Connection& connection, const std::string& verdict) {
+    if (verdict == "ok") {
+        return;
     }
+    constexpr std::string_view mark = "error code=";
+    int code = 0;
+    if (const auto at = verdict.find(mark); at != std::string::npos) {
+        const char* const digits = verdict.data() + at + mark.size();
+        std::from_chars(digits, verdict.data() + verdict.size(), code);
+    }
+    const bool unread = (code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_SHORT_READ;
+    throw Failure(unread ? Error::io : Error::corrupt, connection.path() + ": " + verdict);
+}
+
+/// Throws if a page is broken, see require_ok. "integrity_check" also finds an index that lacks a
+/// row, which makes statements fail like a broken page, but takes longer.
+inline void check_pages(Connection& connection, std::string_view pragma = "quick_check") {
+    require_ok(connection, connection.text("PRAGMA " + std::string(pragma) + "(1)"));
 }
 
 namespace detail {
@@ -142,10 +157,7 @@ void check_small_tables(Connection& connection) {
                                " WHERE sync_point IS NULL OR sync_point < -1") != 0) {
             refuse(connection, "a sync point in " + table + " is not a number from -1 up");
         }
-        const std::string verdict = connection.text("PRAGMA integrity_check(" + table + ')');
-        if (verdict != "ok") {
-            refuse(connection, "integrity_check: " + verdict);
-        }
+        require_ok(connection, connection.text("PRAGMA integrity_check(" + table + ')'));
     }
 }
 
