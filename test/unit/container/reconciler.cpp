@@ -246,7 +246,7 @@ BOOST_FIXTURE_TEST_CASE(rows_go_to_the_queue_of_their_hour, Fixture) {
     BOOST_TEST(queued("1402524000") == std::set<std::string>{"1:/a/c/posted"});
     BOOST_TEST(point() == 5);
 
-    const auto made = nodes.state(0, queue_of(noon))->info();
+    const auto made = nodes.node(0).store.state(nodes.path(queue_of(noon)))->info();
     BOOST_TEST(made.put_timestamp == noon);
     BOOST_TEST(made.storage_policy_index == 0);
     BOOST_TEST(made.account == ".misplaced_objects");
@@ -259,9 +259,10 @@ BOOST_FIXTURE_TEST_CASE(rows_go_to_the_queue_of_their_hour, Fixture) {
 BOOST_FIXTURE_TEST_CASE(a_row_queued_twice_is_there_once, Fixture) {
     open().put(row("a"));
     queue({decide::Outcome::failed});
-    const auto before = nodes.state(0, queue_of(noon));
+    const auto before = nodes.node(0).store.state(nodes.path(queue_of(noon)));
     queue();
-    BOOST_TEST(nodes.state(0, queue_of(noon))->info().max_row == before->info().max_row);
+    BOOST_TEST(nodes.node(0).store.state(nodes.path(queue_of(noon)))->info().max_row ==
+               before->info().max_row);
     BOOST_TEST(pass.state.end().first.size() == 1U);
 }
 
@@ -300,7 +301,7 @@ BOOST_FIXTURE_TEST_CASE(a_batch_that_fails_stops_the_point_and_not_the_others, F
 BOOST_FIXTURE_TEST_CASE(a_row_without_a_usable_time_is_told_and_stops_the_point, Fixture) {
     // A stock server stores whatever it is sent; a merge of ours would refuse it.
     open().put(row("a"));
-    auto state = *nodes.state(0, name);
+    auto state = *nodes.node(0).store.state(nodes.path(name));
     state.rows.begin()->second.created_at = "soon";
     here().disk.write(path(), sim::content_of(std::move(state)));
     open().put(row("b"));

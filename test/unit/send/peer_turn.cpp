@@ -528,7 +528,8 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_fil
     for (const bool another_file : {true, false}) {
         Containers duo;
         fill(duo, 4, 3);
-        const auto before = sim::content_of(*duo.nodes.state(1, duo.name));
+        const auto before =
+            sim::content_of(*duo.nodes.node(1).store.state(duo.nodes.path(duo.name)));
         BOOST_TEST((*duo.replicate(true) == Outcome::done));
         BOOST_TEST(duo.nodes.names(1, duo.name).size() == 7U);
         duo.there().disk.write(duo.path(), before); // restored
