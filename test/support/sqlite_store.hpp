@@ -4,7 +4,6 @@
 // The databases of one simulated node as SQLite files on its simulated disk, for a Cluster: the
 // shipped brokers and statements, in virtual time and the same every time.
 
-#include "pending_entry.hpp"
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
@@ -63,45 +62,6 @@ public:
         }
     }
 
-    /// Corrupt, not_a_database or missing_table.
-    void damage(const std::string& path, Error error) {
-        constexpr std::size_t page = 4096;
-        if (error == Error::missing_table) {
-            connect(path)->execute("DROP TABLE outgoing_sync");
-        } else if (error == Error::not_a_database) {
-            broker_.disk().write(path, std::string(page, 'x'));
-        } else {
-            BOOST_REQUIRE((error == Error::corrupt));
-            std::string file = broker_.disk().content(path)->bytes;
-            BOOST_REQUIRE(file.size() > page);
-            file.replace(page, std::string::npos, file.size() - page, 'x');
-            broker_.disk().write(path, file);
-        }
-    }
-
-    void lose(const std::string& path, const std::string& row) {
-        const std::string table = std::same_as<Kind, AccountKind> ? "container" : "object";
-        connect(path)->execute(("DELETE FROM " + table + " WHERE name = '" + row + "'").c_str());
-        BOOST_REQUIRE(open(path).mend_sums()); // no trigger has run
-    }
-
-    void put_pending(const std::string& path, const Row& row)
-        requires std::same_as<Kind, ContainerKind>
-    {
-        const auto lock = broker_.disk().try_lock(storage::parent(path));
-        BOOST_REQUIRE(lock.has_value());
-        broker_.disk().write(path + ".pending",
-                             pending_entry(pickled(row.name) + pickled(row.created_at) +
-                                           pickled(static_cast<int>(row.size)) +
-                                           pickled(row.content_type) + pickled(row.etag) +
-                                           pickled(0)));
-    }
-
-    void reported(const std::string& path) {
-        connect(path)->execute("UPDATE container_info SET reported_put_timestamp = put_timestamp,"
-                               " reported_delete_timestamp = delete_timestamp");
-    }
-
 private:
     /// SQLite knows its file systems by name, and several clusters may live at once.
     [[nodiscard]] static std::string unique_name() {
@@ -115,13 +75,6 @@ private:
     }
 
     [[nodiscard]] auto open(const std::string& path) { return broker_.open(path, Instant::max()); }
-
-    /// Past the broker.
-    [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path) {
-        return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
-                                                    sqlite::wait_by(broker_.clock()),
-                                                    Instant::max(), vfs_->name());
-    }
 
     std::unique_ptr<SimVfs> vfs_; // its address must stay
     Broker broker_;

@@ -93,24 +93,29 @@ void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
 
 namespace detail {
 
-/// Whether this copy has by now all rows that the peer had when it was asked in an earlier pass. In
-/// a database that is always written to, the contents differ whenever they are compared, and the
-/// peer always has a row that is still to come (defect 88).
+/// In a database that is always written to, the contents differ whenever they are compared, and the
+/// peer always has a row that is still to come (defect 88). So the peer's last row is noted once an
+/// agreement is due, and once this copy has that row, an agreement as of then: no earlier than half
+/// a reclaim_age after the last one, whose time is part of the key. A later time would hide an
+/// absence in between.
 template <AnyPass P>
-[[nodiscard]] bool has_caught_up(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
-    if (turn.note(notes::agreed()) >= agreement_due(turn)) {
-        return false; // an agreement would not be noted now
+void note_catching_up(DatabaseTurn<P>& turn, const typename P::info_type& remote) {
+    const std::int64_t agreed = turn.note(notes::agreed());
+    if (agreed >= agreement_due(turn)) {
+        return;
     }
-    const std::string key = notes::awaited_from(remote.id);
+    const std::string key = notes::awaited_from(remote.id) + ' ' + std::to_string(agreed);
     const std::int64_t awaited = turn.note(key);
-    if (awaited >= 0 && turn.database().sync_point(remote.id, Direction::incoming) >= awaited) {
-        turn.set_note(key, -1);
-        return true;
-    }
     if (awaited < 0 || awaited > remote.max_row) {
         turn.set_note(key, remote.max_row);
+    } else if (turn.database().sync_point(remote.id, Direction::incoming) >= awaited) {
+        const Timestamp last = agreed < 0 ? timestamp_or_zero(turn.info.created_at)
+                                          : Timestamp{agreed * Timestamp::ticks_per_second, 0};
+        const Timestamp then = agreed < 0 ? last : last.plus(turn.pass.settings.reclaim_age / 2);
+        turn.set_note(key, -1);
+        turn.set_note(notes::agreed(),
+                      std::min(turn.now(), then).ticks / Timestamp::ticks_per_second);
     }
-    return false;
 }
 
 } // namespace detail
@@ -122,7 +127,10 @@ void compare_for_agreement(DatabaseTurn<P>& turn, const typename P::info_type& r
     if (turn.agreed || same_content) {
         turn.agreed = true;
     } else if (remote.max_row >= 0 && is_followed(turn) && !is_stale(turn)) {
-        turn.agreed = settled || detail::has_caught_up(turn, remote);
+        turn.agreed = settled;
+        if (!settled) {
+            detail::note_catching_up(turn, remote);
+        }
     }
 }
 

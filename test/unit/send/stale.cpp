@@ -202,6 +202,27 @@ BOOST_AUTO_TEST_CASE(rows_that_the_peer_sent_before_an_absence_do_not_end_it) {
     BOOST_TEST(!away.there().contains("mine"));
 }
 
+BOOST_AUTO_TEST_CASE(a_row_that_was_awaited_before_the_last_agreement_makes_no_later_one) {
+    Containers away;
+    const std::string id = away.open(1).info().id;
+    const auto hear = [&](std::int64_t point) {
+        away.open(0).merge_sync_points(std::vector<SyncPoint>{{point, id}}, Direction::incoming);
+    };
+    away.nodes.put(0, away.name, "mine");
+    away.nodes.put(1, away.name, "theirs");
+    away.clock.advance(week / 2 + Seconds(1)); // an agreement is due
+    (void)away.turn();
+    const std::int64_t first = away.noted();
+    hear(away.open(1).info().max_row);
+    away.nodes.put(0, away.name, "more");
+    away.nodes.put(1, away.name, "others");
+    away.clock.advance(week / 2 - Seconds(60)); // nearly stale
+    (void)away.turn();
+    BOOST_TEST(away.noted() <= first + 7 * 86400 / 2); // as of the time when it was awaited
+    (void)away.turn();
+    BOOST_TEST(away.noted() <= first + 7 * 86400 / 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_comes_to_a_new_device_after_a_week) {
     Containers sharding;
     sharding.open(0).merge_shard_ranges(sharding_ranges(sharding.name.info));
