@@ -49,6 +49,11 @@ public:
     /// Moves time to `until`, unless it is past that or a stop is requested. Actions set for a
     /// moment on the way run at that moment, and may request the stop.
     bool sleep_until(Instant until, const std::stop_token& stop) const {
+        if (time_->waiter) {
+            if (const auto slept = time_->waiter(until, stop)) {
+                return *slept;
+            }
+        }
         const std::int64_t target = since_start(until);
         while (!stop.stop_requested()) {
             const auto next = time_->take(target);
@@ -68,6 +73,12 @@ public:
         const std::scoped_lock guard(time_->mutex);
         time_->actions.emplace(since_start(when), std::move(action));
     }
+
+    /// Who sleeps, on this object or a copy, asks `waiter` first: a scheduler lets others run
+    /// meanwhile, and answers as sleep_until() would. With no answer time moves as usual. Not
+    /// thread safe.
+    using Waiter = std::function<std::optional<bool>(Instant until, const std::stop_token& stop)>;
+    void on_wait(Waiter waiter) const { time_->waiter = std::move(waiter); }
 
     /// Moves time forward by `by`; a negative value does nothing.
     void advance(Seconds by) const { sleep_until(monotonic() + to_duration(by), {}); }
@@ -95,6 +106,7 @@ private:
         std::atomic<std::int64_t> elapsed{0}; // nanoseconds
         std::mutex mutex;
         Actions actions;
+        Waiter waiter;
 
         /// The first action that is due at `target` or before.
         [[nodiscard]] std::optional<Actions::value_type> take(std::int64_t target) {

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,17 @@ public:
         state_->delays.clear();
     }
 
+    /// Carries each request from now on, with all that may happen to it on the way: no rule, delay
+    /// or hook applies, and nodes that are off are the carrier's affair. `handler` is empty where
+    /// nobody listens. May throw Failure: the connection counts as lost.
+    using Carrier = std::function<Result<Reply>(const SimExchange&, const Request&,
+                                                const Handler& handler, Instant deadline,
+                                                const std::stop_token&)>;
+    void carry(Carrier carrier) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->carrier = std::move(carrier);
+    }
+
     /// Calls `hook` before a request reaches its receiver; not for requests that do not.
     void before(Hook hook) const {
         const std::scoped_lock guard(state_->mutex);
@@ -152,6 +164,7 @@ private:
         std::optional<Reply> reply;
         Seconds latency{0};
         Handler handler;
+        Carrier carrier;
     };
 
     struct State {
@@ -160,6 +173,7 @@ private:
         std::set<std::string> down;
         std::vector<Rule> rules;
         std::vector<std::pair<SimLink, Seconds>> delays;
+        Carrier carrier;
         Hook before;
         Hook after;
         std::vector<SimExchange> log;
@@ -190,6 +204,7 @@ private:
         if (handler != state_->handlers.end()) {
             plan.handler = handler->second;
         }
+        plan.carrier = state_->carrier;
         const auto rule = std::ranges::find_if(
             state_->rules, [&](const Rule& each) { return matches(each.link, exchange); });
         if (rule != state_->rules.end()) {

@@ -74,6 +74,9 @@ private:
         if (plan.handler && exchange.verb.starts_with('/')) {
             plan.handler = [](const Request&) { return Reply{404, "text/plain", {}, {}}; };
         }
+        if (plan.carrier) {
+            return carry(plan, exchange, request, deadline, stop);
+        }
         if (plan.down) {
             const Instant until = clock_.monotonic() + to_duration(conn_timeout);
             return wait(std::min(until, deadline), Error::connect_failed, stop);
@@ -100,6 +103,17 @@ private:
             return fault(Error::stopped);
         }
         return arrive(plan, exchange, request, deadline, stop);
+    }
+
+    [[nodiscard]] Result<Reply> carry(const SimNetwork::Plan& plan, const SimExchange& exchange,
+                                      const Request& request, Instant deadline,
+                                      const std::stop_token& stop) {
+        try {
+            return plan.carrier(exchange, request, plan.handler, deadline, stop);
+        } catch (const Failure& failure) {
+            return Fault{make_error_code(Error::connection_lost),
+                         fault(Error::connection_lost).what + ": " + failure.what()};
+        }
     }
 
     [[nodiscard]] Result<Reply> arrive(const SimNetwork::Plan& plan, const SimExchange& exchange,

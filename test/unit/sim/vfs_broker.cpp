@@ -110,6 +110,28 @@ BOOST_AUTO_TEST_CASE(rows_of_a_peer_are_merged_with_their_point) {
     database.require_sound(Instant::max());
 }
 
+// The statements after it would have been committed one by one, and the hash and the point left
+// behind (defect 100).
+BOOST_AUTO_TEST_CASE(a_look_at_the_name_that_fails_once_begins_no_transaction) {
+    Node node;
+    auto database = node.create();
+    const ContainerInfo before = database.info();
+    bool locked = false;
+    int left = 1;
+    node.disk.on_call([&](SimCall call, const std::string& at) {
+        locked = locked || call == SimCall::vfs_lock; // the next look is that of the writer
+        if (call == SimCall::vfs_has_moved && locked && left-- > 0) {
+            throw Failure(Error::io, at + ": cannot be looked at");
+        }
+    });
+    BOOST_CHECK_EXCEPTION(database.merge_items(std::vector{row("o1", 7)}, "peer"), Failure,
+                          fails_with(Error::moved, path));
+    node.disk.on_call(nullptr);
+    BOOST_TEST(node.rows().empty());
+    BOOST_TEST(node.open().info().hash == before.hash);
+    BOOST_TEST(node.open().sync_point("peer", Direction::incoming) == -1);
+}
+
 BOOST_AUTO_TEST_CASE(an_account_lives_there_as_well) {
     Node node;
     Accounts accounts(node.disk, node.clock, SqliteOptions{.vfs = "node"});

@@ -1,0 +1,135 @@
+#ifndef REPLICA_TEST_SIM_AUTOPSY_HPP
+#define REPLICA_TEST_SIM_AUTOPSY_HPP
+
+// What the disk of a simulated machine holds at a moment, as whoever opens its files after a kill
+// would find it. The disk is copied first, journals and pending files included, so that nobody who
+// acts can notice.
+
+#include "record.hpp"
+#include "world.hpp"
+#include <replica/rows/metadata.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::test {
+
+/// One database file and what is in it.
+template <class Kind>
+struct Copy {
+    std::string path;
+    bool quarantined = false;
+    std::optional<std::string> broken; ///< Why it cannot be read.
+    typename Kind::info_type info{};
+    std::vector<typename Kind::row_type> rows{};
+    std::vector<SyncPoint> incoming{};
+    std::map<std::string, Version> versions{}; ///< Of rows, by name.
+    std::map<std::string, Version> metadata{};
+};
+
+/// All copies on one machine, and what else lies on its device.
+template <class Kind>
+struct Autopsy {
+    std::vector<Copy<Kind>> copies;
+    std::vector<std::string> orphans; ///< Pending files without a database.
+    std::vector<std::string> tmp;     ///< Files in tmp.
+
+    [[nodiscard]] const Copy<Kind>* live(const std::string& path) const {
+        const auto found = std::ranges::find(copies, path, &Copy<Kind>::path);
+        return found == copies.end() ? nullptr : &*found;
+    }
+};
+
+/// Opens every database of a disk in a copy of it.
+template <class Kind>
+class Examiner {
+public:
+    using Broker = typename World<Kind>::Broker;
+
+    /// `now`: of the copy's clock.
+    Examiner(const SimDisk& disk, Timestamp now)
+        : clock_(now), disk_(clock_), vfs_("autopsy#" + std::to_string(++made()), disk_, 1),
+          broker_(disk_, clock_, SqliteOptions{.vfs = vfs_.name()}) {
+        disk_.mount(World<Kind>::device);
+        for (auto& [path, bytes] : disk.dump()) {
+            if (!path.ends_with('/')) {
+                disk_.write(path, bytes);
+                files_.push_back(path);
+            }
+        }
+    }
+
+    [[nodiscard]] Autopsy<Kind> examine() {
+        Autopsy<Kind> found;
+        const std::string tmp = std::string(World<Kind>::device) + "/tmp/";
+        for (const std::string& path : files_) {
+            if (path.starts_with(tmp)) {
+                if (path.find(".brakes/") == std::string::npos) {
+                    found.tmp.push_back(path);
+                }
+            } else if (path.ends_with(".db")) {
+                found.copies.push_back(read(path));
+            } else if (path.ends_with(".db.pending") &&
+                       !disk_.stat(path.substr(0, path.rfind('.')))) {
+                found.orphans.push_back(path);
+            }
+        }
+        return found;
+    }
+
+private:
+    [[nodiscard]] static std::uint64_t& made() {
+        static std::uint64_t count = 0;
+        return count;
+    }
+
+    [[nodiscard]] Copy<Kind> read(const std::string& path) {
+        Copy<Kind> copy{path, path.find("/quarantined/") != std::string::npos, std::nullopt};
+        try {
+            auto database = broker_.open(path, Instant::max());
+            database.require_sound(Instant::max());
+            if (const auto lock = disk_.try_lock(path.substr(0, path.rfind('/')))) {
+                static_cast<void>(database.commit_pending(*lock));
+            }
+            if (database.mend_sums()) {
+                copy.broken = "its hash or sums are not those of its rows";
+            }
+            copy.info = database.info();
+            copy.rows = database.items_since(-1, std::numeric_limits<std::int64_t>::max());
+            copy.incoming = database.sync_points(Direction::incoming);
+            for (const auto& row : copy.rows) {
+                copy.versions[row.name] = version_of(row);
+            }
+            const Metadata metadata = Metadata::parse(copy.info.metadata);
+            for (const MetadataItem& item : metadata.items()) {
+                copy.metadata[item.key] = {timestamp_or_zero(item.time).ticks, item.value.empty(),
+                                           item.value};
+            }
+        } catch (const Failure& failure) {
+            copy.broken = failure.what();
+        }
+        return copy;
+    }
+
+    SimClock clock_;
+    SimDisk disk_;
+    SimVfs vfs_;
+    Broker broker_;
+    std::vector<std::string> files_;
+};
+
+template <class Kind>
+[[nodiscard]] Autopsy<Kind> autopsy(const SimDisk& disk, Timestamp now) {
+    return Examiner<Kind>(disk, now).examine();
+}
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_AUTOPSY_HPP

@@ -1,0 +1,287 @@
+#ifndef REPLICA_TEST_SIM_CLIENT_HPP
+#define REPLICA_TEST_SIM_CLIENT_HPP
+
+// Clients of a simulated world, and the servers that do what they ask: rows are written and deleted,
+// some of them late, some through a pending file as a stock server does it; metadata are posted;
+// databases are made, deleted and made again. The record says what was tried and what was told.
+
+#include "../support/pending_entry.hpp"
+#include "world.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica::test {
+
+template <class Kind>
+class Clients {
+public:
+    using Machine = typename World<Kind>::Machine;
+    using Known = typename World<Kind>::Known;
+    using Row = typename Kind::row_type;
+
+    explicit Clients(World<Kind>& world) : world_(world) {}
+
+    /// Each database is there on some of its primaries.
+    void begin() {
+        for (Known& database : world_.known) {
+            for (const std::size_t at :
+                 World<Kind>::primaries(world_.machines[0]->ring.version(), database)) {
+                if (at == 0 || world_.pick(2) == 0) {
+                    static_cast<void>(world_.machines[at]->server->broker.create(
+                        world_.path(database), database.info));
+                }
+            }
+        }
+        for (std::int64_t i = 0; i < world_.config.clients; ++i) {
+            world_.fibers.spawn(life_, [this] {
+                while (!resting_ && !life_->ended) {
+                    call();
+                    world_.clock.advance(
+                        Seconds(static_cast<double>(world_.config.think_ms) / 1e3 *
+                                2 * world_.random.fraction()));
+                }
+            });
+        }
+    }
+
+    /// No further call begins.
+    void rest() { resting_ = true; }
+
+    /// Rows that a stock server has told before they were synced: by database and name.
+    [[nodiscard]] const std::set<std::pair<const Known*, std::string>>& unsynced() const {
+        return unsynced_;
+    }
+
+private:
+    using Task = std::function<void(Machine&, Known&)>;
+
+    void call() {
+        Known& database = world_.known[world_.pick(world_.known.size())];
+        const TableRing ring = world_.machines[world_.pick(world_.machines.size())]->ring.version();
+        const auto primaries = World<Kind>::primaries(ring, database);
+        const std::size_t at = world_.chance(world_.config.to_handoffs)
+                                   ? world_.pick(world_.machines.size())
+                                   : primaries[world_.pick(primaries.size())];
+        Machine& machine = *world_.machines[at];
+        if (!machine.server) {
+            return;
+        }
+        auto answered = std::make_shared<bool>(false);
+        world_.fibers.spawn(
+            machine.server->life, [this, answered, &machine, &database, task = draw()] {
+                try {
+                    task(machine, database);
+                } catch (const Failure& failure) {
+                    world_.marks(std::string("client: ") + failure.code().message());
+                    if (failure.error() == Error::unknown_schema) {
+                        fprintf(stderr, "%s\n", failure.what());
+                    }
+                }
+                *answered = true;
+            });
+        world_.fibers.await(*answered, world_.clock.monotonic() + to_duration(Seconds(60)));
+    }
+
+    [[nodiscard]] Task draw() {
+        const Config& config = world_.config;
+        const std::int64_t weights[] = {10,           config.deletes, config.late,
+                                        config.pending, config.posts,   config.drops};
+        std::int64_t all = 0;
+        for (const std::int64_t weight : weights) {
+            all += weight;
+        }
+        auto drawn = static_cast<std::int64_t>(world_.pick(static_cast<std::size_t>(all)));
+        std::size_t which = 0;
+        while (drawn >= weights[which]) {
+            drawn -= weights[which++];
+        }
+        using Member = void (Clients::*)(Machine&, Known&);
+        constexpr Member tasks[] = {&Clients::put,     &Clients::erase, &Clients::come_late,
+                                    &Clients::pend, &Clients::post,  &Clients::drop};
+        return [this, task = tasks[which]](Machine& machine, Known& database) {
+            (this->*task)(machine, database);
+        };
+    }
+
+    [[nodiscard]] auto open(Machine& machine, const Known& database) {
+        return machine.server->broker.open(world_.path(database),
+                                           machine.clock.monotonic() + to_duration(Seconds(20)));
+    }
+
+    /// The database, made if it is missing, as a PUT does; none if it is deleted.
+    [[nodiscard]] auto open_or_make(Machine& machine, Known& database) {
+        using Database = typename World<Kind>::Broker::database_type;
+        if (!machine.server->broker.disk().stat(world_.path(database))) {
+            return std::optional<Database>(make(machine, database));
+        }
+        std::optional<Database> opened(open(machine, database));
+        if (opened->is_deleted()) {
+            if (world_.pick(4) != 0) {
+                return std::optional<Database>();
+            }
+            const Timestamp now{stamp(), 0};
+            database.record.put = now.ticks;
+            opened->mark_put(now);
+            world_.marks("client: put again");
+        }
+        return opened;
+    }
+
+    [[nodiscard]] auto make(Machine& machine, Known& database) {
+        auto info = database.info;
+        const Timestamp now{stamp(), 0};
+        info.put_timestamp = now.internal();
+        database.record.put = now.ticks;
+        world_.marks("client: made");
+        return machine.server->broker.create(world_.path(database), info);
+    }
+
+    /// No two are equal. A proxy's clock may be wrong too.
+    [[nodiscard]] std::int64_t stamp(Seconds off = Seconds(0)) {
+        const double wrong = static_cast<double>(world_.config.skew) *
+                             (2 * world_.random.fraction() - 1);
+        std::int64_t ticks = world_.clock.now().plus(off + Seconds(wrong)).ticks;
+        while (!stamps_.insert(ticks).second) {
+            ++ticks;
+        }
+        return ticks;
+    }
+
+    [[nodiscard]] std::string some_name() {
+        return "row" +
+               std::to_string(world_.pick(static_cast<std::size_t>(world_.config.names)));
+    }
+
+    void put(Machine& machine, Known& database) { write(machine, database, stamp(), false); }
+    void erase(Machine& machine, Known& database) { write(machine, database, stamp(), true); }
+
+    /// A write that was long on its way.
+    void come_late(Machine& machine, Known& database) {
+        const Seconds age(static_cast<double>(world_.config.reclaim_age) *
+                          (0.5 + world_.random.fraction()));
+        write(machine, database, stamp(-age), world_.pick(2) == 0, true);
+    }
+
+    [[nodiscard]] Row row_of(const std::string& name, std::int64_t ticks, bool deleted) {
+        return World<Kind>::Words::make_row(name, Timestamp{ticks, 0},
+                                            static_cast<std::int64_t>(world_.pick(100)), deleted);
+    }
+
+    void write(Machine& machine, Known& database, std::int64_t ticks, bool deleted,
+               bool late = false) {
+        auto opened = open_or_make(machine, database);
+        if (!opened) {
+            return;
+        }
+        const std::string name = some_name();
+        const Row row = row_of(name, ticks, deleted);
+        const Version version = version_of(row);
+        database.record.rows[name].attempt(version, late);
+        opened->put(row);
+        database.record.rows[name].acknowledge(version);
+        world_.marks(deleted ? "client: deleted" : "client: written");
+    }
+
+    /// Order of a stock server: look for the database; take the lock; append; answer. Nothing is
+    /// synced.
+    void pend(Machine& machine, Known& database) {
+        const SimDisk disk = machine.disk;
+        const std::string path = world_.path(database);
+        if (!disk.stat(path)) {
+            return;
+        }
+        if (world_.pick(3) == 0) {
+            commit(machine, database);
+            return;
+        }
+        const std::string name = some_name();
+        const Row row = row_of(name, stamp(), world_.pick(4) == 0);
+        const Version version = version_of(row);
+        const auto lock = lock_of(machine, path);
+        database.record.rows[name].attempt(version);
+        const auto held = disk.content(path + ".pending");
+        disk.write(path + ".pending", (held ? held->bytes : "") + entry(row));
+        unsynced_.insert({&database, name});
+        database.record.rows[name].acknowledge(version);
+        world_.marks("client: pending");
+    }
+
+    /// A reader of a stock server merges the pending file first.
+    void commit(Machine& machine, Known& database) {
+        auto opened = open(machine, database);
+        const auto lock = lock_of(machine, world_.path(database));
+        static_cast<void>(opened.commit_pending(lock));
+        world_.marks("client: pending file merged");
+    }
+
+    [[nodiscard]] SimLock lock_of(Machine& machine, const std::string& path) {
+        const std::string directory = path.substr(0, path.rfind('/'));
+        for (int i = 0; i < 100; ++i) {
+            if (auto lock = machine.disk.try_lock(directory)) {
+                return std::move(*lock);
+            }
+            world_.clock.advance(Seconds(0.1));
+        }
+        throw Failure(Error::locked, directory);
+    }
+
+    [[nodiscard]] static std::string entry(const ObjectRow& row) {
+        return pending_entry(pickled(row.name) + pickled(row.created_at) +
+                             pickled(static_cast<int>(row.size)) + pickled(row.content_type) +
+                             pickled(row.etag) + pickled(static_cast<int>(row.deleted)) +
+                             pickled(0));
+    }
+    [[nodiscard]] static std::string entry(const ContainerRow& row) {
+        return pending_entry(pickled(row.name) + pickled(row.put_timestamp) +
+                             pickled(row.delete_timestamp) +
+                             pickled(static_cast<int>(row.object_count)) +
+                             pickled(static_cast<int>(row.bytes_used)) +
+                             pickled(static_cast<int>(row.deleted)) + pickled(0));
+    }
+
+    void post(Machine& machine, Known& database) {
+        auto opened = open(machine, database);
+        if (opened.is_deleted()) {
+            return;
+        }
+        const std::string key = "X-Meta-" + std::to_string(world_.pick(3));
+        const std::string value = world_.pick(4) == 0 ? "" : std::to_string(world_.pick(1000));
+        const Version version{stamp(), value.empty(), value};
+        database.record.metadata[key].attempt(version);
+        opened.set_metadata(key, value, Timestamp{version.ticks, 0});
+        database.record.metadata[key].acknowledge(version);
+        world_.marks("client: posted");
+    }
+
+    /// DELETE of an empty database; its metadata go with it.
+    void drop(Machine& machine, Known& database) {
+        auto opened = open(machine, database);
+        if (!opened.empty() || opened.is_deleted()) {
+            return;
+        }
+        const std::int64_t now = stamp();
+        database.record.dropped = std::max(database.record.dropped, now);
+        for (auto& [key, writes] : database.record.metadata) {
+            writes.attempt({now, true, ""});
+        }
+        opened.mark_deleted(Timestamp{now, 0});
+        world_.marks("client: dropped");
+    }
+
+    World<Kind>& world_;
+    std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{"clients"});
+    std::set<std::int64_t> stamps_;
+    std::set<std::pair<const Known*, std::string>> unsynced_;
+    bool resting_ = false;
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_CLIENT_HPP

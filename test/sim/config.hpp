@@ -1,0 +1,144 @@
+#ifndef REPLICA_TEST_SIM_CONFIG_HPP
+#define REPLICA_TEST_SIM_CONFIG_HPP
+
+// What one simulated world is like, drawn from a seed: its size, its settings, and how often what
+// goes wrong. Many rates are zero in a given world, since a fault that is always there hides what
+// goes wrong without it. The text of a config is enough to make the same world again.
+
+#include <replica/error.hpp>
+#include <replica/words/random.hpp>
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/define_struct.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/string.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace replica::test {
+
+/// Times in seconds unless their name says otherwise. The names of faults are weights: how often
+/// one is chosen when something goes wrong.
+struct Config {
+    BOOST_HANA_DEFINE_STRUCT(
+        Config,
+        (std::int64_t, containers),   ///< 1: containers, 0: accounts.
+        (std::int64_t, steps),        ///< Calls until all heals.
+        (std::int64_t, nodes), (std::int64_t, replicas), (std::int64_t, databases),
+        (std::int64_t, names),        ///< Of rows, for each database.
+        (std::int64_t, clients), (std::int64_t, per_diff), (std::int64_t, max_diffs),
+        (std::int64_t, interval), (std::int64_t, reclaim_age), (std::int64_t, handoff_delete),
+        (std::int64_t, leave_share),
+        (std::int64_t, call_us),      ///< Virtual time of one call.
+        (std::int64_t, patience),     ///< Calls until another fiber goes on.
+        (std::int64_t, calm),         ///< Between two faults.
+        (std::int64_t, think_ms),     ///< Between two calls of a client.
+        (std::int64_t, skew),         ///< Of the clocks.
+        (std::int64_t, deletes),      ///< Weights of what clients do.
+        (std::int64_t, late), (std::int64_t, pending), (std::int64_t, posts),
+        (std::int64_t, drops),        ///< DELETE and PUT of whole databases.
+        (std::int64_t, to_handoffs),  ///< In 1,000 writes.
+        (std::int64_t, lose),         ///< In 1,000 requests: lose, ...
+        (std::int64_t, delay), (std::int64_t, repeat), (std::int64_t, cut), (std::int64_t, mute),
+        (std::int64_t, kill), (std::int64_t, power), (std::int64_t, unmount), (std::int64_t, fill),
+        (std::int64_t, fail), (std::int64_t, slow), (std::int64_t, wipe), (std::int64_t, backup),
+        (std::int64_t, ring), (std::int64_t, jump), (std::int64_t, isolate),
+        (std::int64_t, transfer));
+
+    [[nodiscard]] static Config of(std::uint64_t seed) {
+        Random random(seed ^ 0x636f6e666967U);
+        const auto from = [&](std::int64_t low, std::int64_t high) {
+            return low + static_cast<std::int64_t>(random.next() %
+                                                   static_cast<std::uint64_t>(high - low + 1));
+        };
+        const auto one_of = [&](auto... values) {
+            const std::int64_t all[] = {values...};
+            return all[random.next() % sizeof...(values)];
+        };
+        // Two thirds of the faults are not in a given world.
+        const auto rate = [&](std::int64_t most) {
+            return random.next() % 3 == 0 ? from(1, most) : 0;
+        };
+        Config made{};
+        made.containers = from(0, 1);
+        made.steps = one_of(15'000, 30'000, 60'000);
+        made.nodes = from(2, 5);
+        made.replicas = from(2, made.nodes < 3 ? made.nodes : 3);
+        made.databases = from(1, 3);
+        made.names = one_of(5, 15, 40);
+        made.clients = from(1, 3);
+        made.per_diff = one_of(1, 2, 5, 20, 1000);
+        made.max_diffs = one_of(1, 3, 100);
+        made.interval = one_of(2, 10, 30);
+        made.reclaim_age = one_of(600, 3600, 604'800, 604'800);
+        made.handoff_delete = one_of(0, 0, 0, 1);
+        made.leave_share = one_of(50, 100);
+        made.call_us = one_of(5, 50, 500);
+        made.patience = one_of(1, 5, 30, 200);
+        made.calm = one_of(1, 5, 20);
+        made.think_ms = one_of(20, 200, 2000);
+        made.skew = one_of(0, 0, 1, 30);
+        made.deletes = from(1, 6);
+        made.late = rate(3);
+        made.pending = rate(8);
+        made.posts = rate(4);
+        made.drops = rate(2);
+        made.to_handoffs = rate(200);
+        made.lose = rate(200);
+        made.delay = rate(300);
+        made.repeat = rate(200);
+        made.cut = rate(200);
+        made.mute = rate(100);
+        made.kill = rate(10);
+        made.power = rate(10);
+        made.unmount = rate(10);
+        made.fill = rate(10);
+        made.fail = rate(10);
+        made.slow = rate(5);
+        made.wipe = rate(3);
+        made.backup = rate(3);
+        made.ring = rate(5);
+        made.jump = rate(3);
+        made.isolate = rate(10);
+        made.transfer = rate(10);
+        return made;
+    }
+
+    [[nodiscard]] std::string text() const {
+        std::string text;
+        boost::hana::for_each(boost::hana::accessors<Config>(), [&](auto pair) {
+            text += text.empty() ? "" : " ";
+            text += boost::hana::to<const char*>(boost::hana::first(pair));
+            text += '=' + std::to_string(boost::hana::second(pair)(*this));
+        });
+        return text;
+    }
+
+    /// Sets the fields that `text` names: "kill=0 steps=500". Throws bad_request.
+    void read(std::string_view text) {
+        std::istringstream words{std::string(text)};
+        for (std::string word; words >> word;) {
+            const std::size_t at = word.find('=');
+            bool known = false;
+            boost::hana::for_each(boost::hana::accessors<Config>(), [&](auto pair) {
+                if (word.substr(0, at) == boost::hana::to<const char*>(boost::hana::first(pair))) {
+                    const char* const end = word.data() + word.size();
+                    const char* const from = word.data() + (at == std::string::npos ? 0 : at + 1);
+                    known = std::from_chars(from, end, boost::hana::second(pair)(*this)).ptr == end;
+                }
+            });
+            if (!known) {
+                throw Failure(Error::bad_request, "config: " + word + ": name=number is expected");
+            }
+        }
+    }
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_CONFIG_HPP

@@ -1,0 +1,280 @@
+#ifndef REPLICA_TEST_SIM_NEMESIS_HPP
+#define REPLICA_TEST_SIM_NEMESIS_HPP
+
+// What goes wrong with the machines of a simulated world, one thing after another: each fault lasts
+// a while and ends. Where a copy is lost for good, the record is told which rows no machine holds
+// any more.
+
+#include "autopsy.hpp"
+#include "client.hpp"
+#include "world.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica::test {
+
+template <class Kind>
+class Nemesis {
+public:
+    using Machine = typename World<Kind>::Machine;
+
+    Nemesis(World<Kind>& world, const Clients<Kind>& clients) : world_(world), clients_(clients) {}
+
+    void begin() {
+        world_.fibers.spawn(life_, [this] {
+            while (!resting_ && !life_->ended) {
+                wait();
+                strike();
+            }
+            rested_ = true;
+        });
+    }
+
+    void rest() { resting_ = true; }
+    [[nodiscard]] bool rested() const { return rested_; }
+
+    /// What every machine holds now. Empty while a device is away.
+    [[nodiscard]] std::vector<Autopsy<Kind>> all() const {
+        std::vector<Autopsy<Kind>> found;
+        for (const auto& machine : world_.machines) {
+            if (!machine->mounted) {
+                return {};
+            }
+            found.push_back(autopsy<Kind>(machine->disk, world_.clock.now()));
+        }
+        return found;
+    }
+
+    /// Whether a copy, wherever it is, has this version of a row or a newer one.
+    [[nodiscard]] static bool is_held(const std::vector<Autopsy<Kind>>& found,
+                                      const std::string& hash, const std::string& row,
+                                      const Version& version) {
+        for (const Autopsy<Kind>& each : found) {
+            for (const Copy<Kind>& copy : each.copies) {
+                const auto held = copy.versions.find(row);
+                if (copy.path.ends_with(hash + ".db") && held != copy.versions.end() &&
+                    held->second.ticks >= version.ticks) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+private:
+    void wait() {
+        world_.clock.advance(Seconds(static_cast<double>(world_.config.calm) * 2 *
+                                     world_.random.fraction()));
+    }
+
+    void strike() {
+        const Config& config = world_.config;
+        const std::int64_t weights[] = {config.kill,   config.power, config.unmount,
+                                        config.fill,   config.fail,  config.slow,
+                                        config.wipe,   config.backup, config.ring,
+                                        config.jump,   config.isolate, config.transfer};
+        using Member = void (Nemesis::*)(Machine&);
+        constexpr Member faults[] = {
+            &Nemesis::kill, &Nemesis::power, &Nemesis::unmount, &Nemesis::fill,
+            &Nemesis::fail, &Nemesis::slow,  &Nemesis::wipe,    &Nemesis::backup,
+            &Nemesis::ring, &Nemesis::jump,  &Nemesis::isolate, &Nemesis::transfer};
+        std::int64_t all = 0;
+        for (const std::int64_t weight : weights) {
+            all += weight;
+        }
+        if (all == 0) {
+            return;
+        }
+        auto drawn = static_cast<std::int64_t>(world_.pick(static_cast<std::size_t>(all)));
+        std::size_t which = 0;
+        while (drawn >= weights[which]) {
+            drawn -= weights[which++];
+        }
+        (this->*faults[which])(*world_.machines[world_.pick(world_.machines.size())]);
+    }
+
+    void kill(Machine& machine) {
+        world_.marks("fault: kill");
+        auto& victim = world_.pick(2) == 0 ? machine.server : machine.sender;
+        world_.kill(victim);
+        wait();
+        start(machine);
+    }
+
+    void start(Machine& machine) {
+        if (!machine.server) {
+            world_.start_server(machine);
+        }
+        if (!machine.sender) {
+            world_.start_sender(machine);
+        }
+    }
+
+    void stop(Machine& machine) {
+        world_.kill(machine.sender);
+        world_.kill(machine.server);
+    }
+
+    void power(Machine& machine) {
+        world_.marks("fault: power");
+        stop(machine);
+        machine.disk.crash(world_.random.next());
+        forgive([this](const auto& database, const std::string& row) {
+            return clients_.unsynced().contains({&database, row});
+        });
+        if (world_.pick(2) == 0) {
+            wait();
+        }
+        start(machine);
+    }
+
+    void unmount(Machine& machine) {
+        world_.marks("fault: unmounted");
+        machine.disk.unmount(World<Kind>::device);
+        machine.mounted = false;
+        wait();
+        machine.disk.mount(World<Kind>::device);
+        machine.mounted = true;
+    }
+
+    void fill(Machine& machine) {
+        world_.marks("fault: full");
+        std::uint64_t used = 0;
+        for (const auto& [path, bytes] : machine.disk.dump()) {
+            used += bytes.size();
+        }
+        machine.disk.mount(World<Kind>::device, used + world_.pick(100'000));
+        wait();
+        machine.disk.mount(World<Kind>::device);
+    }
+
+    void fail(Machine& machine) {
+        world_.marks("fault: a call");
+        machine.disk.fail_at(1 + world_.pick(500),
+                             world_.pick(2) == 0 ? Error::io : Error::no_space);
+        wait();
+        machine.disk.clear_faults();
+    }
+
+    void slow(Machine& machine) {
+        world_.marks("fault: slow");
+        constexpr SimCall calls[] = {SimCall::vfs_sync, SimCall::vfs_read, SimCall::rename,
+                                     SimCall::stat,     SimCall::sync,     SimCall::vfs_lock};
+        machine.disk.delay(calls[world_.pick(std::size(calls))], "",
+                           Seconds(5 * world_.random.fraction()), 0);
+        wait();
+        machine.disk.clear_faults();
+    }
+
+    /// A new, empty device.
+    void wipe(Machine& machine) {
+        world_.marks("fault: device replaced");
+        stop(machine);
+        empty(machine);
+        forgive([](const auto&, const std::string&) { return true; });
+        start(machine);
+    }
+
+    /// A device is restored as it was some time ago.
+    void backup(Machine& machine) {
+        const auto kept = backups_.find(machine.number);
+        if (kept == backups_.end()) {
+            backups_[machine.number] = machine.disk.dump();
+            return;
+        }
+        world_.marks("fault: restored");
+        stop(machine);
+        empty(machine);
+        for (const auto& [path, bytes] : kept->second) {
+            if (!path.ends_with('/')) {
+                machine.disk.write(path, bytes);
+            }
+        }
+        machine.disk.settle();
+        backups_.erase(kept);
+        forgive([](const auto&, const std::string&) { return true; });
+        start(machine);
+    }
+
+    static void empty(Machine& machine) {
+        machine.disk.clear_faults();
+        for (const auto& entry : machine.disk.list(World<Kind>::device)) {
+            machine.disk.remove_tree(std::string(World<Kind>::device) + '/' + entry.name);
+        }
+        machine.disk.settle();
+    }
+
+    /// All go over to the next ring, one after another.
+    void ring(Machine& /*machine*/) {
+        world_.marks("fault: ring");
+        const TableRing next = world_.ring_of(++rings_);
+        for (auto& machine : world_.machines) {
+            machine->ring.set(next);
+            if (world_.pick(2) == 0) {
+                wait();
+            }
+        }
+    }
+
+    void jump(Machine& machine) {
+        world_.marks("fault: clock");
+        const Seconds by(static_cast<double>(world_.config.reclaim_age) *
+                         (4 * world_.random.fraction() - 2));
+        machine.clock.jump(by);
+        wait();
+        machine.clock.jump(-by);
+    }
+
+    void isolate(Machine& machine) {
+        world_.marks("fault: isolated");
+        world_.wire.isolate(machine.ip);
+        wait();
+        wait();
+        world_.wire.isolate("");
+    }
+
+    void transfer(Machine& /*machine*/) {
+        world_.marks("fault: transfer");
+        constexpr SimTransferFault faults[] = {SimTransferFault::fail, SimTransferFault::partial,
+                                               SimTransferFault::silent};
+        world_.files.fail("", faults[world_.pick(3)], 1);
+    }
+
+    /// Rows that nobody holds any more, of those that may be lost by what has just happened.
+    template <class May>
+    void forgive(May may) {
+        const auto found = all();
+        for (auto& database : world_.known) {
+            for (auto& [row, writes] : database.record.rows) {
+                if (writes.told() && may(database, row) &&
+                    !is_held(found, database.hash, row, *writes.told())) {
+                    world_.marks("forgiven");
+                    writes.forgive();
+                }
+            }
+            for (auto& [key, writes] : database.record.metadata) {
+                if (may(database, "") && writes.told()) {
+                    writes.forgive(); // not looked for: few and soon posted again
+                }
+            }
+        }
+    }
+
+    World<Kind>& world_;
+    const Clients<Kind>& clients_;
+    std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{"nemesis"});
+    std::map<std::size_t, std::map<std::string, std::string>> backups_;
+    std::size_t rings_ = 0;
+    bool resting_ = false;
+    bool rested_ = false;
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_NEMESIS_HPP

@@ -1,0 +1,116 @@
+#ifndef REPLICA_TEST_SIM_RECORD_HPP
+#define REPLICA_TEST_SIM_RECORD_HPP
+
+// What clients of a simulated world were told. It knows nothing of replication: a checker compares
+// it with what the disks hold.
+
+#include <replica/words/info.hpp>
+#include <replica/words/timestamp.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace replica::test {
+
+/// Something that must not happen has happened.
+struct Violation : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The state of a row or of a metadata key as a client wrote it.
+struct Version {
+    std::int64_t ticks = 0;
+    bool deleted = false;
+    std::string value;
+
+    friend bool operator==(const Version&, const Version&) = default;
+
+    [[nodiscard]] std::string text() const {
+        return std::string(deleted ? "deleted" : "written") + " at " +
+               Timestamp{ticks, 0}.normal() + " as '" + value + '\'';
+    }
+};
+
+/// The state of a row that clients see: of an object its times, of a container the newer of both.
+[[nodiscard]] inline Version version_of(const ObjectRow& row) {
+    return {timestamp_or_zero(row.created_at).ticks, row.deleted != 0, std::to_string(row.size)};
+}
+
+[[nodiscard]] inline Version version_of(const ContainerRow& row) {
+    const auto put = timestamp_or_zero(row.put_timestamp).ticks;
+    const auto gone = timestamp_or_zero(row.delete_timestamp).ticks;
+    return {std::max(put, gone), row.deleted != 0, std::to_string(row.bytes_used)};
+}
+
+/// The writes of one name. All times differ.
+class Writes {
+public:
+    /// `late`: older than the age at which deletions are forgotten.
+    void attempt(const Version& version, bool late = false) {
+        all_.push_back(version);
+        if (late) {
+            late_.insert(version.ticks);
+        }
+    }
+
+    void acknowledge(const Version& version) {
+        if (!told_ || told_->ticks < version.ticks) {
+            told_ = version;
+        }
+    }
+
+    /// The newest that a client was told.
+    [[nodiscard]] const std::optional<Version>& told() const { return told_; }
+
+    /// No copy is left that could hold it: a disk was lost, or a server had not synced it.
+    void forgive() { told_.reset(); }
+
+    [[nodiscard]] bool was_written(const Version& version) const {
+        return std::ranges::find(all_, version) != all_.end();
+    }
+
+    /// Whether `version`, or none, is what a client must now see.
+    /// `forgets`: deletions may be gone without a trace.
+    [[nodiscard]] std::optional<std::string> fault(const std::optional<Version>& version,
+                                                   bool forgets) const {
+        if (version && !was_written(*version)) {
+            return version->text() + ", which nobody wrote";
+        }
+        if (!told_ || (version && version->ticks >= told_->ticks)) {
+            return std::nullopt;
+        }
+        if (!version) {
+            return told_->deleted && forgets ? std::nullopt
+                                             : std::optional("missing, though " + told_->text());
+        }
+        if (told_->deleted && forgets && late_.contains(version->ticks)) {
+            return std::nullopt; // came when the deletion could already be gone
+        }
+        return version->text() + ", though " + told_->text();
+    }
+
+private:
+    std::vector<Version> all_;
+    std::set<std::int64_t> late_;
+    std::optional<Version> told_;
+};
+
+/// The writes of one database.
+struct DatabaseRecord {
+    std::map<std::string, Writes> rows;
+    std::map<std::string, Writes> metadata;
+    std::int64_t put = 0;     ///< The newest PUT of the database itself that was tried, in ticks.
+    std::int64_t dropped = 0; ///< The newest DELETE that was tried.
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_RECORD_HPP

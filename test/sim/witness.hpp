@@ -1,0 +1,88 @@
+#ifndef REPLICA_TEST_SIM_WITNESS_HPP
+#define REPLICA_TEST_SIM_WITNESS_HPP
+
+// What has happened at least once in the worlds of a run: each event of the shipped code, each
+// answer, each fault. A simulator that never reaches a branch says nothing about the branch.
+
+#include "fibers.hpp"
+#include <replica/observer.hpp>
+
+#include <boost/core/demangle.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+
+namespace replica::test {
+
+/// How often each mark was reached, by name.
+class Marks {
+public:
+    void operator()(std::string_view name) {
+        const auto found = counts_.find(name);
+        if (found != counts_.end()) {
+            ++found->second;
+        } else {
+            counts_.emplace(name, 1);
+        }
+    }
+
+    [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& counts() const {
+        return counts_;
+    }
+
+private:
+    std::map<std::string, std::uint64_t, std::less<>> counts_;
+};
+
+/// Models Observer: a mark for each event of a program that lives. Outlived by the marks.
+class Witness {
+public:
+    Witness(Marks& marks, std::shared_ptr<const Life> life)
+        : marks_(&marks), life_(std::move(life)) {}
+
+    template <class Event>
+    void operator()(const Event& event) const {
+        if (life_->ended) {
+            return;
+        }
+        static const std::string name = [] {
+            const std::string full = boost::core::demangle(typeid(Event).name());
+            return full.substr(full.rfind(':') + 1);
+        }();
+        if constexpr (std::same_as<Event, event::Served>) {
+            (*marks_)(std::string(event.verb) + ' ' + std::to_string(event.status));
+        } else if constexpr (requires { std::string_view(event.reason); }) {
+            (*marks_)(name + ": " + without_names(event.reason));
+        } else if constexpr (requires { event.merge; }) {
+            (*marks_)(name + (event.merge ? " to merge" : "") + (event.snapshot ? ", a copy" : ""));
+        } else if constexpr (requires { event.capped; }) {
+            (*marks_)(name + (event.capped ? " capped" : ""));
+        } else {
+            (*marks_)(name);
+        }
+    }
+
+private:
+    /// Reasons name files and times; the words before them tell reasons apart.
+    [[nodiscard]] static std::string without_names(std::string_view reason) {
+        if (const std::size_t at = reason.rfind(": "); at != std::string_view::npos) {
+            reason.remove_prefix(at + 2);
+        }
+        return std::string(reason.substr(0, reason.find_first_of("0123456789/")));
+    }
+
+    Marks* marks_;
+    std::shared_ptr<const Life> life_;
+};
+
+static_assert(Observer<Witness>);
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_WITNESS_HPP

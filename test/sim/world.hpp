@@ -1,0 +1,298 @@
+#ifndef REPLICA_TEST_SIM_WORLD_HPP
+#define REPLICA_TEST_SIM_WORLD_HPP
+
+// A simulated cluster of the shipped code: on each machine a replicator and a server, two programs
+// on one disk, whose every call is a point at which somebody else may go on (fibers.hpp). What goes
+// wrong is elsewhere (nemesis.hpp), and so is what clients do (client.hpp); the world only says how
+// a program starts and ends.
+
+#include "../support/story_cluster.hpp"
+#include "config.hpp"
+#include "fibers.hpp"
+#include "record.hpp"
+#include "wire.hpp"
+#include "witness.hpp"
+#include <replica/replica.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sim/disk.hpp>
+#include <replica/sim/file_sync.hpp>
+#include <replica/sim/transport.hpp>
+#include <replica/sim/vfs.hpp>
+#include <replica/sqlite/account.hpp>
+#include <replica/sqlite/container.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace replica::test {
+
+/// A ring that can be exchanged under a running replicator.
+class NewestRing {
+public:
+    explicit NewestRing(TableRing ring) : ring_(std::make_shared<TableRing>(std::move(ring))) {}
+
+    [[nodiscard]] TableRing version() const { return *ring_; }
+    void set(TableRing ring) const { *ring_ = std::move(ring); }
+
+private:
+    std::shared_ptr<TableRing> ring_;
+};
+
+template <class Kind>
+class World {
+public:
+    using Broker =
+        std::conditional_t<std::same_as<Kind, AccountKind>, BasicAccountBroker<SimDisk, SimClock>,
+                           BasicContainerBroker<SimDisk, SimClock>>;
+    using Repl = Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness>;
+    using Server = RpcServer<Broker, Witness>;
+    using Info = typename Kind::info_type;
+    using Row = typename Kind::row_type;
+    using Words = StoryCluster<World, Kind>;
+
+    /// A program on a machine, with a SQLite of its own.
+    struct Program {
+        Program(std::string name, const SimDisk& disk, const SimClock& clock, std::uint64_t seed)
+            : life(std::make_shared<Life>(Life{name})), vfs(unique(name), disk, seed),
+              broker(disk, clock, SqliteOptions{.page_rows = 4, .vfs = vfs.name()}) {}
+
+        std::shared_ptr<Life> life;
+        SimVfs vfs;
+        Broker broker;
+        std::optional<Server> server;
+        std::optional<Repl> replicator;
+        std::stop_source stop{};
+        bool resting = true; ///< The replicator's passes have ended.
+
+    private:
+        /// SQLite knows its file systems by name.
+        [[nodiscard]] static std::string unique(const std::string& name) {
+            static std::uint64_t last = 0;
+            return name + '#' + std::to_string(++last);
+        }
+    };
+
+    struct Machine {
+        std::size_t number;
+        std::string ip;
+        SimClock clock;
+        SimDisk disk;
+        NewestRing ring;
+        Settings settings;
+        std::unique_ptr<Program> server{};
+        std::unique_ptr<Program> sender{};
+        bool mounted = true;
+    };
+
+    /// A database that clients know.
+    struct Known {
+        Info info;
+        std::string hash;
+        DatabaseRecord record{};
+    };
+
+    static constexpr std::uint16_t port = 6201;
+    static constexpr const char* root = "/srv/node";
+    static constexpr const char* device = "/srv/node/sda";
+
+    World(const Config& config_, std::uint64_t seed, Marks& marks_)
+        : config(config_), random(seed), marks(marks_),
+          fibers(clock, seed + 1, Seconds(static_cast<double>(config.call_us) / 1e6),
+                 static_cast<std::uint64_t>(config.patience)),
+          wire(config, seed + 2, clock, fibers, marks), files(root) {
+        network.carry([this](const SimExchange& exchange, const Request& request,
+                             const SimNetwork::Handler& handler, Instant deadline,
+                             const std::stop_token& stop) {
+            return wire.carry(exchange, request, handler, deadline, stop);
+        });
+        const TableRing ring = ring_of(0);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes); ++i) {
+            add(i, ring);
+        }
+        for (std::int64_t i = 0; i < config.databases; ++i) {
+            known.push_back(make_known("AUTH_" + std::to_string(i)));
+        }
+        for (auto& machine : machines) {
+            start_server(*machine);
+            start_sender(*machine);
+        }
+        machines[0]->server->vfs.seed_sqlite();
+    }
+
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+    ~World() {
+        for (auto& machine : machines) {
+            kill(machine->sender);
+            kill(machine->server);
+        }
+        fibers.end_all();
+    }
+
+    [[nodiscard]] std::size_t pick(std::size_t below) { return random.next() % below; }
+    [[nodiscard]] bool chance(std::int64_t in_1000) {
+        return static_cast<std::int64_t>(random.next() % 1000) < in_1000;
+    }
+
+    /// The ring after `changes` changes: all devices move on by one place.
+    [[nodiscard]] TableRing ring_of(std::size_t changes) const {
+        const auto count = static_cast<std::size_t>(config.nodes);
+        std::vector<Device> devices;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t number = (i + changes) % count;
+            Device device;
+            device.id = static_cast<std::int64_t>(number);
+            device.ip = device.replication_ip = ip(number);
+            device.port = device.replication_port = port;
+            device.device = "sda";
+            device.weight = 100;
+            devices.push_back(device);
+        }
+        return {std::move(devices), static_cast<std::size_t>(config.replicas), 2};
+    }
+
+    [[nodiscard]] std::string path(const Known& database, std::uint32_t partition) const {
+        return std::string(device) + '/' +
+               storage_directory(Kind::datadir, std::to_string(partition), database.hash) + '/' +
+               database.hash + ".db";
+    }
+    [[nodiscard]] std::string path(const Known& database) const {
+        return path(database, machines[0]->ring.version().partition(database.hash));
+    }
+
+    /// The machines that a ring gives a database.
+    [[nodiscard]] static std::vector<std::size_t> primaries(const TableRing& ring,
+                                                            const Known& database) {
+        std::vector<std::size_t> numbers;
+        for (const Device& device : ring.primaries(ring.partition(database.hash))) {
+            numbers.push_back(static_cast<std::size_t>(device.id));
+        }
+        return numbers;
+    }
+
+    void start_server(Machine& machine) {
+        machine.server = program(machine, "server");
+        Program& it = *machine.server;
+        it.server.emplace(machine.settings, it.broker, witness(it));
+        network.serve(machine.ip, port, [server = *it.server](const Request& request) mutable {
+            return server.handle(request);
+        });
+        wire.listen(SimNetwork::address(machine.ip, port), it.life);
+    }
+
+    void start_sender(Machine& machine, bool runs = true) {
+        machine.sender = program(machine, "replicator");
+        Program& it = *machine.sender;
+        it.replicator.emplace(
+            machine.settings, it.broker, machine.ring,
+            SimTransport(network, machine.clock, machine.ip), files.from(machine.disk),
+            machine.clock,
+            [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
+            witness(it));
+        if (runs) {
+            it.resting = false;
+            fibers.spawn(it.life, [&it] {
+                it.replicator->run_forever(it.stop.get_token());
+                it.resting = true;
+            });
+        }
+    }
+
+    /// The program is killed. Nothing runs in its place.
+    void kill(std::unique_ptr<Program>& program) {
+        if (program) {
+            program->stop.request_stop(); // else a dead replicator begins pass after pass
+            fibers.end(program->life);
+            if (program->server) {
+                wire.silence(program->life);
+            }
+            program.reset();
+        }
+    }
+
+    const Config config;
+    Random random;
+    Marks& marks;
+    SimClock clock;
+    Fibers fibers;
+    Wire wire;
+    SimNetwork network;
+    SimFileSync files;
+    std::vector<std::unique_ptr<Machine>> machines;
+    std::vector<Known> known;
+
+private:
+    [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
+
+    [[nodiscard]] Witness witness(const Program& program) {
+        return Witness(marks, program.life);
+    }
+
+    [[nodiscard]] std::unique_ptr<Program> program(Machine& machine, const std::string& what) {
+        return std::make_unique<Program>(what + std::to_string(machine.number), machine.disk,
+                                         machine.clock, random.next());
+    }
+
+    [[nodiscard]] Known make_known(const std::string& account) const {
+        Known known;
+        known.info.account = account;
+        if constexpr (requires { known.info.container; }) {
+            known.info.container = "c";
+        }
+        known.hash = HashPath{"", "changeme"}(known.info.name());
+        return known;
+    }
+
+    void add(std::size_t i, const TableRing& ring) {
+        const double wrong = static_cast<double>(config.skew) * (2 * random.fraction() - 1);
+        SimDisk disk(clock);
+        disk.mount(device);
+        disk.settle();
+        disk.on_call([this, i, name = ip(i)](SimCall call, const std::string& path) {
+            // The counts of the brakes are kept under a mutex, which a fiber must not leave locked.
+            fibers.point(name, path.find(".brakes") == std::string::npos);
+            if (machines.size() > i && !machines[i]->mounted && makes(call) &&
+                path.starts_with(device)) {
+                throw Failure(Error::io, path + ": permission denied");
+            }
+        });
+        machines.push_back(std::make_unique<Machine>(Machine{
+            i, ip(i), clock.apart(Seconds(wrong)), disk, NewestRing(ring), settings_of(i)}));
+        files.attach(ip(i), port, "sda", disk);
+    }
+
+    /// Whether a call may make a name. A mount point without its device belongs to root.
+    [[nodiscard]] static bool makes(SimCall call) {
+        return call == SimCall::make_directories || call == SimCall::rename ||
+               call == SimCall::rename_new || call == SimCall::make_link ||
+               call == SimCall::write || call == SimCall::try_lock || call == SimCall::vfs_open;
+    }
+
+    [[nodiscard]] Settings settings_of(std::size_t number) const {
+        Settings settings;
+        settings.concurrency = 1;
+        settings.databases_per_second = 0;
+        settings.hash_path_suffix = "changeme";
+        settings.seed = 100 + number;
+        settings.policies = {0, 1};
+        settings.per_diff = config.per_diff;
+        settings.max_diffs = config.max_diffs;
+        settings.interval = Seconds(static_cast<double>(config.interval));
+        settings.reclaim_age = Seconds(static_cast<double>(config.reclaim_age));
+        settings.leave_share = static_cast<double>(config.leave_share);
+        settings.handoff_delete = static_cast<int>(config.handoff_delete);
+        return settings;
+    }
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_WORLD_HPP
