@@ -5,7 +5,7 @@
 # are 1.74.
 replica_packages_build="g++ cmake ninja-build ccache pkg-config python3
     libboost1.81-dev libboost-json1.81-dev libboost-filesystem1.81-dev
-    libboost-test1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libspdlog-dev libcli11-dev
+    libboost-context1.81-dev libboost-test1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libspdlog-dev libcli11-dev
     libbenchmark-dev"
 
 # Run: what the daemons call and what a person looks at databases with.

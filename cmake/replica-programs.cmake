@@ -19,7 +19,7 @@ if(REPLICA_SANITIZE)
 endif()
 
 # Asio's and Beast's own code is compiled once for all programs that list `beast`.
-find_package(Boost 1.81 REQUIRED COMPONENTS unit_test_framework)
+find_package(Boost 1.81 REQUIRED COMPONENTS unit_test_framework context)
 add_library(replica_asio_beast STATIC ${PROJECT_SOURCE_DIR}/test/support/asio_beast.cpp)
 target_link_libraries(replica_asio_beast PRIVATE replica_own PUBLIC replica::beast)
 target_compile_definitions(
@@ -31,6 +31,7 @@ set(replica_library_crypto OpenSSL::Crypto)
 set(replica_library_zlib ZLIB::ZLIB)
 set(replica_library_beast replica_asio_beast)
 set(replica_library_process Boost::filesystem)
+set(replica_library_fiber Boost::context)
 set(replica_library_spdlog spdlog::spdlog)
 set(replica_library_cli CLI11::CLI11)
 

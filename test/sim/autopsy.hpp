@@ -38,7 +38,7 @@ struct Copy {
 template <class Kind>
 struct Autopsy {
     std::vector<Copy<Kind>> copies;
-    std::vector<std::string> orphans; ///< Pending files without a database.
+    std::vector<std::string> orphans; ///< Pending files without a database, or not to be read.
     std::vector<std::string> tmp;     ///< Files in tmp.
 
     [[nodiscard]] const Copy<Kind>* live(const std::string& path) const {
@@ -76,8 +76,9 @@ public:
                 }
             } else if (path.ends_with(".db")) {
                 found.copies.push_back(read(path));
-            } else if (path.ends_with(".db.pending") &&
-                       !disk_.stat(path.substr(0, path.rfind('.')))) {
+            } else if (path.find(".pending.unreadable.") != std::string::npos ||
+                       (path.ends_with(".db.pending") &&
+                        !disk_.stat(path.substr(0, path.rfind('.'))))) {
                 found.orphans.push_back(path);
             }
         }

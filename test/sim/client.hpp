@@ -1,9 +1,10 @@
 #ifndef REPLICA_TEST_SIM_CLIENT_HPP
 #define REPLICA_TEST_SIM_CLIENT_HPP
 
-// Clients of a simulated world, and the servers that do what they ask: rows are written and deleted,
-// some of them late, some through a pending file as a stock server does it; metadata are posted;
-// databases are made, deleted and made again. The record says what was tried and what was told.
+// Clients of a simulated world, and the servers that do what they ask: rows are written and
+// deleted, some of them late, some through a pending file as a stock server does it; metadata are
+// posted; databases are made, deleted and made again. The record says what was tried and what was
+// told.
 
 #include "../support/pending_entry.hpp"
 #include "world.hpp"
@@ -43,9 +44,8 @@ public:
             world_.fibers.spawn(life_, [this] {
                 while (!resting_ && !life_->ended) {
                     call();
-                    world_.clock.advance(
-                        Seconds(static_cast<double>(world_.config.think_ms) / 1e3 *
-                                2 * world_.random.fraction()));
+                    world_.clock.advance(Seconds(static_cast<double>(world_.config.think_ms) / 1e3 *
+                                                 2 * world_.random.fraction()));
                 }
             });
         }
@@ -80,9 +80,6 @@ private:
                     task(machine, database);
                 } catch (const Failure& failure) {
                     world_.marks(std::string("client: ") + failure.code().message());
-                    if (failure.error() == Error::unknown_schema) {
-                        fprintf(stderr, "%s\n", failure.what());
-                    }
                 }
                 *answered = true;
             });
@@ -91,8 +88,8 @@ private:
 
     [[nodiscard]] Task draw() {
         const Config& config = world_.config;
-        const std::int64_t weights[] = {10,           config.deletes, config.late,
-                                        config.pending, config.posts,   config.drops};
+        const std::int64_t weights[] = {10,           config.deletes, config.late, config.pending,
+                                        config.posts, config.drops};
         std::int64_t all = 0;
         for (const std::int64_t weight : weights) {
             all += weight;
@@ -103,7 +100,7 @@ private:
             drawn -= weights[which++];
         }
         using Member = void (Clients::*)(Machine&, Known&);
-        constexpr Member tasks[] = {&Clients::put,     &Clients::erase, &Clients::come_late,
+        constexpr Member tasks[] = {&Clients::put,  &Clients::erase, &Clients::come_late,
                                     &Clients::pend, &Clients::post,  &Clients::drop};
         return [this, task = tasks[which]](Machine& machine, Known& database) {
             (this->*task)(machine, database);
@@ -145,8 +142,8 @@ private:
 
     /// No two are equal. A proxy's clock may be wrong too.
     [[nodiscard]] std::int64_t stamp(Seconds off = Seconds(0)) {
-        const double wrong = static_cast<double>(world_.config.skew) *
-                             (2 * world_.random.fraction() - 1);
+        const double wrong =
+            static_cast<double>(world_.config.skew) * (2 * world_.random.fraction() - 1);
         std::int64_t ticks = world_.clock.now().plus(off + Seconds(wrong)).ticks;
         while (!stamps_.insert(ticks).second) {
             ++ticks;
@@ -155,8 +152,7 @@ private:
     }
 
     [[nodiscard]] std::string some_name() {
-        return "row" +
-               std::to_string(world_.pick(static_cast<std::size_t>(world_.config.names)));
+        return "row" + std::to_string(world_.pick(static_cast<std::size_t>(world_.config.names)));
     }
 
     void put(Machine& machine, Known& database) { write(machine, database, stamp(), false); }
@@ -185,6 +181,10 @@ private:
         const Version version = version_of(row);
         database.record.rows[name].attempt(version, late);
         opened->put(row);
+        if (world_.marks.trace) {
+            std::cerr << machine.ip << ' ' << database.hash << ' ' << name << ' ' << version.text()
+                      << ": ";
+        }
         database.record.rows[name].acknowledge(version);
         world_.marks(deleted ? "client: deleted" : "client: written");
     }

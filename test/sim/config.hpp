@@ -26,29 +26,27 @@ namespace replica::test {
 /// one is chosen when something goes wrong.
 struct Config {
     BOOST_HANA_DEFINE_STRUCT(
-        Config,
-        (std::int64_t, containers),   ///< 1: containers, 0: accounts.
-        (std::int64_t, steps),        ///< Calls until all heals.
+        Config, (std::int64_t, containers), ///< 1: containers, 0: accounts.
+        (std::int64_t, steps),              ///< Calls until all heals.
         (std::int64_t, nodes), (std::int64_t, replicas), (std::int64_t, databases),
-        (std::int64_t, names),        ///< Of rows, for each database.
+        (std::int64_t, names), ///< Of rows, for each database.
         (std::int64_t, clients), (std::int64_t, per_diff), (std::int64_t, max_diffs),
         (std::int64_t, interval), (std::int64_t, reclaim_age), (std::int64_t, handoff_delete),
-        (std::int64_t, leave_share),
-        (std::int64_t, call_us),      ///< Virtual time of one call.
-        (std::int64_t, patience),     ///< Calls until another fiber goes on.
-        (std::int64_t, calm),         ///< Between two faults.
-        (std::int64_t, think_ms),     ///< Between two calls of a client.
-        (std::int64_t, skew),         ///< Of the clocks.
-        (std::int64_t, deletes),      ///< Weights of what clients do.
+        (std::int64_t, leave_share), (std::int64_t, call_us), ///< Virtual time of one call.
+        (std::int64_t, patience), ///< Calls until another fiber goes on.
+        (std::int64_t, calm),     ///< Between two faults.
+        (std::int64_t, think_ms), ///< Between two calls of a client.
+        (std::int64_t, skew),     ///< Of the clocks.
+        (std::int64_t, deletes),  ///< Weights of what clients do.
         (std::int64_t, late), (std::int64_t, pending), (std::int64_t, posts),
-        (std::int64_t, drops),        ///< DELETE and PUT of whole databases.
-        (std::int64_t, to_handoffs),  ///< In 1,000 writes.
-        (std::int64_t, lose),         ///< In 1,000 requests: lose, ...
+        (std::int64_t, drops),       ///< DELETE and PUT of whole databases.
+        (std::int64_t, to_handoffs), ///< In 1,000 writes.
+        (std::int64_t, lose),        ///< In 1,000 requests: lose, ...
         (std::int64_t, delay), (std::int64_t, repeat), (std::int64_t, cut), (std::int64_t, mute),
         (std::int64_t, kill), (std::int64_t, power), (std::int64_t, unmount), (std::int64_t, fill),
         (std::int64_t, fail), (std::int64_t, slow), (std::int64_t, wipe), (std::int64_t, backup),
         (std::int64_t, ring), (std::int64_t, jump), (std::int64_t, isolate),
-        (std::int64_t, transfer));
+        (std::int64_t, transfer), (std::int64_t, rest)); ///< Not wrong: much time passes.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -75,7 +73,7 @@ struct Config {
         made.per_diff = one_of(1, 2, 5, 20, 1000);
         made.max_diffs = one_of(1, 3, 100);
         made.interval = one_of(2, 10, 30);
-        made.reclaim_age = one_of(600, 3600, 604'800, 604'800);
+        made.reclaim_age = one_of(300, 3600, 604'800, 604'800);
         made.handoff_delete = one_of(0, 0, 0, 1);
         made.leave_share = one_of(50, 100);
         made.call_us = one_of(5, 50, 500);
@@ -106,6 +104,7 @@ struct Config {
         made.jump = rate(3);
         made.isolate = rate(10);
         made.transfer = rate(10);
+        made.rest = made.reclaim_age < 604'800 ? from(0, 6) : 0;
         return made;
     }
 

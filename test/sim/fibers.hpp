@@ -65,23 +65,23 @@ public:
         auto made = std::make_unique<Fiber>();
         Fiber& fiber = *made;
         fiber.owner = std::move(owner);
-        fiber.context = Context(
-            std::allocator_arg, stacks_, [this, &fiber, body = std::move(body)](Context&& caller) {
-                fiber.context = std::move(caller);
-                try {
-                    body();
-                } catch (const Failure& failure) {
-                    if (!fiber.owner->ended) {
-                        error_ = std::current_exception();
-                    }
-                } catch (const boost::context::detail::forced_unwind&) {
-                    throw;
-                } catch (...) {
-                    error_ = std::current_exception();
-                }
-                fiber.done = true;
-                return std::move(fiber.context);
-            });
+        fiber.context = Context(std::allocator_arg, stacks_,
+                                [this, &fiber, body = std::move(body)](Context&& caller) {
+                                    fiber.context = std::move(caller);
+                                    try {
+                                        body();
+                                    } catch (const Failure& failure) {
+                                        if (!fiber.owner->ended) {
+                                            error_ = std::current_exception();
+                                        }
+                                    } catch (const boost::context::detail::forced_unwind&) {
+                                        throw;
+                                    } catch (...) {
+                                        error_ = std::current_exception();
+                                    }
+                                    fiber.done = true;
+                                    return std::move(fiber.context);
+                                });
         fibers_.push_back(std::move(made));
     }
 
@@ -97,11 +97,19 @@ public:
         if (call_ > Seconds(0)) {
             move_to(clock_.monotonic() + to_duration(call_));
         }
-        if (may_switch && (left_ == 0 || --left_ == 0)) {
+        if (may_switch && !alone_ && (left_ == 0 || --left_ == 0)) {
             left_ = 1 + random_.next() % (2 * patience_);
             yield();
             require_alive();
         }
+    }
+
+    /// Nobody else goes on while `task` runs.
+    template <std::invocable Task>
+    void alone(Task task) {
+        alone_ = true;
+        task();
+        alone_ = false;
     }
 
     /// Waits until `flag` or `until`; whether it was the flag.
@@ -245,8 +253,8 @@ private:
     }
 
     void wait_for_the_first() {
-        const auto first = std::ranges::min_element(
-            fibers_, {}, [](const auto& fiber) { return fiber->wake; });
+        const auto first =
+            std::ranges::min_element(fibers_, {}, [](const auto& fiber) { return fiber->wake; });
         move_to((*first)->wake);
     }
 
@@ -273,6 +281,7 @@ private:
     std::uint64_t left_ = 0;
     std::uint64_t digest_ = 0;
     bool moving_ = false;
+    bool alone_ = false;
 };
 
 } // namespace replica::test

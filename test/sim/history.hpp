@@ -30,7 +30,7 @@ namespace replica::test {
 struct Outcome {
     std::uint64_t steps = 0;
     std::uint64_t digest = 0;
-    double seconds = 0; ///< Of virtual time.
+    double seconds = 0;      ///< Of virtual time.
     std::int64_t rounds = 0; ///< Until all was at rest.
 };
 
@@ -56,7 +56,6 @@ public:
         });
         heal();
         const std::int64_t rounds = settle();
-        judge();
         return {world_.fibers.steps(), world_.fibers.digest(),
                 Seconds(world_.clock.monotonic() - began).count(), rounds};
     }
@@ -139,9 +138,10 @@ private:
             const auto held = copy.versions.find(row.name);
             const bool has = held != copy.versions.end() && held->second.ticks >= version.ticks;
             if (row.rowid <= point.sync_point && !has && !version.deleted) {
-                throw Violation("machine " + std::to_string(at) + ": " + copy.path + ": its point " +
-                                std::to_string(point.sync_point) + " for " + point.remote_id +
-                                " speaks of " + row.name + ", which is not there");
+                throw Violation("machine " + std::to_string(at) + ": " + copy.path +
+                                ": its point " + std::to_string(point.sync_point) + " for " +
+                                point.remote_id + " speaks of " + row.name +
+                                ", which is not there");
             }
         }
     }
@@ -149,9 +149,7 @@ private:
     /// Deletions are forgotten by age, and so are the rows of a database that was deleted.
     [[nodiscard]] bool may_be_gone(const Known& database, const Version& told) const {
         const std::int64_t age = world_.clock.now().ticks - told.ticks;
-        const auto seconds = [](std::int64_t count) {
-            return count * Timestamp::ticks_per_second;
-        };
+        const auto seconds = [](std::int64_t count) { return count * Timestamp::ticks_per_second; };
         if (told.deleted) {
             return age > seconds(world_.config.reclaim_age - 2 * world_.config.skew - 1) ||
                    world_.config.jump > 0;
@@ -188,8 +186,10 @@ private:
         world_.clock.advance(Seconds(65)); // peers that failed are asked again
     }
 
-    /// Passes on all machines in turn until a round changes nothing.
+    /// Passes on all machines in turn until a round changes nothing and all is as it must be; a
+    /// difference that only hashes show is looked into in every eighth pass.
     [[nodiscard]] std::int64_t settle() {
+        std::string reason;
         for (std::int64_t round = 1; round <= most_rounds; ++round) {
             last_ = Stats{};
             for (auto& machine : world_.machines) {
@@ -197,12 +197,34 @@ private:
                 pass(*machine);
             }
             if (last_.failure + last_.rows + last_.rsync + last_.remote_merge + last_.remove +
-                    last_.diff_capped + last_.errors ==
+                    last_.diff_capped !=
                 0) {
+                reason = "not at rest" + counted();
+                continue;
+            }
+            try {
+                judge();
                 return round;
+            } catch (const Violation& violation) {
+                reason = violation.what();
+                if (world_.marks.trace) {
+                    std::cerr << "round " << round << ": " << reason << '\n';
+                }
             }
         }
-        throw Violation("not at rest after " + std::to_string(most_rounds) + " rounds");
+        throw Violation(reason);
+    }
+
+    /// What the last round has counted.
+    [[nodiscard]] std::string counted() const {
+        std::string text;
+        boost::hana::for_each(boost::hana::accessors<Stats>(), [&](auto pair) {
+            if (const std::int64_t count = boost::hana::second(pair)(last_); count != 0) {
+                text += ' ' + std::string(boost::hana::to<const char*>(boost::hana::first(pair))) +
+                        '=' + std::to_string(count);
+            }
+        });
+        return text;
     }
 
     void pass(Machine& machine) {
@@ -221,8 +243,13 @@ private:
     void judge() {
         const auto found = nemesis_.all();
         require_sound(found);
-        if (last_.stale > 0) { // an operator must say which rows count (invariant I1)
-            world_.marks("judged: stale");
+        if (last_.errors > 0 && !has_orphans(found)) {
+            throw Violation("something cannot be read:" + counted());
+        }
+        // Of a stale copy an operator must say which rows count (invariant I1). A copy that a brake
+        // keeps waits with its rows.
+        if (last_.stale > 0 || last_.kept > 0) {
+            world_.marks(last_.stale > 0 ? "judged: stale" : "judged: kept");
             look();
             return;
         }
@@ -243,7 +270,7 @@ private:
             if (belongs && (copy != nullptr) != (first != nullptr)) {
                 throw Violation(where + (copy != nullptr ? ": is here only" : ": is missing"));
             }
-            if (!belongs && copy != nullptr && last_.kept == 0) { // a brake may hold it
+            if (!belongs && copy != nullptr) {
                 throw Violation(where + ": does not belong here");
             }
             if (belongs && copy != nullptr) {
@@ -251,6 +278,9 @@ private:
             }
         }
         for (const auto& [row, writes] : database.record.rows) {
+            if (has_orphans(found) && clients_.unsynced().contains({&database, row})) {
+                continue; // the next copy that arrives there takes it up (defect 3)
+            }
             judge(writes, first != nullptr ? find(first->versions, row) : std::nullopt, database,
                   row, first != nullptr);
         }
@@ -287,11 +317,13 @@ private:
                        const std::string& where) const {
         if (plain(copy, 0) != plain(first, 0)) {
             // One clock is ahead, so one side has forgotten a deletion that the other still has.
-            const double certain = static_cast<double>(world_.config.reclaim_age -
-                                                       2 * world_.config.skew - 10);
+            const double certain =
+                static_cast<double>(world_.config.reclaim_age - 2 * world_.config.skew - 10);
             const std::int64_t young = world_.clock.now().plus(-Seconds(certain)).ticks;
-            if (plain(copy, young) != plain(first, young)) {
-                throw Violation(where + ": rows differ");
+            const auto ours = plain(copy, young);
+            const auto theirs = plain(first, young);
+            if (ours != theirs) {
+                throw Violation(where + ": rows differ: " + difference(ours, theirs));
             }
             return;
         }
@@ -318,6 +350,23 @@ private:
         }
         std::ranges::sort(rows, {}, [](const auto& row) { return row.name; });
         return rows;
+    }
+
+    using Rows = std::vector<typename Kind::row_type>;
+
+    /// The first row that is in only one of two lists, and both of its versions.
+    [[nodiscard]] static std::string difference(const Rows& ours, const Rows& theirs) {
+        std::string text;
+        for (const Rows* const rows : {&ours, &theirs}) {
+            const Rows& others = rows == &ours ? theirs : ours;
+            for (const auto& row : *rows) {
+                if (std::ranges::find(others, row) == others.end()) {
+                    text += row.name + (rows == &ours ? " here " : " there ") +
+                            version_of(row).text() + "; ";
+                }
+            }
+        }
+        return text;
     }
 
     World<Kind> world_;

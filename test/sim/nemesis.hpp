@@ -69,21 +69,22 @@ public:
 
 private:
     void wait() {
-        world_.clock.advance(Seconds(static_cast<double>(world_.config.calm) * 2 *
-                                     world_.random.fraction()));
+        world_.clock.advance(
+            Seconds(static_cast<double>(world_.config.calm) * 2 * world_.random.fraction()));
     }
 
     void strike() {
         const Config& config = world_.config;
-        const std::int64_t weights[] = {config.kill,   config.power, config.unmount,
-                                        config.fill,   config.fail,  config.slow,
-                                        config.wipe,   config.backup, config.ring,
-                                        config.jump,   config.isolate, config.transfer};
+        const std::int64_t weights[] = {config.kill, config.power, config.unmount, config.fill,
+                                        config.fail, config.slow,  config.wipe,    config.backup,
+                                        config.ring, config.jump,  config.isolate, config.transfer,
+                                        config.rest};
         using Member = void (Nemesis::*)(Machine&);
-        constexpr Member faults[] = {
-            &Nemesis::kill, &Nemesis::power, &Nemesis::unmount, &Nemesis::fill,
-            &Nemesis::fail, &Nemesis::slow,  &Nemesis::wipe,    &Nemesis::backup,
-            &Nemesis::ring, &Nemesis::jump,  &Nemesis::isolate, &Nemesis::transfer};
+        constexpr Member faults[] = {&Nemesis::kill,         &Nemesis::power,   &Nemesis::unmount,
+                                     &Nemesis::fill,         &Nemesis::fail,    &Nemesis::slow,
+                                     &Nemesis::wipe,         &Nemesis::backup,  &Nemesis::ring,
+                                     &Nemesis::jump,         &Nemesis::isolate, &Nemesis::transfer,
+                                     &Nemesis::let_time_pass};
         std::int64_t all = 0;
         for (const std::int64_t weight : weights) {
             all += weight;
@@ -175,9 +176,11 @@ private:
     /// A new, empty device.
     void wipe(Machine& machine) {
         world_.marks("fault: device replaced");
-        stop(machine);
-        empty(machine);
-        forgive([](const auto&, const std::string&) { return true; });
+        world_.fibers.alone([&] {
+            stop(machine);
+            empty(machine);
+            forgive([](const auto&, const std::string&) { return true; });
+        });
         start(machine);
     }
 
@@ -189,16 +192,18 @@ private:
             return;
         }
         world_.marks("fault: restored");
-        stop(machine);
-        empty(machine);
-        for (const auto& [path, bytes] : kept->second) {
-            if (!path.ends_with('/')) {
-                machine.disk.write(path, bytes);
+        world_.fibers.alone([&] {
+            stop(machine);
+            empty(machine);
+            for (const auto& [path, bytes] : kept->second) {
+                if (!path.ends_with('/') && path.find(".brakes/") == std::string::npos) {
+                    machine.disk.write(path, bytes);
+                }
             }
-        }
-        machine.disk.settle();
-        backups_.erase(kept);
-        forgive([](const auto&, const std::string&) { return true; });
+            machine.disk.settle();
+            backups_.erase(kept);
+            forgive([](const auto&, const std::string&) { return true; });
+        });
         start(machine);
     }
 
@@ -244,6 +249,12 @@ private:
         constexpr SimTransferFault faults[] = {SimTransferFault::fail, SimTransferFault::partial,
                                                SimTransferFault::silent};
         world_.files.fail("", faults[world_.pick(3)], 1);
+    }
+
+    /// Deletions come of age.
+    void let_time_pass(Machine& /*machine*/) {
+        world_.marks("time passes");
+        world_.clock.advance(Seconds(static_cast<double>(world_.config.reclaim_age) * 0.6));
     }
 
     /// Rows that nobody holds any more, of those that may be lost by what has just happened.

@@ -1,18 +1,22 @@
 // Whole clusters of the shipped code, SQLite included, in one thread and driven by one seed, with
-// every fault that physics allows. See --help.
+// every fault that physics allows. Without a SEED: the histories of the test suite. See --help.
 
 #include "history.hpp"
+#include "shrink.hpp"
+
+#include <boost/json.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <charconv>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
+#include <ctime>
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -21,71 +25,208 @@ using test::Config;
 using test::Marks;
 using test::Outcome;
 
+/// Marks that the suite must reach; those of a rare kind are asked for in longer runs only.
+constexpr const char* expected[] = {"ClockDiffers",
+                                    "ClockJumped",
+                                    "DatabaseFailed",
+                                    "Diverged",
+                                    "Kept: it has changed meanwhile",
+                                    "NoMoreHandoffs",
+                                    "PeerFailed",
+                                    "PeerNotMounted",
+                                    "Removed: handed off",
+                                    "Reidentified: a peer knows rows that this file never had",
+                                    "UsyncEnded",
+                                    "UsyncEnded capped",
+                                    "WholeFileSent",
+                                    "WholeFileSent to merge",
+                                    "answer cut",
+                                    "answer lost",
+                                    "client: dropped",
+                                    "client: made",
+                                    "client: no space left",
+                                    "client: pending",
+                                    "client: pending file merged",
+                                    "client: posted",
+                                    "client: put again",
+                                    "complete_rsync 204",
+                                    "complete_rsync 503",
+                                    "fault: a call",
+                                    "fault: clock",
+                                    "fault: device replaced",
+                                    "fault: full",
+                                    "fault: isolated",
+                                    "fault: kill",
+                                    "fault: power",
+                                    "fault: restored",
+                                    "fault: ring",
+                                    "fault: slow",
+                                    "fault: transfer",
+                                    "fault: unmounted",
+                                    "forgiven",
+                                    "gave up waiting",
+                                    "judged",
+                                    "looked",
+                                    "merge_items 202",
+                                    "merge_items 507",
+                                    "merge_syncs 202",
+                                    "request delayed",
+                                    "request lost",
+                                    "request repeated",
+                                    "rsync_then_merge 204",
+                                    "sync 200",
+                                    "sync 404",
+                                    "sync 503",
+                                    "sync 507"};
+
+/// What a run of many histories has come to.
+struct Run {
+    Marks marks{};
+    std::uint64_t histories = 0;
+    std::uint64_t steps = 0;
+    double days = 0;
+    std::vector<std::string> failures{};
+
+    [[nodiscard]] static double cpu_minutes() {
+        return static_cast<double>(std::clock()) / CLOCKS_PER_SEC / 60;
+    }
+};
+
 [[nodiscard]] Outcome play(const Config& config, std::uint64_t seed, Marks& marks) {
-    return config.containers != 0
-               ? test::WorldHistory<ContainerKind>(config, seed, marks).run()
-               : test::WorldHistory<AccountKind>(config, seed, marks).run();
+    return config.containers != 0 ? test::WorldHistory<ContainerKind>(config, seed, marks).run()
+                                  : test::WorldHistory<AccountKind>(config, seed, marks).run();
+}
+
+/// Plays one history, and a smaller one if it fails.
+void play(const Config& config, std::uint64_t seed, Run& run, bool quiet, bool shrinks) {
+    if (!quiet) {
+        std::cout << "seed=" << seed << ' ' << config.text() << std::endl;
+    }
+    ++run.histories;
+    try {
+        const Outcome outcome = play(config, seed, run.marks);
+        run.steps += outcome.steps;
+        run.days += outcome.seconds / 86400;
+        if (!quiet) {
+            std::cout << "  " << outcome.steps << " calls, " << outcome.seconds << " s, "
+                      << outcome.rounds << " rounds to rest, digest " << outcome.digest
+                      << std::endl;
+        }
+        return;
+    } catch (const std::exception& failure) {
+        run.failures.push_back(failure.what());
+        std::cout << "FAILED seed=" << seed << ": " << failure.what() << "\n  " << config.text()
+                  << std::endl;
+    }
+    if (shrinks) {
+        const Config smallest = test::shrink(config, [&](const Config& smaller) {
+            try {
+                Marks none;
+                static_cast<void>(play(smaller, seed, none));
+                return false;
+            } catch (const std::exception& failure) {
+                std::cout << "  still: " << failure.what() << std::endl;
+                return true;
+            }
+        });
+        std::cout << "smallest: replica_sim " << seed << " --config \"" << smallest.text() << "\""
+                  << std::endl;
+    }
+}
+
+void require_marks(Run& run) {
+    for (const char* const mark : expected) {
+        if (!run.marks.counts().contains(mark)) {
+            run.failures.push_back(std::string("never reached: ") + mark);
+            std::cout << "FAILED: " << run.failures.back() << std::endl;
+        }
+    }
+}
+
+void require_same_digest(std::uint64_t seed, Run& run) {
+    Marks none;
+    const Outcome first = play(Config::of(seed), seed, none);
+    const Outcome second = play(Config::of(seed), seed, none);
+    if (first.digest != second.digest || first.steps != second.steps) {
+        run.failures.push_back("seed " + std::to_string(seed) + " is not the same twice");
+        std::cout << "FAILED: " << run.failures.back() << std::endl;
+    }
+}
+
+void report(const Run& run, const std::string& file) {
+    boost::json::object marks;
+    for (const auto& [mark, times] : run.marks.counts()) {
+        marks[mark] = times;
+    }
+    std::ofstream(file) << boost::json::serialize(
+                               boost::json::object{{"histories", run.histories},
+                                                   {"calls", run.steps},
+                                                   {"days", run.days},
+                                                   {"cpu_minutes", Run::cpu_minutes()},
+                                                   {"failures", run.failures.size()},
+                                                   {"marks", std::move(marks)}})
+                        << '\n';
+}
+
+[[nodiscard]] std::uint64_t number_of(const std::string& text) {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, number).ptr == end) {
+        return number;
+    }
+    for (const char c : text) { // a hash, of a commit for example
+        number = number * 31 + static_cast<unsigned char>(c);
+    }
+    return number;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
     CLI::App app("Plays random histories of simulated clusters and looks for lost rows.");
-    std::string seed_text = "1";
+    std::string seed_text;
     std::string changes;
+    std::string file;
     double minutes = 0;
-    std::uint64_t count = 0;
+    std::uint64_t count = 1;
     bool quiet = false;
-    app.add_option("SEED", seed_text, "A number, or a hash of any length in hexadecimal digits");
-    app.add_option("--minutes", minutes, "Play further seeds for so long");
+    bool shrinks = false;
+    Run run;
+    app.add_option("SEED", seed_text, "A number or any text; without it, the test suite's seeds");
+    app.add_option("--minutes", minutes, "Play further seeds until so much CPU time is used");
     app.add_option("--count", count, "Play so many seeds");
     app.add_option("--config", changes, "Fields that are not drawn: \"kill=0 steps=500\"");
+    app.add_option("--report", file, "Write what was reached, as JSON");
+    app.add_flag("--shrink", shrinks, "Look for a smaller world that fails as well");
+    app.add_flag("--trace", run.marks.trace, "Print what happens as it happens");
     app.add_flag("--quiet", quiet, "Print failures and the summary only");
     CLI11_PARSE(app, argc, argv);
 
-    std::uint64_t seed = 0;
-    const char* const end = seed_text.data() + seed_text.size();
-    if (std::from_chars(seed_text.data(), end, seed).ptr != end) {
-        seed = std::hash<std::string>()(seed_text);
-    }
-    Marks marks;
-    std::uint64_t steps = 0;
-    std::uint64_t played = 0;
-    double days = 0;
-    int failures = 0;
-    const auto began = std::chrono::steady_clock::now();
-    const auto minutes_gone = [&] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / 60;
-    };
-    do {
+    const bool suite = seed_text.empty();
+    std::uint64_t seed = suite ? 1 : number_of(seed_text);
+    count = suite ? 90 : count;
+    for (std::uint64_t played = 0; played < count || Run::cpu_minutes() < minutes; ++played) {
         Config config = Config::of(seed);
-        config.read(changes);
-        if (!quiet) {
-            std::cout << "seed=" << seed << ' ' << config.text() << std::endl;
-        }
         try {
-            const Outcome outcome = play(config, seed, marks);
-            steps += outcome.steps;
-            days += outcome.seconds / 86400;
-            if (!quiet) {
-                std::printf("  ok: %llu steps, %.0f s, %lld rounds, digest %016llx, at %.2f min\n",
-                            static_cast<unsigned long long>(outcome.steps), outcome.seconds,
-                            static_cast<long long>(outcome.rounds),
-                            static_cast<unsigned long long>(outcome.digest), minutes_gone());
-            }
-        } catch (const std::exception& failure) {
-            ++failures;
-            std::cout << "FAILED seed=" << seed << ": " << failure.what() << "\n  "
-                      << config.text() << std::endl;
+            config.read(changes);
+        } catch (const Failure& failure) {
+            std::cerr << failure.what() << '\n';
+            return 2;
         }
-        ++seed;
-        ++played;
-    } while (played < count || minutes_gone() < minutes);
-    std::printf("%llu histories, %llu steps, %.2f days, %.1f minutes, %d failed\n",
-                static_cast<unsigned long long>(played), static_cast<unsigned long long>(steps),
-                days, minutes_gone(), failures);
-    for (const auto& [mark, times] : marks.counts()) {
-        std::printf("%10llu %s\n", static_cast<unsigned long long>(times), mark.c_str());
+        play(config, seed++, run, quiet || suite, shrinks);
     }
-    return failures == 0 ? 0 : 1;
+    if (suite) {
+        require_marks(run);
+        require_same_digest(7, run);
+        require_same_digest(8, run);
+    }
+    std::cout << run.histories << " histories, " << run.steps << " calls, " << run.days << " days, "
+              << Run::cpu_minutes() << " CPU minutes, " << run.failures.size() << " failures\n";
+    for (const auto& [mark, times] : run.marks.counts()) {
+        std::cout << "  " << times << ' ' << mark << '\n';
+    }
+    if (!file.empty()) {
+        report(run, file);
+    }
+    return run.failures.empty() ? 0 : 1;
 }

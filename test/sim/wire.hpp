@@ -27,8 +27,8 @@ namespace replica::test {
 class Wire {
 public:
     Wire(const Config& config, std::uint64_t seed, SimClock clock, Fibers& fibers, Marks& marks)
-        : config_(config), random_(seed), clock_(std::move(clock)), fibers_(fibers),
-          marks_(marks) {}
+        : config_(config), random_(seed), clock_(std::move(clock)), fibers_(fibers), marks_(marks) {
+    }
 
     void listen(const std::string& address, Fibers::Owner owner) {
         owners_[address] = std::move(owner);
@@ -110,9 +110,7 @@ private:
         });
     }
 
-    [[nodiscard]] Instant in(Seconds time) const {
-        return clock_.monotonic() + to_duration(time);
-    }
+    [[nodiscard]] Instant in(Seconds time) const { return clock_.monotonic() + to_duration(time); }
 
     [[nodiscard]] bool happens(std::int64_t in_1000, const char* mark) {
         if (healthy_ || static_cast<std::int64_t>(random_.next() % 1000) >= in_1000) {

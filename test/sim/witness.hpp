@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,7 +24,13 @@ namespace replica::test {
 /// How often each mark was reached, by name.
 class Marks {
 public:
+    /// Prints each mark as it is reached.
+    bool trace = false;
+
     void operator()(std::string_view name) {
+        if (trace) {
+            std::cerr << name << '\n';
+        }
         const auto found = counts_.find(name);
         if (found != counts_.end()) {
             ++found->second;
@@ -55,6 +62,14 @@ public:
             const std::string full = boost::core::demangle(typeid(Event).name());
             return full.substr(full.rfind(':') + 1);
         }();
+        if (marks_->trace) {
+            if constexpr (requires { std::string(event.path); }) {
+                std::cerr << life_->name << ' ' << event.path << ": ";
+            }
+            if constexpr (requires { std::string(event.what); }) {
+                std::cerr << event.what << ": ";
+            }
+        }
         if constexpr (std::same_as<Event, event::Served>) {
             (*marks_)(std::string(event.verb) + ' ' + std::to_string(event.status));
         } else if constexpr (requires { std::string_view(event.reason); }) {

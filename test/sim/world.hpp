@@ -232,9 +232,7 @@ public:
 private:
     [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
 
-    [[nodiscard]] Witness witness(const Program& program) {
-        return Witness(marks, program.life);
-    }
+    [[nodiscard]] Witness witness(const Program& program) { return Witness(marks, program.life); }
 
     [[nodiscard]] std::unique_ptr<Program> program(Machine& machine, const std::string& what) {
         return std::make_unique<Program>(what + std::to_string(machine.number), machine.disk,
