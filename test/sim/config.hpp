@@ -1,7 +1,7 @@
 #ifndef REPLICA_TEST_SIM_CONFIG_HPP
 #define REPLICA_TEST_SIM_CONFIG_HPP
 
-// What one simulated world is like, drawn from a seed: its size, its settings, and how often what
+// What one simulated world is like, drawn by chance: its size, its settings, and how often what
 // goes wrong. Many rates are zero in a given world, since a fault that is always there hides what
 // goes wrong without it. The text of a config is enough to make the same world again.
 

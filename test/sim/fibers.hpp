@@ -2,8 +2,8 @@
 #define REPLICA_TEST_SIM_FIBERS_HPP
 
 // Everybody who acts in a simulated world, each on a fiber of one thread. The world calls point()
-// at every call of a disk, a clock or a network: there the seed chooses who goes on. So any two
-// actors meet at any two calls, and the same seed gives the same meeting again.
+// at every call of a disk, a clock or a network: there chance decides who goes on. So any two
+// actors meet at any two calls, and the same seed gives the same meetings again.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>

@@ -1,5 +1,5 @@
-// Whole clusters of the shipped code, SQLite included, in one thread and driven by one seed, with
-// every fault that physics allows. Without a SEED: the histories of the test suite. See --help.
+// Whole clusters of the shipped code, SQLite included, in one thread and driven by one number, with
+// every fault that physics allows; without a SEED, the histories of the test suite. See --help.
 
 #include "history.hpp"
 #include "shrink.hpp"
