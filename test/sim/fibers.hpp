@@ -155,6 +155,12 @@ public:
         }
     }
 
+    /// The run ends with this, whatever the running fiber catches.
+    template <class Exception>
+    void fail(Exception exception) {
+        error_ = error_ ? error_ : std::make_exception_ptr(std::move(exception));
+    }
+
     /// The program that is running; null outside of all.
     [[nodiscard]] const Life* running() const {
         return current_ != nullptr ? current_->owner.get() : nullptr;

@@ -111,6 +111,7 @@ public:
         network.carry([this](const SimExchange& exchange, const Request& request,
                              const SimNetwork::Handler& handler, Instant deadline,
                              const std::stop_token& stop) {
+            require_no_locks(exchange);
             return wire.carry(exchange, request, handler, deadline, stop);
         });
         const TableRing ring = ring_of(0);
@@ -231,6 +232,18 @@ public:
 
 private:
     [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
+
+    /// A peer may take as long as it likes to answer.
+    void require_no_locks(const SimExchange& exchange) {
+        for (auto& machine : machines) {
+            Program* const sender = machine->sender.get();
+            if (sender != nullptr && sender->life.get() == fibers.running() &&
+                sender->vfs.is_locking()) {
+                fibers.fail(Violation(sender->life->name + ": holds a lock while it sends " +
+                                      exchange.verb));
+            }
+        }
+    }
 
     [[nodiscard]] Witness witness(const Program& program) { return Witness(marks, program.life); }
 

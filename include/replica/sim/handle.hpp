@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -234,6 +235,15 @@ public:
     /// back. What is opened afterwards belongs to a new process.
     void kill() { life_ = std::make_shared<char>(); }
 
+    /// Whether the process has a lock on any file.
+    [[nodiscard]] bool is_locking() {
+        std::erase_if(holds_, [](const auto& hold) { return hold.expired(); });
+        return std::ranges::any_of(holds_, [&](const auto& weak) {
+            const auto hold = weak.lock();
+            return hold && !hold->process.expired() && hold->level > 0;
+        });
+    }
+
 private:
     [[nodiscard]] static std::string parent(const std::string& path) {
         return path.substr(0, path.rfind('/'));
@@ -241,11 +251,14 @@ private:
 
     [[nodiscard]] std::unique_ptr<SimHandle> handle(const std::string& path,
                                                     SimNode::Pointer node) {
-        return std::unique_ptr<SimHandle>(new SimHandle(disk_, path, std::move(node), life_));
+        std::unique_ptr<SimHandle> made(new SimHandle(disk_, path, std::move(node), life_));
+        holds_.push_back(made->hold_);
+        return made;
     }
 
     SimDisk disk_;
     std::shared_ptr<void> life_ = std::make_shared<char>();
+    std::vector<std::weak_ptr<SimHold>> holds_; // of its handles
 };
 
 } // namespace replica

@@ -116,9 +116,9 @@ public:
     /// Carries each request from now on, with all that may happen to it on the way: no rule, delay
     /// or hook applies, and nodes that are off are the carrier's affair. `handler` is empty where
     /// nobody listens. May throw Failure: the connection counts as lost.
-    using Carrier = std::function<Result<Reply>(const SimExchange&, const Request&,
-                                                const Handler& handler, Instant deadline,
-                                                const std::stop_token&)>;
+    using Carrier =
+        std::function<Result<Reply>(const SimExchange&, const Request&, const Handler& handler,
+                                    Instant deadline, const std::stop_token&)>;
     void carry(Carrier carrier) const {
         const std::scoped_lock guard(state_->mutex);
         state_->carrier = std::move(carrier);

@@ -53,6 +53,9 @@ public:
     /// to the process that was started instead.
     void kill() { process_.kill(); }
 
+    /// Whether the process has one of SQLite's locks on any file.
+    [[nodiscard]] bool is_locking() { return process_.is_locking(); }
+
     /// Starts SQLite's own generator anew, from the seed. It is one for the whole program and is
     /// otherwise started by the machine; journals and new ids draw from it.
     void seed_sqlite() {

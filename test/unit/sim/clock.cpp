@@ -114,6 +114,25 @@ BOOST_AUTO_TEST_CASE(an_action_may_sleep_and_set_another) {
     BOOST_TEST((clock.monotonic() == start + 3s));
 }
 
+BOOST_AUTO_TEST_CASE(a_scheduler_may_sleep_instead_and_copies_ask_it_too) {
+    const SimClock clock;
+    const Instant start = clock.monotonic();
+    std::vector<Instant> asked;
+    clock.on_wait([&](Instant until, const std::stop_token&) {
+        asked.push_back(until);
+        return asked.size() < 3 ? std::optional(asked.size() == 1) : std::nullopt;
+    });
+    const SimClock other = clock.apart(Seconds(5));
+    BOOST_TEST(other.sleep_until(start + 1s, {}));
+    BOOST_TEST(!clock.sleep_until(start + 2s, {}));
+    BOOST_TEST((clock.monotonic() == start));
+    BOOST_TEST(clock.sleep_until(start + 3s, {})); // no answer: time moves as usual
+    BOOST_TEST((clock.monotonic() == start + 3s));
+    clock.on_wait(nullptr);
+    clock.advance(Seconds(1));
+    BOOST_TEST((asked == std::vector<Instant>{start + 1s, start + 2s, start + 3s}));
+}
+
 BOOST_AUTO_TEST_CASE(threads_may_share_a_clock_and_the_latest_sleeper_wins) {
     const SimClock clock;
     const Instant start = clock.monotonic();

@@ -247,3 +247,32 @@ BOOST_AUTO_TEST_CASE(the_log_tells_who_asked_whom_for_what_and_what_came_of_it) 
     pair.network.clear_log();
     BOOST_TEST(pair.network.log().empty());
 }
+
+BOOST_AUTO_TEST_CASE(a_carrier_has_all_requests_in_its_hands) {
+    Pair pair;
+    pair.network.fail({}, SimFault::refuse, 0); // rules are not asked
+    std::vector<std::string> carried;
+    pair.network.carry([&](const SimExchange& exchange, const Request& request,
+                           const SimNetwork::Handler& handler, Instant, const std::stop_token&) {
+        carried.push_back(exchange.to + ' ' + exchange.verb);
+        if (carried.size() == 2) {
+            throw Failure(Error::io, "the cable is cut");
+        }
+        return handler ? Result<Reply>(handler(request)) : Result<Reply>(Reply{599, "", "", ""});
+    });
+    const auto send = [&](const std::string& ip) {
+        Request request;
+        request.body = "[\"sync\"]";
+        return SimTransport(pair.network, pair.clock, "me")
+            .peer(device_at(ip))
+            .send(request, Instant::max(), {});
+    };
+    BOOST_TEST(send("10.0.0.2")->status == 200);
+    const auto cut = send("10.0.0.2");
+    BOOST_TEST((cut.error().code == make_error_code(Error::connection_lost)));
+    BOOST_TEST(cut.error().what.ends_with("the cable is cut"));
+    BOOST_TEST(send("10.0.0.9")->status == 599);
+    BOOST_TEST((carried == std::vector<std::string>{"10.0.0.2:6201 sync", "10.0.0.2:6201 sync",
+                                                    "10.0.0.9:6201 sync"}));
+    BOOST_TEST(pair.network.log().size() == 3U);
+}

@@ -567,6 +567,22 @@ BOOST_AUTO_TEST_CASE(a_writer_who_waits_for_readers_lets_no_new_ones_in) {
     BOOST_TEST(late.ask("SELECT sum(v) FROM t") == "41 ");
 }
 
+BOOST_AUTO_TEST_CASE(a_process_knows_whether_it_has_a_lock) {
+    Machine machine;
+    Db reader(machine.vfs);
+    BOOST_TEST(!machine.vfs.is_locking());
+    BOOST_TEST(reader.run("BEGIN; SELECT count(*) FROM t") == SQLITE_OK);
+    BOOST_TEST(machine.vfs.is_locking());
+    SimVfs other("other process", machine.disk, 2);
+    BOOST_TEST(!other.is_locking());
+    BOOST_TEST(reader.run("COMMIT") == SQLITE_OK);
+    BOOST_TEST(!machine.vfs.is_locking());
+    BOOST_TEST(reader.run("BEGIN IMMEDIATE") == SQLITE_OK);
+    BOOST_TEST(machine.vfs.is_locking());
+    machine.vfs.kill();
+    BOOST_TEST(!machine.vfs.is_locking());
+}
+
 BOOST_AUTO_TEST_CASE(a_journal_of_somebody_who_lives_is_not_played_back) {
     Machine machine;
     Db writer(machine.vfs);
