@@ -7,10 +7,10 @@
 
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/recon.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
-#include <replica/settings.hpp>
 #include <replica/stats.hpp>
 #include <replica/words/members.hpp>
 
@@ -68,7 +68,7 @@ public:
 
     /// `server` is "container" or "account" and names the recon file. `statsd` must outlive all
     /// copies.
-    DaemonObserver(const Settings& settings, std::string_view server, Log log, Statsd& statsd,
+    DaemonObserver(const DaemonSettings& settings, std::string_view server, Log log, Statsd& statsd,
                    Progress progress = {})
         : state_(std::make_shared<State>(settings.recon_cache_path + '/' + std::string(server) +
                                              ".recon",

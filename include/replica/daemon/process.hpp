@@ -7,8 +7,8 @@
 
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/datagram.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/daemon/settings_file.hpp>
-#include <replica/settings.hpp>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -106,7 +106,7 @@ inline void release_streams(bool keep_stderr) {
 
 /// Sets nice and ionice as configured, for this thread and threads it starts. Returns a message for
 /// each that could not be set; the daemon runs all the same, as in Swift.
-[[nodiscard]] inline std::vector<std::string> set_priorities(const Settings& settings) {
+[[nodiscard]] inline std::vector<std::string> set_priorities(const DaemonSettings& settings) {
     std::vector<std::string> problems;
     const auto complain = [&problems](std::string_view option, const std::string& value,
                                       const std::string& reason) {

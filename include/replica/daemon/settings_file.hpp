@@ -1,4 +1,4 @@
-// From a configuration file to Settings and back to text. Values that Swift accepts but that do
+// From a configuration file to settings and back to text. Values that Swift accepts but that do
 // harm (per_diff = 0 loses data, a negative handoff_delete deletes at once) are refused at start,
 // with file, section, key and reason; values that Swift merely tolerates become warnings.
 #ifndef REPLICA_DAEMON_SETTINGS_FILE_HPP
@@ -6,7 +6,7 @@
 
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/options.hpp>
-#include <replica/settings.hpp>
+#include <replica/daemon/settings.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -95,7 +95,7 @@ template <OptionValue T>
 
 /// Settings from a file, and warnings for the operator that do not prevent the start.
 struct LoadedSettings {
-    Settings settings;
+    DaemonSettings settings;
     std::vector<std::string> warnings;
 };
 
@@ -181,7 +181,7 @@ inline void drop_trailing_slashes(std::string& path) {
 
 /// The table of options, for `--help`. A + marks options that Swift does not have.
 [[nodiscard]] inline std::string options_help() {
-    const Settings defaults;
+    const DaemonSettings defaults;
     std::string text = "Options of the configuration file (+ not known to Swift):\n";
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto value = format_value(option, defaults.*option.member);
@@ -200,7 +200,7 @@ inline void drop_trailing_slashes(std::string& path) {
 
 /// A configuration file with all options at their defaults, commented out, ready to be edited.
 [[nodiscard]] inline std::string sample_config(std::string_view section) {
-    const Settings defaults;
+    const DaemonSettings defaults;
     std::string text = "[" + std::string{section} + "]\n";
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto value = format_value(option, defaults.*option.member);

@@ -23,15 +23,15 @@ struct Watched {
     support::Listener listener{};
     std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
-    Settings settings = make_settings();
+    DaemonSettings settings = make_settings();
     Statsd statsd{settings};
     std::vector<std::string> shown{};
     DaemonObserver observer;
 
     explicit Watched(bool emergency = false) : observer(make(emergency)) {}
 
-    Settings make_settings() const {
-        Settings made;
+    DaemonSettings make_settings() const {
+        DaemonSettings made;
         made.recon_cache_path = directory.path("");
         made.log_statsd_host = "127.0.0.1";
         made.log_statsd_port = listener.port();
