@@ -109,7 +109,7 @@ private:
 
     [[nodiscard]] static Reply json(const boost::json::value& value) {
         Reply reply{200, "application/json", {}, {}};
-        detail::append_sorted(reply.body, value);
+        append_sorted(reply.body, value);
         return reply;
     }
 

@@ -8,30 +8,16 @@
 #include <replica/daemon/options.hpp>
 #include <replica/daemon/settings.hpp>
 
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <vector>
 
 namespace replica::daemon {
 
 namespace detail {
-
-// Reads the whole text as a number, or returns false. A leading + is allowed as in Python,
-// underscores are not.
-template <class Number>
-[[nodiscard]] bool read_number(std::string_view text, Number& number) {
-    if (text.starts_with('+') && !text.starts_with("+-")) {
-        text.remove_prefix(1);
-    }
-    const auto end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    return error == std::errc{} && stop == end;
-}
 
 [[nodiscard]] inline bool is_one_of(std::string_view text, std::string_view words) {
     const auto padded = " " + lower_case(text) + " ";
@@ -64,7 +50,7 @@ template <OptionValue T>
     } else if constexpr (std::same_as<T, Reserve>) {
         const bool is_percent = text.ends_with('%');
         double amount = 0;
-        if (!detail::read_number(trimmed(text.substr(0, text.size() - is_percent)), amount) ||
+        if (!read_number(trimmed(text.substr(0, text.size() - is_percent)), amount) ||
             !std::isfinite(amount) || amount < 0 || (is_percent && amount > 100) ||
             (!is_percent && std::trunc(amount) != amount)) {
             return "must be a whole number of bytes, or 0 to 100 followed by %";
@@ -79,7 +65,7 @@ template <OptionValue T>
         }
         using Number = std::conditional_t<is_real, double, T>;
         Number number{};
-        const bool read = detail::read_number(text, number);
+        const bool read = read_number(text, number);
         const auto real = static_cast<double>(number);
         if (!read || !std::isfinite(real) || real < option.minimum || real > option.maximum) {
             const Option<double> bounds{};
