@@ -1,5 +1,6 @@
 # stage TITLE COMMAND... runs a command, says how many seconds it took, and returns what the command
-# returned. stages_summary repeats all of them. Sourced by test/run.sh and .ci/run.
+# returned; that is 77 if it cannot be run here. stages_summary repeats all of them. Sourced by
+# test/run.sh and .ci/run.
 
 stages_done=""
 
@@ -9,7 +10,11 @@ stage() {
     printf '\n== %s\n' "$stage_title"
     "$@" || stage_status=$?
     stage_line=$(printf '%5d s  %s' $((SECONDS - stage_start)) "$stage_title")
-    [ "$stage_status" = 0 ] || stage_line="$stage_line: FAILED ($stage_status)"
+    case "$stage_status" in
+    0) ;;
+    77) stage_line="$stage_line: NOT RUN" ;;
+    *) stage_line="$stage_line: FAILED ($stage_status)" ;;
+    esac
     stages_done="$stages_done$stage_line
 "
     printf '== %s\n' "$stage_line"

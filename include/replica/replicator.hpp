@@ -11,6 +11,7 @@
 #include <replica/observer.hpp>
 #include <replica/requirements.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/replicate.hpp>
 #include <replica/send/walk.hpp>
@@ -290,7 +291,7 @@ private:
             if (!selection.partitions.empty() && !selection.partitions.contains(partition)) {
                 return false;
             }
-            return !handoffs_only || !detail::contains(pass.ring.primaries(partition), id);
+            return !handoffs_only || !decide::is_primary(pass.ring.primaries(partition), id);
         };
         return std::make_shared<DeviceWork>(
             device,

@@ -1,8 +1,8 @@
 // All options of a replicator in one plain struct, so that an embedding program, a test and a
 // daemon set the same fields in the same way. Defaults and names are those of Swift 2.30.1, where
 // Swift has the option: an operator's configuration file means the same here. send/decide.hpp
-// includes this header, so it stays light. Bounds, reasons and texts are in daemon/options.hpp,
-// which a host program need not include.
+// includes this header, so it stays light. What only a daemon has is in daemon/settings.hpp;
+// bounds, reasons and texts are in daemon/options.hpp. A host program need not include either.
 #ifndef REPLICA_SETTINGS_HPP
 #define REPLICA_SETTINGS_HPP
 
@@ -54,41 +54,18 @@ struct Settings : Limits {
 
     // This machine's devices and databases.
     std::string devices = "/srv/node";
-    bool mount_check = true; // a device must be a mount point, not merely a directory
-    bool db_preallocation = false;
+    bool mount_check = true;     // a device must be a mount point, not merely a directory
     Reserve fallocate_reserve{}; // free space a receiver keeps
 
     // This node and the ring.
     std::string bind_ip = "0.0.0.0"; // with bind_port: which ring devices are ours
     int bind_port = 0;               // 0: the kind's own, 6201 container, 6202 account
-    std::string swift_dir = "/etc/swift";
-    std::string ring{};             // a ring file, .gz or JSON; empty: <swift_dir>/<type>.ring.gz
-    int replica_port = 0;           // our REPLICATE server beside a stock one; 0: none
-    int receiver_limit = 32;        // requests that are served at a time, per device
-    std::string hash_path_prefix{}; // both from swift.conf
+    int replica_port = 0;            // our REPLICATE server beside a stock one; 0: none
+    int receiver_limit = 32;         // requests that are served at a time, per device
+    std::string hash_path_prefix{};  // both from swift.conf
     std::string hash_path_suffix{};
     std::vector<int> policies{0}; // storage policy indexes, from swift.conf
     std::uint64_t seed = 0;       // for every random choice; 0: drawn at start
-
-    // The process. Used by the daemons only.
-    std::string recon_cache_path = "/var/cache/swift";
-    std::string user = "swift";
-    bool daemonize = true; // false means one pass
-    std::string nice_priority{};
-    std::string ionice_class{};
-    std::string ionice_priority{};
-    std::string log_name{}; // empty: the name of the configuration section
-    std::string log_facility = "LOG_LOCAL0";
-    std::string log_level = "INFO";
-    std::string log_address = "/dev/log";
-    std::string log_udp_host{};
-    int log_udp_port = 514;
-    int log_max_line_length = 0; // 0: no limit
-    std::string log_statsd_host{};
-    int log_statsd_port = 8125;
-    double log_statsd_default_sample_rate = 1.0;
-    double log_statsd_sample_rate_factor = 1.0;
-    std::string log_statsd_metric_prefix{};
 };
 
 /// The name of the first setting that would make a pass report success without doing its work;

@@ -234,6 +234,28 @@ def check_listed(root, paths):
                 yield path, 1, f"not in {folder}/list.txt"
 
 
+def check_threaded(root, paths):
+    """The tests that .ci/run has under the thread sanitizer exist; all that start threads are."""
+    run = root / ".ci/run"
+    text = run.read_text(encoding="utf-8") if run.exists() else ""
+    match = re.search(r'^threaded="([^"]*)"', text, re.MULTILINE)
+    if not match:
+        return
+    names = match.group(1).split()
+
+    def covers(name, path):
+        return f"{path.removesuffix('.cpp')}/".startswith(f"test/unit/{name.replace('.', '/')}/")
+
+    tests = [path for path in paths if path.startswith("test/unit/") and path.endswith(".cpp")]
+    for name in names:
+        if not any(covers(name, path) for path in tests):
+            yield ".ci/run", text.count("\n", 0, match.start()) + 1, f"no test is unit.{name}"
+    for path in tests:
+        starts = re.search(r"\bstd::(j?thread|async)\b", (root / path).read_text(encoding="utf-8"))
+        if starts and not any(covers(name, path) for name in names):
+            yield path, 1, "starts threads, and .ci/run does not name it in `threaded`"
+
+
 def files(root):
     for folder in FOLDERS:
         for where, folders, names in os.walk(root / folder):
@@ -249,7 +271,7 @@ def files(root):
 
 def check(root):
     paths = sorted(files(root))
-    problems = list(check_listed(root, paths))
+    problems = list(check_listed(root, paths)) + list(check_threaded(root, paths))
     defects = entries(root, "defects.md", "")
     invariants = entries(root, "invariants.md", "I")
     headers = [path for path in paths if path.endswith(".hpp")]

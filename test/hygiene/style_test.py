@@ -222,6 +222,18 @@ class Style(unittest.TestCase):
         slow = {"test/unit/sqlite/database.cpp": GOOD_TEST + "std::this_thread::sleep_for(1s);\n"}
         self.expect("does not sleep", tree=slow)
 
+    def test_the_tests_of_the_thread_sanitizer(self):
+        other = {"test/unit/sqlite/sums.cpp": GOOD_TEST.replace("database", "sums"),
+                 "test/list.txt": GOOD_LIST + "unit/sqlite/sums\n"}
+        for names in ("sqlite", "sqlite.database", "sqlite.database\n    sqlite.sums"):
+            self.assertEqual(self.problems(tree=other | {".ci/run": f'threaded="{names}"\n'}), [])
+        for names in ("database", "sqlite.data", "sqlite sqlite.gone", "sqlite\n    pool"):
+            self.expect(f".ci/run:2: no test is unit.{names.split()[-1]}",
+                        tree={".ci/run": f'# x\nthreaded="{names}"\n'})
+        other["test/unit/sqlite/sums.cpp"] += "std::jthread worker;\n"
+        self.expect("sums.cpp:1: starts threads",
+                    tree=other | {".ci/run": 'threaded="sqlite.database"\n'})
+
     def test_a_source_that_no_list_names(self):
         self.expect("not in test/list.txt", tree={"test/list.txt": "# unit/sqlite/database\n"})
         self.expect("not in bench/list.txt", tree={"bench/usync.cpp": "int x;\n"})

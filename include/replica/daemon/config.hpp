@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -62,6 +63,18 @@ enum class Interpolation {
         return {};
     }
     return text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
+/// Reads the whole text as a number, or returns false. A leading + is allowed as in Python,
+/// underscores are not.
+template <class Number>
+[[nodiscard]] bool read_number(std::string_view text, Number& number) {
+    if (text.starts_with('+') && !text.starts_with("+-")) {
+        text.remove_prefix(1);
+    }
+    const auto end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc{} && stop == end;
 }
 
 [[nodiscard]] inline std::string lower_case(std::string_view text) {

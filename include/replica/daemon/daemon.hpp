@@ -8,6 +8,7 @@
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/process.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/daemon/settings_file.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/swift_conf.hpp>
@@ -43,7 +44,7 @@ struct Program {
 /// most.
 struct Context {
     Arguments arguments;
-    Settings settings; // complete, with port, seed and swift.conf
+    DaemonSettings settings; // complete, with port, seed and swift.conf
     Log log;
     Statsd& statsd;
     std::stop_token stop;
@@ -71,14 +72,15 @@ namespace detail {
     if (settings.bind_port == 0) {
         settings.bind_port = program.default_port;
     }
-    settings = with_seed(std::move(settings)); // the same for everything that the body makes
+    Settings& engine = settings;
+    engine = with_seed(std::move(engine)); // the same for everything that the body makes
     return loaded;
 }
 
 // One daemon per node, kind and bound address. If the lock file, in the recon directory, cannot be
 // opened, the daemon runs unlocked, as every stock one does.
 [[nodiscard]] inline std::optional<Exclusion>
-exclude_others(const Program& program, const Settings& settings, const Log& log) {
+exclude_others(const Program& program, const DaemonSettings& settings, const Log& log) {
     const auto path = settings.recon_cache_path + "/" + std::string{program.kind_type} +
                       "-replicator-" + settings.bind_ip + "-" + std::to_string(settings.bind_port) +
                       ".lock";
@@ -142,7 +144,7 @@ template <Body B>
 
 // The rest of a start, once the settings are known and there is a log.
 template <Body B>
-[[nodiscard]] int run_configured(Arguments& arguments, const Settings& settings,
+[[nodiscard]] int run_configured(Arguments& arguments, const DaemonSettings& settings,
                                  const Program& program, const Log& log, B& body) {
     if (!arguments.once && !(arguments.devices.empty() && arguments.partitions.empty())) {
         log(Level::warning, "--devices and --partitions are ignored without --once");

@@ -7,7 +7,7 @@
 
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/datagram.hpp>
-#include <replica/settings.hpp>
+#include <replica/daemon/settings.hpp>
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -109,7 +109,7 @@ template <std::size_t N>
 /// dropped; their number is logged once it reads again.
 class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
-    explicit SyslogSink(const Settings& settings)
+    explicit SyslogSink(const DaemonSettings& settings)
         : settings_(settings), socket_(connect()),
           facility_(detail::value_of(detail::log_facilities, settings.log_facility, LOG_LOCAL0)) {}
 
@@ -159,7 +159,7 @@ private:
         return socket_ && socket_->send(message);
     }
 
-    Settings settings_;
+    DaemonSettings settings_;
     std::optional<Datagram> socket_;
     int facility_;
     std::size_t dropped_ = 0;
@@ -197,7 +197,7 @@ private:
 class Log {
 public:
     /// Logs to syslog as `settings` says, and with `verbose` to stderr too.
-    Log(const Settings& settings, bool verbose) {
+    Log(const DaemonSettings& settings, bool verbose) {
         std::vector<spdlog::sink_ptr> sinks{std::make_shared<SyslogSink>(settings)};
         if (verbose) {
             sinks.push_back(std::make_shared<ConsoleSink>(

@@ -7,10 +7,11 @@
 
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/recon.hpp>
+#include <replica/daemon/server_observer.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
-#include <replica/settings.hpp>
 #include <replica/stats.hpp>
 #include <replica/words/members.hpp>
 
@@ -60,20 +61,23 @@ namespace replica::daemon {
 }
 
 /// The observer of a replicator. Copies share one state. Thread safety: any thread.
-class DaemonObserver {
+class DaemonObserver : private LocalCopyObserver {
 public:
+    using LocalCopyObserver::operator();
+
     /// Prints progress to a terminal while a pass runs: a text that begins with a carriage return.
     /// Empty: no terminal.
     using Progress = std::function<void(const std::string&)>;
 
     /// `server` is "container" or "account" and names the recon file. `statsd` must outlive all
     /// copies.
-    DaemonObserver(const Settings& settings, std::string_view server, Log log, Statsd& statsd,
+    DaemonObserver(const DaemonSettings& settings, std::string_view server, Log log, Statsd& statsd,
                    Progress progress = {})
-        : state_(std::make_shared<State>(settings.recon_cache_path + '/' + std::string(server) +
-                                             ".recon",
-                                         settings.handoffs_only || settings.handoff_delete > 0,
-                                         std::move(log), statsd, std::move(progress))) {}
+        : LocalCopyObserver(std::move(log)),
+          state_(std::make_shared<State>(
+              settings.recon_cache_path + '/' + std::string(server) + ".recon",
+              settings.handoffs_only || settings.handoff_delete > 0, statsd, std::move(progress))) {
+    }
 
     void operator()(const event::PassBegan& pass) const {
         state_->statsd.resolve();
@@ -175,9 +179,7 @@ public:
     }
     void operator()(const event::Quarantined& database) const {
         note_unreadable(database.path);
-        log(Level::error, "Quarantining DB {}: {}", database.path, database.reason);
-        log(Level::error, "Quarantined {} to {} due to {}",
-            database.path.substr(0, database.path.rfind('/')), database.target, database.reason);
+        LocalCopyObserver::operator()(database);
     }
     void operator()(const event::WrongHash& database) const {
         note_unreadable(database.path);
@@ -322,33 +324,21 @@ public:
     }
 
     void operator()(const event::Served& /*request*/) const {}
-    void operator()(const event::SetAside& part) const {
-        log(Level::error, "{}: {}", part.path, part.what);
-    }
-    void operator()(const event::ServeFailed& request) const {
-        log(Level::error, "ERROR serving REPLICATE of {}: {}", request.path, request.what);
-    }
 
 private:
     struct State {
-        State(std::string recon_, bool emergency_, Log log_, Statsd& statsd_, Progress progress_)
-            : recon(std::move(recon_)), emergency(emergency_), log(std::move(log_)),
-              statsd(statsd_), progress(std::move(progress_)) {}
+        State(std::string recon_, bool emergency_, Statsd& statsd_, Progress progress_)
+            : recon(std::move(recon_)), emergency(emergency_), statsd(statsd_),
+              progress(std::move(progress_)) {}
 
         std::string recon;
         bool emergency; ///< handoffs_only or handoff_delete is set.
-        Log log;
         Statsd& statsd;
         Progress progress;
         std::mutex mutex{};
         std::set<std::string> unreadable{}; ///< Databases that are not timed, as in Swift.
         bool shown = false;                 ///< A line of progress needs its line end.
     };
-
-    template <class... Args>
-    void log(Level level, fmt::format_string<Args...> format, Args&&... args) const {
-        state_->log(level, format, std::forward<Args>(args)...);
-    }
 
     void note_unreadable(const std::string& path) const {
         state_->statsd.count("failures");

@@ -1,9 +1,10 @@
-// One table for all options: the member of Settings, the name, unit and bounds, and a reason to
-// change it. Reading a configuration, `--help` and the sample configuration all walk this table, so
-// they agree. Defaults are not repeated here: they are those of a default-constructed Settings.
+// One table for all options: the member of DaemonSettings, the name, unit and bounds, and a reason
+// to change it. Reading a configuration, `--help` and the sample configuration all walk this table,
+// so they agree. Defaults are not repeated here: they are those of a default-constructed one.
 #ifndef REPLICA_DAEMON_OPTIONS_HPP
 #define REPLICA_DAEMON_OPTIONS_HPP
 
+#include <replica/daemon/settings.hpp>
 #include <replica/settings.hpp>
 
 #include <boost/hana/for_each.hpp>
@@ -37,7 +38,7 @@ concept OptionValue =
 /// `zero` is a word for 0 ("auto", "off"); empty: none.
 template <OptionValue T>
 struct Option {
-    T Settings::*member = nullptr;
+    T DaemonSettings::*member = nullptr;
     std::string_view name{};
     std::string_view unit{};
     double minimum = 0;
@@ -47,7 +48,7 @@ struct Option {
     std::string_view zero{};
 };
 
-/// Makes a numeric option. The member may be one of Limits, the base of Settings.
+/// Makes a numeric option. The member may be one of a base of DaemonSettings.
 template <OptionValue T, class Owner>
 [[nodiscard]] constexpr Option<T> number(T Owner::*member, std::string_view name,
                                          std::string_view unit, double minimum, double maximum,
@@ -96,7 +97,7 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
     plain(&Settings::devices, "devices", "directory", "parent of the devices' mount points"),
     plain(&Settings::mount_check, "mount_check", "yes/no",
           "keeps an unmounted device from filling the root file system"),
-    plain(&Settings::db_preallocation, "db_preallocation", "yes/no",
+    plain(&DaemonSettings::db_preallocation, "db_preallocation", "yes/no",
           "grows database files in steps, against fragmentation on spinning disks"),
     plain(&Settings::fallocate_reserve, "fallocate_reserve", "bytes or %",
           "a device with less free space answers every REPLICATE with 507"),
@@ -105,36 +106,39 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
     number(&Settings::bind_port, "bind_port", "port", 0, 65535,
            "which devices of the ring are ours; the port of the stock server", Origin::swift,
            "default"),
-    plain(&Settings::swift_dir, "swift_dir", "directory", "holds swift.conf and the rings"),
-    plain(&Settings::user, "user", "name", "owner of the databases; the process becomes this user"),
-    plain(&Settings::recon_cache_path, "recon_cache_path", "directory",
+    plain(&DaemonSettings::swift_dir, "swift_dir", "directory", "holds swift.conf and the rings"),
+    plain(&DaemonSettings::user, "user", "name",
+          "owner of the databases; the process becomes this user"),
+    plain(&DaemonSettings::recon_cache_path, "recon_cache_path", "directory",
           "where the figures for swift-recon are kept"),
-    plain(&Settings::daemonize, "daemonize", "yes/no", "no: one pass, as with --once"),
-    plain(&Settings::nice_priority, "nice_priority", "-20 to 19",
+    plain(&DaemonSettings::daemonize, "daemonize", "yes/no", "no: one pass, as with --once"),
+    plain(&DaemonSettings::nice_priority, "nice_priority", "-20 to 19",
           "processor priority; empty leaves it alone"),
-    plain(&Settings::ionice_class, "ionice_class", "IOPRIO_CLASS_RT, _BE or _IDLE",
+    plain(&DaemonSettings::ionice_class, "ionice_class", "IOPRIO_CLASS_RT, _BE or _IDLE",
           "class of disk priority; empty leaves it alone"),
-    plain(&Settings::ionice_priority, "ionice_priority", "0 to 7", "disk priority in its class"),
-    plain(&Settings::log_name, "log_name", "name",
+    plain(&DaemonSettings::ionice_priority, "ionice_priority", "0 to 7",
+          "disk priority in its class"),
+    plain(&DaemonSettings::log_name, "log_name", "name",
           "tag of log lines and metrics; empty is the section's name"),
-    plain(&Settings::log_facility, "log_facility", "LOG_LOCAL0 and so on", "syslog facility"),
-    plain(&Settings::log_level, "log_level", "DEBUG, INFO, NOTICE, WARNING, ERROR or CRITICAL",
+    plain(&DaemonSettings::log_facility, "log_facility", "LOG_LOCAL0 and so on", "syslog facility"),
+    plain(&DaemonSettings::log_level, "log_level",
+          "DEBUG, INFO, NOTICE, WARNING, ERROR or CRITICAL",
           "what is logged; DEBUG follows each database; an unknown one is INFO"),
-    plain(&Settings::log_address, "log_address", "socket", "syslog's local socket"),
-    plain(&Settings::log_udp_host, "log_udp_host", "host",
+    plain(&DaemonSettings::log_address, "log_address", "socket", "syslog's local socket"),
+    plain(&DaemonSettings::log_udp_host, "log_udp_host", "host",
           "a remote syslog instead of the local socket"),
-    number(&Settings::log_udp_port, "log_udp_port", "port", 1, 65535, "port of log_udp_host"),
-    number(&Settings::log_max_line_length, "log_max_line_length", "characters", 0, 1e9,
+    number(&DaemonSettings::log_udp_port, "log_udp_port", "port", 1, 65535, "port of log_udp_host"),
+    number(&DaemonSettings::log_max_line_length, "log_max_line_length", "characters", 0, 1e9,
            "longer lines lose their middle; 0 is no limit"),
-    plain(&Settings::log_statsd_host, "log_statsd_host", "host",
+    plain(&DaemonSettings::log_statsd_host, "log_statsd_host", "host",
           "where metrics go by UDP; empty sends none"),
-    number(&Settings::log_statsd_port, "log_statsd_port", "port", 1, 65535,
+    number(&DaemonSettings::log_statsd_port, "log_statsd_port", "port", 1, 65535,
            "port of log_statsd_host"),
-    number(&Settings::log_statsd_default_sample_rate, "log_statsd_default_sample_rate", "share", 0,
-           1, "share of metrics that is sent"),
-    number(&Settings::log_statsd_sample_rate_factor, "log_statsd_sample_rate_factor", "factor", 0,
-           1, "scales every sample rate down on a busy node"),
-    plain(&Settings::log_statsd_metric_prefix, "log_statsd_metric_prefix", "text",
+    number(&DaemonSettings::log_statsd_default_sample_rate, "log_statsd_default_sample_rate",
+           "share", 0, 1, "share of metrics that is sent"),
+    number(&DaemonSettings::log_statsd_sample_rate_factor, "log_statsd_sample_rate_factor",
+           "factor", 0, 1, "scales every sample rate down on a busy node"),
+    plain(&DaemonSettings::log_statsd_metric_prefix, "log_statsd_metric_prefix", "text",
           "stands before every metric, for instance the host's name"),
     number(&Settings::watchdog, "watchdog", "s", 0.01, 86400,
            "a worker that is silent for longer is given up for the pass, with its device",
@@ -151,7 +155,7 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",
           Origin::replica),
-    plain(&Settings::ring, "ring", "file",
+    plain(&DaemonSettings::ring, "ring", "file",
           "a JSON ring, or one of Swift's if it ends in .gz, in place of the one in swift_dir",
           Origin::replica),
     number(&Settings::replica_port, "replica_port", "port", 0, 65535,

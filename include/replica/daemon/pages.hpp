@@ -6,10 +6,10 @@
 
 #include <replica/clock.hpp>
 #include <replica/daemon/recon.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/disk.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
-#include <replica/settings.hpp>
 #include <replica/transport.hpp>
 #include <replica/version.hpp>
 #include <replica/words/md5.hpp>
@@ -65,7 +65,7 @@ inline constexpr std::array recon_pages{
 template <Disk D = PosixDisk, Clock C = SystemClock>
 class Pages {
 public:
-    explicit Pages(const Settings& settings, D disk = {}, C clock = {})
+    explicit Pages(const DaemonSettings& settings, D disk = {}, C clock = {})
         : devices_(settings.devices), swift_dir_(settings.swift_dir),
           recon_(settings.recon_cache_path), disk_(std::move(disk)), clock_(std::move(clock)) {}
 
@@ -109,7 +109,7 @@ private:
 
     [[nodiscard]] static Reply json(const boost::json::value& value) {
         Reply reply{200, "application/json", {}, {}};
-        detail::append_sorted(reply.body, value);
+        append_sorted(reply.body, value);
         return reply;
     }
 

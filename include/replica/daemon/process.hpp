@@ -7,8 +7,7 @@
 
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/datagram.hpp>
-#include <replica/daemon/settings_file.hpp>
-#include <replica/settings.hpp>
+#include <replica/daemon/settings.hpp>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -21,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -106,7 +106,7 @@ inline void release_streams(bool keep_stderr) {
 
 /// Sets nice and ionice as configured, for this thread and threads it starts. Returns a message for
 /// each that could not be set; the daemon runs all the same, as in Swift.
-[[nodiscard]] inline std::vector<std::string> set_priorities(const Settings& settings) {
+[[nodiscard]] inline std::vector<std::string> set_priorities(const DaemonSettings& settings) {
     std::vector<std::string> problems;
     const auto complain = [&problems](std::string_view option, const std::string& value,
                                       const std::string& reason) {
@@ -114,7 +114,7 @@ inline void release_streams(bool keep_stderr) {
     };
     int nice = 0;
     if (const auto& value = settings.nice_priority; !value.empty()) {
-        if (!detail::read_number(value, nice)) {
+        if (!read_number(value, nice)) {
             complain("nice_priority", value, "not a whole number");
         } else if (::setpriority(PRIO_PROCESS, 0, nice) != 0) {
             complain("nice_priority", value, detail::reason_of(errno));
@@ -129,7 +129,7 @@ inline void release_streams(bool keep_stderr) {
         if (found == classes.end()) {
             complain("ionice_class", name, "unknown class");
         } else if (!level.empty() &&
-                   (!detail::read_number(level, priority) || priority < 0 || priority > 7)) {
+                   (!read_number(level, priority) || priority < 0 || priority > 7)) {
             complain("ionice_priority", level, "not a number from 0 to 7");
         } else if (::syscall(SYS_ioprio_set, 1 /* a thread */, 0,
                              ((found - classes.begin() + 1) << 13) | priority) != 0) {

@@ -63,10 +63,8 @@ inline void merge_recon(boost::json::object& cache, const boost::json::object& u
     }
 }
 
-namespace detail {
-
-// Appends a value as Python would write it: ASCII, sorted keys, a point in every real number. So
-// the text depends only on the content, whichever daemon wrote it.
+/// Appends a value as Python would write it: ASCII, sorted keys, a point in every real number. So
+/// the text depends only on the content, whichever daemon wrote it.
 inline void append_sorted(std::string& out, const boost::json::value& value) {
     if (const auto* const array = value.if_array()) {
         out += '[';
@@ -103,6 +101,8 @@ inline void append_sorted(std::string& out, const boost::json::value& value) {
         out += boost::json::serialize(value);
     }
 }
+
+namespace detail {
 
 [[noreturn]] inline void fail_recon(const std::string& path, std::string_view step) {
     const int reason = errno;
@@ -205,7 +205,7 @@ void update_recon(const std::string& path, const boost::json::object& update,
     }
     merge_recon(cache, update);
     std::string text;
-    detail::append_sorted(text, cache);
+    append_sorted(text, cache);
     detail::replace_file(path, text + "\n");
 }
 

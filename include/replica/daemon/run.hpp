@@ -11,6 +11,7 @@
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
 #include <replica/daemon/server_observer.hpp>
+#include <replica/daemon/settings.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
@@ -18,6 +19,7 @@
 #include <replica/ring/any_ring.hpp>
 #include <replica/rpc.hpp>
 #include <replica/send/explain.hpp>
+#include <replica/settings.hpp>
 #include <replica/sqlite/database.hpp>
 
 #include <unistd.h>
@@ -42,7 +44,7 @@ namespace detail {
 
 /// `read_only`: the broker must change nothing.
 template <LocalBroker B>
-[[nodiscard]] B make_broker(const Settings& settings, bool read_only = false) {
+[[nodiscard]] B make_broker(const DaemonSettings& settings, bool read_only = false) {
     SqliteOptions options;
     options.migrate = !read_only;
     options.chunk_bytes = settings.db_preallocation ? 1 << 20 : 0;
@@ -50,7 +52,7 @@ template <LocalBroker B>
 }
 
 /// Throws Failure if the ring file cannot be used.
-[[nodiscard]] inline AnyRing<> make_ring(const Settings& settings, std::string_view server,
+[[nodiscard]] inline AnyRing<> make_ring(const DaemonSettings& settings, std::string_view server,
                                          const Log& log) {
     return AnyRing<>(ring_path(settings, server), {}, {}, [log](const Failure& failure) {
         log(Level::error, "The ring stays as it was: {}", failure.what());
@@ -80,9 +82,10 @@ template <LocalBroker B>
 class Receiver {
 public:
     /// Throws Failure with bad_config if the address cannot be served.
-    Receiver(const Settings& settings, const Log& log)
+    Receiver(const DaemonSettings& settings, const Log& log)
         : statsd_(named(settings)), observer_(log, statsd_),
-          rpc_(settings, detail::make_broker<B>(settings), observer_), pages_(settings),
+          rpc_(static_cast<const Settings&>(settings), detail::make_broker<B>(settings), observer_),
+          pages_(settings),
           server_(
               options(settings), [this](const Request& request) { return rpc_.handle(request); },
               [this](std::string_view path) { return pages_(path); }) {
@@ -90,13 +93,13 @@ public:
     }
 
 private:
-    [[nodiscard]] static Settings named(Settings settings) {
+    [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
         settings.log_name = std::string(B::kind_type::name) + "-server";
         return settings;
     }
 
     /// Of 384 places or more, forty hanging devices leave some for others: see Admission.
-    [[nodiscard]] ServerOptions options(const Settings& settings) const {
+    [[nodiscard]] ServerOptions options(const DaemonSettings& settings) const {
         ServerOptions options;
         options.ip = settings.bind_ip;
         options.port = static_cast<std::uint16_t>(settings.replica_port);
@@ -123,22 +126,22 @@ private:
 /// beside it. The exit code is 0 whatever the peers did, as in Swift.
 template <LocalBroker B>
 [[nodiscard]] int run(Context& context) {
-    const Settings& settings = context.settings;
+    const DaemonSettings& settings = context.settings;
+    const Settings& engine = settings;
     const Arguments& arguments = context.arguments;
     constexpr std::string_view server = B::kind_type::name;
     sqlite::disable_memory_statistics();
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings, !arguments.explain.empty());
-    BeastTransport transport{BeastOptions(settings, server)};
+    BeastTransport transport{BeastOptions(engine, server)};
     if (!arguments.explain.empty()) {
-        std::cout << explain(arguments.explain, settings, broker, ring.version(), transport,
-                             detail::is_local_by(settings), context.stop)
+        std::cout << explain(arguments.explain, engine, broker, ring.version(), transport,
+                             detail::is_local_by(engine), context.stop)
                   << std::flush;
         return 0;
     }
-    Replicator replicator(settings, std::move(broker), std::move(ring), std::move(transport),
-                          RsyncFileSync(settings, server), SystemClock(),
-                          detail::is_local_by(settings),
+    Replicator replicator(engine, std::move(broker), std::move(ring), std::move(transport),
+                          RsyncFileSync(engine, server), SystemClock(), detail::is_local_by(engine),
                           DaemonObserver(settings, server, context.log, context.statsd,
                                          detail::progress_for(arguments)));
     if (arguments.once) {

@@ -1,22 +1,55 @@
 #ifndef REPLICA_DAEMON_SERVER_OBSERVER_HPP
 #define REPLICA_DAEMON_SERVER_OBSERVER_HPP
 
-// The log lines and statsd timings of a stock container or account server, for our receiver.
+// The log lines and statsd timings of a stock container or account server, for our receiver; and
+// the lines about a copy on this node, which a sender writes as well.
 
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/observer.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace replica::daemon {
 
+/// Logs what befalls a copy on this node, in the same words whoever comes upon it. Copies share the
+/// log. Thread safety: any thread.
+class LocalCopyObserver {
+public:
+    explicit LocalCopyObserver(Log log) : log_(std::move(log)) {}
+
+    void operator()(const event::Quarantined& database) const {
+        log(Level::error, "Quarantining DB {}: {}", database.path, database.reason);
+        log(Level::error, "Quarantined {} to {} due to {}",
+            database.path.substr(0, database.path.rfind('/')), database.target, database.reason);
+    }
+    void operator()(const event::SetAside& part) const {
+        log(Level::error, "{}: {}", part.path, part.what);
+    }
+    void operator()(const event::ServeFailed& request) const {
+        log(Level::error, "ERROR serving REPLICATE of {}: {}", request.path, request.what);
+    }
+
+protected:
+    template <class... Args>
+    void log(Level level, fmt::format_string<Args...> format, Args&&... args) const {
+        log_(level, format, std::forward<Args>(args)...);
+    }
+
+private:
+    Log log_;
+};
+
 /// The observer of a receiver: logs and measures REPLICATE like a stock server. Copies share the
 /// log. Thread safety: any thread.
-class ServerObserver {
+class ServerObserver : private LocalCopyObserver {
 public:
+    using LocalCopyObserver::operator();
+
     /// `statsd` has the name of the server ("container-server") and must outlive all copies.
-    ServerObserver(Log log, Statsd& statsd) : log_(std::move(log)), statsd_(&statsd) {}
+    ServerObserver(Log log, Statsd& statsd) : LocalCopyObserver(std::move(log)), statsd_(&statsd) {}
 
     template <class Event>
     void operator()(const Event& /*event*/) const {} // events of a sender
@@ -24,23 +57,11 @@ public:
     void operator()(const event::Served& request) const {
         const bool failed = request.status >= 500 && request.status != 507;
         statsd_->timing(failed ? "REPLICATE.errors.timing" : "REPLICATE.timing", request.elapsed);
-        log_(Level::debug, "REPLICATE {} for {}: {} ({:.4f}s)", request.verb, request.device,
-             request.status, request.elapsed.count());
-    }
-    void operator()(const event::Quarantined& database) const {
-        log_(Level::error, "Quarantining DB {}: {}", database.path, database.reason);
-        log_(Level::error, "Quarantined {} to {} due to {}",
-             database.path.substr(0, database.path.rfind('/')), database.target, database.reason);
-    }
-    void operator()(const event::SetAside& part) const {
-        log_(Level::error, "{}: {}", part.path, part.what);
-    }
-    void operator()(const event::ServeFailed& request) const {
-        log_(Level::error, "ERROR serving REPLICATE of {}: {}", request.path, request.what);
+        log(Level::debug, "REPLICATE {} for {}: {} ({:.4f}s)", request.verb, request.device,
+            request.status, request.elapsed.count());
     }
 
 private:
-    Log log_;
     Statsd* statsd_;
 };
 

@@ -1,4 +1,4 @@
-// From a configuration file to Settings and back to text. Values that Swift accepts but that do
+// From a configuration file to settings and back to text. Values that Swift accepts but that do
 // harm (per_diff = 0 loses data, a negative handoff_delete deletes at once) are refused at start,
 // with file, section, key and reason; values that Swift merely tolerates become warnings.
 #ifndef REPLICA_DAEMON_SETTINGS_FILE_HPP
@@ -6,32 +6,18 @@
 
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/options.hpp>
-#include <replica/settings.hpp>
+#include <replica/daemon/settings.hpp>
 
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <vector>
 
 namespace replica::daemon {
 
 namespace detail {
-
-// Reads the whole text as a number, or returns false. A leading + is allowed as in Python,
-// underscores are not.
-template <class Number>
-[[nodiscard]] bool read_number(std::string_view text, Number& number) {
-    if (text.starts_with('+') && !text.starts_with("+-")) {
-        text.remove_prefix(1);
-    }
-    const auto end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    return error == std::errc{} && stop == end;
-}
 
 [[nodiscard]] inline bool is_one_of(std::string_view text, std::string_view words) {
     const auto padded = " " + lower_case(text) + " ";
@@ -64,7 +50,7 @@ template <OptionValue T>
     } else if constexpr (std::same_as<T, Reserve>) {
         const bool is_percent = text.ends_with('%');
         double amount = 0;
-        if (!detail::read_number(trimmed(text.substr(0, text.size() - is_percent)), amount) ||
+        if (!read_number(trimmed(text.substr(0, text.size() - is_percent)), amount) ||
             !std::isfinite(amount) || amount < 0 || (is_percent && amount > 100) ||
             (!is_percent && std::trunc(amount) != amount)) {
             return "must be a whole number of bytes, or 0 to 100 followed by %";
@@ -79,7 +65,7 @@ template <OptionValue T>
         }
         using Number = std::conditional_t<is_real, double, T>;
         Number number{};
-        const bool read = detail::read_number(text, number);
+        const bool read = read_number(text, number);
         const auto real = static_cast<double>(number);
         if (!read || !std::isfinite(real) || real < option.minimum || real > option.maximum) {
             const Option<double> bounds{};
@@ -95,7 +81,7 @@ template <OptionValue T>
 
 /// Settings from a file, and warnings for the operator that do not prevent the start.
 struct LoadedSettings {
-    Settings settings;
+    DaemonSettings settings;
     std::vector<std::string> warnings;
 };
 
@@ -181,7 +167,7 @@ inline void drop_trailing_slashes(std::string& path) {
 
 /// The table of options, for `--help`. A + marks options that Swift does not have.
 [[nodiscard]] inline std::string options_help() {
-    const Settings defaults;
+    const DaemonSettings defaults;
     std::string text = "Options of the configuration file (+ not known to Swift):\n";
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto value = format_value(option, defaults.*option.member);
@@ -200,7 +186,7 @@ inline void drop_trailing_slashes(std::string& path) {
 
 /// A configuration file with all options at their defaults, commented out, ready to be edited.
 [[nodiscard]] inline std::string sample_config(std::string_view section) {
-    const Settings defaults;
+    const DaemonSettings defaults;
     std::string text = "[" + std::string{section} + "]\n";
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto value = format_value(option, defaults.*option.member);

@@ -5,7 +5,7 @@
 #define REPLICA_DAEMON_STATSD_HPP
 
 #include <replica/daemon/datagram.hpp>
-#include <replica/settings.hpp>
+#include <replica/daemon/settings.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace replica::daemon {
 class Statsd {
 public:
     /// `seed` is used for sampling only.
-    explicit Statsd(const Settings& settings, std::uint64_t seed = std::random_device{}())
+    explicit Statsd(const DaemonSettings& settings, std::uint64_t seed = std::random_device{}())
         : host_(settings.log_statsd_host), port_(settings.log_statsd_port),
           rate_(settings.log_statsd_default_sample_rate),
           factor_(settings.log_statsd_sample_rate_factor), random_(seed) {

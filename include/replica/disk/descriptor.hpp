@@ -10,10 +10,12 @@
 #include <boost/system/error_code.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <concepts>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +59,20 @@ template <std::invocable Call>
         result = call();
     }
     return result;
+}
+
+/// The status of a path, or of the link itself if `link` is set. Empty if there is nothing.
+[[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
+                                                            bool link = false) {
+    struct ::stat status {};
+    const int result = link ? ::lstat(path.c_str(), &status) : ::stat(path.c_str(), &status);
+    if (result == 0) {
+        return status;
+    }
+    if (errno == ENOENT || errno == ENOTDIR) {
+        return std::nullopt;
+    }
+    throw_errno(errno, "stat", path);
 }
 
 /// Owns one descriptor. Movable, not copyable.

@@ -97,7 +97,7 @@ public:
     }
 
     [[nodiscard]] std::optional<FileStatus> stat(const std::string& path) const {
-        const auto status = detail::stat_path(path);
+        const auto status = stat_path(path);
         if (!status) {
             return std::nullopt;
         }
@@ -114,17 +114,17 @@ public:
     /// file ".ismount" inside, with which operators declare a plain directory mounted. A symbolic
     /// link counts only with that file.
     [[nodiscard]] bool is_mount(const std::string& path) const {
-        const auto here = detail::stat_path(path, true);
+        const auto here = stat_path(path, true);
         if (!here) {
             return false;
         }
         if (!S_ISLNK(here->st_mode)) {
-            const auto above = detail::stat_path(path + "/..", true);
+            const auto above = stat_path(path + "/..", true);
             if (above && (above->st_dev != here->st_dev || above->st_ino == here->st_ino)) {
                 return true;
             }
         }
-        const auto declared = detail::stat_path(path + "/.ismount");
+        const auto declared = stat_path(path + "/.ismount");
         return declared && S_ISREG(declared->st_mode);
     }
 
@@ -175,7 +175,7 @@ public:
             }
             reason = errno;
             if (reason == EEXIST) {
-                const auto there = detail::stat_path(path);
+                const auto there = stat_path(path);
                 if (there && S_ISDIR(there->st_mode)) {
                     return;
                 }
@@ -199,10 +199,10 @@ public:
 
     /// False, with nothing changed, if something is at `to` (defect 8).
     [[nodiscard]] bool rename_new(const std::string& from, const std::string& to) const {
-        return detail::rename_new(from, to);
+        return renaming::rename_new(from, to);
     }
 
-    void exchange(const std::string& a, const std::string& b) const { detail::exchange(a, b); }
+    void exchange(const std::string& a, const std::string& b) const { renaming::exchange(a, b); }
 
     /// False, with nothing changed, if something is at `path`.
     [[nodiscard]] bool make_link(const std::string& target, const std::string& path) const {
@@ -244,7 +244,7 @@ public:
         }
         const int reason = errno;
         if (reason == ENOENT || reason == ENOTEMPTY || reason == EEXIST ||
-            (reason == ENOTDIR && !detail::stat_path(path, true))) {
+            (reason == ENOTDIR && !stat_path(path, true))) {
             return false;
         }
         throw_errno(reason, "remove directory", path);

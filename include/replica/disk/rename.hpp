@@ -13,24 +13,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <optional>
 #include <string>
 
-namespace replica::detail {
-
-/// The status of a path, or of the link itself if `link` is set. Empty if there is nothing.
-[[nodiscard]] inline std::optional<struct ::stat> stat_path(const std::string& path,
-                                                            bool link = false) {
-    struct ::stat status {};
-    const int result = link ? ::lstat(path.c_str(), &status) : ::stat(path.c_str(), &status);
-    if (result == 0) {
-        return status;
-    }
-    if (errno == ENOENT || errno == ENOTDIR) {
-        return std::nullopt;
-    }
-    throw_errno(errno, "stat", path);
-}
+namespace replica::renaming {
 
 /// False if the rename failed because something was at `to`; else throws.
 [[nodiscard]] inline bool refused_or_throw(int number, const std::string& from,
@@ -97,6 +82,6 @@ inline void exchange(const std::string& a, const std::string& b) {
     }
 }
 
-} // namespace replica::detail
+} // namespace replica::renaming
 
 #endif // REPLICA_DISK_RENAME_HPP

@@ -12,7 +12,6 @@
 #include <replica/ring/json_ring.hpp>
 #include <replica/ring/swift_ring.hpp>
 #include <replica/ring/watched_ring.hpp>
-#include <replica/settings.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -87,12 +86,6 @@ template <Clock C = SystemClock, Disk D = PosixDisk>
 using AnyRing = WatchedRing<AnyRingVersion, C, D>;
 
 static_assert(Ring<AnyRing<>>);
-
-/// The ring file that is configured, or else that of Swift's servers of this kind ("account").
-[[nodiscard]] inline std::string ring_path(const Settings& settings, std::string_view server) {
-    return settings.ring.empty() ? settings.swift_dir + '/' + std::string(server) + ".ring.gz"
-                                 : settings.ring;
-}
 
 } // namespace replica
 

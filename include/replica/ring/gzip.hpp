@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace replica::detail {
+namespace replica::ring_file {
 
 /// The content of a whole gzip file; its length and CRC-32 are checked. Throws BadRing, also if the
 /// content has more than `most` bytes. `packed` is a copy because zlib takes a pointer to writable
@@ -62,6 +62,6 @@ namespace replica::detail {
     return content;
 }
 
-} // namespace replica::detail
+} // namespace replica::ring_file
 
 #endif // REPLICA_RING_GZIP_HPP

@@ -46,7 +46,7 @@ public:
     /// In the order of the table's rows, or of preference. Throws bad_request for a partition that
     /// does not exist: an empty answer would mean "every primary has it" (Launchpad bug 1568591).
     [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
-        detail::check_partition(partition, partition_count());
+        check_partition(partition, partition_count());
         std::vector<Device> devices;
         if (table_->rows.empty()) {
             Preference order(table_->devices, table_->tiers, partition);
@@ -80,7 +80,7 @@ public:
     };
 
     [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
-        detail::check_partition(partition, partition_count());
+        check_partition(partition, partition_count());
         Preference order(table_->devices, table_->tiers, partition);
         if (table_->rows.empty()) {
             for (std::size_t left = table_->replicas_of(partition); left > 0; --left) {

@@ -65,7 +65,8 @@ struct RingTable {
     }
 };
 
-namespace detail {
+/// What reads ring files, ours and Swift's, and refuses what is not right in them.
+namespace ring_file {
 
 /// Thrown where the name of the file is not known.
 struct BadRing {
@@ -310,7 +311,7 @@ parse_assignments(const boost::json::value& value, const RingTable& table) {
     return table;
 }
 
-} // namespace detail
+} // namespace ring_file
 
 /// Parses a ring file. Throws Failure with bad_config that names `file`, the key and the reason.
 [[nodiscard]] inline RingTable parse_ring(std::string_view text, const std::string& file) {
@@ -318,10 +319,10 @@ parse_assignments(const boost::json::value& value, const RingTable& table) {
         boost::system::error_code code;
         const boost::json::value value = boost::json::parse({text.data(), text.size()}, code);
         if (code) {
-            detail::refuse_ring("", "not JSON: " + code.message());
+            ring_file::refuse_ring("", "not JSON: " + code.message());
         }
-        return detail::parse_ring_object(value);
-    } catch (const detail::BadRing& bad) {
+        return ring_file::parse_ring_object(value);
+    } catch (const ring_file::BadRing& bad) {
         throw Failure(Error::bad_config, file + ": " + bad.reason);
     }
 }

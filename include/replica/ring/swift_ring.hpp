@@ -51,7 +51,7 @@ public:
     /// In the order of the rows. A device with two replicas of a partition is listed once, as in
     /// Ring.get_part_nodes of Swift 2.30.1. Throws bad_request for a partition that does not exist.
     [[nodiscard]] std::vector<Device> primaries(std::uint32_t partition) const {
-        detail::check_partition(partition, partition_count());
+        check_partition(partition, partition_count());
         std::vector<Device> devices;
         for (const std::uint32_t device : holders(*table_, partition)) {
             devices.push_back(table_->devices[device]);
@@ -158,7 +158,7 @@ public:
 
     /// Throws like primaries().
     [[nodiscard]] Handoffs handoffs(std::uint32_t partition) const {
-        detail::check_partition(partition, partition_count());
+        check_partition(partition, partition_count());
         return {table_, partition};
     }
 

@@ -58,7 +58,7 @@ struct SwiftRingTable {
     [[nodiscard]] std::uint32_t partition_count() const { return 1U << part_power; }
 };
 
-namespace detail {
+namespace ring_file {
 
 /// Reads a text from its front.
 class RingBytes {
@@ -277,27 +277,28 @@ private:
     return table;
 }
 
-} // namespace detail
+} // namespace ring_file
 
 /// Parses a ring file. Throws Failure with bad_config that names `file` and the reason.
 [[nodiscard]] inline SwiftRingTable parse_swift_ring(std::string_view packed,
                                                      const std::string& file) {
     constexpr std::size_t most = 512U << 20; // room for three replicas of 2^26 partitions
     try {
-        const std::string content = detail::inflate_ring(std::string(packed), most);
-        detail::RingBytes bytes(content);
+        const std::string content = ring_file::inflate_ring(std::string(packed), most);
+        ring_file::RingBytes bytes(content);
         if (!content.starts_with("R1NG")) {
-            detail::refuse_ring("", "does not begin with R1NG: not a ring, or one of before Swift "
-                                    "1.7.0, which swift-ring-builder writes anew with write_ring");
+            ring_file::refuse_ring("",
+                                   "does not begin with R1NG: not a ring, or one of before Swift "
+                                   "1.7.0, which swift-ring-builder writes anew with write_ring");
         }
         static_cast<void>(bytes.take(4, "magic"));
         const std::uint64_t format = bytes.number(2, "format");
         if (format != 1 && format != 2) {
-            detail::refuse_ring("", "ring format " + std::to_string(format) +
-                                        " is not known, only 1 and 2 are");
+            ring_file::refuse_ring("", "ring format " + std::to_string(format) +
+                                           " is not known, only 1 and 2 are");
         }
-        return format == 1 ? detail::read_format_1(bytes) : detail::read_format_2(content);
-    } catch (const detail::BadRing& bad) {
+        return format == 1 ? ring_file::read_format_1(bytes) : ring_file::read_format_2(content);
+    } catch (const ring_file::BadRing& bad) {
         throw Failure(Error::bad_config, file + ": " + bad.reason);
     }
 }

@@ -34,8 +34,6 @@ concept RingFormat = RingVersion<V> && requires(std::string_view bytes, const st
     { V::max_bytes } -> std::convertible_to<std::size_t>;
 };
 
-namespace detail {
-
 /// Throws bad_request for a partition that does not exist: an empty answer would mean "every
 /// primary has it" (Launchpad bug 1568591).
 inline void check_partition(std::uint32_t partition, std::uint32_t count) {
@@ -44,8 +42,6 @@ inline void check_partition(std::uint32_t partition, std::uint32_t count) {
                                               " is not one of the ring's " + std::to_string(count));
     }
 }
-
-} // namespace detail
 
 /// A ring file that may change. Models Ring. Copies share one state. Thread safety: any thread;
 /// while one thread reads the file, the others use the present version.

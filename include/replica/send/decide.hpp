@@ -160,6 +160,12 @@ enum class Outcome {
     return done > 0 && done == outcomes.size() && done >= replicas;
 }
 
+/// Whether the device with this id is one of the primaries. `Item` has a member `id`.
+template <class Item>
+[[nodiscard]] constexpr bool is_primary(const std::vector<Item>& primaries, std::int64_t id) {
+    return std::ranges::find(primaries, id, &Item::id) != primaries.end();
+}
+
 /// The primaries to ask, in order: those after the local device in the ring's order, then those
 /// before it; all for a handoff. Every node begins with its next one, so no two nodes talk only to
 /// each other while a third gets nothing (Swift: _replicate_object). `Item` has a member `id`.

@@ -25,11 +25,11 @@
 #include <string_view>
 #include <vector>
 
-namespace replica::detail {
+namespace replica::departure {
 
 /// Whether the database is expired, and the kind lets it expire.
 template <AnyPass P>
-[[nodiscard]] bool expired(const P& pass, const typename P::info_type& info, Timestamp now) {
+[[nodiscard]] bool is_expired(const P& pass, const typename P::info_type& info, Timestamp now) {
     return decide::is_expired(P::kind_type::live_rows(info), info.put_timestamp,
                               info.delete_timestamp, now, pass.settings.reclaim_age) &&
            P::kind_type::may_expire(info);
@@ -210,11 +210,11 @@ template <AnyPass P>
                                  std::optional<typename P::database_type>& database,
                                  const Place& found, const Asked& asked) {
     P& pass = turn.pass;
-    const auto is_expired = [&](const auto& info) { return expired(pass, info, turn.now()); };
     if (!P::kind_type::reported(turn.info)) {
         return "expired, but not reported";
     }
-    if (!asked.all_done() || !turn.settled || turn.renumbered || !is_expired(turn.info)) {
+    if (!asked.all_done() || !turn.settled || turn.renumbered ||
+        !is_expired(pass, turn.info, turn.now())) {
         return "expired, but " + asked.ratio() + " peers know all of it";
     }
     if (!may_leave(pass, found, turn.local)) {
@@ -230,6 +230,6 @@ template <AnyPass P>
     return {};
 }
 
-} // namespace replica::detail
+} // namespace replica::departure
 
 #endif // REPLICA_SEND_DEPARTURE_HPP

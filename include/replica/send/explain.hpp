@@ -192,9 +192,7 @@ template <Broker B, RingVersion R, Transport T, std::predicate<const Device&> Is
     });
     const std::int64_t local_id = local == devices.end() ? -1 : local->id;
     const auto primaries = ring.primaries(partition);
-    const bool belongs =
-        !misplaced && local_id >= 0 &&
-        std::ranges::any_of(primaries, [&](const Device& device) { return device.id == local_id; });
+    const bool belongs = !misplaced && local_id >= 0 && decide::is_primary(primaries, local_id);
     if (local_id < 0) {
         text +=
             place.device_name() + " is no device of this node in the ring: no pass comes here.\n";

@@ -90,7 +90,7 @@ public:
                 const auto outcome = defer();
                 return fault ? Result<decide::Outcome>(*fault) : outcome;
             }
-            if (auto held = detail::held_back(turn_, session_, remote.info.id)) {
+            if (auto held = unfinished_transfer(turn_, session_, remote.info.id)) {
                 return *std::move(held);
             }
             const decide::Replica local(turn_.info);
@@ -108,7 +108,7 @@ public:
                                                    ": knows rows of an id that was just made"};
             }
             if (remote.point <= turn_.info.max_row || !catch_up(remote.point)) {
-                detail::renew_id(turn_, "a peer knows rows that this file never had");
+                renew_id(turn_, "a peer knows rows that this file never had");
                 renewed = true;
             }
         }
@@ -288,7 +288,7 @@ private:
         }
         if (resend == notes::Resend::whole) {
             pass.count(&Stats::remote_merge);
-            return detail::push_file_to_merge(turn_, session_, remote);
+            return push_file_to_merge(turn_, session_, remote);
         }
         point = std::max<std::int64_t>(point, 0);
         auto outcome = push_rows(turn_, session_, remote.id, point);
@@ -324,7 +324,7 @@ private:
             return decide::Outcome::done;
         case decide::Way::whole_then_merge:
             pass.count(&Stats::remote_merge);
-            return detail::push_file_to_merge(turn_, session_, remote);
+            return push_file_to_merge(turn_, session_, remote);
         default: {
             std::int64_t point = choice.point;
             auto outcome = push_rows(turn_, session_, remote.id, point);
@@ -348,7 +348,7 @@ private:
             return decide::Outcome::stale;
         }
         turn_.pass.count(&Stats::rsync);
-        return detail::push_file_to_empty_peer(turn_, session_);
+        return push_file_to_empty_peer(turn_, session_);
     }
 
     /// The peer's answer to `sync`; bad_reply if it cannot be read.

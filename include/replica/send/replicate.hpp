@@ -31,10 +31,6 @@ namespace replica {
 
 namespace detail {
 
-[[nodiscard]] inline bool contains(const std::vector<Device>& devices, std::int64_t id) {
-    return std::ranges::any_of(devices, [&](const Device& device) { return device.id == id; });
-}
-
 /// Counts and tells one peer's outcome. Returns whether a handoff should stand in for the peer.
 template <AnyPass P>
 [[nodiscard]] bool record_outcome(DatabaseTurn<P>& turn, const Device& peer,
@@ -45,7 +41,7 @@ template <AnyPass P>
     turn.proven = turn.proven || (turn.leaves && done);
     if (outcome) {
         pass.count(&Stats::success, done ? 1 : 0);
-        note_machine(turn, peer, *outcome);
+        departure::note_machine(turn, peer, *outcome);
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
         pass.count_failure(peer);
         pass.observer(event::PeerNotMounted{turn.place.path(), peer});
@@ -62,10 +58,10 @@ template <AnyPass P>
 /// use. The local copy of a handoff is such a stand-in already: if it asked the next handoff,
 /// copies would spread over all devices (Swift 2.14, invariant I7).
 template <AnyPass P>
-[[nodiscard]] Asked replicate_to_peers(DatabaseTurn<P>& turn, const std::vector<Device>& primaries,
-                                       bool belongs) {
+[[nodiscard]] departure::Asked
+replicate_to_peers(DatabaseTurn<P>& turn, const std::vector<Device>& primaries, bool belongs) {
     P& pass = turn.pass;
-    Asked asked{decide::peer_order(primaries, belongs ? turn.local.id : -1), {}};
+    departure::Asked asked{decide::peer_order(primaries, belongs ? turn.local.id : -1), {}};
     auto& [peers, outcomes] = asked;
     auto handoffs = pass.ring.handoffs(turn.place.partition);
     bool spare = true;
@@ -90,7 +86,7 @@ template <AnyPass P>
 /// Asks the peers once more from whom rows were held back (send/stale.hpp), if a later peer has
 /// shown that this copy is not stale. If the copy still is, that is told.
 template <AnyPass P>
-void ask_again_unless_stale(DatabaseTurn<P>& turn, Asked& asked, bool belongs) {
+void ask_again_unless_stale(DatabaseTurn<P>& turn, departure::Asked& asked, bool belongs) {
     if (belongs && turn.without > 0 && turn.without == asked.peers.size()) {
         report_stale(turn, true);
         turn.agreed = true;
@@ -163,7 +159,7 @@ template <AnyPass P>
 /// `confirmed`: the snapshot that the first peer was compared with.
 template <AnyPass P>
 void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& database,
-              const Place& found, const typename P::info_type& confirmed, Asked& asked,
+              const Place& found, const typename P::info_type& confirmed, departure::Asked& asked,
               bool belongs, std::size_t replicas) {
     P& pass = turn.pass;
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
@@ -177,7 +173,8 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
         }
         return;
     }
-    if (const std::string reason = leave(turn, database, found, asked, replicas); !reason.empty()) {
+    if (const std::string reason = departure::leave(turn, database, found, asked, replicas);
+        !reason.empty()) {
         pass.count(&Stats::kept);
         pass.observer(event::Kept{found.path(), reason});
     }
@@ -207,16 +204,16 @@ template <AnyPass P>
         pass.observer(event::Misplaced{found.path(), name, place.partition});
     }
     const auto primaries = pass.ring.primaries(place.partition);
-    const bool belongs = !misplaced && contains(primaries, local.id);
+    const bool belongs = !misplaced && decide::is_primary(primaries, local.id);
     // A peer without a copy does not get an expired one: it would have to report that once more.
-    const bool expiring = expired(pass, info, pass.now());
-    if (!belongs && !expiring && !may_leave(pass, found, local)) {
+    const bool expiring = departure::is_expired(pass, info, pass.now());
+    if (!belongs && !expiring && !departure::may_leave(pass, found, local)) {
         return false;
     }
 
     DatabaseTurn<P> turn{pass, place, local, heartbeat, *database, info, true, !belongs};
     turn.expiring = expiring;
-    Asked asked = replicate_to_peers(turn, primaries, belongs);
+    departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
     if (pass.stop.stop_requested()) {
         // Some peers may not have been asked. And the daemon ends within a second or two, in the
@@ -225,7 +222,8 @@ template <AnyPass P>
     }
     note_agreement(turn);
     if (expiring) {
-        if (const std::string reason = expire(turn, database, found, asked); !reason.empty()) {
+        if (const std::string reason = departure::expire(turn, database, found, asked);
+            !reason.empty()) {
             pass.observer(event::Kept{found.path(), reason});
         }
         return asked.all_done();

@@ -80,6 +80,8 @@ template <AnyPass P>
     return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
 }
 
+} // namespace detail
+
 /// The name of an upload in the peer's tmp. The peer records a point under this name.
 ///
 /// - A peer without the database records our last row, so the name is our id.
@@ -97,22 +99,26 @@ template <class Finish, AnyPass P>
     if (Finish::verb != message::RsyncThenMerge::verb) {
         return id;
     }
-    return turn.pass.memory.pending_upload_name(transfer_key(turn, peer, remote_id) + ' ' + id,
-                                                id + '-' + Random(turn.pass.settings.seed).name() +
-                                                    '-' + std::to_string(turn.info.max_row));
+    const std::string fresh =
+        id + '-' + Random(turn.pass.settings.seed).name() + '-' + std::to_string(turn.info.max_row);
+    return turn.pass.memory.pending_upload_name(
+        detail::transfer_key(turn, peer, remote_id) + ' ' + id, fresh);
 }
 
 /// A fault while the end of a transfer is not known: the peer may be about to replace the file that
 /// it answers for by one that was merged from an earlier state.
 template <AnyPass P>
-[[nodiscard]] std::optional<Fault>
-held_back(const DatabaseTurn<P>& turn, const PeerSession<P>& peer, const std::string& remote_id) {
-    const std::string key = transfer_key(turn, peer, remote_id);
+[[nodiscard]] std::optional<Fault> unfinished_transfer(const DatabaseTurn<P>& turn,
+                                                       const PeerSession<P>& peer,
+                                                       const std::string& remote_id) {
+    const std::string key = detail::transfer_key(turn, peer, remote_id);
     if (!turn.pass.memory.transfers.held(key, turn.pass.clock.monotonic())) {
         return std::nullopt;
     }
     return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
 }
+
+namespace detail {
 
 /// Has the peer put the upload `name` in place.
 template <class Finish, AnyPass P>
@@ -156,10 +162,10 @@ template <class Finish, AnyPass P>
                                                 const typename P::info_type& remote) {
     P& pass = turn.pass;
     auto& disk = pass.broker.disk();
-    if (auto held = detail::held_back(turn, peer, remote.id)) {
+    if (auto held = unfinished_transfer(turn, peer, remote.id)) {
         return *std::move(held);
     }
-    const std::string name = detail::upload_name<Finish>(turn, peer, remote.id);
+    const std::string name = upload_name<Finish>(turn, peer, remote.id);
 
     const auto before = detail::fingerprint(turn);
     const auto status = disk.stat(turn.place.path());

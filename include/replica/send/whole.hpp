@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-namespace replica::detail {
+namespace replica {
 
 /// Gives up our id, so that no point that a peer has of us counts any more.
 template <AnyPass P>
@@ -31,6 +31,8 @@ void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.pass.count(&Stats::reidentified);
     turn.pass.observer(event::Reidentified{turn.place.path(), why});
 }
+
+namespace detail {
 
 /// Asks for the peer's point of the upload's name. Returns the id of the peer's file if that file
 /// has all our rows of the upload.
@@ -50,6 +52,8 @@ template <AnyPass P>
         return std::nullopt; // an answer that cannot be read
     }
 }
+
+} // namespace detail
 
 /// Sends the whole file to a peer that merges its own rows into it.
 ///
@@ -77,7 +81,7 @@ template <AnyPass P>
     }
     const message::MergeSyncs reached{{{turn.info.max_row, turn.info.id}}};
     const auto noted = peer.send(message::encode(reached), pass.settings.node_timeout);
-    const auto holder = confirm_upload(turn, peer, name);
+    const auto holder = detail::confirm_upload(turn, peer, name);
     if (!noted || !holder) { // the point may still be under way
         renew_id(turn, "a peer may have lost what was merged into it");
         return decide::Outcome::progress;
@@ -95,7 +99,7 @@ template <AnyPass P>
                                                               PeerSession<P>& peer) {
     auto outcome = push_file<message::CompleteRsync>(turn, peer, typename P::info_type{});
     if (outcome && turn.leaves) {
-        const auto holder = confirm_upload(turn, peer, turn.info.id);
+        const auto holder = detail::confirm_upload(turn, peer, turn.info.id);
         if (holder) {
             turn.set_note(notes::sent_to(*holder), turn.info.max_row);
         }
@@ -103,6 +107,6 @@ template <AnyPass P>
     return outcome;
 }
 
-} // namespace replica::detail
+} // namespace replica
 
 #endif // REPLICA_SEND_WHOLE_HPP

@@ -41,7 +41,6 @@ struct Totals {
 /// What a merge has done.
 struct Merged {
     std::int64_t changed = 0; ///< Rows written because they had something newer than ours.
-    std::int64_t ties = 0;    ///< Rows with the same time as ours and different values.
 };
 
 /// Changes of rows in one transaction. Begin a write transaction, call put and remove, then finish,
@@ -149,7 +148,6 @@ private:
             }
         }
         merged.changed += changed ? 1 : 0;
-        merged.ties += tie ? 1 : 0;
         // After a tie our row gets a new ROWID even if it stays as it is. The row then lies above
         // the points of others, so it is sent to the replica that has the losing row.
         if (changed || tie || rowids.size() > 1) {

@@ -108,7 +108,7 @@ public:
             refuse_entry("field " + std::to_string(index) + " is no text");
         }
         for (std::size_t at = 0; at < text->size();) {
-            static_cast<void>(json::detail::next_code_point(*text, at));
+            static_cast<void>(json::next_code_point(*text, at));
         }
         return std::string(*text);
     }

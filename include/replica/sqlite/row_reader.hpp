@@ -26,7 +26,7 @@ namespace replica::sqlite {
             if (static_cast<unsigned char>(text[at]) < 0x80) {
                 ++at;
             } else {
-                (void)json::detail::next_code_point(text, at);
+                (void)json::next_code_point(text, at);
             }
         }
         return true;

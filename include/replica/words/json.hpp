@@ -50,10 +50,12 @@ inline void append_escape(std::string& out, std::uint32_t unit) {
     return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
 }
 
+} // namespace detail
+
 /// Reads one code point at `at`, and moves `at` past it. Throws bad_request if that is not UTF-8.
 [[nodiscard]] inline std::uint32_t next_code_point(std::string_view text, std::size_t& at) {
     const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = sequence_length(lead);
+    const std::size_t length = detail::sequence_length(lead);
     std::uint32_t point = length <= 1 ? lead : lead & (0xffU >> (length + 1));
     bool valid = length != 0 && at + length <= text.size();
     for (std::size_t i = 1; valid && i < length; ++i) {
@@ -68,6 +70,8 @@ inline void append_escape(std::string& out, std::uint32_t unit) {
     at += length;
     return point;
 }
+
+namespace detail {
 
 template <class Key>
 [[nodiscard]] constexpr std::string_view wire_name(Key key) {
@@ -90,7 +94,7 @@ inline void append(std::string& out, std::string_view text) {
             ++at;
             continue;
         }
-        const std::uint32_t point = detail::next_code_point(text, at);
+        const std::uint32_t point = next_code_point(text, at);
         switch (point) {
         case '\b':
             out += "\\b";

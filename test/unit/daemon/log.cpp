@@ -17,8 +17,8 @@ using namespace replica::daemon;
 
 namespace {
 
-Settings settings_for(const std::string& address) {
-    Settings settings;
+DaemonSettings settings_for(const std::string& address) {
+    DaemonSettings settings;
     settings.log_name = "container-replicator";
     settings.log_address = address;
     settings.log_level = "DEBUG";

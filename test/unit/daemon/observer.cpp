@@ -23,15 +23,15 @@ struct Watched {
     support::Listener listener{};
     std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
-    Settings settings = make_settings();
+    DaemonSettings settings = make_settings();
     Statsd statsd{settings};
     std::vector<std::string> shown{};
     DaemonObserver observer;
 
     explicit Watched(bool emergency = false) : observer(make(emergency)) {}
 
-    Settings make_settings() const {
-        Settings made;
+    DaemonSettings make_settings() const {
+        DaemonSettings made;
         made.recon_cache_path = directory.path("");
         made.log_statsd_host = "127.0.0.1";
         made.log_statsd_port = listener.port();
@@ -232,6 +232,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_on_this_machine_is_told_at_swifts_levels) {
     watched.observer(event::Deferred{path, to});
     const std::string what = "no memory";
     watched.observer(event::PassFailed{what});
+    watched.observer(event::SetAside{path, what});
     BOOST_TEST(watched.has("warning: Skipping: /srv/node/sda is not mounted"));
     BOOST_TEST(watched.starts("error: Can't find itself 10.0.0.1 with port 6201 in ring"));
     BOOST_TEST(watched.starts("error: Quarantining DB " + path));
@@ -244,6 +245,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_on_this_machine_is_told_at_swifts_levels) {
     BOOST_TEST(
         watched.starts("warning: " + path + " is able to shard -- refusing to replicate objects"));
     BOOST_TEST(watched.has("error: ERROR trying to replicate: no memory"));
+    BOOST_TEST(watched.has("error: " + path + ": no memory"));
 }
 
 BOOST_AUTO_TEST_CASE(progress_is_one_line_that_ends_with_the_pass) {

@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_swift_is_known) {
 }
 
 BOOST_AUTO_TEST_CASE(every_default_lies_within_its_bounds) {
-    const Settings defaults;
+    const DaemonSettings defaults;
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto& value = defaults.*option.member;
         BOOST_TEST(option.minimum < option.maximum, option.name);

@@ -13,8 +13,8 @@ using namespace replica;
 
 namespace {
 
-Settings node_settings() {
-    Settings settings;
+daemon::DaemonSettings node_settings() {
+    daemon::DaemonSettings settings;
     settings.devices = "/srv/node";
     settings.swift_dir = "/opt/swift";
     settings.recon_cache_path = "/var/cache/swift";

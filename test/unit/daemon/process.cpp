@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_console_log_keeps_stderr) {
 
 BOOST_AUTO_TEST_CASE(priorities_are_set) {
     BOOST_TEST(in_child([] {
-                   Settings settings;
+                   DaemonSettings settings;
                    settings.nice_priority = "7";
                    settings.ionice_class = "IOPRIO_CLASS_BE";
                    settings.ionice_priority = "5";
@@ -171,13 +171,13 @@ BOOST_AUTO_TEST_CASE(priorities_are_set) {
 
 BOOST_AUTO_TEST_CASE(without_priorities_nothing_is_changed) {
     const int nice = ::getpriority(PRIO_PROCESS, 0);
-    BOOST_TEST(set_priorities(Settings{}).empty());
+    BOOST_TEST(set_priorities(DaemonSettings{}).empty());
     BOOST_TEST(::getpriority(PRIO_PROCESS, 0) == nice);
 }
 
 BOOST_AUTO_TEST_CASE(priorities_that_make_no_sense_are_told) {
     const auto problem = [](std::string nice, std::string io_class, std::string io_priority) {
-        Settings settings;
+        DaemonSettings settings;
         settings.nice_priority = std::move(nice);
         settings.ionice_class = std::move(io_class);
         settings.ionice_priority = std::move(io_priority);

@@ -86,7 +86,7 @@ struct Node {
     loopback::ClosedPort here;
     loopback::ClosedPort there;
     loopback::ClosedPort served; ///< Ours to listen on, if a test says so.
-    Settings settings;
+    DaemonSettings settings;
     Arguments arguments;
     std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);

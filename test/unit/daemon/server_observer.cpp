@@ -20,8 +20,8 @@ struct Watched {
     support::Listener listener{};
     std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
-    Settings settings = [this] {
-        Settings made;
+    DaemonSettings settings = [this] {
+        DaemonSettings made;
         made.log_statsd_host = "127.0.0.1";
         made.log_statsd_port = listener.port();
         made.log_name = "t";

@@ -36,7 +36,7 @@ std::string complaint(std::string_view options) {
 
 BOOST_AUTO_TEST_CASE(an_empty_section_gives_the_defaults) {
     const auto [settings, warnings] = load("");
-    const Settings defaults;
+    const DaemonSettings defaults;
     BOOST_TEST(warnings.empty());
     BOOST_TEST(settings.log_name == section);
     for_each_option([&](const auto& option) {
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(an_empty_section_gives_the_defaults) {
 }
 
 BOOST_AUTO_TEST_CASE(every_option_is_read_back_as_it_was_written) {
-    Settings wanted;
+    DaemonSettings wanted;
     wanted.per_diff = 7;
     wanted.max_diffs = 8;
     wanted.concurrency = 9;

@@ -12,8 +12,8 @@ using namespace replica::daemon;
 
 namespace {
 
-Settings settings_for(const support::Listener& listener) {
-    Settings settings;
+DaemonSettings settings_for(const support::Listener& listener) {
+    DaemonSettings settings;
     settings.log_name = "container-replicator";
     settings.log_statsd_host = "127.0.0.1";
     settings.log_statsd_port = listener.port();
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(the_same_seed_samples_the_same_metrics) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_host_nothing_is_sent) {
-    Settings settings;
+    DaemonSettings settings;
     settings.log_name = "container-replicator";
     Statsd statsd{settings};
     statsd.count("a");
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(without_a_host_nothing_is_sent) {
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_host_is_looked_up_again_later) {
-    Settings settings;
+    DaemonSettings settings;
     settings.log_statsd_host = "no-such-host.invalid";
     Statsd statsd{settings};
     statsd.count("lost");

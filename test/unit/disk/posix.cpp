@@ -113,22 +113,22 @@ BOOST_AUTO_TEST_CASE(renaming_by_steps_never_replaces_either) {
     fs::create_directories(root + "/d/inside");
     fs::create_directories(root + "/empty");
     fs::create_symlink(root + "/nowhere", root + "/link");
-    BOOST_TEST(!detail::rename_new_by_steps(root + "/a", root + "/b"));
-    BOOST_TEST(!detail::rename_new_by_steps(root + "/a", root + "/link"));
-    BOOST_TEST(!detail::rename_new_by_steps(root + "/d", root + "/empty"));
-    BOOST_TEST(!detail::rename_new_by_steps(root + "/d", root + "/a"));
+    BOOST_TEST(!renaming::rename_new_by_steps(root + "/a", root + "/b"));
+    BOOST_TEST(!renaming::rename_new_by_steps(root + "/a", root + "/link"));
+    BOOST_TEST(!renaming::rename_new_by_steps(root + "/d", root + "/empty"));
+    BOOST_TEST(!renaming::rename_new_by_steps(root + "/d", root + "/a"));
     BOOST_TEST(disk.read(root + "/b", 10) == "b");
-    BOOST_TEST(detail::rename_new_by_steps(root + "/a", root + "/c"));
+    BOOST_TEST(renaming::rename_new_by_steps(root + "/a", root + "/c"));
     BOOST_TEST(disk.read(root + "/c", 10) == "a");
     BOOST_TEST(!disk.stat(root + "/a"));
-    BOOST_TEST(detail::rename_new_by_steps(root + "/d", root + "/e"));
+    BOOST_TEST(renaming::rename_new_by_steps(root + "/d", root + "/e"));
     BOOST_TEST(fs::exists(root + "/e/inside"));
     BOOST_TEST(!disk.stat(root + "/d"));
     BOOST_CHECK_EXCEPTION(
-        static_cast<void>(detail::rename_new_by_steps(root + "/none", root + "/x")), Failure,
+        static_cast<void>(renaming::rename_new_by_steps(root + "/none", root + "/x")), Failure,
         replica::test::fails_with(Error::missing, root + "/none"));
     BOOST_CHECK_EXCEPTION(
-        static_cast<void>(detail::rename_new_by_steps(root + "/c", root + "/none/x")), Failure,
+        static_cast<void>(renaming::rename_new_by_steps(root + "/c", root + "/none/x")), Failure,
         replica::test::fails_with(Error::missing, root + "/none/x"));
     BOOST_TEST(disk.read(root + "/c", 10) == "a");
 }

@@ -76,12 +76,3 @@ BOOST_AUTO_TEST_CASE(a_file_of_either_kind_keeps_the_laws) {
     check_ring_laws(AnyRing<>(root + "/ring.json"));
     fs::remove_all(root);
 }
-
-BOOST_AUTO_TEST_CASE(a_ring_that_is_not_named_is_the_one_in_swifts_directory) {
-    Settings settings;
-    BOOST_TEST(ring_path(settings, "account") == "/etc/swift/account.ring.gz");
-    settings.swift_dir = "/srv/etc";
-    BOOST_TEST(ring_path(settings, "container") == "/srv/etc/container.ring.gz");
-    settings.ring = "/var/ring.json";
-    BOOST_TEST(ring_path(settings, "container") == "/var/ring.json");
-}

@@ -12,8 +12,8 @@ namespace {
 
 std::string reason(const std::string& packed, std::size_t most = 1000) {
     try {
-        return "accepted: " + std::to_string(detail::inflate_ring(packed, most).size());
-    } catch (const detail::BadRing& bad) {
+        return "accepted: " + std::to_string(ring_file::inflate_ring(packed, most).size());
+    } catch (const ring_file::BadRing& bad) {
         return bad.reason;
     }
 }
@@ -34,7 +34,7 @@ std::string noise(std::size_t bytes) {
 BOOST_AUTO_TEST_CASE(what_was_packed_comes_out_again) {
     for (const std::size_t bytes : {0U, 1U, 70000U, (1U << 20) - 1, 1U << 20, 3U << 20}) {
         const std::string text = noise(bytes);
-        BOOST_TEST((detail::inflate_ring(gzip(text), bytes) == text));
+        BOOST_TEST((ring_file::inflate_ring(gzip(text), bytes) == text));
     }
 }
 

@@ -220,12 +220,12 @@ BOOST_AUTO_TEST_CASE(rows_name_devices_by_id_and_hold_their_places) {
 BOOST_AUTO_TEST_CASE(keys_of_swifts_tools_are_passed_over_where_they_write_the_list) {
     const auto list = boost::json::parse(
         R"([{"id": 1, "ip": "a", "port": 1, "device": "d", "parts": 3, "parts_wanted": 0}, null])");
-    const auto devices = detail::parse_devices(list, "devs", detail::UnknownKeys::ignored);
+    const auto devices = ring_file::parse_devices(list, "devs", ring_file::UnknownKeys::ignored);
     BOOST_TEST(devices.size() == 1U);
     try {
-        (void)detail::parse_devices(list, "devs", detail::UnknownKeys::refused);
+        (void)ring_file::parse_devices(list, "devs", ring_file::UnknownKeys::refused);
         BOOST_ERROR("accepted");
-    } catch (const detail::BadRing& bad) {
+    } catch (const ring_file::BadRing& bad) {
         BOOST_TEST(bad.reason == "devs[0].parts: unknown key");
     }
 }

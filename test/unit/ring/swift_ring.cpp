@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_gone_leaves_the_ring_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(a_file_of_the_same_size_and_time_is_read_again_as_its_inode_is_another) {
     const auto unpacked = [](std::uint64_t id) {
-        return gzip(detail::inflate_ring(ring_of(0, 1, ids({id}, 2)), 10000), 0);
+        return gzip(ring_file::inflate_ring(ring_of(0, 1, ids({id}, 2)), 10000), 0);
     };
     write(unpacked(2));
     const auto time = fs::last_write_time(path);

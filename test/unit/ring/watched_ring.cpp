@@ -271,9 +271,9 @@ BOOST_AUTO_TEST_CASE(others_go_on_while_one_waits_for_a_slow_disk) {
 }
 
 BOOST_AUTO_TEST_CASE(a_partition_is_one_of_the_rings_or_an_error_that_names_both) {
-    BOOST_CHECK_NO_THROW(detail::check_partition(0, 1));
-    BOOST_CHECK_NO_THROW(detail::check_partition(15, 16));
-    BOOST_CHECK_EXCEPTION(detail::check_partition(16, 16), Failure, [](const Failure& failure) {
+    BOOST_CHECK_NO_THROW(check_partition(0, 1));
+    BOOST_CHECK_NO_THROW(check_partition(15, 16));
+    BOOST_CHECK_EXCEPTION(check_partition(16, 16), Failure, [](const Failure& failure) {
         return failure.error() == Error::bad_request &&
                std::string(failure.what()) == "partition 16 is not one of the ring's 16";
     });
