@@ -37,7 +37,7 @@ from mutation import replayed, report, run, schemata, targets  # noqa: E402
 ROOT = pathlib.Path(__file__).parents[2]
 LIBRARIES = {"json": ["-lboost_json"], "sqlite": ["-lsqlite3"], "crypto": ["-lcrypto"],
              "zlib": ["-lz"], "process": ["-lboost_filesystem"], "spdlog": ["-lspdlog", "-lfmt"],
-             "beast": [], "cli": []}
+             "context": ["-lboost_context"], "cli": []}
 
 
 def parse(arguments):
@@ -64,14 +64,17 @@ def source_and_libraries(program):
     for line in (ROOT / "test/list.txt").read_text().splitlines():
         words = line.split("#")[0].split()
         if words and words[0] == program:
-            return ROOT / f"test/{program}.cpp", ["json", *words[1:]]
+            used = [word for word in words[1:] if not word.startswith("timeout=")]
+            return ROOT / f"test/{program}.cpp", ["json", *used]
     sys.exit(f"mutate.py: test/list.txt has no {program}")
 
 
 def command_for(program, binary):
     """compile(copy, only_check): the command that builds the program against a copy."""
     file, used = source_and_libraries(program)
-    links = [flag for each in used for flag in LIBRARIES.get(each, [])]
+    if missing := [each for each in used if each not in LIBRARIES]:
+        sys.exit(f"mutate.py: knows no flags for {', '.join(missing)}")
+    links = [flag for each in used for flag in LIBRARIES[each]]
 
     def command(copy, only_check):
         compiler = os.environ.get("CXX", "g++").split()

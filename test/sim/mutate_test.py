@@ -237,7 +237,8 @@ class Ends(unittest.TestCase):
         self.assertTrue(self.ended("exit 0").passed)
         self.assertEqual(self.ended("exit 3").how, "exit 3")
         self.assertEqual(self.ended("kill -6 $$").how, "signal 6")
-        self.assertEqual(self.ended("echo 'x.cpp(9): error: in y'; sleep 60").how, "said error")
+        coloured = r"printf 'x.cpp(9): \033[1;31;49merror: in y\n'; sleep 60"
+        self.assertEqual(self.ended(coloured).how, "said error")
         self.assertEqual(self.ended("sleep 60", 0.05).how, "out of time")
         self.assertEqual(self.ended("while :; do :; done", 1).how, "out of time")
 

@@ -13,9 +13,9 @@ import signal
 import subprocess
 import threading
 
-# What a failing test prints long before it ends: Boost.Test, assert, sanitizers.
-FAILING = re.compile(rb"(: (fatal )?error: |: Assertion `|^terminate called |^==\d+==ERROR)",
-                     re.MULTILINE)
+# What a failing test prints long before it ends: Boost.Test, assert, sanitizers, our simulator.
+FAILING = re.compile(rb": (\x1b\[[\d;]*m)?(fatal )?error: |: Assertion `|^terminate called |"
+                     rb"^==\d+==ERROR|^FAILED ", re.MULTILINE)
 MEMORY_MAX = 4 << 30  # bytes of one program: a mutant may never stop to collect
 KEPT = 4000
 
