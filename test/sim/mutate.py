@@ -37,7 +37,7 @@ from mutation import replayed, report, run, schemata, targets  # noqa: E402
 ROOT = pathlib.Path(__file__).parents[2]
 LIBRARIES = {"json": ["-lboost_json"], "sqlite": ["-lsqlite3"], "crypto": ["-lcrypto"],
              "zlib": ["-lz"], "process": ["-lboost_filesystem"], "spdlog": ["-lspdlog", "-lfmt"],
-             "context": ["-lboost_context"], "cli": []}
+             "context": ["-lboost_context"], "beast": [], "cli": []}
 
 
 def parse(arguments):
