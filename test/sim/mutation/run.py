@@ -16,6 +16,7 @@ import threading
 # What a failing test prints long before it ends: Boost.Test, assert, sanitizers, our simulator.
 FAILING = re.compile(rb": (\x1b\[[\d;]*m)?(fatal )?error: |: Assertion `|^terminate called |"
                      rb"^==\d+==ERROR|^FAILED ", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 MEMORY_MAX = 4 << 30  # bytes of one program: a mutant may never stop to collect
 KEPT = 4000
 
@@ -73,11 +74,11 @@ def run(program, seconds, mutant=0, asked=None):
         timer.cancel()
     took = used.ru_utime + used.ru_stime
     status = process.returncode
-    words = (said or last).decode("utf-8", "replace").strip()[:KEPT]
+    words = COLOUR.sub("", (said or last).decode("utf-8", "replace")).strip()[:KEPT]
     if said:
         return Ended(False, "said error", took, words)
     if late.is_set() or status == -signal.SIGXCPU:
         return Ended(False, "out of time", took, words)
     if status < 0:
         return Ended(False, f"signal {-status}", took, words)
-    return Ended(status == 0, f"exit {status}", took, words)
+    return Ended(status == 0, f"exit {status}", took, words if status else "")

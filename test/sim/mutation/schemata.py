@@ -103,6 +103,13 @@ def identify(mutants):
         yield hashlib.sha1(f"{text}\0{seen[text]}".encode()).hexdigest()[:8], each
 
 
+def nest(one, two):
+    """Whether two extents lie within each other or apart."""
+    apart = one.end <= two.start or two.end <= one.start
+    return apart or (one.start <= two.start and two.end <= one.end) or (
+        two.start <= one.start and one.end <= two.end)
+
+
 def collect(include, targets, table=()):
     """All mutants, as {number: (identity, mutant)}: those of the table first in their files."""
     enums = operators.enumerations(
@@ -110,17 +117,17 @@ def collect(include, targets, table=()):
     found = []
     for path, skipped in targets.items():
         read = source.Source(path, (include / path).read_text(encoding="utf-8"))
-        given = [replayed.place(read, *row[:1], *row[2:]) for row in table if row[1] == path]
+        here = [replayed.place(read, name, original, replacement)
+                for name, where, original, replacement in table if where == path]
+        given = list(here)
+        known = {(each.start, each.end, each.splice) for each in here}
         made = [] if skipped is None else operators.Operators(read, enums, skipped).mutants
-        known = {(each.start, each.end, each.splice) for each in given}
         for each in made:
-            fits = all(each.end <= other.start or other.end <= each.start
-                       or each.start <= other.start and other.end <= each.end
-                       or other.start <= each.start and each.end <= other.end for other in given)
-            if fits and (each.start, each.end, each.splice) not in known:
-                known.add((each.start, each.end, each.splice))
-                given.append(each)
-        found += given
+            change = (each.start, each.end, each.splice)
+            if change not in known and all(nest(each, other) for other in given):
+                known.add(change)
+                here.append(each)
+        found += here
     unknown = sorted({row[1] for row in table} - set(targets))
     if unknown:
         raise Failed(f"the table names files that are not mutated: {', '.join(unknown)}")
