@@ -13,7 +13,7 @@ belong into survivors.md, with a reason: what has none is named, and the exit st
   --arguments  what the program is called with
   --seconds    how long a mutant has, on a processor; 30. A program that passes in half of that and
                does not end with a mutant hangs, which counts as killed; else it has survived
-  --only       mutants whose identity or `file:line operator: original -> mutated` matches
+  --only       mutants whose line in --list matches: `identity file:line operator: text -> mutated`
   --sample     so many of those that are reached; another WORD, such as a commit, draws others
   --report     JSON, one line for each mutant, written as they are run
   --resume     takes over what the report has of an earlier run that was broken off
@@ -89,8 +89,7 @@ def command_for(program, binary):
 def chosen(numbers, mutants, only, sample):
     """Of these mutants those that match, and of those as many as the sample has."""
     found = [number for number in numbers
-             if not only or only.search(mutants[number][0])
-             or only.search(report.name(mutants[number][1]))]
+             if not only or only.search(f"{mutants[number][0]} {report.name(mutants[number][1])}")]
     if sample:
         word, count = sample[0], int(sample[1])
         found.sort(key=lambda number: hashlib.sha1(
