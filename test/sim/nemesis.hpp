@@ -73,6 +73,13 @@ private:
             Seconds(static_cast<double>(world_.config.calm) * 2 * world_.random.fraction()));
     }
 
+    /// Waits for a machine to be at work: most of the time nobody does anything that could be torn.
+    void lurk(Machine& machine) {
+        machine.ambush = machine.calls + 1 + world_.pick(400);
+        machine.ambushed = false;
+        world_.fibers.await(machine.ambushed, world_.clock.monotonic() + to_duration(Seconds(60)));
+    }
+
     void strike() {
         const Config& config = world_.config;
         const std::int64_t weights[] = {config.kill, config.power, config.unmount, config.fill,
@@ -102,6 +109,7 @@ private:
 
     void kill(Machine& machine) {
         world_.marks("fault: kill");
+        lurk(machine);
         auto& victim = world_.pick(2) == 0 ? machine.server : machine.sender;
         world_.kill(victim);
         wait();
@@ -124,6 +132,7 @@ private:
 
     void power(Machine& machine) {
         world_.marks("fault: power");
+        lurk(machine);
         stop(machine);
         machine.disk.crash(world_.random.next());
         forgive([this](const auto& database, const std::string& row) {
@@ -137,6 +146,7 @@ private:
 
     void unmount(Machine& machine) {
         world_.marks("fault: unmounted");
+        lurk(machine);
         machine.disk.unmount(World<Kind>::device);
         machine.mounted = false;
         wait();
@@ -146,6 +156,7 @@ private:
 
     void fill(Machine& machine) {
         world_.marks("fault: full");
+        lurk(machine);
         std::uint64_t used = 0;
         for (const auto& [path, bytes] : machine.disk.dump()) {
             used += bytes.size();

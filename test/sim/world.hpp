@@ -90,6 +90,9 @@ public:
         std::unique_ptr<Program> server{};
         std::unique_ptr<Program> sender{};
         bool mounted = true;
+        std::uint64_t calls = 0;  ///< Of its disk.
+        std::uint64_t ambush = 0; ///< At this call `ambushed` is set.
+        bool ambushed = false;
     };
 
     /// A database that clients know.
@@ -268,6 +271,10 @@ private:
         disk.mount(device);
         disk.settle();
         disk.on_call([this, i, name = ip(i)](SimCall call, const std::string& path) {
+            if (machines.size() > i && ++machines[i]->calls == machines[i]->ambush) {
+                machines[i]->ambushed = true;
+                fibers.hurry();
+            }
             // The counts of the brakes are kept under a mutex, which a fiber must not leave locked.
             fibers.point(name, path.find(".brakes") == std::string::npos);
             if (machines.size() > i && !machines[i]->mounted && makes(call) &&
