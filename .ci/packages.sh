@@ -19,7 +19,7 @@ replica_packages_swift="swift-account swift-container swift-object swift-proxy m
 replica_packages_test="meson $replica_packages_swift"
 
 # CI only: the second compiler and its tools.
-replica_packages_ci="clang-16 clang-tidy-16 clang-format-16"
+replica_packages_ci="clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev"
 
 # replica_install PACKAGE... installs those that are missing, through apt as root or with sudo.
 # Says what it does before it does it; touches no network when nothing is missing. Without the right

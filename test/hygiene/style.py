@@ -224,7 +224,7 @@ def check_listed(root, paths):
                 if words and words[0] in listed:
                     yield f"{folder}/list.txt", 1, f"'{words[0]}' is listed twice"
                 listed.update(words[:1])
-        elsewhere = re.compile(r"test/(support|compile_fail|consumer|odr)/")
+        elsewhere = re.compile(r"test/(support|compile_fail|consumer|odr)/|test/fuzz/(?!replay)")
         for path in paths:
             if not path.startswith(folder + "/") or not path.endswith(".cpp"):
                 continue
@@ -259,7 +259,7 @@ def check_threaded(root, paths):
 def files(root):
     for folder in FOLDERS:
         for where, folders, names in os.walk(root / folder):
-            folders[:] = [name for name in folders if name != "__pycache__"]
+            folders[:] = [name for name in folders if name not in ("__pycache__", "corpus")]
             for name in names:
                 path = pathlib.Path(where, name).relative_to(root)
                 if path.suffix in TEXT:

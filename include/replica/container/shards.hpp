@@ -157,6 +157,7 @@ inline void require_usable(const ShardRange& range) {
             [](std::string_view name) { return name != "reported" && name != "tombstones"; },
             json::Null::is_default);
         require_usable(range);
+        range.reported = range.reported != 0 ? 1 : 0; // as merged() writes it (defect 112)
         ranges.push_back(std::move(range));
     }
     return ranges;

@@ -89,7 +89,10 @@ inline void append_sorted(std::string& out, const boost::json::value& value) {
         out += '}';
     } else if (const auto* const text = value.if_string()) {
         json::append(out, std::string_view{*text});
-    } else if (const auto* const number = value.if_double()) {
+    } else if (const auto* const number = value.if_double();
+               number != nullptr && std::isinf(*number)) {
+        out += *number < 0 ? "-1e999" : "1e999"; // JSON has no infinity, but larger numbers
+    } else if (number != nullptr) {
         const bool plain = *number == 0 || (std::abs(*number) >= 1e-4 && std::abs(*number) < 1e16);
         const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
         char digits[64];

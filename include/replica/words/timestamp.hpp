@@ -92,7 +92,8 @@ struct Timestamp {
     /// Reads what Swift writes: digits, optionally a fraction (rounded to ticks), optionally an
     /// offset; and the bare "0" of a database that was never deleted (defect 56). No sign, no
     /// blanks, no exponent, no digit separators: a float parser that takes "1_0" would misread an
-    /// offset as digits. Nothing for any other text, and from 10^10 seconds on.
+    /// offset as digits. Nothing for any other text, and from 10^10 seconds on, which a fraction
+    /// may be rounded to (defect 111).
     [[nodiscard]] static constexpr std::optional<Timestamp> parse(std::string_view text) {
         Timestamp result;
         std::size_t at = 0;
@@ -121,6 +122,9 @@ struct Timestamp {
             }
         }
         result.ticks = whole * ticks_per_second + fraction;
+        if (result.ticks >= max_ticks) {
+            return std::nullopt;
+        }
         if (at < text.size() && text[at] == '_') {
             const std::string_view hex = text.substr(at + 1);
             if (hex.empty() || hex.size() > 16) {

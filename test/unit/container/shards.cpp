@@ -209,6 +209,14 @@ BOOST_AUTO_TEST_CASE(an_older_peer_knows_neither_reported_nor_tombstones) {
     BOOST_TEST(ranges.at(0).tombstones == -1);
 }
 
+BOOST_AUTO_TEST_CASE(whatever_number_a_peer_has_for_reported_the_same_list_again_is_no_news) {
+    ShardRange range = range_of("a/c-1", shards::active, 5);
+    range.reported = 2;
+    const auto ranges = shards::decode(boost::json::parse(text_of({range})));
+    BOOST_TEST(ranges.at(0).reported == 1);
+    BOOST_TEST(shards::changes(shards::changes({}, ranges, "a/c"), ranges, "a/c").empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_list_is_refused_as_a_whole) {
     const auto good = text_of({range_of("a/c", shards::active)});
     const auto with = [&](const std::string& from, const std::string& to) {

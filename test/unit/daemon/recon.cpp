@@ -118,6 +118,15 @@ BOOST_AUTO_TEST_CASE(text_beyond_ascii_is_escaped_and_survives) {
                "{\"b\": \"\\u00e4\", \"\\u00e4\\ud83d\\ude00\": \"\\u0001\"}\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_number_too_large_for_us_stays_a_number) {
+    std::string text;
+    daemon::append_sorted(text, boost::json::parse(R"({"high": 1e400, "low": [-1e400]})"));
+    BOOST_TEST(text == R"({"high": 1e999, "low": [-1e999]})");
+    std::string again;
+    daemon::append_sorted(again, boost::json::parse(text));
+    BOOST_TEST(again == text);
+}
+
 BOOST_AUTO_TEST_CASE(content_that_is_no_object_is_replaced) {
     for (const std::string_view text :
          {"", "\n", "not json", "[1]", "{\"a\": ", "{} {}", "7", "{\"x\": NaN}", "\xff"}) {

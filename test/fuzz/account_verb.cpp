@@ -1,0 +1,6 @@
+#include "verb_door.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    replica::fuzz::VerbDoor<replica::AccountKind>()(replica::fuzz::bytes_of(data, size));
+    return 0;
+}

@@ -1,0 +1,6 @@
+#include "http_door.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    replica::fuzz::HttpDoor()(replica::fuzz::bytes_of(data, size));
+    return 0;
+}
