@@ -50,29 +50,35 @@ public:
 
     [[nodiscard]] const Broker& broker() const { return broker_; }
 
+    /// The name of SQLite's file system layer on the disk, for another broker beside this one.
+    [[nodiscard]] const std::string& vfs() const { return vfs_->name(); }
+
     // What is on the disk, seen without a call that could fail or be noticed.
 
-    [[nodiscard]] bool has(const std::string& path) { return disk_.content(path).has_value(); }
+    [[nodiscard]] bool has(const std::string& path) const {
+        return disk_.content(path).has_value();
+    }
 
     /// The database as it would be found after all locks are gone, in a copy that belongs to the
     /// caller. Throws as open() does.
-    [[nodiscard]] typename Broker::database_type copy(const std::string& path) {
+    [[nodiscard]] typename Broker::database_type copy(const std::string& path) const {
         return aside_->broker.open(copy_file(path), Instant::max());
     }
 
-    [[nodiscard]] Info info(const std::string& path) {
+    [[nodiscard]] Info info(const std::string& path) const {
         return look(path, [](auto& database) { return database.info(); });
     }
-    [[nodiscard]] std::vector<Row> stored(const std::string& path) {
+    [[nodiscard]] std::vector<Row> stored(const std::string& path) const {
         return look(path, [](auto& database) {
             return database.items_since(-1, std::numeric_limits<std::int64_t>::max());
         });
     }
 
     /// Every page of the file, its schema, and its hash.
-    [[nodiscard]] bool is_sound(const std::string& path) {
+    [[nodiscard]] bool is_sound(const std::string& path) const {
         try {
             return look(path, [this](auto& database) { // which has played back its journal
+                aside_->disk.remove(database.path() + "-journal"); // left of what was never begun
                 return !aside_->broker.open_upload(database.path(), Instant::max()).mend_sums();
             });
         } catch (const Failure& failure) {
@@ -153,7 +159,7 @@ private:
 
     /// What `action` finds in a copy.
     template <class Action>
-    auto look(const std::string& path, Action action) {
+    auto look(const std::string& path, Action action) const {
         auto database = copy(path);
         auto found = action(database);
         aside_->disk.remove_tree(storage::parent(database.path()));
@@ -162,7 +168,7 @@ private:
 
     /// In a directory of its own, since neighbours say something of a container. A journal comes
     /// along.
-    [[nodiscard]] std::string copy_file(const std::string& path) {
+    [[nodiscard]] std::string copy_file(const std::string& path) const {
         const std::string file =
             '/' + std::to_string(aside_->disk.unique()) + '/' + storage::base(path);
         for (const char* each : {"", "-journal"}) {
