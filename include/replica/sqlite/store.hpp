@@ -97,6 +97,7 @@ public:
             }
         } catch (...) {
             disk_.remove(draft);
+            disk_.remove(draft + "-journal"); // SQLite leaves it if the disk fails
             throw;
         }
         disk_.sync(directory);

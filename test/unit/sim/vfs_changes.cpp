@@ -176,3 +176,34 @@ BOOST_AUTO_TEST_CASE(so_are_those_of_containers) {
         check_change<ContainerKind>(change);
     }
 }
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_fails_at_any_call_leaves_nothing_behind, Kind, Kinds) {
+    for (const bool by_rows : {false, true}) {
+        const auto act = [&](OneNode<Kind>& node) {
+            typename OneNode<Kind>::Broker broker(
+                node.disk, node.clock,
+                {.copy_at_once = by_rows ? 0 : 1 << 20, .page_rows = 1, .vfs = node.store.vfs()});
+            broker.open(node.path, node.soon()).copy_to(node.device + "/tmp/copy", node.soon());
+        };
+        const auto check = [](OneNode<Kind>& node, bool done) {
+            BOOST_TEST(node.store.has(node.device + "/tmp/copy") == done);
+            BOOST_TEST(node.entries(node.device + "/tmp").size() == (done ? 1U : 0U));
+            if (done) {
+                BOOST_TEST((node.names(node.device + "/tmp/copy") == node.names()));
+            }
+        };
+        BOOST_TEST(with_each_call_failing(with_database<Kind>, act, check,
+                                          {Error::io, Error::no_space}) > 20);
+    }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_that_cannot_be_made_leaves_nothing_behind, Kind, Kinds) {
+    const auto make = [] { return std::make_unique<OneNode<Kind>>(); };
+    const auto act = [](OneNode<Kind>& node) { node.create(); };
+    const auto check = [](OneNode<Kind>& node, bool done) {
+        const bool there = node.store.has(node.path); // it may have failed behind the last step
+        BOOST_TEST((there || !done));
+        BOOST_TEST(node.entries(node.directory).size() == (there ? 1U : 0U));
+    };
+    BOOST_TEST(with_each_call_failing(make, act, check, {Error::io, Error::no_space}) > 20);
+}
