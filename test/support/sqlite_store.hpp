@@ -31,7 +31,7 @@
 
 namespace replica::test {
 
-/// Not thread safe.
+/// Thread safety: the broker is for any thread, the rest is not.
 template <class Kind>
 class SqliteStore {
 public:
@@ -144,6 +144,7 @@ private:
         SimDisk disk;
         SimVfs vfs;
         Broker broker;
+        std::uint64_t copies = 0;
     };
 
     /// SQLite knows its file systems by name, and several clusters may live at once.
@@ -169,8 +170,7 @@ private:
     /// In a directory of its own, since neighbours say something of a container. A journal comes
     /// along.
     [[nodiscard]] std::string copy_file(const std::string& path) const {
-        const std::string file =
-            '/' + std::to_string(aside_->disk.unique()) + '/' + storage::base(path);
+        const std::string file = '/' + std::to_string(++aside_->copies) + '/' + storage::base(path);
         for (const char* each : {"", "-journal"}) {
             if (auto content = disk_.content(path + each)) {
                 aside_->disk.write(file + each, std::move(*content));
