@@ -106,7 +106,8 @@ concept Database =
 ///   stored hash and sums may be wrong: see mend_sums.
 /// - all access to these files goes through disk(), and all their times come from clock().
 ///
-/// Models: AccountBroker, ContainerBroker (sqlite/), SimBroker (sim/). Thread safety: any thread.
+/// Models: AccountBroker, ContainerBroker (sqlite/), also on a simulated disk (sim/vfs.hpp). Thread
+/// safety: any thread.
 template <class B>
 concept Broker =
     Kind<typename B::kind_type> && Database<typename B::database_type> &&

@@ -1,8 +1,8 @@
 // build error: 'db\.adopt\(text\)' (is|would be) invalid
-#include <replica/sim/broker.hpp>
+#include <replica/sqlite/account.hpp>
 
 // A received file that keeps its id is two histories under one name.
-struct Book : replica::SimDatabase<replica::AccountKind> {
+struct Book : replica::AccountBroker::database_type {
 #ifndef FIXED
     void adopt() {}
 #endif

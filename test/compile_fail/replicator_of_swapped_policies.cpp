@@ -1,8 +1,8 @@
 // build error: 'transport\.peer\(device\)' (is|would be) invalid
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 struct Nowhere {
     struct Walk {
@@ -17,10 +17,10 @@ struct Nowhere {
 };
 
 #ifdef FIXED
-using Swapped = replica::Replicator<replica::SimAccountBroker, Nowhere, replica::SimTransport,
+using Swapped = replica::Replicator<replica::AccountBroker, Nowhere, replica::SimTransport,
                                     replica::SimFileSync, replica::SimClock>;
 #else
-using Swapped = replica::Replicator<replica::SimAccountBroker, Nowhere, replica::SimFileSync,
+using Swapped = replica::Replicator<replica::AccountBroker, Nowhere, replica::SimFileSync,
                                     replica::SimTransport, replica::SimClock>;
 #endif
 

@@ -1,20 +1,21 @@
 // teaches: broker_policy, open_upload
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 #include <support/table_ring.hpp>
 
 using namespace replica;
 using replica::test::TableRing;
+using Accounts = BasicAccountBroker<SimDisk, SimClock>;
 
 struct Bad {
     using kind_type = AccountKind;
-    using database_type = SimDatabase<AccountKind>;
+    using database_type = Accounts::database_type;
     using disk_type = SimDisk;
     using clock_type = SimClock;
-    SimAccountBroker broker;
+    Accounts broker;
     database_type open(const std::string& path, Instant deadline) {
         return broker.open(path, deadline);
     }
@@ -29,7 +30,7 @@ struct Bad {
 
 bool everywhere(const Device&);
 
-void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+void make(Accounts broker, TableRing ring, SimTransport transport, SimFileSync files,
           SimClock clock) {
 #ifdef EXPLICIT
     Replicator<Bad, TableRing, SimTransport, SimFileSync, SimClock> replicator(

@@ -1,13 +1,14 @@
 // teaches: clock_policy, monotonic
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 #include <support/table_ring.hpp>
 
 using namespace replica;
 using replica::test::TableRing;
+using Accounts = BasicAccountBroker<SimDisk, SimClock>;
 
 struct Bad {
     Timestamp now() const { return {}; }
@@ -19,10 +20,10 @@ struct Bad {
 
 bool everywhere(const Device&);
 
-void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+void make(Accounts broker, TableRing ring, SimTransport transport, SimFileSync files,
           SimClock clock) {
 #ifdef EXPLICIT
-    Replicator<SimAccountBroker, TableRing, SimTransport, SimFileSync, Bad> replicator(
+    Replicator<Accounts, TableRing, SimTransport, SimFileSync, Bad> replicator(
         Settings(), broker, ring, transport, files, Bad{}, everywhere);
 #else
     Replicator replicator(Settings(), broker, ring, transport, files, Bad{}, everywhere);

@@ -1,13 +1,14 @@
 // teaches: kind_policy, may_expire
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 #include <support/table_ring.hpp>
 
 using namespace replica;
 using replica::test::TableRing;
+using Accounts = BasicAccountBroker<SimDisk, SimClock>;
 
 struct Mute : PlainKind<AccountInfo, ContainerRow> {
     static constexpr std::string_view name = "mute";
@@ -17,14 +18,14 @@ struct Mute : PlainKind<AccountInfo, ContainerRow> {
     static bool may_expire() = delete; // hides the one that takes an info
 #endif
 };
-struct Bad : SimAccountBroker {
+struct Bad : Accounts {
     using kind_type = Mute;
-    explicit Bad(SimAccountBroker broker) : SimAccountBroker(std::move(broker)) {}
+    explicit Bad(Accounts broker) : Accounts(std::move(broker)) {}
 };
 
 bool everywhere(const Device&);
 
-void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+void make(Accounts broker, TableRing ring, SimTransport transport, SimFileSync files,
           SimClock clock) {
 #ifdef EXPLICIT
     Replicator<Bad, TableRing, SimTransport, SimFileSync, SimClock> replicator(

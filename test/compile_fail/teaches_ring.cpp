@@ -1,13 +1,14 @@
 // teaches: ring_policy, primaries
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 #include <support/table_ring.hpp>
 
 using namespace replica;
 using replica::test::TableRing;
+using Accounts = BasicAccountBroker<SimDisk, SimClock>;
 
 struct Bad {
     struct None {
@@ -25,10 +26,10 @@ struct Bad {
 
 bool everywhere(const Device&);
 
-void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+void make(Accounts broker, TableRing ring, SimTransport transport, SimFileSync files,
           SimClock clock) {
 #ifdef EXPLICIT
-    Replicator<SimAccountBroker, Bad, SimTransport, SimFileSync, SimClock> replicator(
+    Replicator<Accounts, Bad, SimTransport, SimFileSync, SimClock> replicator(
         Settings(), broker, Bad{}, transport, files, clock, everywhere);
 #else
     Replicator replicator(Settings(), broker, Bad{}, transport, files, clock, everywhere);

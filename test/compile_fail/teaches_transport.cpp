@@ -1,13 +1,14 @@
 // teaches: transport_policy, send
 #include <replica/replica.hpp>
-#include <replica/sim/broker.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
+#include <replica/sqlite/account.hpp>
 
 #include <support/table_ring.hpp>
 
 using namespace replica;
 using replica::test::TableRing;
+using Accounts = BasicAccountBroker<SimDisk, SimClock>;
 
 struct Bad {
     struct To {
@@ -22,10 +23,10 @@ struct Bad {
 
 bool everywhere(const Device&);
 
-void make(SimAccountBroker broker, TableRing ring, SimTransport transport, SimFileSync files,
+void make(Accounts broker, TableRing ring, SimTransport transport, SimFileSync files,
           SimClock clock) {
 #ifdef EXPLICIT
-    Replicator<SimAccountBroker, TableRing, Bad, SimFileSync, SimClock> replicator(
+    Replicator<Accounts, TableRing, Bad, SimFileSync, SimClock> replicator(
         Settings(), broker, ring, Bad{}, files, clock, everywhere);
 #else
     Replicator replicator(Settings(), broker, ring, Bad{}, files, clock, everywhere);

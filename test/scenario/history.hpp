@@ -22,9 +22,11 @@
 
 namespace replica::test {
 
-/// `C` is a Cluster. The same seed gives the same history, whatever the cluster's store.
-template <class C>
+/// The same seed gives the same history.
+template <class Kind>
 class History {
+    using C = Cluster<Kind>;
+
 public:
     explicit History(std::uint64_t seed) : random_(seed), cluster_(3 + pick(3), 3) {
         for (std::size_t i = 0; i < cluster_.size(); ++i) {

@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(rows_fed_before_a_crash_are_fed_again) {
     // The queue is committed, then the power goes before the point is.
     const auto queue = nodes.queue();
     nodes.node(at).disk.on_call([&](SimCall call, const std::string& path) {
-        if (call == SimCall::commit && path == nodes.path(name) && nodes.has(at, queue) &&
+        if (call == SimCall::vfs_write && path == nodes.path(name) && nodes.has(at, queue) &&
             !nodes.rows(at, queue).empty()) {
             nodes.node(at).disk.on_call(nullptr);
             nodes.node(at).disk.halt_at(1);

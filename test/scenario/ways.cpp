@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(an_unmounted_stock_primary_is_stood_in_for_and_asked_once_i
     cluster.require_identical(name);
 }
 
-// ---- What only a simulated database can be told: that its hash is wrong.
+// ---- A hash that is not that of the rows.
 
 BOOST_AUTO_TEST_CASE(a_wrong_hash_keeps_no_primary_empty) {
     Stage<ContainerKind> cluster(3, 3);
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_hash_keeps_no_primary_empty) {
     const auto places = cluster.primaries(name);
     cluster.create(places[0], name);
     cluster.put_many(places[0], name, "row", 50);
-    cluster.node(places[0]).broker.damage(cluster.path(name), Error{});
+    cluster.damage(places[0], name, Error{});
     BOOST_TEST(cluster.pass(places[0]).failure == 2); // the files are there, the word is not given
     for (const std::size_t at : {places[1], places[2]}) {
         BOOST_REQUIRE(cluster.has(at, name));
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(a_handoff_with_a_wrong_hash_goes_only_after_its_rows) {
     const std::size_t handoff = cluster.others(name)[0];
     cluster.create(handoff, name);
     cluster.put_many(handoff, name, "row", 50);
-    cluster.node(handoff).broker.damage(cluster.path(name), Error{});
+    cluster.damage(handoff, name, Error{});
     (void)cluster.pass(handoff);
     BOOST_TEST(cluster.has(handoff, name));
     for (int passes = 0; cluster.has(handoff, name) && passes < 5; ++passes) {

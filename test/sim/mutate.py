@@ -9,7 +9,7 @@ switch (mutation/schemata.py), and is then run once for each mutant. A mutant is
 program fails. One whose place the program never comes to is not reached, and not run. Survivors
 belong into survivors.md, with a reason: what has none is named, and the exit status is 1.
 
-  --program    a test of test/list.txt, or the path of a .cpp file; scenario/chaos_sqlite
+  --program    a test of test/list.txt, or the path of a .cpp file; sim/replica_sim
   --arguments  what the program is called with
   --seconds    how long a mutant has, on a processor; 30. A program that passes in half of that and
                does not end with a mutant hangs, which counts as killed; else it has survived
@@ -37,13 +37,13 @@ from mutation import replayed, report, run, schemata, targets  # noqa: E402
 ROOT = pathlib.Path(__file__).parents[2]
 LIBRARIES = {"json": ["-lboost_json"], "sqlite": ["-lsqlite3"], "crypto": ["-lcrypto"],
              "zlib": ["-lz"], "process": ["-lboost_filesystem"], "spdlog": ["-lspdlog", "-lfmt"],
-             "context": ["-lboost_context"], "beast": [], "cli": []}
+             "fiber": ["-lboost_context"], "beast": [], "cli": []}
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--program", default="scenario/chaos_sqlite")
-    parser.add_argument("--arguments", default="")
+    parser.add_argument("--program", default="sim/replica_sim")
+    parser.add_argument("--arguments", default="1 --count 90 --quiet")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", type=re.compile)

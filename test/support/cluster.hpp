@@ -1,12 +1,11 @@
 #ifndef REPLICA_TEST_SUPPORT_CLUSTER_HPP
 #define REPLICA_TEST_SUPPORT_CLUSTER_HPP
 
-// A cluster of simulated nodes in one thread: each has a disk with one device, a broker, a receiver
-// and a replicator, and all share one clock and one network. A scenario writes rows, breaks
-// something, runs passes and compares replicas. `Store` says what databases are made of: values
-// (sim_store.hpp), or SQLite files on the simulated disk (sqlite_store.hpp).
+// A cluster of simulated nodes in one thread: each has a disk with one device, a shipped broker, a
+// receiver and a replicator, and all share one clock and one network. A scenario writes rows,
+// breaks something, runs passes and compares replicas.
 
-#include "sim_store.hpp"
+#include "sqlite_store.hpp"
 #include "story_cluster.hpp"
 #include <replica/replica.hpp>
 #include <replica/sim/clock.hpp>
@@ -27,12 +26,12 @@
 
 namespace replica::test {
 
-template <class Kind, template <class> class Store = SimStore>
-class Cluster : public StoryCluster<Cluster<Kind, Store>, Kind> {
-    using Base = StoryCluster<Cluster<Kind, Store>, Kind>;
+template <class Kind>
+class Cluster : public StoryCluster<Cluster<Kind>, Kind> {
+    using Base = StoryCluster<Cluster<Kind>, Kind>;
 
 public:
-    using Broker = typename Store<Kind>::Broker;
+    using Broker = typename SqliteStore<Kind>::Broker;
     using Repl = Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal>;
     using Base::path;
     using typename Base::Name;
@@ -44,7 +43,7 @@ public:
         TableRing ring;
         SimClock clock; ///< Its wall clock can be set apart from those of others.
         SimDisk disk;
-        Store<Kind> store; ///< Must outlive all databases.
+        SqliteStore<Kind> store; ///< Must outlive all databases.
         Broker broker;
         Settings settings;
         Journal journal;
@@ -163,7 +162,7 @@ public:
 
     /// A server acknowledges a row that it has not committed yet.
     void put_pending(std::size_t at, const Name& name, const std::string& row) {
-        node(at).store.put_pending(path(name), Base::next_row(row, 1, false));
+        node(at).store.put_pending(path(name), {Base::next_row(row, 1, false)});
     }
 
     /// The account knows the times of this replica.
@@ -195,7 +194,7 @@ private:
         SimDisk disk(clock_);
         disk.mount(device_path());
         disk.settle();
-        Store<Kind> store(disk, clock, i);
+        SqliteStore<Kind> store(disk, clock, i);
         const Broker broker = store.broker();
         Journal journal;
         nodes_.push_back(std::make_unique<Node>(

@@ -46,8 +46,9 @@ struct Duo {
     /// Calls `action(task, peer)`.
     auto with_task(auto action, bool leaves = false) {
         Heartbeat heartbeat;
-        auto database = open();
-        const Place found = Place::of(path(), Kind::datadir);
+        auto database =
+            here().broker.open(file, nodes.clock().monotonic() + std::chrono::seconds(30));
+        const Place found = Place::of(file, Kind::datadir);
         const Device local = nodes.ring().devices()[0];
         const Device remote = nodes.ring().devices()[1];
         DatabaseTurn<PassType> task{pass,     found,           local, heartbeat,
@@ -71,6 +72,7 @@ struct Duo {
 
     Nodes nodes{2, 2};
     typename Nodes::Name name = nodes.name("a");
+    std::string file = path(); ///< Of this node; one with an epoch has another name.
     Settings settings = here().settings;
     SimTransport transport{nodes.network(), nodes.clock(), here().ip};
     SimFileSync files = nodes.files().from(here().disk);

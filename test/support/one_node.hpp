@@ -1,11 +1,10 @@
 #ifndef REPLICA_TEST_SUPPORT_ONE_NODE_HPP
 #define REPLICA_TEST_SUPPORT_ONE_NODE_HPP
 
-// One simulated machine with one device, for tests of what happens on it: make the same machine
-// again and again, let one call fail, or the power go, or a client write, each at the n-th call of
-// the disk, until every call had its turn.
+// One simulated machine with one device and one database, for tests of what happens on it.
 
-#include <replica/sim/broker.hpp>
+#include "sqlite_store.hpp"
+#include <replica/disk.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/storage/storage.hpp>
@@ -15,13 +14,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
-#include <cstdint>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace replica::test {
 
@@ -45,7 +40,8 @@ template <class Kind>
 
 template <class Kind>
 struct OneNode {
-    using Broker = SimBroker<Kind>;
+    using Store = SqliteStore<Kind>;
+    using Broker = typename Store::Broker;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
 
@@ -69,7 +65,7 @@ struct OneNode {
         return result;
     }
 
-    auto create(const std::string& at) { return broker.create(at, info()); }
+    auto create(const std::string& at) { return broker.create(at, info(), soon()); }
     auto create() { return create(path); }
     auto open(const std::string& at) { return broker.open(at, soon()); }
     auto open() { return open(path); }
@@ -82,14 +78,16 @@ struct OneNode {
     void put(const std::string& name, const std::string& at) { open(at).put(row(name)); }
     void put(const std::string& name) { put(name, path); }
 
+    /// Another after each write to the database's file.
+    [[nodiscard]] FileStatus written() const { return disk.glance(path)->first; }
+
     /// The names in a database, its waiting rows included; nothing if there is no database.
     [[nodiscard]] std::optional<std::set<std::string>> names(const std::string& at) const {
-        const auto state = broker.peek(at);
-        if (!state) {
+        if (!store.has(at)) {
             return std::nullopt;
         }
         std::set<std::string> result = pending(at);
-        for (const auto& [rowid, each] : state->rows) {
+        for (const Row& each : store.stored(at)) {
             if (each.deleted == 0) {
                 result.insert(each.name);
             }
@@ -101,13 +99,8 @@ struct OneNode {
     /// The names that wait beside a database.
     [[nodiscard]] std::set<std::string> pending(const std::string& at) const {
         std::set<std::string> result;
-        const auto content = disk.content(at + ".pending");
-        if (content) {
-            if (const auto* rows = std::any_cast<std::vector<Row>>(&content->value)) {
-                for (const Row& each : *rows) {
-                    result.insert(each.name);
-                }
-            }
+        for (const Row& each : store.pending(at)) {
+            result.insert(each.name);
         }
         return result;
     }
@@ -134,7 +127,7 @@ struct OneNode {
             if (!lock) {
                 return false;
             }
-            broker.put_pending(path, {row(name)});
+            store.put_pending(path, {row(name)});
             disk.sync(path + ".pending");
             disk.sync(storage::parent(path));
             return true;
@@ -156,7 +149,8 @@ struct OneNode {
 
     SimClock clock;
     SimDisk disk{clock};
-    Broker broker{disk, clock, "n1"};
+    Store store{disk, clock, 0}; ///< Must outlive all databases.
+    Broker broker = store.broker();
     Random random{1};
     HashPath hash_path{"", "changeme"};
     std::string device = std::string(root) + "/sda";
@@ -164,91 +158,6 @@ struct OneNode {
     std::string directory = device + '/' + storage_directory(Kind::datadir, "1", hash);
     std::string path = directory + '/' + hash + ".db";
 };
-
-/// Runs `act` on fresh machines, the n-th time with the n-th call of the disk failing, until it
-/// gets through without. After each, `check(node, done)`. Returns how many calls could fail.
-template <class Make, class Act, class Check>
-int with_each_call_failing(Make make, Act act, Check check, Error error = Error::io) {
-    for (int n = 1; n < 1000; ++n) {
-        auto node = make();
-        node->disk.fail_at(static_cast<std::uint64_t>(n), error);
-        bool done = true;
-        try {
-            act(*node);
-        } catch (const Failure&) {
-            done = false;
-        }
-        const bool through = node->disk.fault_pending();
-        node->disk.clear_faults();
-        BOOST_TEST_CONTEXT("call " << n << " failed") {
-            check(*node, done);
-        }
-        if (through) {
-            return n - 1;
-        }
-    }
-    BOOST_ERROR("never got through");
-    return 0;
-}
-
-/// The same with the power going before the n-th call, and a restart.
-template <class Make, class Act, class Check>
-int with_a_crash_before_each_call(Make make, Act act, Check check) {
-    for (int n = 1; n < 1000; ++n) {
-        auto node = make();
-        node->disk.settle();
-        node->disk.halt_at(static_cast<std::uint64_t>(n));
-        bool done = true;
-        try {
-            act(*node);
-        } catch (const Failure&) {
-            done = false;
-        }
-        const bool through = node->disk.fault_pending();
-        node->disk.crash();
-        BOOST_TEST_CONTEXT("the power went before call " << n) {
-            check(*node, done);
-        }
-        if (through) {
-            return n - 1;
-        }
-    }
-    BOOST_ERROR("never got through");
-    return 0;
-}
-
-/// The same with a client that writes "late" before the n-th call through `write(node)`, which
-/// tells whether it was acknowledged. `check(node, acknowledged)`.
-template <class Make, class Act, class Write, class Check>
-int with_a_write_before_each_call(Make make, Act act, Write write, Check check) {
-    for (int n = 1; n < 1000; ++n) {
-        auto node = make();
-        int calls = 0;
-        bool acknowledged = false;
-        bool inside = false;
-        node->disk.on_call([&](SimCall, const std::string&) {
-            if (!inside && ++calls == n) {
-                inside = true;
-                acknowledged = write(*node);
-                inside = false;
-            }
-        });
-        try {
-            act(*node);
-        } catch (const Failure&) {
-            BOOST_TEST_MESSAGE("refused");
-        }
-        node->disk.on_call(nullptr);
-        BOOST_TEST_CONTEXT("a client wrote before call " << n) {
-            check(*node, acknowledged);
-        }
-        if (calls < n) {
-            return n - 1;
-        }
-    }
-    BOOST_ERROR("never got through");
-    return 0;
-}
 
 } // namespace replica::test
 

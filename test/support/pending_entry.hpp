@@ -4,6 +4,8 @@
 // Writes entries of .pending files, as a stock server does: base64 of a pickled tuple, after a
 // colon.
 
+#include <replica/words/info.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,14 +34,36 @@ namespace replica::test {
     return std::string{'U', static_cast<char>(value.size())}.append(value);
 }
 
-/// BININT1: 0 to 255.
-[[nodiscard]] inline std::string pickled(int value) {
-    return {'K', static_cast<char>(value)};
+/// BININT1 for 0 to 255, else a LONG1 of eight bytes.
+[[nodiscard]] inline std::string pickled(std::int64_t value) {
+    if (value >= 0 && value < 256) {
+        return {'K', static_cast<char>(value)};
+    }
+    std::string text{'\x8a', 8};
+    for (int shift = 0; shift < 64; shift += 8) {
+        text += static_cast<char>(value >> shift & 0xff);
+    }
+    return text;
 }
 
 /// An entry of what was pickled before.
 [[nodiscard]] inline std::string pending_entry(const std::string& fields) {
     return ':' + base64("\x80\x02(" + fields + "t.");
+}
+
+/// What a container server appends for an object.
+[[nodiscard]] inline std::string pending_entry(const ObjectRow& row) {
+    return pending_entry(pickled(row.name) + pickled(row.created_at) + pickled(row.size) +
+                         pickled(row.content_type) + pickled(row.etag) + pickled(row.deleted) +
+                         pickled(row.storage_policy_index));
+}
+
+/// What an account server appends for a container.
+[[nodiscard]] inline std::string pending_entry(const ContainerRow& row) {
+    return pending_entry(pickled(row.name) + pickled(row.put_timestamp) +
+                         pickled(row.delete_timestamp) + pickled(row.object_count) +
+                         pickled(row.bytes_used) + pickled(row.deleted) +
+                         pickled(row.storage_policy_index));
 }
 
 } // namespace replica::test

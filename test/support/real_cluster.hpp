@@ -5,6 +5,7 @@
 // and rsync on loopback, a node on each of 127.0.0.1, 127.0.0.2, ... Only the clock can be set
 // forward. All in one process, so that a story can stop at any point and look at every file.
 
+#include "damage.hpp"
 #include "pending_entry.hpp"
 #include "rsync_daemon.hpp"
 #include "shifted_clock.hpp"
@@ -196,46 +197,32 @@ public:
         before_ = {verb, action};
     }
 
-    /// From now on the file is as broken as that: corrupt, not_a_database or missing_table.
+    /// From now on the file is as broken as that.
     void damage(std::size_t at, const Name& name, Error error) {
         const std::string path = Base::path(at, name);
-        constexpr std::size_t page = 4096;
-        if (error == Error::missing_table) {
-            StockConnection(path).execute("DROP TABLE outgoing_sync");
-        } else if (error == Error::not_a_database) {
-            write_file(path, std::string(page, 'x'));
+        if (const std::string bytes = damaged(read_file(path), error); !bytes.empty()) {
+            write_file(path, bytes);
         } else {
-            BOOST_REQUIRE((error == Error::corrupt));
-            const std::string file = read_file(path);
-            BOOST_REQUIRE(file.size() > page);
-            write_file(path, file.substr(0, page) + std::string(file.size() - page, 'x'));
+            StockConnection(path).execute(damaging_sql<Kind>(error));
         }
     }
 
     /// The row is gone from this copy, and nothing but the contents tells.
     void lose(std::size_t at, const Name& name, const std::string& row) {
-        const std::string table = std::same_as<Kind, AccountKind> ? "container" : "object";
-        StockConnection(Base::path(at, name))
-            .execute("DELETE FROM " + table + " WHERE name = '" + row + "'");
+        StockConnection(Base::path(at, name)).execute(losing_sql<Kind>(row));
     }
 
-    /// A container server acknowledges an object that it has not committed yet.
-    void put_pending(std::size_t at, const Name& name, const std::string& object) {
+    /// A server acknowledges a row that it has not committed yet.
+    void put_pending(std::size_t at, const Name& name, const std::string& row) {
         const std::string path = Base::path(at, name);
         const auto lock = PosixDisk().try_lock(path.substr(0, path.rfind('/')));
         BOOST_REQUIRE(lock.has_value());
-        const Row row = Base::next_row(object, 1, false);
-        write_file(path + ".pending",
-                   pending_entry(pickled(row.name) + pickled(row.created_at) +
-                                 pickled(static_cast<int>(row.size)) + pickled(row.content_type) +
-                                 pickled(row.etag) + pickled(0)));
+        write_file(path + ".pending", pending_entry(Base::next_row(row, 1, false)));
     }
 
     /// The account knows the times of this replica.
     void reported(std::size_t at, const Name& name) {
-        StockConnection(Base::path(at, name))
-            .execute("UPDATE container_info SET reported_put_timestamp = put_timestamp,"
-                     " reported_delete_timestamp = delete_timestamp");
+        StockConnection(Base::path(at, name)).execute(reporting_sql);
     }
 
     /// Whether there is anything at a path of a node's.

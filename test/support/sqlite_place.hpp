@@ -1,20 +1,18 @@
 #ifndef REPLICA_TEST_SUPPORT_SQLITE_PLACE_HPP
 #define REPLICA_TEST_SUPPORT_SQLITE_PLACE_HPP
 
-// A directory of its own for real database files, a broker whose time passes only when somebody
-// waits, and a way to look at a file past the broker.
+// A directory of its own for real database files, and a broker whose time passes only when
+// somebody waits.
 
+#include "stock_connection.hpp"
 #include <replica/disk/posix.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sqlite/account.hpp>
-#include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/container.hpp>
 #include <replica/sqlite/schema.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include <sqlite3.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -78,43 +76,6 @@ void require_refused(Error error, const std::string& part, const TemporaryDirect
     });
     BOOST_TEST((files_below(directory.path()) == before), part << ": a file has changed");
 }
-
-/// A connection as a stock server has it: triggers run, chexor is known, nothing is checked.
-class StockConnection {
-public:
-    explicit StockConnection(const std::string& path) {
-        BOOST_REQUIRE(sqlite3_open(path.c_str(), &file_) == SQLITE_OK);
-        BOOST_REQUIRE(sqlite::register_chexor(file_) == SQLITE_OK);
-    }
-    StockConnection(const StockConnection&) = delete;
-    StockConnection& operator=(const StockConnection&) = delete;
-    ~StockConnection() { sqlite3_close(file_); }
-
-    void execute(const std::string& sql) {
-        char* message = nullptr;
-        const int code = sqlite3_exec(file_, sql.c_str(), nullptr, nullptr, &message);
-        BOOST_REQUIRE_MESSAGE(code == SQLITE_OK, sql << ": " << (message ? message : ""));
-    }
-
-    /// All values of all rows, with bars between.
-    [[nodiscard]] std::string rows(const std::string& sql) {
-        std::string text;
-        const auto add = [](void* into, int count, char** values, char**) {
-            for (int i = 0; i < count; ++i) {
-                static_cast<std::string*>(into)->append(values[i] ? values[i] : "null").append("|");
-            }
-            return 0;
-        };
-        BOOST_REQUIRE_MESSAGE(sqlite3_exec(file_, sql.c_str(), add, &text, nullptr) == SQLITE_OK,
-                              sql << ": " << sqlite3_errmsg(file_));
-        return text;
-    }
-
-    [[nodiscard]] sqlite3* get() const { return file_; }
-
-private:
-    sqlite3* file_ = nullptr;
-};
 
 /// A file with a schema and nothing else.
 template <class S>

@@ -111,6 +111,7 @@ struct Turn {
     Nodes nodes{5, 3};
     typename Nodes::Name name = nodes.name("a14");
     std::size_t at;
+    SimDisk disk = here().disk;
     Settings settings = here().settings;
     SimTransport transport{nodes.network(), nodes.clock(), here().ip};
     SimFileSync files = nodes.files().from(here().disk);

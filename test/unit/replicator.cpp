@@ -1,7 +1,6 @@
 #include <replica/replicator.hpp>
 
 #define BOOST_TEST_MODULE replicator
-#include <replica/sim/broker.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/file_sync.hpp>
@@ -10,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/shifted_clock.hpp>
+#include <support/sqlite_store.hpp>
 #include <support/table_ring.hpp>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Broker = SimBroker<ContainerKind>;
+using Broker = SqliteStore<ContainerKind>::Broker;
 using Lines = std::vector<std::string>;
 using Moments = std::vector<Instant>;
 
@@ -167,18 +167,16 @@ struct Node {
         info.container = "c";
         const std::string hash = HashPath{"", "changeme"}(info.name());
         const std::uint32_t partition = elsewhere.value_or(ring.table.partition(hash));
-        Broker(disk, sim_clock, "n")
-            .create(root + on + '/' +
-                        storage_directory("containers", std::to_string(partition), hash) + '/' +
-                        hash + ".db",
-                    info);
+        broker.create(root + on + '/' +
+                          storage_directory("containers", std::to_string(partition), hash) + '/' +
+                          hash + ".db",
+                      info);
         return partition;
     }
 
     [[nodiscard]] Made made() {
-        return Made(settings, Broker(disk, sim_clock, "n"), ring,
-                    SimTransport(SimNetwork(), sim_clock, "n"), SimFileSync(root).from(disk), clock,
-                    is_local, heard);
+        return Made(settings, broker, ring, SimTransport(SimNetwork(), sim_clock, "n"),
+                    SimFileSync(root).from(disk), clock, is_local, heard);
     }
 
     Stats run_once(const Selection& selection = {}) { return made().run_once({}, selection); }
@@ -200,6 +198,8 @@ struct Node {
         }
     }(sim_clock);
     SimDisk disk{sim_clock};
+    SqliteStore<ContainerKind> store{disk, sim_clock, 0};
+    Broker broker = store.broker();
     FickleRing ring{TableRing(
         {device(0, "10.0.0.1", "sda"), device(1, "10.0.0.1", "sdb"), device(2, "10.0.0.2", "sda")},
         1, 2)};

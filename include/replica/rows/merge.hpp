@@ -6,7 +6,7 @@
 // 11). Here a row is a few registers, and each keeps the greatest value written to it, in a total
 // order. That makes a merge commutative, associative and idempotent over all columns (invariant
 // I4). The one exception is a container's report to its account, which has no time of its own: see
-// ContainerState::join. No SQLite in here: the simulated broker merges with the same code.
+// ContainerState::join. No SQLite in here.
 
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>

@@ -26,7 +26,7 @@
 
 namespace replica {
 
-/// Holds the lock of one directory or of one simulated database until it is destroyed.
+/// Holds the lock of one directory until it is destroyed.
 class SimLock {
 public:
     explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {}
@@ -37,8 +37,6 @@ public:
     ~SimLock() = default;
 
 private:
-    friend class SimDisk;
-
     std::shared_ptr<void> token_;
 };
 
@@ -186,14 +184,6 @@ public:
         return node && !node->lock.expired();
     }
 
-    /// Whether `lock` is the lock held on `directory` now; checks a lock that a caller passes as
-    /// proof. No fault point.
-    [[nodiscard]] bool holds(const SimLock& lock, const std::string& directory) const {
-        const std::scoped_lock guard(state_->mutex);
-        const SimNode::Pointer file = state_->tree.find(directory + "/.lock");
-        return file && lock.token_ && file->lock.lock() == lock.token_;
-    }
-
     // Files for tests and for simulated transfers.
 
     /// Replaces a file's content, or makes the file and its parents. The inode stays. Not durable
@@ -311,12 +301,6 @@ public:
         return state_->faults.calls();
     }
 
-    /// A number that this disk never gives twice.
-    [[nodiscard]] std::uint64_t unique() const {
-        const std::scoped_lock guard(state_->mutex);
-        return ++state_->last_unique;
-    }
-
     /// Calls `hook` before each call, with no lock held: a test can act in the middle of an
     /// operation, a scheduler can switch. Calls made by the hook call the hook again.
     void on_call(Hook hook) const {
@@ -325,7 +309,6 @@ public:
     }
 
 private:
-    friend class SimFile;
     friend class SimHandle;
     friend class SimProcess;
 
@@ -337,7 +320,6 @@ private:
         SimTree tree;
         SimFaults faults;
         std::shared_ptr<const Hook> hook;
-        std::uint64_t last_unique = 0;
         std::shared_ptr<void> boot = std::make_shared<char>(); // ends with a crash
 
         void restart() {

@@ -1,7 +1,7 @@
 #ifndef REPLICA_SIM_DISK_FAULTS_HPP
 #define REPLICA_SIM_DISK_FAULTS_HPP
 
-// Which call of a simulated disk or database fails. A rule names a call and a part of its path. A
+// Which call of a simulated disk fails. A rule names a call and a part of its path. A
 // countdown makes the n-th call fail: a test loops n = 1, 2, 3... until the operation succeeds, and
 // so fails it at each call without knowing their number.
 
@@ -18,7 +18,7 @@
 namespace replica {
 
 /// A call that can be made to fail. The first group is the concept Disk, the second is writing by
-/// tests and transfers, the third is a simulated database, the fourth is SQLite (sim/vfs.hpp).
+/// tests and transfers, the third is SQLite (sim/vfs.hpp).
 enum class SimCall {
     any, ///< In a rule: all calls.
 
@@ -42,10 +42,6 @@ enum class SimCall {
     is_held,
 
     write,
-
-    open,   ///< A database is opened.
-    query,  ///< A database is read.
-    commit, ///< It is changed; a failed commit changes nothing.
 
     vfs_open,
     vfs_read,

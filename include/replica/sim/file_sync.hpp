@@ -200,9 +200,8 @@ private:
     }
 
     /// The content that arrives: the whole file, half of it, or the first half of what it was and
-    /// the second of what it has become. A value that was torn is no longer a database; the halves
-    /// of plain bytes are just those bytes, and may well look like a database. As for a process
-    /// that has it open, a file that was removed or replaced meanwhile is still the old one.
+    /// the second of what it has become, which may well look like a database. As for a process that
+    /// has it open, a file that was removed or replaced meanwhile is still the old one.
     [[nodiscard]] SimContent content(const std::string& path,
                                      const std::pair<FileStatus, SimContent>& before,
                                      bool whole) const {
@@ -214,10 +213,7 @@ private:
         const std::string& bytes = before.second.bytes;
         const std::size_t half = bytes.size() / 2;
         std::string arrived = bytes.substr(0, half);
-        if (whole &&
-            (before.second.value.has_value() || (after && after->second.value.has_value()))) {
-            arrived += " torn";
-        } else if (whole) {
+        if (whole) {
             const bool same = after && after->first.inode == before.first.inode &&
                               after->first.device == before.first.device;
             const std::string& rest = same ? after->second.bytes : bytes;

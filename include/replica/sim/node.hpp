@@ -8,7 +8,6 @@
 
 #include <replica/sim/changes.hpp>
 
-#include <any>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,16 +17,15 @@
 
 namespace replica {
 
-/// Content of a simulated file: bytes, or a value of any type (a simulated database) that is
-/// renamed, copied and removed like a file. Copies share the value, so it must never be changed.
+/// Content of a simulated file. A size beyond the bytes is that of a very large file, of which only
+/// the head is kept.
 struct SimContent {
-    std::string bytes; ///< The raw bytes; for a value the head is enough.
-    std::any value;    ///< Empty: plain bytes.
+    std::string bytes;
     std::int64_t size = 0;
 
     [[nodiscard]] static SimContent of(std::string bytes) {
         const auto size = static_cast<std::int64_t>(bytes.size());
-        return {std::move(bytes), {}, size};
+        return {std::move(bytes), size};
     }
 };
 
@@ -49,10 +47,10 @@ struct SimNode {
     std::int64_t modified_ns = 0;
     SimContent content;
     SimContent durable_content;
-    SimChanges changes; ///< From the durable bytes to the current ones, if both are plain bytes.
+    SimChanges changes; ///< From the durable bytes to the current ones.
     Entries entries;
     Entries durable_entries;
-    std::weak_ptr<void> lock;                  ///< Held with the lock of a directory or database.
+    std::weak_ptr<void> lock;                  ///< Held with the lock of a directory.
     std::vector<std::weak_ptr<SimHold>> holds; ///< SQLite's locks on the file (sim/handle.hpp).
 
     /// The directory whose durable entries named this node last, and the name there.

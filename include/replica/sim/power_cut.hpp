@@ -70,15 +70,10 @@ private:
         return found == entries.end() ? nullptr : found->second;
     }
 
-    /// A value cannot be torn.
     void add_content(SimNode& node) {
-        const bool plain = !node.content.value.has_value() &&
-                           !node.durable_content.value.has_value() && !node.changes.empty();
-        if (plain) {
+        if (!node.changes.empty()) {
             node.durable_content =
                 SimContent::of(node.changes.survivor(node.durable_content.bytes, *random_));
-        } else if (random_->next() % 2 == 0) {
-            node.durable_content = node.content;
         }
     }
 

@@ -74,7 +74,7 @@ public:
         return node;
     }
 
-    /// For opening a database: a link is refused.
+    /// A link is refused.
     [[nodiscard]] Pointer existing_file(const std::string& path) const {
         if (existing(path)->link) {
             fail(Error::io, path, "is a link");
@@ -179,11 +179,7 @@ public:
     /// Replaces a file's content, if there is space.
     void fill(SimNode& node, const std::string& path, SimContent content) {
         require_space(node, path, content.size);
-        if (content.value.has_value()) {
-            node.changes.clear();
-        } else {
-            node.changes.replace(content.bytes);
-        }
+        node.changes.replace(content.bytes);
         node.content = std::move(content);
         touch(node);
     }
@@ -303,9 +299,7 @@ private:
         }
     }
 
-    /// What somebody writes bytes to is no value any more.
     void wrote(SimNode& node) {
-        node.content.value.reset();
         node.content.size = static_cast<std::int64_t>(node.content.bytes.size());
         touch(node);
     }

@@ -1,9 +1,12 @@
 #ifndef REPLICA_SIM_VFS_HPP
 #define REPLICA_SIM_VFS_HPP
 
-// SQLite on a simulated disk. A simulated store can only show that the flow around it is right; on
-// this one the shipped statements, journals and locks meet full disks, failing calls and power
-// cuts. SQLite is told nothing about the device, so it expects the worst of it.
+// SQLite on a simulated disk: the shipped brokers with their statements, journals and locks meet
+// full disks, failing calls and power cuts, in virtual time and the same every time. SQLite is told
+// nothing about the device, so it expects the worst of it.
+//
+//     SimVfs vfs("node 1", disk, seed);
+//     BasicContainerBroker<SimDisk, SimClock> broker(disk, clock, {.vfs = vfs.name()});
 
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
@@ -30,7 +33,8 @@ namespace replica {
 /// The SQLite of one simulated process, under a name of its own: give it to sqlite3_open_v2 or to
 /// SqliteOptions. Must outlive all connections that use it. A failed call is one of SQLite's codes,
 /// never an exception: no_space is SQLITE_FULL, all others are SQLITE_IOERR of that call, but
-/// SQLITE_CANTOPEN of an open. Not thread safe.
+/// SQLITE_CANTOPEN of an open. Thread safety: any thread may open connections of its own; kill(),
+/// is_locking() and seed_sqlite() are for moments when nobody else is at work.
 class SimVfs {
 public:
     /// Throws std::invalid_argument if the name is taken. Time is the disk's.

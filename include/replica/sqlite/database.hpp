@@ -305,12 +305,13 @@ public:
         const bool small = status && status->size <= options_.copy_at_once;
         try {
             copy(target, deadline, small && !connection_->in_transaction());
+            disk_.sync(target);
+            disk_.sync(storage::parent(target));
         } catch (...) {
             disk_.remove(target);
+            disk_.remove(target + "-journal"); // SQLite leaves it if the disk fails
             throw;
         }
-        disk_.sync(target);
-        disk_.sync(storage::parent(target));
     }
 
     /// See pending.hpp. The rows come from a server of this node, so no point is recorded.

@@ -97,6 +97,7 @@ public:
             }
         } catch (...) {
             disk_.remove(draft);
+            disk_.remove(draft + "-journal"); // SQLite leaves it if the disk fails
             throw;
         }
         disk_.sync(directory);
@@ -121,9 +122,14 @@ private:
     [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
                                                               Instant deadline) {
         sqlite::require_database_file(disk_, path);
-        return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
-                                                    sqlite::wait_by(clock_), deadline,
-                                                    options_.vfs);
+        try {
+            return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
+                                                        sqlite::wait_by(clock_), deadline,
+                                                        options_.vfs);
+        } catch (const Failure&) {
+            sqlite::require_file(disk_, path); // it may have gone since: that is no fault of a disk
+            throw;
+        }
     }
 
     /// Sets Swift's pragmas and checks that the file has today's schema. False for a file of an old

@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE finish
 #include <boost/test/unit_test.hpp>
 
+#include <support/each_call.hpp>
 #include <support/one_node.hpp>
 #include <support/shard_ranges.hpp>
 
@@ -58,6 +59,11 @@ std::unique_ptr<Node> with_both() {
     return node;
 }
 
+/// As another program may have left it.
+void set_metadata(Containers& node, const std::string& path, const std::string& text) {
+    node.store.execute(path, "UPDATE container_info SET metadata = '" + text + '\'');
+}
+
 template <class Node>
 Place place(const Node& node) {
     return {node.device, node.directory, node.hash + ".db", node.hash, 1};
@@ -77,6 +83,14 @@ Error refused(Node& node, bool merge = false) {
         return failure.error();
     }
     return Error{};
+}
+
+std::vector<ObjectRow> many(const Containers& node, int count) {
+    std::vector<ObjectRow> rows;
+    for (int i = 0; i < count; ++i) {
+        rows.push_back(node.row("ours-" + std::to_string(i)));
+    }
+    return rows;
 }
 
 template <class Node>
@@ -99,7 +113,7 @@ BOOST_AUTO_TEST_CASE(where_nothing_is_the_upload_becomes_the_database_under_a_ne
 
 BOOST_AUTO_TEST_CASE(rows_that_wait_without_their_database_are_taken_up_by_the_next_copy) {
     auto node = with_upload<Containers>();
-    node->broker.put_pending(node->path, {node->row("acknowledged")});
+    node->store.put_pending(node->path, {node->row("acknowledged")});
     BOOST_TEST(finish(*node));
     auto database = node->open();
     storage::flush_pending(node->broker, database, node->path, node->soon());
@@ -108,7 +122,7 @@ BOOST_AUTO_TEST_CASE(rows_that_wait_without_their_database_are_taken_up_by_the_n
 
 BOOST_AUTO_TEST_CASE(a_large_upload_is_given_the_time_to_be_read) {
     struct Asked : Containers::Broker {
-        using Containers::Broker::Broker;
+        explicit Asked(const Containers& node) : Containers::Broker(node.broker) {}
         auto open_upload(const std::string& path, Instant deadline) {
             until = deadline;
             return Containers::Broker::open_upload(path, deadline);
@@ -119,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_large_upload_is_given_the_time_to_be_read) {
     auto content = *node->disk.content(upload_path(*node));
     content.size = std::int64_t{10} << 30;
     node->disk.write(upload_path(*node), content);
-    Asked broker(node->disk, node->clock, "n1");
+    Asked broker(*node);
     const Instant began = node->clock.monotonic();
     BOOST_TEST(finish_upload(broker, place(*node), sender, node->hash_path, node->random, false));
     BOOST_TEST((broker.until - began > to_duration(Seconds(10 * 1024)))); // 1 MiB/s
@@ -127,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_large_upload_is_given_the_time_to_be_read) {
 
 BOOST_AUTO_TEST_CASE(each_batch_of_a_long_merge_has_patience_of_its_own) {
     struct Slow : Containers::Broker {
-        using Containers::Broker::Broker;
+        explicit Slow(const Containers& node) : Containers::Broker(node.broker) {}
         auto open(const std::string& path, Instant deadline) {
             patience.insert(deadline - clock().monotonic());
             clock().advance(Seconds(20));
@@ -138,10 +152,8 @@ BOOST_AUTO_TEST_CASE(each_batch_of_a_long_merge_has_patience_of_its_own) {
         int opened = 0;
     };
     auto node = with_both<Containers>();
-    for (int i = 0; i < 3000; ++i) {
-        node->put("ours-" + std::to_string(i));
-    }
-    Slow broker(node->disk, node->clock, "n1");
+    node->open().put(many(*node, 3000));
+    Slow broker(*node);
     BOOST_TEST(finish_upload(broker, place(*node), sender, node->hash_path, node->random, true));
     BOOST_TEST(node->names()->size() == 3002U);
     BOOST_TEST(broker.opened == 5); // four batches and the replacement
@@ -235,12 +247,7 @@ BOOST_AUTO_TEST_CASE(a_tombstone_here_survives_the_senders_older_row) {
 
 BOOST_AUTO_TEST_CASE(more_rows_than_a_batch_are_all_merged) {
     auto node = with_upload<Containers>();
-    auto database = node->create();
-    std::vector<ObjectRow> rows;
-    for (int i = 0; i < 2500; ++i) {
-        rows.push_back(node->row("row" + std::to_string(i)));
-    }
-    database.put(rows);
+    node->create().put(many(*node, 2500));
     BOOST_TEST(finish(*node, true));
     BOOST_TEST(node->names()->size() == 2501U);
 }
@@ -252,10 +259,12 @@ BOOST_AUTO_TEST_CASE(replicas_of_different_policies_settle_when_they_are_merged)
         auto theirs = node.info();
         theirs.id = sender;
         ours.storage_policy_index = 1;
-        ours.status_changed_at = older_here ? "1500000000.00000" : "1600000000.00000";
-        theirs.status_changed_at = "1550000000.00000";
         node.broker.create(upload_path(node), theirs);
         node.broker.create(node.path, ours);
+        const std::string set = "UPDATE container_info SET status_changed_at = ";
+        node.store.execute(upload_path(node), set + "'1550000000.00000'");
+        node.store.execute(node.path,
+                           set + (older_here ? "'1500000000.00000'" : "'1600000000.00000'"));
         BOOST_TEST(finish(node, true));
         BOOST_TEST(node.open().info().storage_policy_index == (older_here ? 1 : 0));
     }
@@ -267,11 +276,13 @@ BOOST_AUTO_TEST_CASE(an_upload_that_cannot_be_used_is_refused_removed_and_change
         std::function<void(Containers&)> spoil;
     };
     const std::vector<Case> cases{
-        {Error::corrupt, [](auto& node) { node.broker.damage(upload_path(node), Error::corrupt); }},
-        {Error::wal, [](auto& node) { node.broker.damage(upload_path(node), Error::wal); }},
+        {Error::corrupt, [](auto& node) { node.store.damage(upload_path(node), Error::corrupt); }},
+        {Error::wal, [](auto& node) { node.store.damage(upload_path(node), Error::wal); }},
         {Error::unknown_schema,
-         [](auto& node) { node.broker.damage(upload_path(node), Error::unknown_schema); }},
-        {Error::missing_table, [](auto& node) { node.disk.write(upload_path(node), ""); }},
+         [](auto& node) { node.store.damage(upload_path(node), Error::unknown_schema); }},
+        {Error::missing_table,
+         [](auto& node) { node.store.damage(upload_path(node), Error::missing_table); }},
+        {Error::not_a_database, [](auto& node) { node.disk.write(upload_path(node), ""); }},
         {Error::not_a_database,
          [](auto& node) { node.disk.write(upload_path(node), "half of a file"); }},
         {Error::io, // a link to the very database
@@ -303,14 +314,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_with_a_wrong_hash_is_put_in_place_and_its_s
                               Node, decltype(std::tuple<Accounts, Containers>())) {
     for (const bool merge : {false, true}) {
         auto node = merge ? with_both<Node>() : with_upload<Node>();
-        node->broker.damage(upload_path(*node), Error{});
+        node->store.damage(upload_path(*node), Error{});
         BOOST_TEST((refused(*node, merge) == Error::moved));
         BOOST_TEST((node->names() == (merge ? Names{"ours", "theirs"} : Names{"theirs"})));
-        const auto state = node->broker.peek(node->path);
-        BOOST_TEST((state->hash == state->computed_hash()));
-        BOOST_TEST(state->stat.id != sender);
+        BOOST_TEST(node->store.is_sound(node->path));
         // A row may be missing: nobody is told that all of his are here.
         auto database = node->open();
+        BOOST_TEST(database.info().id != sender);
         BOOST_TEST(database.sync_point(sender, Direction::incoming) == -1);
         BOOST_TEST(database.sync_point("third", Direction::incoming) == (merge ? 4 : -1));
         BOOST_TEST(tmp(*node).empty());
@@ -319,7 +329,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_with_a_wrong_hash_is_put_in_place_and_its_s
 
 BOOST_AUTO_TEST_CASE(a_torn_file_is_never_promoted) {
     auto node = with_upload<Containers>();
-    node->disk.write(upload_path(*node), "SQLite format 3 and then something else");
+    const std::string whole = node->disk.content(upload_path(*node))->bytes;
+    node->disk.write(upload_path(*node), whole.substr(0, whole.size() / 2));
     BOOST_TEST((refused(*node) == Error::corrupt));
     BOOST_TEST(!node->disk.stat(node->path));
 }
@@ -354,60 +365,42 @@ BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_read_is_not_lost_in_a_merge) {
     const std::string odd = R"({"K": ["\ud800", "1"]})";
     const std::string sound = R"({"K": ["v", "2"]})";
     for (const auto& [here, there] : {std::pair(odd, sound), std::pair(sound, odd)}) {
-        Containers node;
-        auto info = node.info();
-        info.id = sender;
-        info.metadata = there;
-        node.broker.create(upload_path(node), info).put(node.row("theirs"));
-        info = node.info();
-        info.metadata = here;
-        node.broker.create(node.path, info).put(node.row("ours"));
-        BOOST_CHECK_EXCEPTION((void)finish(node, true), Failure, [&](const Failure& failure) {
+        auto node = with_both<Containers>();
+        set_metadata(*node, upload_path(*node), there);
+        set_metadata(*node, node->path, here);
+        BOOST_CHECK_EXCEPTION((void)finish(*node, true), Failure, [&](const Failure& failure) {
             return failure.error() == Error::exists &&
-                   std::string(failure.what()).starts_with(info.name());
+                   std::string(failure.what()).starts_with(node->info().name());
         });
-        BOOST_TEST(node.open().info().metadata == here);
-        BOOST_TEST((node.names() == Names{"ours"}));
+        BOOST_TEST(node->open().info().metadata == here);
+        BOOST_TEST((node->names() == Names{"ours"}));
     }
 }
 
 BOOST_AUTO_TEST_CASE(the_same_metadata_on_both_sides_holds_up_no_merge) {
-    Containers node;
-    auto info = node.info();
-    info.metadata = "no JSON";
-    node.broker.create(node.path, info).put(node.row("ours"));
-    info.id = sender;
-    node.broker.create(upload_path(node), info).put(node.row("theirs"));
-    BOOST_TEST(finish(node, true));
-    BOOST_TEST((node.names() == Names{"ours", "theirs"}));
-    BOOST_TEST(node.open().info().metadata == "no JSON");
+    auto node = with_both<Containers>();
+    set_metadata(*node, upload_path(*node), "no JSON");
+    set_metadata(*node, node->path, "no JSON");
+    BOOST_TEST(finish(*node, true));
+    BOOST_TEST((node->names() == Names{"ours", "theirs"}));
+    BOOST_TEST(node->open().info().metadata == "no JSON");
 }
 
 BOOST_AUTO_TEST_CASE(a_late_retry_of_the_sender_cannot_replace_the_file_under_a_merge) {
-    for (int n = 1;; ++n) {
-        auto node = with_both<Containers>();
-        int calls = 0;
-        bool inside = false;
-        node->disk.on_call([&](SimCall, const std::string&) {
-            if (!inside && ++calls == n) {
-                inside = true;
-                auto again = std::make_unique<Containers>();
-                bring(*again); // rsync brings the file once more, byte by byte
-                node->disk.write(upload_path(*node), *again->disk.content(upload_path(*again)));
-                inside = false;
-            }
-        });
-        BOOST_TEST_CONTEXT("call " << n) {
-            BOOST_TEST(finish(*node, true));
-            node->disk.on_call(nullptr);
-            BOOST_TEST((node->names() == Names{"ours", "theirs"}));
-            BOOST_TEST(node->open().info().id != sender); // not the unmerged copy
-        }
-        if (calls < n) {
-            BOOST_TEST(n > 20);
-            break;
-        }
-    }
+    const std::string upload = [] {
+        const auto node = with_upload<Containers>();
+        return node->disk.content(upload_path(*node))->bytes;
+    }();
+    const auto act = [](Containers& node) { BOOST_TEST(finish(node, true)); };
+    const auto write = [&](Containers& node) { // rsync brings the file once more, byte by byte
+        node.disk.write(upload_path(node), upload);
+        return true;
+    };
+    const auto check = [](Containers& node, bool /*written*/) {
+        BOOST_TEST((node.names() == Names{"ours", "theirs"}));
+        BOOST_TEST(node.open().info().id != sender); // not the unmerged copy
+    };
+    BOOST_TEST(with_a_write_before_each_call(with_both<Containers>, act, write, check) > 20);
 }
 
 // ---- At every call.

@@ -208,8 +208,8 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_told_of_and_its_copies_that_are_elsewhere_go
     BOOST_TEST(turn.run()[4] == "kept: 2/3 success");
     turn.nodes.up(4);
     turn.nodes.put(turn.at, turn.name, "new"); // 3 is sent a row, 0 turns out to have it
-    turn.nodes.open(0, turn.name).merge_items(turn.open().rows(), {});
-    turn.here().disk.fail_next(SimCall::commit, turn.path(), Error::no_space, 0);
+    turn.nodes.open(0, turn.name).merge_items(turn.open().items_since(-1, 10), {});
+    turn.here().disk.fail_next(SimCall::vfs_write, turn.path(), Error::no_space, 0);
     const Lines lines = turn.run();
     BOOST_REQUIRE_MESSAGE(lines.size() == 7U, boost::algorithm::join(lines, "; "));
     BOOST_TEST(lines[3] == "0 done");

@@ -34,19 +34,8 @@ template <class Kind>
 std::string snapshot(Cluster<Kind>& cluster) {
     std::string all;
     for (std::size_t i = 0; i < cluster.size(); ++i) {
-        for (const auto& [path, bytes] : cluster.node(i).disk.dump()) {
+        for (const auto& [path, bytes] : cluster.dump(i)) {
             all += path + '=' + bytes + '\n';
-            const auto state = cluster.node(i).broker.peek(path);
-            if (!state) {
-                continue;
-            }
-            all += message::encode_reply(state->info(), -1);
-            for (const auto* marks : {&state->incoming, &state->outgoing}) {
-                for (const auto& [id, mark] : *marks) {
-                    all += id + ':' + std::to_string(mark.point) + ' ';
-                }
-            }
-            all += message::encode_rows(state->since(-1, -1), "") + '\n';
         }
     }
     return all;
@@ -76,8 +65,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_in_the_pending_file_are_mentioned_and_left, K
     const auto name = cluster.name("AUTH_pending");
     cluster.create(0, name);
     BOOST_REQUIRE(cluster.settle() > 0);
-    cluster.node(0).broker.put_pending(
-        cluster.path(name), {Cluster<Kind>::make_row("late", cluster.clock().now(), 1, false)});
+    cluster.put_pending(0, name, "late");
     const auto before = snapshot(cluster);
     BOOST_TEST(says(explained(cluster, 0, cluster.path(name)), ".pending and are not counted"));
     BOOST_TEST((snapshot(cluster) == before));

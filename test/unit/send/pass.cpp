@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_written_to_a_database_is_remembered_until_it
     const auto noted = [&] { return duo.open().sync_point("a key", Direction::outgoing); };
     duo.with_task([&](auto& task, const Device&) {
         BOOST_TEST(task.note("a key") == -1);
-        duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::no_space, 1);
+        duo.here().disk.fail_next(SimCall::vfs_write, duo.path(), Error::no_space, 1);
         task.set_note("a key", 5);
         BOOST_TEST(noted() == -1);
         BOOST_TEST(task.note("a key") == 5);

@@ -214,12 +214,23 @@ BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_written_keeps_no_row_of_a_copy_tha
             duo.open(1).merge_timestamps(
                 {"1300000000.00000", "1900000000.00000", "1900000001.00000"});
             duo.open(1).merge_metadata(R"({"X-Theirs": ["b", "1400000000.00000"]})");
-            duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
-            if (leaves && (error == Error::no_space || error == Error::io)) {
+            const bool unwritable = error == Error::no_space || error == Error::io;
+            duo.nodes.after("sync", [&] {
+                if (unwritable) {
+                    duo.here().disk.fail_next(SimCall::vfs_write, duo.path(), error, 0);
+                } else if (error == Error::corrupt) {
+                    duo.nodes.damage(0, duo.name, error);
+                } else {
+                    duo.here().disk.rename(duo.path(), duo.path() + ".away");
+                }
+            });
+            if (leaves && unwritable) {
                 BOOST_TEST((*duo.replicate(true) == Outcome::done));
                 require_all_there(duo);
             } else {
-                BOOST_CHECK_THROW(duo.replicate(leaves), Failure);
+                BOOST_CHECK_EXCEPTION(duo.replicate(leaves), Failure, [&](const Failure& failure) {
+                    return failure.error() == error;
+                });
             }
         }
     }
@@ -229,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_
     for (const Error error : {Error::no_space, Error::io}) {
         Containers duo;
         fill(duo, 5, 3);
-        duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
+        duo.here().disk.fail_next(SimCall::vfs_write, duo.path(), error, 0);
         BOOST_TEST((*duo.replicate() == Outcome::done));
         require_all_there(duo);
         BOOST_TEST(duo.stats().errors == 1);
@@ -240,8 +251,9 @@ BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_
     }
     Containers duo;
     fill(duo, 5, 3);
-    duo.here().disk.fail_next(SimCall::commit, duo.path(), Error::corrupt);
-    BOOST_CHECK_THROW(duo.replicate(), Failure);
+    duo.nodes.after("merge_syncs", [&] { duo.nodes.damage(0, duo.name, Error::corrupt); });
+    BOOST_CHECK_EXCEPTION(duo.replicate(), Failure,
+                          [](const Failure& failure) { return failure.error() == Error::corrupt; });
 }
 
 // The peer could not take over ours either: values may be in this copy alone.
@@ -325,12 +337,12 @@ BOOST_AUTO_TEST_CASE(the_rows_of_a_shard_are_replicated_like_any) {
 BOOST_AUTO_TEST_CASE(of_a_sharded_container_only_one_without_rows_has_nothing_left) {
     for (const int rows : {0, 2}) {
         Containers duo;
-        auto info = duo.name.info;
-        info.db_state = "sharded";
-        duo.here().disk.remove(duo.path());
-        duo.here().broker.create(duo.path(), info);
         fill(duo, rows, 0);
-        duo.open(0).merge_shard_ranges(sharding_ranges(info, shards::sharded));
+        const auto ranges = sharding_ranges(duo.name.info, shards::sharded);
+        duo.open(0).merge_shard_ranges(ranges);
+        duo.file =
+            storage::parent(duo.path()) + '/' + duo.name.hash + '_' + *ranges[0].epoch + ".db";
+        duo.here().disk.rename(duo.path(), duo.file);
         BOOST_TEST((*duo.replicate() == (rows == 0 ? Outcome::done : Outcome::deferred)));
         BOOST_TEST(duo.stats().deferred == 1);
     }
@@ -528,8 +540,7 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_fil
     for (const bool another_file : {true, false}) {
         Containers duo;
         fill(duo, 4, 3);
-        const auto before =
-            sim::content_of(*duo.nodes.node(1).store.state(duo.nodes.path(duo.name)));
+        const auto before = *duo.there().disk.content(duo.path());
         BOOST_TEST((*duo.replicate(true) == Outcome::done));
         BOOST_TEST(duo.nodes.names(1, duo.name).size() == 7U);
         duo.there().disk.write(duo.path(), before); // restored
@@ -551,7 +562,7 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_is_not_done_before_the_last_of_many_rows
         note(duo, 1, duo.open(0).info().id, 45, Direction::incoming);
         if (besides.ends_with("disk")) { // what cannot be noted is remembered
             const Error error = besides == "a full disk" ? Error::no_space : Error::io;
-            duo.here().disk.fail_next(SimCall::commit, duo.path(), error, 0);
+            duo.here().disk.fail_next(SimCall::vfs_write, duo.path(), error, 0);
         }
         BOOST_TEST((*duo.replicate(true) == Outcome::progress));
         BOOST_TEST(duo.nodes.names(1, duo.name).size() == 50U);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <set>
 #include <stop_token>
@@ -359,7 +358,7 @@ BOOST_AUTO_TEST_CASE(one_that_turns_out_well_stays_and_takes_no_turn_of_the_brok
     const auto good = *turn.here().disk.content(turn.path());
     int opened = 0;
     turn.here().disk.on_call([&](SimCall call, const std::string& path) {
-        if (call == SimCall::open && path == turn.path()) {
+        if (call == SimCall::vfs_open && path == turn.path()) {
             if (opened++ == 0) {
                 turn.nodes.damage(turn.at, turn.name, Error::corrupt);
             } else { // the look
@@ -397,95 +396,4 @@ BOOST_AUTO_TEST_CASE(what_is_no_failure_of_ours_ends_with_the_database_too) {
                boost::test_tools::per_element());
     BOOST_TEST(turn.pass.counted().second.at(turn.here().ip).at("sda") == 1);
     BOOST_TEST(turn.is_here());
-}
-
-// ---- Each step, failing in turn.
-
-namespace {
-
-/// A handoff with a row of its own and one that waits; of the primaries one has another row, one
-/// is far behind and one has nothing.
-struct Busy : Container {
-    Busy() : Container(Where::handoff) {
-        nodes.put(at, name, "ours");
-        nodes.put_pending(at, name, "waits");
-        nodes.create(3, name);
-        nodes.put(3, name, "theirs");
-        nodes.create(4, name);
-        here().disk.settle();
-    }
-
-    void check_rows() {
-        Names all = everywhere();
-        if (const auto waiting = here().disk.stat(path() + ".pending"); waiting && waiting->size) {
-            all.insert("waits");
-        }
-        BOOST_TEST((all == Names{"ours", "row", "theirs", "waits"}));
-    }
-
-    /// Once nothing is in the way, every primary has everything and the handoff nothing.
-    void check_recovery() {
-        clock.advance(settings.peer_hold);
-        BOOST_TEST(nodes.settle() > 0);
-        nodes.require_identical(name);
-        BOOST_TEST((everywhere() == Names{"ours", "row", "theirs", "waits"}));
-    }
-};
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE(whichever_call_of_the_disk_fails_no_row_is_lost_and_the_next_pass_goes_on) {
-    for (const Error error : {Error::io, Error::no_space, Error::locked}) {
-        std::uint64_t n = 0;
-        for (bool through = false; !through;) {
-            Busy turn;
-            turn.here().disk.fail_at(++n, error);
-            const Lines lines = turn.run();
-            through = turn.here().disk.fault_pending();
-            turn.here().disk.clear_faults();
-            BOOST_TEST_CONTEXT("call " << n << " fails") {
-                BOOST_TEST(lines.front() == "began");
-                BOOST_TEST(std::ranges::count_if(lines, [](const std::string& line) {
-                               return line.starts_with("ended");
-                           }) == 1);
-                BOOST_TEST(lines.back().starts_with("ended"));
-                turn.check_rows();
-                turn.check_recovery();
-            }
-        }
-        BOOST_TEST(n > 20U);
-    }
-}
-
-BOOST_AUTO_TEST_CASE(whenever_the_power_goes_no_row_is_lost_and_the_next_pass_goes_on) {
-    std::uint64_t n = 0;
-    for (bool through = false; !through;) {
-        Busy turn;
-        turn.here().disk.halt_at(++n);
-        (void)turn.run();
-        through = turn.here().disk.fault_pending();
-        turn.here().disk.crash();
-        BOOST_TEST_CONTEXT("the power went before call " << n) {
-            turn.check_rows();
-            turn.nodes.restart(turn.at);
-            turn.check_recovery();
-        }
-    }
-    BOOST_TEST(n > 20U);
-}
-
-BOOST_AUTO_TEST_CASE(whichever_request_is_lost_no_row_is_and_the_next_pass_goes_on) {
-    for (const SimFault fault : {SimFault::refuse, SimFault::silent, SimFault::lose_reply,
-                                 SimFault::late_reply, SimFault::duplicate}) {
-        for (const char* name : {"sync", "merge_items", "merge_syncs", "complete_rsync"}) {
-            for (const std::size_t node : {3U, 4U, 0U}) {
-                Busy turn;
-                turn.nodes.network().fail(verb(name, address(turn, node)), fault);
-                BOOST_TEST(turn.run().back().starts_with("ended"));
-                turn.nodes.network().heal();
-                turn.check_rows();
-                turn.check_recovery();
-            }
-        }
-    }
 }

@@ -6,6 +6,7 @@
 #include <support/duo.hpp>
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -63,6 +64,16 @@ struct Pair : Duo<Kind> {
 
 using Containers = Pair<ContainerKind>;
 
+/// Another program is in the middle of a change, with a journal beside the file.
+struct Writer {
+    explicit Writer(Containers& duo) : connection(duo.here().store.stock(duo.path())) {
+        connection.execute("BEGIN IMMEDIATE; UPDATE container_info SET reported_object_count = 7");
+        BOOST_REQUIRE(duo.here().disk.stat(duo.path() + "-journal").has_value());
+    }
+
+    StockConnection connection;
+};
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_nobody_writes_to_is_sent_as_it_is, Kind, Kinds) {
@@ -105,7 +116,7 @@ BOOST_AUTO_TEST_CASE(writes_without_end_do_not_keep_it_from_ending) {
 
 BOOST_AUTO_TEST_CASE(a_file_with_a_journal_is_not_sent_live_at_all) {
     Containers duo;
-    duo.here().disk.write(duo.path() + "-journal", "a writer is at work");
+    const Writer writer(duo);
     BOOST_TEST((*duo.push() == decide::Outcome::done));
     BOOST_REQUIRE(duo.paths.size() == 1);
     BOOST_TEST(duo.paths[0] != duo.path());
@@ -118,8 +129,9 @@ BOOST_AUTO_TEST_CASE(a_transfer_that_fails_is_not_finished_and_leaves_nothing_he
          {SimTransferFault::fail, SimTransferFault::partial, SimTransferFault::silent}) {
         for (const bool second : {false, true}) {
             Containers duo;
+            std::optional<Writer> writer;
             if (second) {
-                duo.here().disk.write(duo.path() + "-journal", "x");
+                writer.emplace(duo);
             }
             duo.files.fail("", fault);
             const auto outcome = duo.push();
@@ -137,8 +149,8 @@ BOOST_AUTO_TEST_CASE(a_transfer_that_fails_is_not_finished_and_leaves_nothing_he
 
 BOOST_AUTO_TEST_CASE(a_private_copy_that_cannot_be_made_is_a_local_failure_and_leaves_nothing) {
     Containers duo;
-    duo.here().disk.write(duo.path() + "-journal", "x");
-    duo.here().disk.fail_next(SimCall::write, ".copy", Error::no_space);
+    const Writer writer(duo);
+    duo.here().disk.fail_next(SimCall::vfs_write, ".copy", Error::no_space);
     BOOST_CHECK_THROW(duo.push(), Failure);
     BOOST_TEST(duo.tmp(duo.here().disk).empty());
     BOOST_TEST(duo.said().empty());
@@ -172,12 +184,16 @@ BOOST_AUTO_TEST_CASE(a_private_copy_that_would_fill_the_device_is_not_made) {
 
 BOOST_AUTO_TEST_CASE(the_time_for_a_transfer_grows_with_the_file) {
     Containers duo;
-    duo.files.bandwidth(400); // the file of about 4 KiB takes ten seconds and a bit
+    const auto takes = [&](double seconds) {
+        duo.files.bandwidth(static_cast<double>(duo.here().disk.stat(duo.path())->size) / seconds);
+    };
+    takes(10.5); // node_timeout and a bit, for a few KiB
     const auto slow = duo.push();
     BOOST_REQUIRE(!slow);
     BOOST_TEST((slow.error().code == Error::timed_out));
-    duo.nodes.put_many(0, duo.name, "more", 200'000); // 20 MB: about 20 s more
-    duo.files.bandwidth(800'000);
+    duo.nodes.put_many(0, duo.name, "more", 20'000); // more than 1 MiB: a second more
+    BOOST_REQUIRE(duo.here().disk.stat(duo.path())->size > 1 << 20);
+    takes(10.9);
     BOOST_TEST(duo.push().has_value());
 }
 
@@ -294,7 +310,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_written_at_any_moment_is_sent_or_stays_above
         duo.here().disk.on_call([&](SimCall, const std::string&) {
             if (!inside && ++calls == n) {
                 inside = true;
-                duo.nodes.put(0, duo.name, "late");
+                try { // which does not wait for the lock of somebody whom it interrupts
+                    duo.here()
+                        .broker.open(duo.path(), duo.clock.monotonic())
+                        .put(duo.nodes.next_row("late", 1, false));
+                } catch (const Failure& failure) {
+                    BOOST_TEST((failure.error() == Error::locked), failure.what());
+                }
                 inside = false;
             }
         });

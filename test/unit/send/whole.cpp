@@ -191,8 +191,7 @@ BOOST_AUTO_TEST_CASE(a_merge_that_another_one_has_replaced_is_not_taken_for_done
         Containers duo;
         duo.settings.per_diff = 10;
         fill(duo, 50, 3);
-        const auto before =
-            sim::content_of(*duo.nodes.node(1).store.state(duo.nodes.path(duo.name)));
+        const auto before = *duo.there().disk.content(duo.path());
         bool replaced = false;
         duo.nodes.after(when, [&] {
             if (!std::exchange(replaced, true)) {
@@ -213,7 +212,7 @@ BOOST_AUTO_TEST_CASE(the_point_of_an_earlier_upload_does_not_confirm_a_later_one
     duo.settings.per_diff = 10;
     fill(duo, 50, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
-    const auto before = sim::content_of(*duo.nodes.node(1).store.state(duo.nodes.path(duo.name)));
+    const auto before = *duo.there().disk.content(duo.path());
     duo.nodes.put_many(0, duo.name, "more", 100);
     bool replaced = false;
     duo.nodes.after("rsync_then_merge", [&] {

@@ -1,12 +1,10 @@
 #include <replica/sim/disk.hpp>
-#include <replica/sim/file.hpp>
 
 #define BOOST_TEST_MODULE sim_disk
 #include <boost/test/unit_test.hpp>
 
 #include <laws/disk.hpp>
 
-#include <any>
 #include <string>
 #include <vector>
 
@@ -215,21 +213,6 @@ BOOST_AUTO_TEST_CASE(a_crash_frees_every_lock) {
     BOOST_TEST(disk.try_lock("/d").has_value());
 }
 
-BOOST_AUTO_TEST_CASE(the_proof_of_a_lock_is_good_for_its_directory_while_it_lasts) {
-    const SimDisk disk;
-    auto lock = disk.try_lock("/d");
-    const auto other = disk.try_lock("/e");
-    BOOST_TEST(disk.holds(*lock, "/d"));
-    BOOST_TEST(!disk.holds(*lock, "/e"));
-    BOOST_TEST(!disk.holds(*other, "/d"));
-    BOOST_TEST(!disk.holds(*lock, "/none"));
-    const SimLock moved = std::move(*lock);
-    BOOST_TEST(!disk.holds(*lock, "/d"));
-    BOOST_TEST(disk.holds(moved, "/d"));
-    BOOST_TEST(disk.remove_tree("/d"));
-    BOOST_TEST(!disk.holds(moved, "/d"));
-}
-
 // ---- Room and mounts.
 
 BOOST_AUTO_TEST_CASE(a_full_disk_takes_no_more_and_keeps_what_it_has) {
@@ -373,82 +356,4 @@ BOOST_AUTO_TEST_CASE(a_hook_sees_each_call_before_it_happens_and_may_act_on_the_
     disk.on_call({});
     BOOST_TEST(disk.stat("/f").has_value());
     BOOST_TEST(seen.size() == 2U);
-}
-
-// ---- Values in files, and open files.
-
-BOOST_AUTO_TEST_CASE(a_value_in_a_file_is_renamed_and_lost_as_bytes_are) {
-    const SimDisk disk;
-    disk.make_directories("/d");
-    disk.settle();
-    disk.write("/d/a", SimContent{"head", std::any(42), 8192});
-    disk.rename("/d/a", "/d/b");
-    BOOST_TEST(disk.stat("/d/b")->size == 8192);
-    BOOST_TEST(disk.read("/d/b", 2) == "he");
-    BOOST_TEST(std::any_cast<int>(disk.content("/d/b")->value) == 42);
-    disk.sync("/d");
-    disk.crash();
-    BOOST_TEST(!disk.content("/d/b")->value.has_value());
-    BOOST_TEST(disk.stat("/d/b")->size == 0);
-}
-
-BOOST_AUTO_TEST_CASE(an_open_file_notices_that_its_name_went_to_another) {
-    const SimDisk disk;
-    disk.write("/d/f", "1");
-    disk.write("/d/new", "2");
-    SimFile file(disk, "/d/f");
-    BOOST_TEST(file.content()->bytes == "1");
-    BOOST_TEST(file.commit(SimContent::of("3")));
-    disk.rename("/d/new", "/d/f");
-    BOOST_TEST((error_of([&] { static_cast<void>(file.content()); }) == Error::moved));
-    BOOST_TEST(
-        (error_of([&] { static_cast<void>(file.commit(SimContent::of("4"))); }) == Error::moved));
-    BOOST_TEST(bytes(disk, "/d/f") == "2");
-    BOOST_TEST((error_of([&] { SimFile(disk, "/d/none"); }) == Error::missing));
-}
-
-BOOST_AUTO_TEST_CASE(a_commit_is_durable_at_once_and_does_not_happen_if_there_is_no_room) {
-    const SimDisk disk;
-    disk.mount("/m", 3);
-    disk.write("/m/f", "1");
-    disk.settle();
-    SimFile file(disk, "/m/f");
-    BOOST_TEST(file.commit(SimContent::of("12")));
-    BOOST_TEST((error_of([&] { static_cast<void>(file.commit(SimContent::of("1234"))); }) ==
-                Error::no_space));
-    disk.crash();
-    BOOST_TEST(bytes(disk, "/m/f") == "12");
-}
-
-BOOST_AUTO_TEST_CASE(a_commit_on_what_another_has_changed_meanwhile_does_not_happen) {
-    const SimDisk disk;
-    disk.write("/f", "1");
-    SimFile mine(disk, "/f");
-    SimFile other(disk, "/f");
-    BOOST_TEST(other.commit(SimContent::of("2")));
-    BOOST_TEST(!mine.commit(SimContent::of("3")));
-    BOOST_TEST(bytes(disk, "/f") == "2");
-    BOOST_TEST(mine.content()->bytes == "2");
-    BOOST_TEST(mine.commit(SimContent::of("3")));
-    BOOST_TEST(mine.commit(SimContent::of("4"))); // what it wrote itself it has seen
-    disk.write("/f", "4");                        // the same bytes, but another's
-    BOOST_TEST(!mine.commit(SimContent::of("5")));
-}
-
-BOOST_AUTO_TEST_CASE(who_has_locked_an_open_file_keeps_all_others_out) {
-    const SimDisk disk;
-    disk.write("/f", "1");
-    SimFile mine(disk, "/f");
-    SimFile other(disk, "/f");
-    {
-        const auto lock = mine.try_lock();
-        BOOST_REQUIRE(lock);
-        BOOST_TEST(!other.try_lock());
-        BOOST_TEST(!other.content());
-        BOOST_TEST(!other.commit(SimContent::of("2")));
-        BOOST_TEST(mine.content()->bytes == "1");
-        BOOST_TEST(mine.commit(SimContent::of("3")));
-    }
-    BOOST_TEST(other.content()->bytes == "3");
-    BOOST_TEST(other.try_lock().has_value());
 }

@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_disk_without_faults_lets_every_call_through_and_counts_it
     BOOST_TEST(faults.calls() == 0U);
     BOOST_TEST(!faults.pending());
     BOOST_TEST(!fails(faults, SimCall::read));
-    BOOST_TEST(!fails(faults, SimCall::commit, ""));
+    BOOST_TEST(!fails(faults, SimCall::vfs_sync, ""));
     BOOST_TEST(faults.calls() == 2U);
 }
 
@@ -63,7 +63,8 @@ BOOST_AUTO_TEST_CASE(a_failure_names_the_path_and_says_that_it_was_injected) {
 BOOST_AUTO_TEST_CASE(a_rule_for_any_call_on_any_path_is_for_everything) {
     SimFaults faults;
     faults.fail(SimCall::any, "", Error::io, 0);
-    for (const SimCall call : {SimCall::list, SimCall::try_lock, SimCall::write, SimCall::commit}) {
+    for (const SimCall call :
+         {SimCall::list, SimCall::try_lock, SimCall::write, SimCall::vfs_sync}) {
         BOOST_TEST(fails(faults, call, ""));
     }
 }

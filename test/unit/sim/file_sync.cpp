@@ -1,8 +1,6 @@
 #include <replica/sim/file_sync.hpp>
 
 #define BOOST_TEST_MODULE sim_file_sync
-#include <replica/sim/broker.hpp>
-
 #include <boost/test/unit_test.hpp>
 
 #include <laws/file_sync.hpp>
@@ -85,53 +83,16 @@ BOOST_AUTO_TEST_CASE(the_simulated_transfer_obeys_the_laws) {
     test::check_file_sync_laws(world.files.from(world.here), world);
 }
 
-BOOST_AUTO_TEST_CASE(a_database_arrives_as_a_database_and_is_not_durable) {
+BOOST_AUTO_TEST_CASE(what_arrives_is_a_file_of_its_own_and_not_durable) {
     World world;
-    SimContainerBroker sender(world.here, world.clock, "one");
-    SimContainerBroker receiver(world.there, world.clock, "two");
-    ContainerInfo info;
-    info.account = "a";
-    info.container = "c";
-    auto database = sender.create("/srv/node/sda1/x.db", info);
-    ObjectRow row;
-    row.name = "o";
-    row.created_at = "1402464677.04188";
-    database.put(row);
-    BOOST_TEST(world.send({"/srv/node/sda1/x.db"})->bytes == 4196);
-    auto copy = receiver.open_upload("/srv/node/sdb1/tmp/id", world.now());
-    BOOST_TEST((copy.info() == database.info()));
-    copy.renew_id();
-    BOOST_TEST(copy.info().id != database.info().id); // two files from now on
-    BOOST_TEST(world.send({"/srv/node/sda1/x.db"}).has_value());
+    const auto source = world.source("0123456789");
+    BOOST_TEST(world.send(source)->bytes == 10);
+    world.there.write("/srv/node/sdb1/tmp/id", "changed");
+    BOOST_TEST(world.here.content(source.file)->bytes == "0123456789");
+    BOOST_TEST(world.send(source).has_value());
+    BOOST_TEST(world.content("id") == "0123456789");
     world.there.crash();
     BOOST_TEST(world.names().empty());
-}
-
-BOOST_AUTO_TEST_CASE(who_writes_in_the_middle_makes_a_torn_file) {
-    World world;
-    SimContainerBroker sender(world.here, world.clock, "one");
-    SimContainerBroker receiver(world.there, world.clock, "two");
-    auto database = sender.create("/srv/node/sda1/x.db", {});
-    bool once = true;
-    world.files.on_transfer([&](const std::string& path, const Upload& upload) {
-        BOOST_TEST(path == "/srv/node/sda1/x.db");
-        BOOST_TEST(upload.name == "id");
-        if (std::exchange(once, false)) {
-            database.renew_id();
-        }
-    });
-    BOOST_TEST(world.send({"/srv/node/sda1/x.db"}).has_value()); // rsync does not notice
-    const auto opens = [&] {
-        try {
-            receiver.open_upload("/srv/node/sdb1/tmp/id", world.now());
-            return Error{};
-        } catch (const Failure& failure) {
-            return failure.error();
-        }
-    };
-    BOOST_TEST((opens() == Error::corrupt));
-    BOOST_TEST(world.send({"/srv/node/sda1/x.db"}).has_value());
-    BOOST_TEST((opens() == Error{}));
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_change_in_the_middle_arrive_half_old_half_new) {

@@ -3,7 +3,6 @@
 #define BOOST_TEST_MODULE sim_node
 #include <boost/test/unit_test.hpp>
 
-#include <any>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,11 +45,10 @@ struct Tree {
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(bytes_are_as_long_as_they_are_and_no_value) {
+BOOST_AUTO_TEST_CASE(bytes_are_as_long_as_they_are) {
     const SimContent content = SimContent::of(std::string("a\0b", 3));
     BOOST_TEST(content.size == 3);
     BOOST_TEST(content.bytes == std::string("a\0b", 3));
-    BOOST_TEST(!content.value.has_value());
     BOOST_TEST(SimContent::of("").size == 0);
 }
 
@@ -104,18 +102,6 @@ BOOST_AUTO_TEST_CASE(a_file_and_its_name_survive_apart_from_each_other) {
     BOOST_TEST(tree.a->entries["name_only"]->content.size == 0);
     BOOST_TEST(tree.a->entries["both"]->content.bytes == "2");
     BOOST_TEST(tree.b->entries.empty());
-}
-
-BOOST_AUTO_TEST_CASE(a_value_is_lost_and_kept_as_bytes_are) {
-    Tree tree;
-    const auto node = file("head");
-    node->content.value = 1;
-    tree.a->entries["f"] = node;
-    SimNode::settle(tree.root);
-    node->content = {"head", std::any(2), 10};
-    tree.crash();
-    BOOST_TEST(std::any_cast<int>(node->content.value) == 1);
-    BOOST_TEST(node->content.size == 4);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_settled_survives_at_any_depth) {

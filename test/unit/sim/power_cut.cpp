@@ -5,7 +5,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <any>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -119,22 +118,6 @@ BOOST_AUTO_TEST_CASE(a_rename_after_a_power_cut_ends_the_name_that_was_kept) {
         BOOST_TEST(disk.dump().size() == 3U); // /a/, /b/ and one file
         BOOST_TEST(disk.content("/a/last")->bytes == "1");
     }
-}
-
-BOOST_AUTO_TEST_CASE(a_value_is_lost_or_kept_as_a_whole) {
-    std::set<int> values;
-    for (std::uint64_t seed = 0; seed < 40; ++seed) {
-        const SimDisk disk;
-        disk.write("/a/f", SimContent{"head", std::any(1), 100});
-        disk.settle();
-        disk.write("/a/f", SimContent{"head", std::any(2), 200});
-        disk.crash(seed);
-        const SimContent content = *disk.content("/a/f");
-        const int value = std::any_cast<int>(content.value);
-        BOOST_TEST(content.size == value * 100);
-        values.insert(value);
-    }
-    BOOST_TEST((values == std::set{1, 2}));
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_not_mounted_loses_and_keeps_as_others_do) {

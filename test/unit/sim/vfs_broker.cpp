@@ -223,6 +223,36 @@ BOOST_AUTO_TEST_CASE(a_handle_notices_that_its_file_was_replaced) {
     BOOST_TEST((node.rows() == List{"o1"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_goes_away_while_it_is_opened_is_missing_and_not_broken) {
+    int missed = 0;
+    bool gone = true;
+    for (int n = 1; gone; ++n) {
+        Node node;
+        node.create();
+        gone = false;
+        int calls = 0;
+        node.disk.on_call([&](SimCall, const std::string&) {
+            if (++calls == n) {
+                gone = true;
+                node.disk.on_call(nullptr);
+                node.disk.remove_tree(storage::parent(path));
+            }
+        });
+        try {
+            auto database = node.open();
+            node.disk.on_call(nullptr);
+            if (gone) {
+                BOOST_CHECK_EXCEPTION(static_cast<void>(database.info()), Failure,
+                                      fails_with(Error::moved, path));
+            }
+        } catch (const Failure& failure) {
+            BOOST_TEST((failure.error() == Error::missing), n << ": " << failure.what());
+            ++missed;
+        }
+    }
+    BOOST_TEST(missed > 4); // those before SQLite has the file open
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_is_waited_for_on_the_clock_until_the_deadline) {
     Node node;
     auto holder = node.create();

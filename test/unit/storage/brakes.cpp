@@ -1,7 +1,9 @@
 #include <replica/storage/brakes.hpp>
 
 #define BOOST_TEST_MODULE brakes
-#include <replica/sim/broker.hpp>
+#include <replica/sim/clock.hpp>
+#include <replica/sim/disk.hpp>
+#include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -99,7 +101,7 @@ struct Process {
     double share;
     SimClock clock;
     SimDisk disk{clock};
-    SimBroker<ContainerKind> broker{disk, clock, "n"};
+    BasicContainerBroker<SimDisk, SimClock> broker{disk, clock};
     Told told;
     std::shared_ptr<HourlyBrake> brake = std::make_shared<HourlyBrake>();
 };
@@ -234,7 +236,7 @@ BOOST_AUTO_TEST_CASE(each_device_and_each_kind_of_database_has_counts_of_its_own
     BOOST_TEST(process.empty(100) == 100);
     BOOST_TEST(!process.leave(1));
     BOOST_TEST(process.leave(1, "/srv/node/sdb"));
-    SimBroker<AccountKind> accounts(process.disk, process.clock, "n");
+    BasicAccountBroker<SimDisk, SimClock> accounts(process.disk, process.clock);
     BOOST_TEST(process.brake->may_leave(accounts, process.told, sda, 1, 50));
 }
 

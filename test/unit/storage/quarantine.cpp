@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE quarantine
 #include <boost/test/unit_test.hpp>
 
+#include <support/each_call.hpp>
 #include <support/one_node.hpp>
 
 #include <memory>
@@ -46,19 +47,20 @@ Error error_of(const auto& action) {
 
 BOOST_AUTO_TEST_CASE(a_damaged_database_goes_to_quarantine_with_its_directory) {
     auto node = node_with_database();
-    node->broker.damage(node->path, Error::corrupt);
+    node->store.damage(node->path, Error::corrupt);
+    const std::string broken = node->disk.content(node->path)->bytes;
     const auto target =
         storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
     BOOST_TEST(target.value() == node->device + "/quarantined/containers/" + node->hash);
     BOOST_TEST(!node->disk.stat(node->directory));
-    BOOST_TEST(node->names(*target + '/' + node->hash + ".db")->size() == 2U);
+    BOOST_TEST((node->disk.content(*target + '/' + node->hash + ".db")->bytes == broken));
 }
 
 BOOST_AUTO_TEST_CASE(a_second_one_of_the_same_name_does_not_replace_the_first) {
     auto node = node_with_database();
     std::set<std::string> targets;
     for (int i = 0; i < 3; ++i) {
-        node->broker.damage(node->path, Error::missing_table);
+        node->store.damage(node->path, Error::missing_table);
         const auto target =
             storage::quarantine(node->broker, node->path, node->device, node->random, node->soon());
         BOOST_REQUIRE(target);
@@ -80,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_database_that_looked_damaged_while_it_was_swapped_stays) 
 BOOST_AUTO_TEST_CASE(a_good_file_that_comes_while_the_broken_one_is_looked_at_stays) {
     auto node = node_with_database();
     const auto good = *node->disk.content(node->path);
-    node->broker.damage(node->path, Error::corrupt);
+    node->store.damage(node->path, Error::corrupt);
     node->disk.on_call([&](SimCall call, const std::string&) {
         if (call == SimCall::try_lock) { // of the directory: the look is over
             node->disk.on_call(nullptr);
@@ -130,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_look_that_takes_long_keeps_no_client_from_the_directory) 
 
 BOOST_AUTO_TEST_CASE(a_disk_error_is_no_reason_for_quarantine) {
     auto node = node_with_database();
-    node->disk.fail_next(SimCall::open, node->hash, Error::io);
+    node->disk.fail_next(SimCall::vfs_open, node->hash, Error::io);
     BOOST_TEST((error_of([&] {
                     (void)storage::quarantine(node->broker, node->path, node->device, node->random,
                                               node->soon());
@@ -150,7 +152,7 @@ BOOST_AUTO_TEST_CASE(what_went_away_meanwhile_is_not_made_again_by_locking_it) {
 BOOST_AUTO_TEST_CASE(quarantine_never_loses_the_file_whatever_fails_and_whenever_the_power_goes) {
     const auto make = [] {
         auto node = node_with_database();
-        node->broker.damage(node->path, Error::corrupt);
+        node->store.damage(node->path, Error::corrupt);
         return node;
     };
     const auto act = [](Node& node) {
@@ -159,8 +161,8 @@ BOOST_AUTO_TEST_CASE(quarantine_never_loses_the_file_whatever_fails_and_whenever
     const auto check = [](Node& node, bool done) {
         const std::string shelf =
             node.device + "/quarantined/containers/" + node.hash + '/' + node.hash + ".db";
-        const bool here = node.names().has_value();
-        const bool there = node.names(shelf).has_value();
+        const bool here = node.store.has(node.path);
+        const bool there = node.store.has(shelf);
         BOOST_TEST(here != there);
         BOOST_TEST((!done || there));
     };

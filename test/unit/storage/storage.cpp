@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <support/each_call.hpp>
 #include <support/one_node.hpp>
 
 #include <functional>
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(waiting_rows_are_committed_under_the_directory_lock) {
     auto database = node->open();
     const auto held = node->disk.try_lock(node->directory);
     storage::flush_pending(node->broker, database, node->path, node->soon()); // nothing waits
-    node->broker.put_pending(node->path, {node->row("three")});
+    node->store.put_pending(node->path, {node->row("three")});
     BOOST_TEST((error_of([&] {
                     storage::flush_pending(node->broker, database, node->path, node->soon());
                 }) == Error::locked));
@@ -142,7 +143,7 @@ BOOST_AUTO_TEST_CASE(waiting_rows_are_committed_under_the_directory_lock) {
 BOOST_AUTO_TEST_CASE(a_waiting_row_is_there_once_after_any_failure_or_crash) {
     const auto make = [] {
         auto node = node_with_database();
-        node->broker.put_pending(node->path, {node->row("three")});
+        node->store.put_pending(node->path, {node->row("three")});
         return node;
     };
     const auto act = [](Node& node) {
@@ -189,22 +190,32 @@ BOOST_AUTO_TEST_CASE(a_reason_against_it_keeps_the_database) {
 BOOST_AUTO_TEST_CASE(the_reason_is_asked_for_with_the_waiting_rows_counted) {
     auto node = node_with_database();
     const auto before = node->open().info();
-    node->broker.put_pending(node->path, {node->row("three")});
+    node->store.put_pending(node->path, {node->row("three")});
     BOOST_TEST(remove(*node, [&](const ContainerInfo& info) {
                    return info == before ? std::string() : std::string("changed");
                }) == "changed");
     BOOST_TEST((node->names() == Names{"one", "two", "three"}));
 }
 
-BOOST_AUTO_TEST_CASE(rows_that_wait_beside_the_plain_name_keep_a_database_with_an_epoch) {
+BOOST_AUTO_TEST_CASE(rows_that_wait_beside_the_plain_name_are_counted_in_a_database_with_an_epoch) {
     Node node;
     const std::string plain = node.path;
     node.path = node.directory + '/' + node.hash + "_1402464677.04188.db";
     node.create();
-    node.broker.put_pending(plain, {node.row("waiting")});
-    BOOST_TEST(remove(node) == "rows wait in its .pending file");
-    BOOST_TEST(node.pending(plain).contains("waiting"));
-    BOOST_TEST(node.names().has_value());
+    node.store.put_pending(plain, {node.row("waiting")});
+    BOOST_TEST(remove(node, [](const ContainerInfo& info) {
+                   return "has " + std::to_string(info.count) + " rows";
+               }) == "has 1 rows");
+    BOOST_TEST((node.names() == Names{"waiting"}));
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_somebody_appends_without_the_lock_keep_the_database) {
+    auto node = node_with_database();
+    BOOST_TEST(remove(*node, [&](const ContainerInfo&) {
+                   node->store.put_pending(node->path, {node->row("three")});
+                   return std::string();
+               }) == "rows wait in its .pending file");
+    BOOST_TEST((node->names() == Names{"one", "two", "three"}));
 }
 
 BOOST_AUTO_TEST_CASE(entries_that_nobody_could_read_keep_the_database_they_came_with) {
@@ -446,10 +457,9 @@ namespace {
 /// rows that were there and the row "merged".
 void stock_renames_over(Node& node) {
     const std::string file = node.device + "/tmp/stock";
-    node.broker.create(file, node.info());
-    if (const auto state = node.broker.peek(node.path)) {
-        auto merged = node.broker.open(file, node.soon());
-        merged.merge_items(state->since(-1, 1000), "");
+    node.create(file);
+    if (node.store.has(node.path)) {
+        node.open(file).merge_items(node.store.stored(node.path), "");
     }
     node.put("merged", file);
     node.disk.rename(file, node.path);
