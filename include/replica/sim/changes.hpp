@@ -5,12 +5,13 @@
 // leave of it. A kernel writes sectors back in any order and at any moment: so each sector has, on
 // its own, any state that it had since the sync, and a sector that was being written is torn.
 
-#include <replica/words/random.hpp>
+#include <replica/sim/chooser.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace replica {
@@ -42,22 +43,38 @@ public:
     void clear() { changes_.clear(); }
     [[nodiscard]] bool empty() const { return changes_.empty(); }
 
-    /// What is left of a file of which `durable` was synced. Now and then nothing of the changes
-    /// is lost, or all of it: a mixture of many sectors would hardly ever be either.
-    [[nodiscard]] std::string survivor(const std::string& durable, Random& random) const {
-        switch (random.next() % 5) {
-        case 0:
-            return durable;
-        case 1: {
-            std::string bytes = durable;
-            for (const Change& change : changes_) {
-                change.apply(bytes);
+    /// What is left of a file of which `durable` was synced.
+    template <SimChooser C>
+    [[nodiscard]] std::string survivor(const std::string& durable, C& chooser) const {
+        if (const auto kept = chooser.all()) {
+            return *kept ? after_all(durable) : durable;
+        }
+        return mixture(durable, chooser);
+    }
+
+    /// The sizes that a file has had since `durable` was synced, in order.
+    [[nodiscard]] std::vector<std::size_t> sizes(const std::string& durable) const {
+        std::vector<std::size_t> sizes{durable.size()};
+        for (const Change& change : changes_) {
+            sizes.push_back(change.size_after(sizes.back()));
+        }
+        return sizes;
+    }
+
+    /// The states that the sector which begins at `begin` has had since then, in order. Behind the
+    /// end of the file there are zeros.
+    [[nodiscard]] std::vector<std::string> states(const std::string& durable,
+                                                  std::size_t begin) const {
+        std::string state(begin < durable.size() ? durable.substr(begin, sector) : std::string());
+        state.resize(sector);
+        std::vector<std::string> states{std::move(state)};
+        for (const Change& change : changes_) {
+            if (change.touches(begin)) {
+                states.push_back(states.back());
+                change.apply_to_sector(states.back(), begin);
             }
-            return bytes;
         }
-        default:
-            return mixture(durable, random);
-        }
+        return states;
     }
 
 private:
@@ -92,46 +109,42 @@ private:
         }
     };
 
-    [[nodiscard]] std::string mixture(const std::string& durable, Random& random) const {
-        std::vector<std::size_t> sizes{durable.size()};
+    [[nodiscard]] std::string after_all(std::string bytes) const {
         for (const Change& change : changes_) {
-            sizes.push_back(change.size_after(sizes.back()));
+            change.apply(bytes);
         }
-        const std::size_t size = sizes[random.next() % sizes.size()];
-        std::string bytes = durable;
-        bytes.resize((size + sector - 1) / sector * sector);
+        return bytes;
+    }
+
+    template <SimChooser C>
+    [[nodiscard]] std::string mixture(const std::string& durable, C& chooser) const {
+        const auto sizes = this->sizes(durable);
+        const std::size_t size = sizes[chooser.choose(sizes.size())];
+        std::string bytes;
         for (std::size_t begin = 0; begin < size; begin += sector) {
-            bytes.replace(begin, sector, some_state(bytes.substr(begin, sector), begin, random));
+            bytes += some_state(states(durable, begin), chooser);
         }
         bytes.resize(size);
         return bytes;
     }
 
     /// A state that the sector had, or one between two of them.
-    [[nodiscard]] std::string some_state(std::string state, std::size_t begin,
-                                         Random& random) const {
-        std::vector<const Change*> touching;
-        for (const Change& change : changes_) {
-            if (change.touches(begin)) {
-                touching.push_back(&change);
-            }
-        }
-        const std::size_t made = random.next() % (touching.size() + 1);
-        for (std::size_t at = 0; at < made; ++at) {
-            touching[at]->apply_to_sector(state, begin);
-        }
-        if (made < touching.size() && random.next() % 4 == 0) {
-            std::string next = state;
-            touching[made]->apply_to_sector(next, begin);
-            tear(state, next, random);
+    template <SimChooser C>
+    [[nodiscard]] static std::string some_state(const std::vector<std::string>& states,
+                                                C& chooser) {
+        const std::size_t made = chooser.choose(states.size());
+        std::string state = states[made];
+        if (made + 1 < states.size() && chooser.tears()) {
+            tear(state, states[made + 1], chooser);
         }
         return state;
     }
 
     /// A disk writes a sector from one of its ends on.
-    static void tear(std::string& state, const std::string& next, Random& random) {
-        const std::size_t cut = 1 + random.next() % (sector - 1);
-        if (random.next() % 2 == 0) {
+    template <SimChooser C>
+    static void tear(std::string& state, const std::string& next, C& chooser) {
+        const std::size_t cut = 1 + chooser.choose(sector - 1);
+        if (chooser.choose(2) == 0) {
             state.replace(0, cut, next, 0, cut);
         } else {
             state.replace(cut, sector - cut, next, cut, sector - cut);

@@ -7,9 +7,11 @@
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
+#include <replica/sim/chooser.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk_faults.hpp>
 #include <replica/sim/node.hpp>
+#include <replica/sim/survivors.hpp>
 #include <replica/sim/tree.hpp>
 #include <replica/words/random.hpp>
 
@@ -234,10 +236,23 @@ public:
     /// A power cut that loses some of what was not synced, sector by sector and name by name
     /// (sim/power_cut.hpp): the same seed, the same loss.
     void crash(std::uint64_t seed) const {
-        const std::scoped_lock guard(state_->mutex);
         Random random(seed);
+        SimChance chance(random);
+        crash(chance);
+    }
+
+    /// Likewise, what `chooser` lets go.
+    template <SimChooser C>
+    void crash(C& chooser) const {
+        const std::scoped_lock guard(state_->mutex);
         state_->restart();
-        state_->tree.crash(random);
+        state_->tree.crash(chooser);
+    }
+
+    /// What may be left by a power cut now. The disk must not change while the value is in use.
+    [[nodiscard]] SimSurvivors survivors(const SimSurvivors::GroupOf& group_of) const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->tree.survivors(group_of);
     }
 
     /// Makes everything durable: the state with which a test begins.

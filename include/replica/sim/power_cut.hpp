@@ -5,9 +5,10 @@
 // very many, and often a kind one: a kernel may have written any part of it. Each name and each
 // sector is decided on its own; both names of a rename are decided together.
 
+#include <replica/sim/chooser.hpp>
 #include <replica/sim/node.hpp>
-#include <replica/words/random.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -20,14 +21,23 @@ namespace replica {
 /// Decides what was written in time, and makes that durable. SimNode::crash() does the rest.
 class SimPowerCut {
 public:
-    explicit SimPowerCut(Random& random) : random_(&random) {}
+    /// A name that leads elsewhere after a crash, if that is lost.
+    struct Change {
+        SimNode::Pointer directory;
+        std::string name;
+        SimNode::Pointer before; // null: none
+        SimNode::Pointer after;
+    };
+
+    /// Names that change together: those of a rename or of an exchange.
+    using Step = std::vector<Change>;
 
     /// Takes in everything below, whether its names are durable or not yet.
     void add(const SimNode::Pointer& node) {
         if (!seen_.insert(node.get()).second) {
             return;
         }
-        add_content(*node);
+        nodes_.push_back(node);
         std::set<std::string> names;
         for (const auto* entries : {&node->entries, &node->durable_entries}) {
             for (const auto& [name, child] : *entries) {
@@ -40,40 +50,46 @@ public:
         }
     }
 
-    /// Once, after everything was added.
-    void decide() {
-        std::map<std::size_t, bool> kept;
-        const std::size_t all = random_->next() % 5; // as in SimChanges::survivor
+    /// What happened to names since they were synced, each step lost or kept as a whole.
+    [[nodiscard]] std::vector<Step> steps() const {
+        std::vector<Step> steps;
+        std::map<std::size_t, std::size_t> places; // of the first change of a step
         for (std::size_t at = 0; at < changes_.size(); ++at) {
-            const std::size_t step = first_of(at);
-            if (!kept.contains(step)) {
-                kept[step] = all == 0 || (all > 1 && random_->next() % 2 == 0);
+            const auto [place, is_new] = places.emplace(first_of(at), steps.size());
+            if (is_new) {
+                steps.emplace_back();
             }
-            if (kept[step]) {
-                keep(changes_[at]);
+            steps[place->second].push_back(changes_[at]);
+        }
+        return steps;
+    }
+
+    /// Once, after everything was added.
+    template <SimChooser C>
+    void decide(C& chooser) {
+        for (const SimNode::Pointer& node : nodes_) {
+            decide_content(*node, chooser);
+        }
+        const auto all = chooser.all();
+        for (const Step& step : steps()) {
+            if (all ? *all : chooser.choose(2) == 1) {
+                std::ranges::for_each(step, &SimPowerCut::keep);
             }
         }
     }
 
 private:
-    /// A name that leads elsewhere after a crash.
-    struct Change {
-        SimNode::Pointer directory;
-        std::string name;
-        SimNode::Pointer before; // null: none
-        SimNode::Pointer after;
-    };
-
     [[nodiscard]] static SimNode::Pointer child(const SimNode::Entries& entries,
                                                 const std::string& name) {
         const auto found = entries.find(name);
         return found == entries.end() ? nullptr : found->second;
     }
 
-    void add_content(SimNode& node) {
+    template <SimChooser C>
+    static void decide_content(SimNode& node, C& chooser) {
         if (!node.changes.empty()) {
             node.durable_content =
-                SimContent::of(node.changes.survivor(node.durable_content.bytes, *random_));
+                SimContent::of(node.changes.survivor(node.durable_content.bytes, chooser));
         }
     }
 
@@ -112,8 +128,8 @@ private:
         change.after->home_name = change.name;
     }
 
-    Random* random_;
     std::set<const SimNode*> seen_; // by address: only asked, never walked
+    std::vector<SimNode::Pointer> nodes_;
     std::map<const SimNode*, std::size_t> users_;
     std::vector<Change> changes_;
     std::vector<std::size_t> steps_; // of each change another of the same step, or itself

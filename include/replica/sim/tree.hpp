@@ -6,10 +6,11 @@
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
+#include <replica/sim/chooser.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/node.hpp>
 #include <replica/sim/power_cut.hpp>
-#include <replica/words/random.hpp>
+#include <replica/sim/survivors.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -262,14 +263,20 @@ public:
     }
 
     /// Likewise, but some of what was not synced is kept.
-    void crash(Random& random) {
-        SimPowerCut cut(random);
+    template <SimChooser C>
+    void crash(C& chooser) {
+        SimPowerCut cut;
         cut.add(root_);
         for (const auto& [path, mount] : mounts_) {
             cut.add(mount.root);
         }
-        cut.decide();
+        cut.decide(chooser);
         crash();
+    }
+
+    /// What may be left by a power cut now. The tree must not change while the value is in use.
+    [[nodiscard]] SimSurvivors survivors(const SimSurvivors::GroupOf& group_of) const {
+        return SimSurvivors(root_, group_of);
     }
 
     void settle() { SimNode::settle(root_); }
