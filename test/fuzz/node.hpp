@@ -16,6 +16,7 @@
 #include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -24,6 +25,7 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace replica::fuzz {

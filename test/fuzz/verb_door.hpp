@@ -8,6 +8,7 @@
 #include <replica/words/message.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <set>
 #include <string>
 #include <string_view>

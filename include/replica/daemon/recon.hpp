@@ -90,8 +90,9 @@ inline void append_sorted(std::string& out, const boost::json::value& value) {
     } else if (const auto* const text = value.if_string()) {
         json::append(out, std::string_view{*text});
     } else if (const auto* const number = value.if_double();
-               number != nullptr && std::isinf(*number)) {
-        out += *number < 0 ? "-1e999" : "1e999"; // JSON has no infinity, but larger numbers
+               number != nullptr && !std::isfinite(*number)) {
+        // JSON has neither infinity nor NaN; Boost's parser makes them of 1e999 and 0e999.
+        out += std::isnan(*number) ? "0.0" : *number < 0 ? "-1e999" : "1e999";
     } else if (number != nullptr) {
         const bool plain = *number == 0 || (std::abs(*number) >= 1e-4 && std::abs(*number) < 1e16);
         const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
