@@ -3,7 +3,7 @@
 
 // What goes wrong with the machines of a simulated world, one thing after another: each fault lasts
 // a while and ends. Where a copy is lost for good, the record is told which rows no machine holds
-// any more.
+// any more. Faults of the network are in wire.hpp, rates in config.hpp.
 
 #include "autopsy.hpp"
 #include "client.hpp"
