@@ -183,7 +183,8 @@ class Runs(Tree):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = mutate.main(
-                ["--program", str(self.root / "program.cpp"), "--seconds", "2", "--scratch",
+                ["--program", str(self.root / "program.cpp"), "--arguments", "", "--seconds", "2",
+                 "--scratch",
                  str(self.root / "scratch"), "--survivors", str(self.root / "survivors.md"),
                  "--report", str(self.root / "report"), *more],
                 {"replica/keep.hpp": []}, TABLE, self.include)
@@ -223,7 +224,7 @@ class Runs(Tree):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = mutate.main(
-                ["--program", str(self.root / "program.cpp"), "--scratch",
+                ["--program", str(self.root / "program.cpp"), "--arguments", "", "--scratch",
                  str(self.root / "scratch")], {"replica/keep.hpp": []}, (), self.include)
         self.assertEqual(status, 2)
         self.assertIn("fails without a mutant", out.getvalue())

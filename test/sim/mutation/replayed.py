@@ -27,8 +27,9 @@ ROWS = [
      "storage::is_leaving(broker.disk(), place.directory)", "false"),
     # An expired database went whatever its peers had said.
     ("defect 71", "replica/send/departure.hpp",
-     "!asked.all_done() || !turn.settled || turn.renumbered || !is_expired(turn.info)",
-     "!is_expired(turn.info)"),
+     "!asked.all_done() || !turn.settled || turn.renumbered ||"
+     " !is_expired(pass, turn.info, turn.now())",
+     "!is_expired(pass, turn.info, turn.now())"),
     # A wrong hash of a file that came, or of our own, stayed.
     ("defect 72", "replica/receive/finish.hpp",
      "detail::mend(*upload, info.hash, path, observer)", "true"),
