@@ -58,8 +58,8 @@ public:
         std::vector<std::size_t> picks{};           ///< All other answers.
     };
 
-    SimSurvivors(SimNode::Pointer root, const GroupOf& group_of)
-        : root_(std::move(root)), group_of_(group_of) {
+    SimSurvivors(SimNode::Pointer root, GroupOf group_of)
+        : root_(std::move(root)), group_of_(std::move(group_of)) {
         SimPowerCut cut;
         cut.add(root_);
         steps_ = cut.steps();
@@ -296,7 +296,8 @@ private:
         const auto& children =
             changed == entries.end() ? directory.durable_entries : changed->second;
         for (const auto& [name, child] : children) {
-            const std::string at = path + '/' + name;
+            std::string at = path;
+            at.append("/").append(name);
             const std::uint64_t path_hash = hash(at) + (child->link ? 1 : 0);
             const std::size_t group = group_of_(at);
             if (!child->changes.empty()) {
