@@ -6,6 +6,7 @@
 // A record has lines of tab-separated fields: "try" or "ack"; container, name, created_at, size,
 // content type, etag, deleted. A line counts if it ends in a newline.
 
+#include "../../test/support/pending_entry.hpp"
 #include "cluster.hpp"
 #include <replica/disk/descriptor.hpp>
 #include <replica/disk/posix.hpp>
@@ -42,6 +43,7 @@ using replica::Device;
 using replica::Error;
 using replica::Failure;
 using replica::ObjectRow;
+using replica::test::pending_entry;
 
 constexpr auto account_name = "AUTH_fire";
 
@@ -56,46 +58,6 @@ inline void append(const replica::Descriptor& file, std::string_view text,
         }
         text.remove_prefix(static_cast<std::size_t>(done));
     }
-}
-
-[[nodiscard]] inline std::string base64(std::string_view bytes) {
-    constexpr std::string_view digits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i < 3; ++i) {
-            const char c = at + i < bytes.size() ? bytes[at + i] : '\0';
-            bits = bits << 8U | static_cast<unsigned char>(c);
-        }
-        for (std::size_t i = 0; i < 4; ++i) {
-            text += at + i <= bytes.size() ? digits[bits >> (18 - 6 * i) & 63U] : '=';
-        }
-    }
-    return text;
-}
-
-/// An entry of a .pending file, as a stock server writes it.
-[[nodiscard]] inline std::string pending_entry(const ObjectRow& row) {
-    std::string pickle("\x80\x02(");
-    const auto add_number = [&](char opcode, std::int64_t value) {
-        pickle += opcode;
-        for (int shift = 0; shift < 32; shift += 8) {
-            pickle += static_cast<char>(value >> shift & 0xff);
-        }
-    };
-    const auto add_text = [&](const std::string& text) {
-        add_number('X', static_cast<std::int64_t>(text.size())); // BINUNICODE
-        pickle += text;
-    };
-    add_text(row.name);
-    add_text(row.created_at);
-    add_number('J', row.size); // BININT
-    add_text(row.content_type);
-    add_text(row.etag);
-    add_number('J', row.deleted);
-    add_number('J', row.storage_policy_index);
-    return ':' + base64(pickle + "t.");
 }
 
 /// A new file that only grows.

@@ -5,26 +5,22 @@
 // were acknowledged, and a file of a peer in tmp. It is put back into this state for each input.
 
 #include "door.hpp"
-#include <replica/account/kind.hpp>
-#include <replica/container/kind.hpp>
 #include <replica/rpc.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/vfs.hpp>
-#include <replica/sqlite/account.hpp>
-#include <replica/sqlite/container.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
 
+#include <support/of_kind.hpp>
+
 #include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,9 +29,7 @@ namespace replica::fuzz {
 template <class Kind>
 class Node {
 public:
-    using Broker =
-        std::conditional_t<std::same_as<Kind, AccountKind>, BasicAccountBroker<SimDisk, SimClock>,
-                           BasicContainerBroker<SimDisk, SimClock>>;
+    using Broker = test::BrokerOf<Kind, SimDisk, SimClock>;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
 

@@ -5,26 +5,22 @@
 // there to be read by people. An input that does not begin with a colon is the pickle of one entry.
 
 #include "node.hpp"
-#include <replica/sqlite/account_schema.hpp>
-#include <replica/sqlite/container_schema.hpp>
 #include <replica/sqlite/pending.hpp>
 
+#include <support/of_kind.hpp>
 #include <support/pending_entry.hpp>
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace replica::fuzz {
 
 template <class Kind>
 struct PendingDoor {
     using Row = typename Kind::row_type;
-    using Schema = std::conditional_t<std::same_as<Kind, AccountKind>, sqlite::AccountSchema,
-                                      sqlite::ContainerSchema>;
+    using Schema = test::SchemaOf<Kind>;
 
     void operator()(std::string_view input) const {
         const std::string file =

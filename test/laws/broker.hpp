@@ -5,12 +5,12 @@
 //
 //   fixture.broker()             the store
 //   fixture.create(name)         a fresh database of its own, returns its path
-//   fixture.row(name, tick, size, deleted)   a row as a client would write it at that tick
 //   fixture.copy_path()          a path in an existing directory where nothing is
 
 #include <replica/broker.hpp>
 #include <replica/words/notes.hpp>
 #include <replica/words/random.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -18,6 +18,7 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace replica::laws {
@@ -26,6 +27,37 @@ template <class Fixture>
 [[nodiscard]] auto open(Fixture& fixture, const std::string& path) {
     auto& broker = fixture.broker();
     return broker.open(path, broker.clock().monotonic() + std::chrono::milliseconds(50));
+}
+
+/// `tick`: in seconds.
+[[nodiscard]] inline Timestamp time(int tick) {
+    return {170'000'000'000'000 + tick * Timestamp::ticks_per_second, 0};
+}
+
+/// A row as a client would write it at that tick.
+template <class Broker>
+[[nodiscard]] auto client_row(const std::string& name, int tick, int size, bool deleted) {
+    row_type_of<Broker> row;
+    row.name = name;
+    row.deleted = deleted ? 1 : 0;
+    if constexpr (requires { row.created_at; }) {
+        row.created_at = RowTimes{time(tick), time(tick + size), time(tick + size)}.encode();
+        row.size = deleted ? 0 : size;
+        row.content_type = "type/" + std::to_string(size);
+        row.etag = "etag" + std::to_string(size);
+    } else {
+        row.put_timestamp = deleted ? "0" : time(tick).normal();
+        row.delete_timestamp = deleted ? time(tick).normal() : "0";
+        row.object_count = deleted ? 0 : size;
+        row.bytes_used = deleted ? 0 : size * 10;
+    }
+    return row;
+}
+
+template <class Fixture>
+[[nodiscard]] auto row_of(Fixture& fixture, const std::string& name, int tick, int size,
+                          bool deleted) {
+    return client_row<std::remove_cvref_t<decltype(fixture.broker())>>(name, tick, size, deleted);
 }
 
 template <class D>
@@ -44,7 +76,7 @@ void rows_come_in_order_without_a_gap(Fixture& fixture) {
     auto database = open(fixture, path);
     BOOST_TEST(database.info().max_row == -1);
     for (int i = 0; i < 25; ++i) {
-        const auto row = fixture.row("row" + std::to_string(i % 20), i, i, false);
+        const auto row = row_of(fixture, "row" + std::to_string(i % 20), i, i, false);
         database.merge_items(std::span(&row, 1), "");
     }
     std::int64_t point = -1;
@@ -72,7 +104,7 @@ void merging_does_not_depend_on_order_or_repetition(Fixture& fixture) {
     constexpr bool reports = requires(Row row) { row.object_count; };
     for (int i = 0; i < 120; ++i) { // Few names and few ticks: ties in plenty.
         rows.push_back(
-            fixture.row("n" + std::to_string(i % 9), reports ? i : i % 4, i % 5, i % 7 == 0));
+            row_of(fixture, "n" + std::to_string(i % 9), reports ? i : i % 4, i % 5, i % 7 == 0));
     }
     std::vector<std::string> paths;
     Random random(7);
@@ -102,10 +134,10 @@ template <class Fixture>
 void a_batch_that_comes_again_is_no_news(Fixture& fixture) {
     const std::string path = fixture.create("again");
     auto database = open(fixture, path);
-    auto late = fixture.row("a", 1, 9, false);
+    auto late = row_of(fixture, "a", 1, 9, false);
     late.rowid = 7;
     database.merge_items(std::span(&late, 1), "peer");
-    auto newer = fixture.row("a", 1, 3, false);
+    auto newer = row_of(fixture, "a", 1, 3, false);
     newer.rowid = 8;
     database.merge_items(std::span(&newer, 1), "peer");
     const auto before = contents(database);
@@ -119,7 +151,7 @@ void points_never_fall(Fixture& fixture) {
     const std::string path = fixture.create("points");
     auto database = open(fixture, path);
     BOOST_TEST(database.sync_point("peer", Direction::incoming) == -1);
-    auto row = fixture.row("a", 1, 1, false);
+    auto row = row_of(fixture, "a", 1, 1, false);
     row.rowid = 41;
     database.merge_items(std::span(&row, 1), "peer");
     BOOST_TEST(database.sync_point("peer", Direction::incoming) == 41);
@@ -173,7 +205,7 @@ template <class Fixture>
 void a_new_id_leaves_rows_and_incoming_points(Fixture& fixture) {
     const std::string path = fixture.create("ids");
     auto database = open(fixture, path);
-    const auto row = fixture.row("a", 1, 1, false);
+    const auto row = row_of(fixture, "a", 1, 1, false);
     database.merge_items(std::span(&row, 1), "");
     const auto before = database.info();
     const std::string note = notes::sent_to("out");
@@ -211,21 +243,22 @@ template <class Fixture>
 void reclaim_takes_old_tombstones_only(Fixture& fixture) {
     const std::string path = fixture.create("reclaim");
     auto database = open(fixture, path);
-    const std::vector rows{fixture.row("old", 10, 0, true), fixture.row("new", 1000, 0, true),
-                           fixture.row("live", 10, 1, false)};
+    const std::vector rows{row_of(fixture, "old", 10, 0, true),
+                           row_of(fixture, "new", 1000, 0, true),
+                           row_of(fixture, "live", 10, 1, false)};
     database.merge_items(rows, "");
     const auto confirmed = database.info();
-    const auto late = fixture.row("late", 20, 0, true);
+    const auto late = row_of(fixture, "late", 20, 0, true);
     database.merge_items(std::span(&late, 1), ""); // nobody else has it
     const auto max_row = database.info().max_row;
-    database.reclaim(confirmed, fixture.time(500), Timestamp{});
+    database.reclaim(confirmed, time(500), Timestamp{});
     std::vector<std::string> names;
     for (const auto& row : contents(database)) {
         names.push_back(row.name);
     }
     BOOST_TEST((names == std::vector<std::string>{"late", "live", "new"}));
     BOOST_TEST(database.info().max_row == max_row);
-    database.reclaim(database.info(), fixture.time(500), Timestamp{});
+    database.reclaim(database.info(), time(500), Timestamp{});
     BOOST_TEST(contents(database).size() == 2U);
 }
 
@@ -261,7 +294,8 @@ void sums_that_are_right_stay(Fixture& fixture) {
     const std::string path = fixture.create("sums");
     auto database = open(fixture, path);
     BOOST_TEST(!database.mend_sums());
-    const std::vector rows{fixture.row("dead", 10, 0, true), fixture.row("live", 10, 1, false)};
+    const std::vector rows{row_of(fixture, "dead", 10, 0, true),
+                           row_of(fixture, "live", 10, 1, false)};
     database.merge_items(rows, "");
     const auto before = database.info();
     const auto version = database.version();
@@ -276,7 +310,7 @@ void an_exclusive_lock_keeps_others_out(Fixture& fixture) {
     const std::string path = fixture.create("exclusive");
     auto database = open(fixture, path);
     auto other = open(fixture, path);
-    const auto row = fixture.row("a", 1, 1, false);
+    const auto row = row_of(fixture, "a", 1, 1, false);
     {
         const auto exclusive = database.exclusive(fixture.broker().clock().monotonic());
         BOOST_TEST(database.info().count == 0);
@@ -296,7 +330,7 @@ void a_copy_is_whole_and_the_version_moves(Fixture& fixture) {
     auto database = open(fixture, path);
     const auto version = database.version();
     for (int i = 0; i < 50; ++i) {
-        const auto row = fixture.row("row" + std::to_string(i), i, i, i % 3 == 0);
+        const auto row = row_of(fixture, "row" + std::to_string(i), i, i, i % 3 == 0);
         auto other = open(fixture, path);
         other.merge_items(std::span(&row, 1), "someone");
     }

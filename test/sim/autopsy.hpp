@@ -39,7 +39,6 @@ template <class Kind>
 struct Autopsy {
     std::vector<Copy<Kind>> copies;
     std::vector<std::string> orphans; ///< Pending files without a database, or not to be read.
-    std::vector<std::string> tmp;     ///< Files in tmp.
 
     [[nodiscard]] const Copy<Kind>* live(const std::string& path) const {
         const auto found = std::ranges::find(copies, path, &Copy<Kind>::path);
@@ -55,7 +54,7 @@ public:
 
     /// `now`: of the copy's clock.
     Examiner(const SimDisk& disk, Timestamp now)
-        : clock_(now), disk_(clock_), vfs_("autopsy#" + std::to_string(++made()), disk_, 1),
+        : clock_(now), disk_(clock_), vfs_(unique_vfs_name(), disk_, 1),
           broker_(disk_, clock_, SqliteOptions{.vfs = vfs_.name()}) {
         disk_.mount(World<Kind>::device);
         for (auto& [path, bytes] : disk.dump()) {
@@ -71,10 +70,9 @@ public:
         const std::string tmp = std::string(World<Kind>::device) + "/tmp/";
         for (const std::string& path : files_) {
             if (path.starts_with(tmp)) {
-                if (path.find(".brakes/") == std::string::npos) {
-                    found.tmp.push_back(path);
-                }
-            } else if (path.ends_with(".db")) {
+                continue; // uploads and copies on their way
+            }
+            if (path.ends_with(".db")) {
                 found.copies.push_back(read(path));
             } else if (path.find(".pending.unreadable.") != std::string::npos ||
                        (path.ends_with(".db.pending") &&
@@ -86,11 +84,6 @@ public:
     }
 
 private:
-    [[nodiscard]] static std::uint64_t& made() {
-        static std::uint64_t count = 0;
-        return count;
-    }
-
     [[nodiscard]] Copy<Kind> read(const std::string& path) {
         Copy<Kind> copy{path, path.find("/quarantined/") != std::string::npos, std::nullopt};
         try {

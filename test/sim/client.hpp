@@ -9,8 +9,11 @@
 #include "../support/pending_entry.hpp"
 #include "world.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <set>
@@ -88,17 +91,8 @@ private:
 
     [[nodiscard]] Task draw() {
         const Config& config = world_.config;
-        const std::int64_t weights[] = {10,           config.deletes, config.late, config.pending,
-                                        config.posts, config.drops};
-        std::int64_t all = 0;
-        for (const std::int64_t weight : weights) {
-            all += weight;
-        }
-        auto drawn = static_cast<std::int64_t>(world_.pick(static_cast<std::size_t>(all)));
-        std::size_t which = 0;
-        while (drawn >= weights[which]) {
-            drawn -= weights[which++];
-        }
+        const std::size_t which = world_.pick_by(std::array<std::int64_t, 6>{
+            10, config.deletes, config.late, config.pending, config.posts, config.drops});
         using Member = void (Clients::*)(Machine&, Known&);
         constexpr Member tasks[] = {&Clients::put,  &Clients::erase, &Clients::come_late,
                                     &Clients::pend, &Clients::post,  &Clients::drop};
@@ -124,7 +118,6 @@ private:
                 return std::optional<Database>();
             }
             const Timestamp now{stamp(), 0};
-            database.record.put = now.ticks;
             opened->mark_put(now);
             world_.marks("client: put again");
         }
@@ -135,7 +128,6 @@ private:
         auto info = database.info;
         const Timestamp now{stamp(), 0};
         info.put_timestamp = now.internal();
-        database.record.put = now.ticks;
         world_.marks("client: made");
         return machine.server->broker.create(world_.path(database), info);
     }
@@ -207,7 +199,7 @@ private:
         const auto lock = lock_of(machine, path);
         database.record.rows[name].attempt(version);
         const auto held = disk.content(path + ".pending");
-        disk.write(path + ".pending", (held ? held->bytes : "") + entry(row));
+        disk.write(path + ".pending", (held ? held->bytes : "") + pending_entry(row));
         unsynced_.insert({&database, name});
         database.record.rows[name].acknowledge(version);
         world_.marks("client: pending");
@@ -230,20 +222,6 @@ private:
             world_.clock.advance(Seconds(0.1));
         }
         throw Failure(Error::locked, directory);
-    }
-
-    [[nodiscard]] static std::string entry(const ObjectRow& row) {
-        return pending_entry(pickled(row.name) + pickled(row.created_at) +
-                             pickled(static_cast<int>(row.size)) + pickled(row.content_type) +
-                             pickled(row.etag) + pickled(static_cast<int>(row.deleted)) +
-                             pickled(0));
-    }
-    [[nodiscard]] static std::string entry(const ContainerRow& row) {
-        return pending_entry(pickled(row.name) + pickled(row.put_timestamp) +
-                             pickled(row.delete_timestamp) +
-                             pickled(static_cast<int>(row.object_count)) +
-                             pickled(static_cast<int>(row.bytes_used)) +
-                             pickled(static_cast<int>(row.deleted)) + pickled(0));
     }
 
     void post(Machine& machine, Known& database) {

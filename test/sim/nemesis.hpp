@@ -9,7 +9,11 @@
 #include "client.hpp"
 #include "world.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,14 +55,16 @@ public:
         return found;
     }
 
-    /// Whether a copy, wherever it is, has this version of a row or a newer one.
+    using Versions = std::map<std::string, Version>;
+
+    /// Whether a copy, wherever it is, has this version of a row or of a key, or a newer one.
     [[nodiscard]] static bool is_held(const std::vector<Autopsy<Kind>>& found,
-                                      const std::string& hash, const std::string& row,
-                                      const Version& version) {
+                                      const std::string& hash, Versions Copy<Kind>::*where,
+                                      const std::string& name, const Version& version) {
         for (const Autopsy<Kind>& each : found) {
             for (const Copy<Kind>& copy : each.copies) {
-                const auto held = copy.versions.find(row);
-                if (copy.path.ends_with(hash + ".db") && held != copy.versions.end() &&
+                const auto held = (copy.*where).find(name);
+                if (copy.path.ends_with(hash + ".db") && held != (copy.*where).end() &&
                     held->second.ticks >= version.ticks) {
                     return true;
                 }
@@ -82,28 +88,20 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::int64_t weights[] = {config.kill, config.power, config.unmount, config.fill,
-                                        config.fail, config.slow,  config.wipe,    config.backup,
-                                        config.ring, config.jump,  config.isolate, config.transfer,
-                                        config.rest};
+        const std::array<std::int64_t, 13> weights{
+            config.kill,    config.power,    config.unmount, config.fill, config.fail,
+            config.slow,    config.wipe,     config.backup,  config.ring, config.jump,
+            config.isolate, config.transfer, config.rest};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,         &Nemesis::power,   &Nemesis::unmount,
                                      &Nemesis::fill,         &Nemesis::fail,    &Nemesis::slow,
                                      &Nemesis::wipe,         &Nemesis::backup,  &Nemesis::ring,
                                      &Nemesis::jump,         &Nemesis::isolate, &Nemesis::transfer,
                                      &Nemesis::let_time_pass};
-        std::int64_t all = 0;
-        for (const std::int64_t weight : weights) {
-            all += weight;
-        }
-        if (all == 0) {
+        if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
-        auto drawn = static_cast<std::int64_t>(world_.pick(static_cast<std::size_t>(all)));
-        std::size_t which = 0;
-        while (drawn >= weights[which]) {
-            drawn -= weights[which++];
-        }
+        const std::size_t which = world_.pick_by(weights);
         (this->*faults[which])(*world_.machines[world_.pick(world_.machines.size())]);
     }
 
@@ -268,23 +266,23 @@ private:
         world_.clock.advance(Seconds(static_cast<double>(world_.config.reclaim_age) * 0.6));
     }
 
-    /// Rows that nobody holds any more, of those that may be lost by what has just happened.
+    /// Rows and keys that nobody holds any more, of those that may be lost by what has just
+    /// happened.
     template <class May>
     void forgive(May may) {
         const auto found = all();
         for (auto& database : world_.known) {
-            for (auto& [row, writes] : database.record.rows) {
-                if (writes.told() && may(database, row) &&
-                    !is_held(found, database.hash, row, *writes.told())) {
-                    world_.marks("forgiven");
-                    writes.forgive();
+            const auto forgive_each = [&](auto& all_writes, Versions Copy<Kind>::*where) {
+                for (auto& [name, writes] : all_writes) {
+                    if (writes.told() && may(database, name) &&
+                        !is_held(found, database.hash, where, name, *writes.told())) {
+                        world_.marks("forgiven");
+                        writes.forgive();
+                    }
                 }
-            }
-            for (auto& [key, writes] : database.record.metadata) {
-                if (may(database, "") && writes.told()) {
-                    writes.forgive(); // not looked for: few and soon posted again
-                }
-            }
+            };
+            forgive_each(database.record.rows, &Copy<Kind>::versions);
+            forgive_each(database.record.metadata, &Copy<Kind>::metadata);
         }
     }
 

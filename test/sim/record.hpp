@@ -107,8 +107,7 @@ private:
 struct DatabaseRecord {
     std::map<std::string, Writes> rows;
     std::map<std::string, Writes> metadata;
-    std::int64_t put = 0;     ///< The newest PUT of the database itself that was tried, in ticks.
-    std::int64_t dropped = 0; ///< The newest DELETE that was tried.
+    std::int64_t dropped = 0; ///< The newest DELETE of the database that was tried, in ticks.
 };
 
 } // namespace replica::test

@@ -25,7 +25,7 @@ using test::Config;
 using test::Marks;
 using test::Outcome;
 
-/// Marks that the suite must reach; those of a rare kind are asked for in longer runs only.
+/// Marks that the suite must reach. Those of a rare kind are only counted.
 constexpr const char* expected[] = {"ClockDiffers",
                                     "ClockJumped",
                                     "DatabaseFailed",

@@ -9,7 +9,9 @@
 
 #include <boost/core/demangle.hpp>
 
+#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <map>
@@ -84,12 +86,21 @@ public:
     }
 
 private:
-    /// Reasons name files and times; the words before them tell reasons apart.
+    /// Reasons name files, times and counts; the words without those tell reasons apart.
     [[nodiscard]] static std::string without_names(std::string_view reason) {
         if (const std::size_t at = reason.rfind(": "); at != std::string_view::npos) {
             reason.remove_prefix(at + 2);
         }
-        return std::string(reason.substr(0, reason.find_first_of("0123456789/")));
+        std::string words;
+        for (std::size_t at = 0; at < reason.size();) {
+            const std::size_t end = std::min(reason.find(' ', at), reason.size());
+            const std::string_view word = reason.substr(at, end - at);
+            at = std::min(end + 1, reason.size());
+            if (word.find_first_of("0123456789/") == std::string_view::npos) {
+                words.append(words.empty() ? "" : " ").append(word);
+            }
+        }
+        return words;
     }
 
     Marks* marks_;

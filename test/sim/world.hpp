@@ -6,6 +6,7 @@
 // wrong is elsewhere (nemesis.hpp), and so is what clients do (client.hpp); the world only says how
 // a program starts and ends.
 
+#include "../support/of_kind.hpp"
 #include "../support/story_cluster.hpp"
 #include "config.hpp"
 #include "fibers.hpp"
@@ -18,17 +19,15 @@
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
 #include <replica/sim/vfs.hpp>
-#include <replica/sqlite/account.hpp>
-#include <replica/sqlite/container.hpp>
 
-#include <concepts>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -49,9 +48,7 @@ private:
 template <class Kind>
 class World {
 public:
-    using Broker =
-        std::conditional_t<std::same_as<Kind, AccountKind>, BasicAccountBroker<SimDisk, SimClock>,
-                           BasicContainerBroker<SimDisk, SimClock>>;
+    using Broker = BrokerOf<Kind, SimDisk, SimClock>;
     using Repl = Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness>;
     using Server = RpcServer<Broker, Witness>;
     using Info = typename Kind::info_type;
@@ -61,7 +58,8 @@ public:
     /// A program on a machine, with a SQLite of its own.
     struct Program {
         Program(std::string name, const SimDisk& disk, const SimClock& clock, std::uint64_t seed)
-            : life(std::make_shared<Life>(Life{name})), vfs(unique(name), disk, seed),
+            : life(std::make_shared<Life>(Life{std::move(name)})),
+              vfs(unique_vfs_name(), disk, seed),
               broker(disk, clock, SqliteOptions{.page_rows = 4, .vfs = vfs.name()}) {}
 
         std::shared_ptr<Life> life;
@@ -71,13 +69,6 @@ public:
         std::optional<Repl> replicator;
         std::stop_source stop{};
         bool resting = true; ///< The replicator's passes have ended.
-
-    private:
-        /// SQLite knows its file systems by name.
-        [[nodiscard]] static std::string unique(const std::string& name) {
-            static std::uint64_t last = 0;
-            return name + '#' + std::to_string(++last);
-        }
     };
 
     struct Machine {
@@ -146,30 +137,35 @@ public:
         return static_cast<std::int64_t>(random.next() % 1000) < in_1000;
     }
 
+    /// An index, chosen as often as its weight says. Not all weights are 0.
+    template <std::size_t N>
+    [[nodiscard]] std::size_t pick_by(const std::array<std::int64_t, N>& weights) {
+        const std::int64_t all = std::accumulate(weights.begin(), weights.end(), std::int64_t{0});
+        auto drawn = static_cast<std::int64_t>(pick(static_cast<std::size_t>(all)));
+        std::size_t which = 0;
+        while (drawn >= weights[which]) {
+            drawn -= weights[which++];
+        }
+        return which;
+    }
+
     /// The ring after `changes` changes: all devices move on by one place.
     [[nodiscard]] TableRing ring_of(std::size_t changes) const {
         const auto count = static_cast<std::size_t>(config.nodes);
         std::vector<Device> devices;
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t number = (i + changes) % count;
-            Device device;
-            device.id = static_cast<std::int64_t>(number);
-            device.ip = device.replication_ip = ip(number);
-            device.port = device.replication_port = port;
-            device.device = "sda";
-            device.weight = 100;
-            devices.push_back(device);
+            devices.push_back(Words::device_of(number, ip(number), port));
         }
         return {std::move(devices), static_cast<std::size_t>(config.replicas), 2};
     }
 
-    [[nodiscard]] std::string path(const Known& database, std::uint32_t partition) const {
+    /// The same on every machine.
+    [[nodiscard]] std::string path(const Known& database) const {
+        const std::uint32_t partition = machines[0]->ring.version().partition(database.hash);
         return std::string(device) + '/' +
                storage_directory(Kind::datadir, std::to_string(partition), database.hash) + '/' +
                database.hash + ".db";
-    }
-    [[nodiscard]] std::string path(const Known& database) const {
-        return path(database, machines[0]->ring.version().partition(database.hash));
     }
 
     /// The machines that a ring gives a database.
@@ -295,12 +291,7 @@ private:
     }
 
     [[nodiscard]] Settings settings_of(std::size_t number) const {
-        Settings settings;
-        settings.concurrency = 1;
-        settings.databases_per_second = 0;
-        settings.hash_path_suffix = "changeme";
-        settings.seed = 100 + number;
-        settings.policies = {0, 1};
+        Settings settings = Words::settings_of(number);
         settings.per_diff = config.per_diff;
         settings.max_diffs = config.max_diffs;
         settings.interval = Seconds(static_cast<double>(config.interval));

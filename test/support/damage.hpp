@@ -4,23 +4,15 @@
 // What bad disks, mistakes of operators and other programs do to database files, as bytes and as
 // SQL: for files on any kind of disk.
 
+#include "of_kind.hpp"
 #include <replica/error.hpp>
-#include <replica/kind.hpp>
-#include <replica/sqlite/account_schema.hpp>
-#include <replica/sqlite/container_schema.hpp>
 
 #include <boost/test/unit_test.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <string>
-#include <type_traits>
 
 namespace replica::test {
-
-template <class Kind>
-using SchemaOf = std::conditional_t<std::same_as<Kind, AccountKind>, sqlite::AccountSchema,
-                                    sqlite::ContainerSchema>;
 
 /// The file as broken bytes, which is told as `error`: corrupt, not_a_database, or wal if it comes
 /// from elsewhere. Whoever has it open reads its pages anew. Empty: another error, see

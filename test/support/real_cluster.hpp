@@ -6,6 +6,7 @@
 // forward. All in one process, so that a story can stop at any point and look at every file.
 
 #include "damage.hpp"
+#include "of_kind.hpp"
 #include "pending_entry.hpp"
 #include "rsync_daemon.hpp"
 #include "shifted_clock.hpp"
@@ -17,8 +18,6 @@
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replica.hpp>
-#include <replica/sqlite/account.hpp>
-#include <replica/sqlite/container.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -26,7 +25,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -36,7 +34,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -74,9 +71,7 @@ class RealCluster : public StoryCluster<RealCluster<Kind>, Kind> {
     using Base = StoryCluster<RealCluster<Kind>, Kind>;
 
 public:
-    using Broker = std::conditional_t<std::same_as<Kind, AccountKind>,
-                                      BasicAccountBroker<PosixDisk, ShiftedClock>,
-                                      BasicContainerBroker<PosixDisk, ShiftedClock>>;
+    using Broker = BrokerOf<Kind, PosixDisk, ShiftedClock>;
     using Repl =
         Replicator<Broker, TableRing, BeastTransport, RsyncFileSync, ShiftedClock, Journal>;
     using typename Base::Info;

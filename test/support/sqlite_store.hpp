@@ -5,27 +5,24 @@
 // virtual time and the same every time. A test looks at them and breaks them past the broker.
 
 #include "damage.hpp"
+#include "of_kind.hpp"
 #include "pending_entry.hpp"
 #include "stock_connection.hpp"
 #include <replica/error.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/vfs.hpp>
-#include <replica/sqlite/account.hpp>
 #include <replica/sqlite/connection.hpp>
-#include <replica/sqlite/container.hpp>
 #include <replica/sqlite/pending.hpp>
 #include <replica/storage/place.hpp>
 
 #include <boost/test/unit_test.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,14 +32,12 @@ namespace replica::test {
 template <class Kind>
 class SqliteStore {
 public:
-    using Broker =
-        std::conditional_t<std::same_as<Kind, AccountKind>, BasicAccountBroker<SimDisk, SimClock>,
-                           BasicContainerBroker<SimDisk, SimClock>>;
+    using Broker = BrokerOf<Kind, SimDisk, SimClock>;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
 
     SqliteStore(const SimDisk& disk, const SimClock& clock, std::size_t node)
-        : disk_(disk), vfs_(std::make_unique<SimVfs>(unique_name(), disk, node + 1)),
+        : disk_(disk), vfs_(std::make_unique<SimVfs>(unique_vfs_name(), disk, node + 1)),
           broker_(disk, clock, options(node, vfs_->name())),
           aside_(std::make_unique<Aside>(clock)) {
         vfs_->seed_sqlite(); // new ids, and so the end of a history, must not depend on the machine
@@ -138,7 +133,7 @@ private:
     /// Another machine, on which nothing ever fails.
     struct Aside {
         explicit Aside(const SimClock& clock)
-            : disk(clock), vfs(unique_name(), disk, 1),
+            : disk(clock), vfs(unique_vfs_name(), disk, 1),
               broker(disk, clock, SqliteOptions{.vfs = vfs.name()}) {}
 
         SimDisk disk;
@@ -146,12 +141,6 @@ private:
         Broker broker;
         std::uint64_t copies = 0;
     };
-
-    /// SQLite knows its file systems by name, and several clusters may live at once.
-    [[nodiscard]] static std::string unique_name() {
-        static std::uint64_t last = 0;
-        return "store" + std::to_string(++last);
-    }
 
     /// Half of the nodes copy by pages, the others by rows, a few in each transaction.
     [[nodiscard]] static SqliteOptions options(std::size_t node, const std::string& vfs) {

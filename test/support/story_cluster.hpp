@@ -264,7 +264,6 @@ public:
         }
     }
 
-protected:
     /// What nodes of all kinds have in common.
     [[nodiscard]] static Settings settings_of(std::size_t number) {
         Settings settings;

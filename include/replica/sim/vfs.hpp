@@ -33,8 +33,7 @@ namespace replica {
 /// The SQLite of one simulated process, under a name of its own: give it to sqlite3_open_v2 or to
 /// SqliteOptions. Must outlive all connections that use it. A failed call is one of SQLite's codes,
 /// never an exception: no_space is SQLITE_FULL, all others are SQLITE_IOERR of that call, but
-/// SQLITE_CANTOPEN of an open. Thread safety: any thread may open connections of its own; kill(),
-/// is_locking() and seed_sqlite() are for moments when nobody else is at work.
+/// SQLITE_CANTOPEN of an open. Not thread safe.
 class SimVfs {
 public:
     /// Throws std::invalid_argument if the name is taken. Time is the disk's.

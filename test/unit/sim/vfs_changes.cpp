@@ -32,8 +32,6 @@ using DatabaseOf = typename OneNode<Kind>::Broker::database_type;
 /// What laws/broker.hpp asks for.
 template <class Kind>
 struct Shelf : OneNode<Kind> {
-    using Row = typename Kind::row_type;
-
     auto& broker() { return OneNode<Kind>::broker; }
 
     std::string create(const std::string& name) {
@@ -43,27 +41,6 @@ struct Shelf : OneNode<Kind> {
     }
 
     [[nodiscard]] std::string copy_path() const { return this->device + "/tmp/copy"; }
-
-    [[nodiscard]] static Timestamp time(int tick) {
-        return {170'000'000'000'000 + tick * Timestamp::ticks_per_second, 0};
-    }
-
-    [[nodiscard]] static Row row(const std::string& name, int tick, int size, bool deleted) {
-        Row row;
-        row.name = name;
-        row.deleted = deleted ? 1 : 0;
-        if constexpr (requires { row.created_at; }) {
-            row.created_at = RowTimes{time(tick), time(tick + size), time(tick + size)}.encode();
-            row.size = deleted ? 0 : size;
-            row.content_type = "type/" + std::to_string(size);
-            row.etag = "etag" + std::to_string(size);
-        } else {
-            row.put_timestamp = deleted ? "0" : time(tick).normal();
-            row.delete_timestamp = deleted ? time(tick).normal() : "0";
-            row.object_count = deleted ? 0 : size;
-        }
-        return row;
-    }
 };
 
 /// A database with a row, an old tombstone, an old key and two points.

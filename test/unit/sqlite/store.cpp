@@ -56,27 +56,6 @@ public:
         return path(name);
     }
     [[nodiscard]] std::string copy_path() const { return root_ + "/tmp/copy"; }
-    [[nodiscard]] static Timestamp time(int tick) {
-        return {170'000'000'000'000 + tick * Timestamp::ticks_per_second, 0};
-    }
-    [[nodiscard]] static row_type_of<B> row(const std::string& name, int tick, int size,
-                                            bool deleted) {
-        row_type_of<B> row;
-        row.name = name;
-        row.deleted = deleted ? 1 : 0;
-        if constexpr (requires { row.created_at; }) {
-            row.created_at = RowTimes{time(tick), time(tick + size), time(tick + size)}.encode();
-            row.size = deleted ? 0 : size;
-            row.content_type = "type/" + std::to_string(size);
-            row.etag = "etag" + std::to_string(size);
-        } else {
-            row.put_timestamp = deleted ? "0" : time(tick).normal();
-            row.delete_timestamp = deleted ? time(tick).normal() : "0";
-            row.object_count = deleted ? 0 : size;
-            row.bytes_used = deleted ? 0 : size * 10;
-        }
-        return row;
-    }
 
 private:
     std::string root_;
@@ -245,7 +224,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_was_replaced_is_not_written_through_an
     auto handle = place.broker().open(path, never);
     std::filesystem::rename(next, path);
     const std::string before = bytes_of(path);
-    const auto row = Place<B>::row("lost", 1, 1, false);
+    const auto row = laws::client_row<B>("lost", 1, 1, false);
     refused(Error::moved, path, [&] { handle.merge_items(std::span(&row, 1), ""); });
     refused(Error::moved, path, [&] { (void)handle.info(); });
     BOOST_TEST((bytes_of(path) == before));
@@ -255,7 +234,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_that_cannot_be_stored_changes_nothing, B, Br
     Place<B> place;
     const std::string path = place.create("poison");
     auto database = place.broker().open(path, never);
-    std::vector rows{Place<B>::row("good", 1, 1, false), Place<B>::row("", 2, 2, false)};
+    std::vector rows{laws::client_row<B>("good", 1, 1, false),
+                     laws::client_row<B>("", 2, 2, false)};
     BOOST_CHECK_THROW(database.merge_items(rows, "peer"), Failure);
     BOOST_TEST(database.info().count == 0);
     BOOST_TEST(database.sync_point("peer", Direction::incoming) == -1);
@@ -271,7 +251,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(names_may_hold_anything, B, Brokers) {
                                    "line\nbreak",
                                    "a/b/../c"};
     for (const std::string& name : names) {
-        const auto row = Place<B>::row(name, 1, 1, false);
+        const auto row = laws::client_row<B>(name, 1, 1, false);
         database.merge_items(std::span(&row, 1), "");
     }
     std::vector<std::string> read;
@@ -288,7 +268,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_upload_is_taken_only_if_all_of_it_is_sound, B, 
         auto database = place.broker().open(path, never);
         std::vector<row_type_of<B>> rows;
         for (int i = 0; i < 400; ++i) {
-            rows.push_back(Place<B>::row("row" + std::to_string(i), i, i, false));
+            rows.push_back(laws::client_row<B>("row" + std::to_string(i), i, i, false));
         }
         database.merge_items(rows, "");
         return path;
@@ -338,7 +318,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(our_triggers_do_on_each_row_what_a_merge_does_at_o
     auto merged = place.broker().open(place.create("merged"), never);
     const std::string other = place.create("triggered");
     for (int i = 0; i < 30; ++i) {
-        const auto row = Place<B>::row("row" + std::to_string(i), i, i, i % 4 == 0);
+        const auto row = laws::client_row<B>("row" + std::to_string(i), i, i, i % 4 == 0);
         merged.merge_items(std::span(&row, 1), "");
         std::string sql;
         if constexpr (requires { row.created_at; }) {
@@ -364,12 +344,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(our_triggers_do_on_each_row_what_a_merge_does_at_o
 BOOST_AUTO_TEST_CASE(a_policy_is_changed_with_its_sums) {
     Place<ContainerBroker> place;
     auto database = place.broker().open(place.create("policy"), never);
-    const auto row = Place<ContainerBroker>::row("a", 1, 5, false);
+    const auto row = laws::client_row<ContainerBroker>("a", 1, 5, false);
     database.merge_items(std::span(&row, 1), "");
-    database.set_storage_policy_index(1, Place<ContainerBroker>::time(99999999));
+    database.set_storage_policy_index(1, laws::time(99999999));
     BOOST_TEST(database.info().storage_policy_index == 1);
     BOOST_TEST(database.info().count == 0); // The row is in the old policy: the reconciler's.
-    database.set_storage_policy_index(0, Place<ContainerBroker>::time(99999999));
+    database.set_storage_policy_index(0, laws::time(99999999));
     BOOST_TEST(database.info().count == 1);
 }
 
