@@ -162,6 +162,52 @@ run_pass() {
     peaks[$name]+=" $peak"
 }
 
+# resting_number KEY: in what run_resting's service says of its last pass; empty before that.
+resting_number() {
+    local line recon="$root/$here/resting/container.recon"
+    [ -f "$recon" ] || return 0
+    line="$(<"$recon")"
+    [[ ! "$line" =~ \"$1\":\ ?(-?[0-9.]+) ]] || echo "${BASH_REMATCH[1]}"
+}
+
+# run_resting NAME PROGRAM CONF: starts another replicator of the first node, as a service with a pass
+# in each second, waits until nearly all databases rest, and measures twenty passes. In one of them each
+# database is opened (recheck_passes). The figures are of one pass.
+run_resting() {
+    local name="$1" program="$2" conf="$root/$here/etc/resting.conf" passes_done=0 last now
+    local own ended_children ticks servers_before until=$((SECONDS + 120))
+    sed "s|^interval = .*|interval = 1|; /^replica_port/d
+        s|^recon_cache_path = .*|recon_cache_path = $root/$here/resting|" "$3" >"$conf"
+    rm -rf "$root/$here/resting"
+    mkdir "$root/$here/resting"
+    setsid "$program" "$conf" </dev/null >>"$root/$here/log/resting.log" 2>&1 &
+    passes=("$!")
+    until [[ "$(resting_number at_rest)" -ge $((databases * 9 / 10)) ]]; do
+        [ "$SECONDS" -lt "$until" ] || die "$name: the databases do not come to rest"
+        sleep 0.2
+    done
+    cpu_of_peers
+    servers_before=$servers
+    ticks_of "${passes[0]}"
+    ticks=$own last="$(resting_number replication_last)"
+    while [ "$passes_done" -lt 20 ]; do
+        sleep 0.1
+        now="$(resting_number replication_last)"
+        [ "$now" = "$last" ] || passes_done=$((passes_done + 1))
+        last="$now"
+        [ "$SECONDS" -lt "$until" ] || die "$name: no twenty passes in two minutes"
+    done
+    ticks_of "${passes[0]}"
+    cpu_of_peers
+    replicator_cpus[$name]+=" $(((own - ticks) * tick / 20))"
+    server_cpus[$name]+=" $(((servers - servers_before) / 20))"
+    walls[$name]+=" $(awk -v s="$(resting_number replication_time)" 'BEGIN { print int(s * 1e6) }')"
+    rsync_cpus[$name]+=" 0"
+    peaks[$name]+=" $(awk '$1 == "VmHWM:" { print $2 }' "/proc/${passes[0]}/status")"
+    end_processes TERM "${passes[0]}"
+    passes=()
+}
+
 # settle COMMAND...: one pass of each peer, so that the first node knows that nobody has anything for
 # it. Without it ours would not look for what can be reclaimed, which Swift always does.
 settle() {
@@ -178,8 +224,8 @@ settle() {
 # --- what a pass has done ---------------------------------------------------------------------------
 
 # What a replicator of ours writes into its recon file, and what Swift's does.
-our_counters=(attempted success failure no_change hashmatch rsync remote_merge diff diff_capped
-    remove deferred rows bytes quarantined kept reidentified diverged errors)
+our_counters=(attempted at_rest success failure no_change hashmatch rsync remote_merge diff
+    diff_capped remove deferred rows bytes quarantined kept reidentified diverged errors)
 # shellcheck disable=SC2034 # for expect's callers
 stock_counters=(attempted success failure no_change hashmatch rsync remote_merge diff diff_capped
     remove deferred empty)

@@ -142,7 +142,7 @@ struct NoteBook {
     void adopt(std::string_view) { renew_id(); }
     void merge_timestamps(const Timestamps&) {} // a note book is never deleted
     void merge_metadata(std::string_view, Timestamp) {}
-    void reclaim(const info_type&, Timestamp, Timestamp) {}
+    Timestamp reclaim(const info_type&, Timestamp, Timestamp) { return {}; }
     void copy_to(const std::string& path, Instant) {
         throw Failure(Error::io, path + ": no files");
     }

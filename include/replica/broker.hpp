@@ -53,7 +53,8 @@ namespace replica {
 ///   says that rows may be missing: then all incoming points go.
 /// - reclaim(confirmed, age, sync_age) drops tombstones older than `age`, as many as about 20 s
 ///   allow, and sync points not touched since `sync_age`. A deletion that is not in the snapshot
-///   `confirmed` stays, since no peer may know it yet.
+///   `confirmed` stays, since no peer may know it yet. Returns a time before which no tombstone of
+///   the snapshot comes to be older than `age` was: that of the oldest one left; 0 if unknown.
 /// - while the value returned by exclusive() lives, only this handle can read or write the
 ///   database. The lock leaves no journal behind.
 /// - copy_to writes a consistent copy to a path that does not exist yet, and makes the copy
@@ -84,7 +85,7 @@ concept Database =
         { db.merge_status(db) };
         { db.renew_id() };
         { db.adopt(text) };
-        { db.reclaim(info, time, time) };
+        { db.reclaim(info, time, time) } -> std::same_as<Timestamp>;
         { db.exclusive(deadline) } -> std::movable;
         { db.copy_to(path, deadline) };
         { db.mend_sums() } -> std::same_as<bool>;

@@ -28,6 +28,7 @@ struct FileStatus {
     std::uint64_t inode = 0;
     std::int64_t size = 0;        ///< Bytes.
     std::int64_t modified_ns = 0; ///< Nanoseconds since 1970, by the disk's own clock.
+    std::int64_t changed_ns = 0;  ///< The same, of the file or its inode; nobody can set it.
     bool directory = false;
     bool regular = false; ///< A plain file: no directory, FIFO, socket or device.
 

@@ -105,6 +105,13 @@ struct PlainKind {
     template <class Turn>
     static void after_database(Turn& /*turn*/, std::span<const decide::Outcome> /*outcomes*/) {}
 
+    /// All peers have the same content as `database`. Whether nothing else is left to do, so that
+    /// the database need not be opened before it changes (send/ledger.hpp).
+    template <class Database>
+    [[nodiscard]] static bool may_rest(Database& /*database*/, const I& /*info*/) {
+        return true;
+    }
+
     /// A database is about to be removed. False defers the removal to the end of the pass.
     template <class Pass>
     [[nodiscard]] static bool before_removal(Pass& /*pass*/, const LocalDatabase& /*place*/,

@@ -149,12 +149,14 @@ private:
 
     /// The walk of one device. One worker at a time moves it on.
     struct DeviceWork {
-        DeviceWork(Device device_, Walk<typename B::disk_type> walk_)
-            : device(std::move(device_)), walk(std::move(walk_)) {}
+        DeviceWork(Device device_, Walk<typename B::disk_type> walk_, bool whole_)
+            : device(std::move(device_)), walk(std::move(walk_)), whole(whole_) {}
 
         Device device;
         std::optional<bool> usable; ///< Unknown until a worker has checked the device.
+        std::optional<std::pair<std::uint32_t, Primaries>> primaries{}; ///< Of the last partition.
         Walk<typename B::disk_type> walk;
+        bool whole; ///< All partitions are walked.
         std::int64_t databases = 0;
     };
 
@@ -166,7 +168,13 @@ private:
         const Instant start = core->clock.monotonic();
         const auto devices = local_devices(*core, pass, selection);
         core->observer(event::PassBegan{began, devices.size()});
+        for (const Device& device : devices) {
+            core->memory.ledgers.with(device.device, [&](Ledger& ledger) {
+                ledger.begin_pass(core->settings.recheck_passes);
+            });
+        }
         if (const Seconds ahead = core->memory.clock.look(began, start); ahead != Seconds(0)) {
+            core->memory.ledgers.for_each([](Ledger& ledger) { ledger.clear(); });
             pass.count(&Stats::errors);
             core->observer(event::ClockJumped{ahead});
         }
@@ -298,10 +306,27 @@ private:
             Walk<typename B::disk_type>(
                 core.broker.disk(), storage::device_path(core.settings.devices, device.device),
                 std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
-                core.random, pass.now().plus(-core.settings.reclaim_age)));
+                core.random, pass.now().plus(-core.settings.reclaim_age)),
+            selection.partitions.empty() && !core.settings.handoffs_only);
     }
 
-    /// The next database of a device. Nothing at the end, or if the device cannot be used.
+    /// Whether a database need not be opened (send/ledger.hpp).
+    static bool is_at_rest(PassType& pass, DeviceWork& work, const Place& found) {
+        const auto state = detail::state_at(pass, found);
+        if (!state) {
+            return false;
+        }
+        if (!work.primaries || work.primaries->first != found.partition) {
+            work.primaries.emplace(found.partition,
+                                   Primaries(pass.ring.primaries(found.partition)));
+        }
+        return pass.memory.ledgers.with(work.device.device, [&](Ledger& ledger) {
+            return ledger.may_skip(found.hash, *state, work.primaries->second, pass.now());
+        });
+    }
+
+    /// The next database of a device that is to be opened. Nothing at the end, or if the device
+    /// cannot be used.
     static std::optional<Place> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
         const auto beat = [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); };
@@ -316,8 +341,17 @@ private:
         }
         std::int64_t errors = 0;
         auto found = work.walk.next(pass.observer, errors, beat);
+        std::int64_t skipped = 0;
+        for (; found && is_at_rest(pass, work, *found) && !pass.stop.stop_requested(); ++skipped) {
+            pass.brakes.saw(work.device.device);
+            found = work.walk.next(pass.observer, errors, beat);
+        }
         pass.count(&Stats::errors, errors);
-        work.databases += found ? 1 : 0;
+        pass.count(&Stats::at_rest, skipped);
+        work.databases += skipped + (found ? 1 : 0);
+        if (!found && work.whole) {
+            pass.memory.ledgers.with(work.device.device, [](Ledger& ledger) { ledger.end_walk(); });
+        }
         pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
                                             work.walk.partitions(), work.databases});
         return found;

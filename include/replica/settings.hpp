@@ -33,6 +33,7 @@ struct Limits {
     int concurrency = 8;                // databases in flight, all devices together
     Seconds interval{30};               // from the start of a pass to the start of the next
     double databases_per_second = 50.0; // opened databases, all devices; <= 0 is unlimited
+    int recheck_passes = 20;     // every database is opened in one of so many (send/ledger.hpp)
     Seconds reclaim_age{604800}; // tombstones and deleted databases older than this are removed
     bool handoffs_only = false;  // skip the partitions a device is a primary for
     int handoff_delete = 0;      // copies needed before a handoff goes; 0: every primary
@@ -84,6 +85,9 @@ struct Settings : Limits {
     }
     if (limits.handoff_delete < 0) {
         return "handoff_delete";
+    }
+    if (limits.recheck_passes < 1) {
+        return "recheck_passes";
     }
     if (!(limits.node_timeout > Seconds{0})) {
         return "node_timeout";

@@ -29,6 +29,7 @@ struct Stats {
     std::int64_t empty = 0;        ///< Always 0, as in Swift.
 
     // Counters that Swift does not have:
+    std::int64_t at_rest = 0;      ///< Databases that were not opened (send/ledger.hpp).
     std::int64_t rows = 0;         ///< Rows sent.
     std::int64_t bytes = 0;        ///< Bytes of whole files sent.
     std::int64_t quarantined = 0;  ///< Databases moved to quarantine.

@@ -31,8 +31,9 @@ struct Config {
         (std::int64_t, nodes), (std::int64_t, replicas), (std::int64_t, databases),
         (std::int64_t, names), ///< Of rows, for each database.
         (std::int64_t, clients), (std::int64_t, per_diff), (std::int64_t, max_diffs),
-        (std::int64_t, interval), (std::int64_t, reclaim_age), (std::int64_t, handoff_delete),
-        (std::int64_t, leave_share), (std::int64_t, call_us), ///< Virtual time of one call.
+        (std::int64_t, interval), (std::int64_t, recheck_passes), (std::int64_t, reclaim_age),
+        (std::int64_t, handoff_delete), (std::int64_t, leave_share),
+        (std::int64_t, call_us),  ///< Virtual time of one call.
         (std::int64_t, patience), ///< Calls until another fiber goes on.
         (std::int64_t, calm),     ///< Between two faults.
         (std::int64_t, think_ms), ///< Between two calls of a client.
@@ -104,6 +105,8 @@ struct Config {
         made.jump = rate(3);
         made.isolate = rate(10);
         made.transfer = rate(10);
+        // What a peer loses is noticed by a recheck. Else nothing must depend on one.
+        made.recheck_passes = made.wipe + made.backup > 0 ? one_of(1, 3, 20) : one_of(1, 20, 1000);
         made.rest = made.reclaim_age < 604'800 ? from(0, 6) : 0;
         return made;
     }

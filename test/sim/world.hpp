@@ -263,7 +263,9 @@ private:
 
     void add(std::size_t i, const TableRing& ring) {
         const double wrong = static_cast<double>(config.skew) * (2 * random.fraction() - 1);
-        SimDisk disk(clock);
+        SimClock own = clock.apart(Seconds(wrong));
+        SimDisk disk(own);               // a kernel has one clock for programs and files
+        disk.round_times(1'000'000'000); // the coarsest step that send/ledger.hpp allows for
         disk.mount(device);
         disk.settle();
         disk.on_call([this, i, name = ip(i)](SimCall call, const std::string& path) {
@@ -278,8 +280,8 @@ private:
                 throw Failure(Error::io, path + ": permission denied");
             }
         });
-        machines.push_back(std::make_unique<Machine>(Machine{
-            i, ip(i), clock.apart(Seconds(wrong)), disk, NewestRing(ring), settings_of(i)}));
+        machines.push_back(std::make_unique<Machine>(
+            Machine{i, ip(i), own, disk, NewestRing(ring), settings_of(i)}));
         files.attach(ip(i), port, "sda", disk);
     }
 
@@ -295,6 +297,7 @@ private:
         settings.per_diff = config.per_diff;
         settings.max_diffs = config.max_diffs;
         settings.interval = Seconds(static_cast<double>(config.interval));
+        settings.recheck_passes = static_cast<int>(config.recheck_passes);
         settings.reclaim_age = Seconds(static_cast<double>(config.reclaim_age));
         settings.leave_share = static_cast<double>(config.leave_share);
         settings.handoff_delete = static_cast<int>(config.handoff_delete);

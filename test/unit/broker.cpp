@@ -34,7 +34,7 @@ struct Blank {
     void merge_status(const Blank&) {}
     void renew_id() {}
     void adopt(std::string_view) {}
-    void reclaim(const info_type&, Timestamp, Timestamp) {}
+    Timestamp reclaim(const info_type&, Timestamp, Timestamp) { return {}; }
     Guard exclusive(Instant) { return {}; }
     void copy_to(const std::string&, Instant) {}
     bool commit_pending(const lock_type&) { return false; }
@@ -140,7 +140,7 @@ struct SilentMend : Blank {
 static_assert(!Database<SilentMend>);
 
 struct ReclaimByAge : Blank {
-    void reclaim(Timestamp, Timestamp) {} // what no peer has yet would go
+    Timestamp reclaim(Timestamp, Timestamp) { return {}; } // what no peer has yet would go
 };
 static_assert(!Database<ReclaimByAge>);
 

@@ -146,6 +146,15 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         }
     }
 
+    /// Not while shard ranges are exchanged in every pass, nor while rows wait to be queued. A
+    /// queue leaves when it is empty.
+    template <class Database>
+    [[nodiscard]] static bool may_rest(Database& database, const ContainerInfo& info) {
+        return info.account != reconciler::account && info.db_state == "unsharded" &&
+               !info.sharding_initiated && info.shard_max_row < 0 &&
+               reconciler::is_all_queued(database, info);
+    }
+
     /// A queue may still get rows in this pass, so its removal is deferred. The link to another
     /// container goes before the container: nobody would find a link that is left behind.
     template <class Pass>

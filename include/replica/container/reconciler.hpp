@@ -260,6 +260,12 @@ template <class D>
            database.sync_point(compared_with(info), Direction::outgoing) >= 0;
 }
 
+/// Whether no misplaced row waits to be queued.
+template <class D>
+[[nodiscard]] bool is_all_queued(D& database, const ContainerInfo& info) {
+    return info.reconciler_sync_point == info.max_row && is_compared(database, info);
+}
+
 /// Queues the misplaced rows among those that are new since the last time. A database without new
 /// rows costs nothing here; with several policies a lookup.
 ///
@@ -273,8 +279,7 @@ template <class D>
 template <class DatabaseTurn>
 void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcomes) {
     auto& pass = turn.pass;
-    if (turn.info.reconciler_sync_point == turn.info.max_row &&
-        is_compared(turn.database(), turn.info)) {
+    if (is_all_queued(turn.database(), turn.info)) {
         return;
     }
     turn.heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));

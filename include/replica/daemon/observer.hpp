@@ -98,8 +98,9 @@ public:
             log(Level::warning, "Finished replication pass with handoffs_only and/or "
                                 "handoffs_delete enabled");
         }
-        log(Level::info, "Attempted to replicate {} dbs in {:.5f} seconds ({:.5f}/s)",
-            stats.attempted, seconds, static_cast<double>(stats.attempted) / (seconds + 1e-7));
+        log(Level::info, "Attempted to replicate {} dbs in {:.5f} seconds ({:.5f}/s), {} at rest",
+            stats.attempted, seconds, static_cast<double>(stats.attempted) / (seconds + 1e-7),
+            stats.at_rest);
         log(Level::info, "Removed {} dbs", stats.remove);
         log(Level::info, "{} successes, {} failures", stats.success, stats.failure);
         log(Level::info,

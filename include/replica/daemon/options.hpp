@@ -151,6 +151,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
         "most of a device's databases that are moved away or deleted in an hour, beyond the first "
         "100; a wrong ring or clock would take all of them; 100 is no limit",
         Origin::replica),
+    number(&Settings::recheck_passes, "recheck_passes", "passes", 1, 1000,
+           "a database that every peer had, and that nobody has touched, is not opened; in one of "
+           "so many passes it is, and its peers are asked; 1 opens all in every pass",
+           Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",

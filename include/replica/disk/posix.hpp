@@ -106,6 +106,7 @@ public:
                           .inode = status->st_ino,
                           .size = status->st_size,
                           .modified_ns = status->st_mtim.tv_sec * second + status->st_mtim.tv_nsec,
+                          .changed_ns = status->st_ctim.tv_sec * second + status->st_ctim.tv_nsec,
                           .directory = S_ISDIR(status->st_mode),
                           .regular = S_ISREG(status->st_mode)};
     }

@@ -159,6 +159,12 @@ public:
         return out + '}';
     }
 
+    /// Whether both have the same keys with the same values and times, in whatever order.
+    [[nodiscard]] bool is_same(const Metadata& other) const {
+        return items_.size() == other.items_.size() &&
+               std::ranges::is_permutation(items_, other.items_);
+    }
+
     friend bool operator==(const Metadata&, const Metadata&) = default;
 
 private:

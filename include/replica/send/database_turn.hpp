@@ -62,6 +62,11 @@ struct DatabaseTurn {
     /// The copy leaves, and a peer has all of it.
     bool proven = false;
 
+    /// Before this time no tombstone becomes old enough to be dropped. 0: not known.
+    Timestamp due{};
+
+    bool confirmed = false;           ///< At this state of the file all peers had all of it once.
+    std::size_t same = 0;             ///< Peers that have exactly what this copy has.
     std::size_t without = 0;          ///< Peers without a copy, counted while this one is stale.
     Seconds ahead{0};                 ///< Our clock is ahead of the peers' earliest by this.
     Seconds behind{0};                ///< Our clock is behind the peers' latest by this.

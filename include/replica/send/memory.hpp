@@ -6,6 +6,7 @@
 
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
+#include <replica/send/ledger.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>
 
@@ -24,6 +25,7 @@ struct Memory {
     Backoff transfers; ///< Whole files whose finish was not answered, by transfer_key.
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
+    Ledgers ledgers;
 
     /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

@@ -97,6 +97,11 @@ public:
             const decide::Replica there(remote.info);
             const auto choice = decide::choose(local, there, points_of(remote), pass.settings);
             if (choice.way != decide::Way::renew_id) {
+                if (decide::same_content(local, there) && is_same_beside_rows(remote.info)) {
+                    ++turn_.same;
+                } else if (choice.way != decide::Way::no_change) {
+                    distrust_if_confirmed();
+                }
                 turn_.settled = turn_.settled && choice.settled;
                 compare_for_agreement(turn_, remote.info, decide::same_content(local, there),
                                       choice.settled);
@@ -194,6 +199,23 @@ private:
                                        turn_.pass.clock.now());
         });
         return fault;
+    }
+
+    /// Whether times and metadata are the same. Metadata have no order.
+    [[nodiscard]] bool is_same_beside_rows(const Info& remote) const {
+        const Info& local = turn_.info;
+        return remote.timestamps() == local.timestamps() &&
+               (remote.metadata == local.metadata ||
+                Metadata::parse_stored(remote.metadata)
+                    .is_same(Metadata::parse_stored(local.metadata)));
+    }
+
+    /// The peer lacks what it once had, and its device may lack more: send/ledger.hpp.
+    void distrust_if_confirmed() {
+        if (turn_.confirmed) {
+            turn_.pass.memory.ledgers.for_each(
+                [&](Ledger& ledger) { ledger.distrust(session_.device().id); });
+        }
     }
 
     /// How far the two know each other's rows.
@@ -343,6 +365,7 @@ private:
             return decide::Outcome::done; // nothing of the peer's could come back
         }
         turn_.settled = false;
+        distrust_if_confirmed();
         if (is_stale(turn_)) {
             ++turn_.without;
             return decide::Outcome::stale;

@@ -11,6 +11,7 @@
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/departure.hpp>
+#include <replica/send/ledger.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/peer_turn.hpp>
 #include <replica/send/stale.hpp>
@@ -169,7 +170,9 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
         // not in `confirmed`. And only when no peer has rows for us: two replicas would send each
         // other for ever what the other has just dropped. Swift reclaims before it pushes.
         if (turn.settled && asked.all_done()) {
-            turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
+            const Timestamp oldest =
+                turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
+            turn.due = oldest.plus(pass.settings.reclaim_age);
         }
         return;
     }
@@ -180,11 +183,44 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
 }
 
+/// The state of a database that the walk has found at rest, for send/ledger.hpp.
+template <AnyPass P>
+[[nodiscard]] std::optional<FileState> state_at(P& pass, const Place& found) {
+    return found.at_rest ? state_of(pass.broker.disk().stat(found.path()), pass.clock.now())
+                         : std::nullopt;
+}
+
+/// Notes in the ledger that the database need not be opened before it changes, if that is so. All
+/// peers have been asked. `before`: the state of the file before it was opened.
+template <AnyPass P>
+void confirm_rest(DatabaseTurn<P>& turn, const departure::Asked& asked,
+                  const std::optional<FileState>& before, const Primaries& primaries) {
+    P& pass = turn.pass;
+    const auto& info = turn.info;
+    const bool alive =
+        timestamp_or_zero(info.delete_timestamp) <= timestamp_or_zero(info.put_timestamp);
+    if (!before || !alive || turn.renumbered || turn.suspect || !turn.settled ||
+        !asked.all_done() || turn.same != asked.outcomes.size() ||
+        asked.outcomes.size() + 1 != primaries.devices.size() || turn.due == Timestamp{} ||
+        !P::kind_type::may_rest(turn.database(), info)) {
+        return;
+    }
+    // A copy that agrees with its peers notes so twice in a reclaim_age, lest it becomes stale.
+    const Seconds most = std::min(pass.settings.reclaim_age / 4, Seconds(86'400));
+    const Timestamp due = std::min(turn.due, turn.now().plus(most));
+    if (state_at(pass, turn.place) == before) {
+        pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
+            ledger.confirm(turn.place.hash, *before, primaries, due);
+        });
+    }
+}
+
 /// True when every peer has all of the database. Throws what goes wrong with the local database.
 template <AnyPass P>
 [[nodiscard]] bool replicate_open(P& pass, const Place& found, const Device& local,
                                   Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
+    const auto state = state_at(pass, found); // before it is opened, see send/ledger.hpp
     std::optional<typename P::database_type> database(pass.broker.open(found.path(), patience));
     storage::flush_pending(pass.broker, *database, found.path(), patience);
     const auto info = database->info();
@@ -203,7 +239,8 @@ template <AnyPass P>
     if (misplaced) {
         pass.observer(event::Misplaced{found.path(), name, place.partition});
     }
-    const auto primaries = pass.ring.primaries(place.partition);
+    const Primaries listed(pass.ring.primaries(place.partition));
+    const auto& primaries = listed.devices;
     const bool belongs = !misplaced && decide::is_primary(primaries, local.id);
     // A peer without a copy does not get an expired one: it would have to report that once more.
     const bool expiring = departure::is_expired(pass, info, pass.now());
@@ -213,6 +250,9 @@ template <AnyPass P>
 
     DatabaseTurn<P> turn{pass, place, local, heartbeat, *database, info, true, !belongs};
     turn.expiring = expiring;
+    turn.confirmed = state && pass.memory.ledgers.with(local.device, [&](const Ledger& ledger) {
+        return ledger.is_confirmed(found.hash, *state);
+    });
     departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
     if (pass.stop.stop_requested()) {
@@ -230,6 +270,9 @@ template <AnyPass P>
     }
     const bool sound = after_peers(turn, asked.outcomes);
     clean_up(turn, database, found, info, asked, belongs, primaries.size());
+    if (belongs && sound) {
+        confirm_rest(turn, asked, state, listed);
+    }
     return sound && asked.all_done();
 }
 

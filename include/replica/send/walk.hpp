@@ -136,8 +136,12 @@ private:
             storage::sweep_drafts(disk_, directory, entries, limit_);
             errors += report_strange(entries, directory, observer);
             if (auto path = storage::find_database(entries, directory)) {
-                return Place{device_, directory, storage::base(*path), name,
-                             *parse_partition(partition_, partition_count_)};
+                return Place{device_,
+                             directory,
+                             storage::base(*path),
+                             name,
+                             *parse_partition(partition_, partition_count_),
+                             is_at_rest(entries, *path)};
             }
             const std::string pending = directory + '/' + name + ".db.pending";
             if (storage::has_pending(disk_, directory + '/' + name + ".db")) {
@@ -150,6 +154,15 @@ private:
             report(failure, directory, observer, errors);
         }
         return std::nullopt;
+    }
+
+    /// Place::at_rest, of the database at `path`.
+    [[nodiscard]] bool is_at_rest(const std::vector<Entry>& entries, const std::string& path) {
+        const std::string name = storage::base(path);
+        return std::ranges::all_of(entries, [&](const Entry& entry) {
+            return entry.name == name || entry.name == ".lock" ||
+                   (entry.name == name + ".pending" && !storage::has_pending(disk_, path));
+        });
     }
 
     /// Tells in every pass what a person has to look at: an acknowledged row that nobody can read

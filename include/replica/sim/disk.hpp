@@ -261,6 +261,13 @@ public:
         state_->tree.settle();
     }
 
+    /// From now on times of files are multiples of `step_ns`, as those of a kernel, so that two
+    /// writes may have one time. Otherwise times rise strictly.
+    void round_times(std::int64_t step_ns) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->tree.round_times(step_ns);
+    }
+
     /// Mounts a file system of `total` bytes at `path`. One that was unmounted comes back with its
     /// content and the new size.
     void mount(const std::string& path, std::uint64_t total = unlimited) const {
@@ -362,8 +369,13 @@ private:
     }
 
     [[nodiscard]] static FileStatus status(const SimNode& node) {
-        return {node.device,      node.inode,     node.content.size,
-                node.modified_ns, node.directory, !node.directory};
+        return {.device = node.device,
+                .inode = node.inode,
+                .size = node.content.size,
+                .modified_ns = node.modified_ns,
+                .changed_ns = node.modified_ns,
+                .directory = node.directory,
+                .regular = !node.directory};
     }
 
     std::shared_ptr<State> state_;

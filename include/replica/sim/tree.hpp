@@ -281,6 +281,10 @@ public:
 
     void settle() { SimNode::settle(root_); }
 
+    /// From now on times of files are multiples of `step_ns`, as those of a kernel, so that two
+    /// writes may have one time. Otherwise times rise strictly.
+    void round_times(std::int64_t step_ns) { time_step_ns_ = step_ns; }
+
     /// Every path below "/" with its bytes; directories end in '/' and have none.
     [[nodiscard]] std::map<std::string, std::string> dump() const {
         std::map<std::string, std::string> tree;
@@ -349,10 +353,10 @@ private:
         return node;
     }
 
-    /// Strictly rising, so that two writes at one moment of the clock differ.
     void touch(SimNode& node) {
         const std::int64_t now = clock_.now().ticks * 10'000;
-        last_modified_ns_ = std::max(now, last_modified_ns_ + 1);
+        last_modified_ns_ =
+            time_step_ns_ > 0 ? now - now % time_step_ns_ : std::max(now, last_modified_ns_ + 1);
         node.modified_ns = last_modified_ns_;
     }
 
@@ -376,6 +380,7 @@ private:
     SimClock clock_;
     std::uint64_t last_inode_ = 1;
     std::int64_t last_modified_ns_ = 0;
+    std::int64_t time_step_ns_ = 0; ///< 0: none.
     Pointer root_;
     std::map<std::string, Mount, std::less<>> mounts_;
 };

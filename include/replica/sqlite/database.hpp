@@ -239,13 +239,13 @@ public:
     /// tombstone is old enough (defect 37). Metadata keys deleted before `age` go as well, and
     /// deleted shard ranges older than `sync_age`. A ROWID is never reused, so the rows up to the
     /// snapshot's last ROWID are the rows of the snapshot.
-    void reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
+    Timestamp reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         connection_->require_in_place();
-        sqlite::reclaim_tombstones<S>(*connection_, clock_, confirmed.max_row, age.normal(),
-                                      options_.page_rows);
+        const Timestamp oldest = sqlite::reclaim_tombstones<S>(
+            *connection_, clock_, confirmed.max_row, age.normal(), options_.page_rows);
         const std::string before = sync_age.normal();
         if (!has_old(confirmed, age, before)) {
-            return;
+            return oldest;
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
@@ -257,6 +257,7 @@ public:
         }
         S::reclaim_shard_ranges(*connection_, confirmed, before);
         transaction.commit();
+        return oldest;
     }
 
     /// Waits for the lock until `deadline`. The handle must outlive the returned value.

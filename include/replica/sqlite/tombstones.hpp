@@ -9,9 +9,11 @@
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/merge.hpp>
 #include <replica/sqlite/schema.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,16 +32,18 @@ template <Schema S>
 }
 
 /// Drops tombstones older than `age` with names above `name` and ROWIDs up to `max_row`, page by
-/// page in the order of their names. Searching takes no write lock. False if `end` came first.
+/// page in the order of their names. Searching takes no write lock. Returns the time of the oldest
+/// tombstone that stays, as text; nothing if `end` came first.
 template <Schema S, Clock C>
-[[nodiscard]] bool reclaim_above(Connection& connection, C& clock, std::string name,
-                                 std::int64_t max_row, std::string_view age, std::int64_t page_rows,
-                                 Instant end) {
+[[nodiscard]] std::optional<std::string>
+reclaim_above(Connection& connection, C& clock, std::string name, std::int64_t max_row,
+              std::string_view age, std::int64_t page_rows, Instant end) {
     constexpr auto pause = std::chrono::milliseconds(60); // Swift polls every 50 ms
     std::int64_t rowid = -1;
+    std::string oldest = Timestamp{Timestamp::max_ticks - 1, 0}.normal();
     for (std::int64_t seen = page_rows; seen == page_rows;) {
         if (clock.monotonic() >= end) {
-            return false;
+            return std::nullopt;
         }
         std::vector<std::int64_t> old;
         seen = 0;
@@ -52,6 +56,8 @@ template <Schema S, Clock C>
                 name = page.text(1);
                 if (page.view(2) < age) {
                     old.push_back(rowid);
+                } else if (page.view(2) < oldest) {
+                    oldest = page.text(2);
                 }
             }
         }
@@ -69,22 +75,26 @@ template <Schema S, Clock C>
             clock.sleep_until(clock.monotonic() + pause, std::stop_token());
         }
     }
-    return true;
+    return oldest;
 }
 
 /// Drops tombstones older than `age` with ROWIDs up to `max_row`, for 20 s at most: less than the
 /// 25 s for which a handle waits for locks. The first 10 s go through the names from the start. If
 /// that does not reach the end, the other 10 s begin at a random tombstone, so that each has its
-/// turn in some pass.
+/// turn in some pass. Returns a time before which no tombstone becomes as old as those; 0 if not
+/// all were looked at.
 template <Schema S, Clock C>
-void reclaim_tombstones(Connection& connection, C& clock, std::int64_t max_row,
-                        std::string_view age, std::int64_t page_rows) {
+Timestamp reclaim_tombstones(Connection& connection, C& clock, std::int64_t max_row,
+                             std::string_view age, std::int64_t page_rows) {
     constexpr auto half = std::chrono::seconds(10);
     const Instant start = clock.monotonic();
-    if (!reclaim_above<S>(connection, clock, {}, max_row, age, page_rows, start + half)) {
-        (void)reclaim_above<S>(connection, clock, some_tombstone<S>(connection), max_row, age,
-                               page_rows, start + 2 * half);
+    if (const auto oldest =
+            reclaim_above<S>(connection, clock, {}, max_row, age, page_rows, start + half)) {
+        return RowTimes::decode(*oldest).value_or(RowTimes{}).data;
     }
+    (void)reclaim_above<S>(connection, clock, some_tombstone<S>(connection), max_row, age,
+                           page_rows, start + 2 * half);
+    return {};
 }
 
 } // namespace replica::sqlite

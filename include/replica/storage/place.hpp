@@ -51,6 +51,10 @@ struct Place {
     std::string hash;      ///< By the directory.
     std::uint32_t partition = 0;
 
+    /// Nothing was seen beside the database but a lock and a .pending file without entries: nobody
+    /// is in the middle of a change, and no row waits.
+    bool at_rest = false;
+
     /// Of the database `file` with this hash on the device at `device`.
     [[nodiscard]] static Place on(std::string device, std::string_view datadir,
                                   std::uint32_t partition, const std::string& hash,

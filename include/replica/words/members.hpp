@@ -32,7 +32,7 @@ BOOST_HANA_ADAPT_STRUCT(replica::ShardRange, name, timestamp, lower, upper, obje
                         reported, tombstones);
 
 BOOST_HANA_ADAPT_STRUCT(replica::Stats, attempted, success, failure, no_change, hashmatch, rsync,
-                        remote_merge, diff, diff_capped, remove, deferred, ts_repl, empty, rows,
-                        bytes, quarantined, kept, reidentified, diverged, stale, errors);
+                        remote_merge, diff, diff_capped, remove, deferred, ts_repl, empty, at_rest,
+                        rows, bytes, quarantined, kept, reidentified, diverged, stale, errors);
 
 #endif // REPLICA_WORDS_MEMBERS_HPP

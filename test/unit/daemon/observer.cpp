@@ -78,6 +78,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_pass_is_summed_up_in_swifts_lines) {
     watched.observer(event::PassBegan{Timestamp::from_seconds(1000), 3});
     Stats stats;
     stats.attempted = 10;
+    stats.at_rest = 7;
     stats.remove = 1;
     stats.success = 18;
     stats.failure = 2;
@@ -87,7 +88,8 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_pass_is_summed_up_in_swifts_lines) {
     watched.end_pass(stats, {});
     BOOST_TEST(watched.has("info: Beginning replication run"));
     BOOST_TEST(watched.has("info: Replication run OVER"));
-    BOOST_TEST(watched.has("info: Attempted to replicate 10 dbs in 2.00000 seconds (5.00000/s)"));
+    BOOST_TEST(watched.has(
+        "info: Attempted to replicate 10 dbs in 2.00000 seconds (5.00000/s), 7 at rest"));
     BOOST_TEST(watched.has("info: Removed 1 dbs"));
     BOOST_TEST(watched.has("info: 18 successes, 2 failures"));
     BOOST_TEST(watched.has("info: diff:3 diff_capped:0 empty:0 hashmatch:0 no_change:11 "

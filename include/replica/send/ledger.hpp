@@ -1,0 +1,202 @@
+#ifndef REPLICA_SEND_LEDGER_HPP
+#define REPLICA_SEND_LEDGER_HPP
+
+// Which databases need no work. A pass over a database that nobody has touched opens it, asks every
+// peer, and learns nothing. The ledger remembers the state of a file whose content every peer was
+// seen to have, so that the next passes look at that file with one stat and go on.
+//
+// The order for one database, in which a writer may come between any two steps:
+//   1. the walk lists the hash directory: nothing beside the database but a lock, and a .pending
+//      file without entries, so no transaction is under way;
+//   2. the state of the file is read: S;
+//   3. the database is opened and read, and its peers are asked;
+//   4. every peer has the same content, and nothing is left to do but what time makes due;
+//   5. the state is read again and must still be S; S is remembered.
+// A write before 3 is part of what the peers have. A later one changes the state: it gives the file
+// a new time. File systems tell times apart by some milliseconds only, so a state whose times are
+// younger than two seconds at step 2 is not remembered: a write just after 3 might leave the same.
+//
+// The ledger only skips work. It never moves a point, and no copy is deleted because of it. What it
+// cannot see is a peer that loses its copy. Therefore each database is opened in every
+// recheck_passes-th pass all the same, some in every pass, and a peer that turns out to lack what
+// it has confirmed is not believed in any other entry.
+
+#include <replica/disk.hpp>
+#include <replica/ring.hpp>
+#include <replica/words/md5.hpp>
+#include <replica/words/timestamp.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// A digest of what stat tells of a database file. Two states are equal if nobody has written to
+/// the file in between.
+using FileState = Md5Digest;
+
+/// The state of a file; nothing if it is no file, or if its times are so young at `now` that a
+/// write to come might leave the same state. A time in the future is young.
+[[nodiscard]] inline std::optional<FileState> state_of(const std::optional<FileStatus>& status,
+                                                       Timestamp now) {
+    constexpr std::int64_t settling_ns = 2'000'000'000; // the coarsest times of a file system
+    constexpr std::int64_t ns_per_tick = 1'000'000'000 / Timestamp::ticks_per_second;
+    if (!status || !status->regular ||
+        std::max(status->modified_ns, status->changed_ns) > now.ticks * ns_per_tick - settling_ns) {
+        return std::nullopt;
+    }
+    const std::int64_t values[] = {static_cast<std::int64_t>(status->device),
+                                   static_cast<std::int64_t>(status->inode), status->size,
+                                   status->modified_ns, status->changed_ns};
+    const auto bytes = std::as_bytes(std::span(values));
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes to characters
+    return md5(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+/// The primaries of a partition, with a digest that tells one list from another.
+struct Primaries {
+    std::vector<Device> devices;
+    std::uint32_t digest = 0;
+
+    explicit Primaries(std::vector<Device> list) : devices(std::move(list)) {
+        std::string text;
+        for (const Device& device : devices) {
+            text += std::to_string(device.id) + ' ' + device.replication_ip + ' ' +
+                    std::to_string(device.replication_port) + ' ' + device.device + '\n';
+        }
+        std::memcpy(&digest, md5(text).data(), sizeof digest);
+    }
+};
+
+/// The databases of one device of this machine whose content every peer has: 48 bytes each, in a
+/// table that is half full or fuller. Not thread safe.
+class Ledger {
+public:
+    /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
+    /// remembered.
+    void begin_pass(int recheck_passes) {
+        recheck_ = static_cast<std::uint64_t>(std::max(recheck_passes, 1));
+        ++pass_;
+    }
+
+    /// The walk of the device has come to its end: what it has not met is forgotten.
+    void end_walk() {
+        boost::unordered::erase_if(entries_,
+                                   [this](const auto& each) { return each.second.met != pass_; });
+    }
+
+    /// Whether the database `hash` need not be opened in this pass: its state is known, its
+    /// primaries are those of then, and time makes no work due.
+    [[nodiscard]] bool may_skip(const std::string& hash, const FileState& state,
+                                const Primaries& primaries, Timestamp now) {
+        const Key key = key_of(hash);
+        const auto found = entries_.find(key);
+        if (found == entries_.end()) {
+            return false;
+        }
+        Entry& entry = found->second;
+        entry.met = pass_;
+        return state == entry.state && primaries.digest == entry.primaries &&
+               now.seconds() < static_cast<double>(entry.due) &&
+               key.second % recheck_ != pass_ % recheck_ &&
+               std::ranges::none_of(primaries.devices, [&](const Device& device) {
+                   const auto lost = distrusted_.find(device.id);
+                   return lost != distrusted_.end() && entry.confirmed <= lost->second;
+               });
+    }
+
+    /// All primaries have what `hash` has at `state`. Nothing is to be done before `due`.
+    void confirm(const std::string& hash, const FileState& state, const Primaries& primaries,
+                 Timestamp due) {
+        constexpr double last = std::numeric_limits<std::uint32_t>::max();
+        if (recheck_ > 1) {
+            entries_[key_of(hash)] = Entry{
+                state, primaries.digest,
+                static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last)), pass_, pass_};
+        }
+    }
+
+    /// Whether all primaries once had what `hash` has at `state`.
+    [[nodiscard]] bool is_confirmed(const std::string& hash, const FileState& state) const {
+        const auto found = entries_.find(key_of(hash));
+        return found != entries_.end() && found->second.state == state;
+    }
+
+    /// A peer's device lacks what it has confirmed. No confirmation of it up to now counts.
+    void distrust(std::int64_t device_id) { distrusted_[device_id] = pass_; }
+
+    void clear() { entries_.clear(); }
+
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+private:
+    struct Entry {
+        FileState state{};
+        std::uint32_t primaries = 0; ///< Primaries::digest.
+        std::uint32_t due = 0;       ///< Seconds since 1970.
+        std::uint32_t confirmed = 0; ///< The pass.
+        std::uint32_t met = 0;       ///< The last pass whose walk has met the database.
+    };
+
+    /// A hash has 32 hexadecimal digits.
+    using Key = std::pair<std::uint64_t, std::uint64_t>;
+
+    [[nodiscard]] static Key key_of(std::string_view hash) {
+        const auto half = [&](std::size_t at) {
+            std::uint64_t value = 0;
+            for (const char c : hash.substr(std::min(at, hash.size()), 16)) {
+                value = value << 4U | static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+            }
+            return value;
+        };
+        return {half(0), half(16)};
+    }
+
+    boost::unordered_flat_map<Key, Entry> entries_;
+    std::map<std::int64_t, std::uint32_t> distrusted_; ///< Device id: in which pass.
+    std::uint32_t pass_ = 0;
+    std::uint64_t recheck_ = 1;
+};
+
+/// A ledger for each device of this machine. Thread safety: any thread.
+class Ledgers {
+public:
+    /// Calls `use` with the ledger of the device with this name, and returns what it returns.
+    template <std::invocable<Ledger&> Use>
+    std::invoke_result_t<Use, Ledger&> with(const std::string& device, Use use) {
+        const std::lock_guard guard(mutex_);
+        return use(ledgers_[device]);
+    }
+
+    /// Calls `use` with each ledger.
+    template <std::invocable<Ledger&> Use>
+    void for_each(Use use) {
+        const std::lock_guard guard(mutex_);
+        for (auto& [device, ledger] : ledgers_) {
+            use(ledger);
+        }
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<std::string, Ledger> ledgers_;
+};
+
+} // namespace replica
+
+#endif // REPLICA_SEND_LEDGER_HPP

@@ -1,0 +1,246 @@
+#include <replica/send/ledger.hpp>
+
+#define BOOST_TEST_MODULE ledger
+#include <boost/test/unit_test.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace replica;
+
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t now_s = 1'700'000'000;
+constexpr Timestamp now{now_s * Timestamp::ticks_per_second, 0};
+constexpr Timestamp later = Timestamp{(now_s + 1'000'000) * Timestamp::ticks_per_second, 0};
+
+/// A database nobody has touched for an hour.
+FileStatus old_file() {
+    return {.device = 1,
+            .inode = 2,
+            .size = 40'960,
+            .modified_ns = (now_s - 3600) * second_ns,
+            .changed_ns = (now_s - 3600) * second_ns,
+            .directory = false,
+            .regular = true};
+}
+
+Primaries primaries_of(std::initializer_list<std::int64_t> ids) {
+    std::vector<Device> devices;
+    for (const std::int64_t id : ids) {
+        Device device;
+        device.id = id;
+        device.device = "sda";
+        device.replication_ip = "10.0.0." + std::to_string(id);
+        devices.push_back(device);
+    }
+    return Primaries(devices);
+}
+
+/// A hash that is rechecked in passes whose number leaves `turn` when divided by 10.
+std::string hash_of(int turn) {
+    return std::string(31, '0') + std::to_string(turn);
+}
+
+const FileState state = *state_of(old_file(), now);
+const Primaries primaries = primaries_of({1, 2, 3});
+constexpr int recheck = 10;
+
+/// A ledger in its first pass, with a database whose turn is pass 5.
+struct Confirmed : Ledger {
+    explicit Confirmed(int recheck_passes = recheck) {
+        begin_pass(recheck_passes);
+        confirm(hash_of(5), state, primaries, later);
+    }
+
+    [[nodiscard]] bool skips(const FileState& seen = state, const Primaries& ring = primaries,
+                             Timestamp at = now) {
+        return may_skip(hash_of(5), seen, ring, at);
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_file_that_was_left_alone_has_a_state) {
+    BOOST_TEST(state_of(old_file(), now).has_value());
+    BOOST_TEST((state_of(old_file(), now) == state_of(old_file(), later)));
+}
+
+BOOST_AUTO_TEST_CASE(whatever_a_write_changes_is_another_state) {
+    const std::vector<std::pair<std::string, std::function<void(FileStatus&)>>> changes{
+        {"device", [](FileStatus& it) { it.device = 9; }},
+        {"inode", [](FileStatus& it) { it.inode = 9; }},
+        {"size", [](FileStatus& it) { it.size += 4096; }},
+        {"mtime", [](FileStatus& it) { it.modified_ns += 1; }},
+        {"ctime", [](FileStatus& it) { it.changed_ns += 1; }},
+        {"swapped", [](FileStatus& it) { std::swap(it.device, it.inode); }}};
+    for (const auto& [name, change] : changes) {
+        FileStatus status = old_file();
+        change(status);
+        const auto changed = state_of(status, now);
+        BOOST_REQUIRE(changed.has_value());
+        BOOST_TEST((*changed != state), name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_may_still_change_without_a_trace_has_no_state) {
+    const std::vector<std::pair<std::string, std::function<void(FileStatus&)>>> young{
+        {"written a second ago", [](FileStatus& it) { it.modified_ns = (now_s - 1) * second_ns; }},
+        {"renamed a second ago", [](FileStatus& it) { it.changed_ns = (now_s - 1) * second_ns; }},
+        {"just under two", [](FileStatus& it) { it.modified_ns = (now_s - 2) * second_ns + 1; }},
+        {"in the future", [](FileStatus& it) { it.changed_ns = (now_s + 3600) * second_ns; }},
+        {"a directory",
+         [](FileStatus& it) {
+             it.regular = false;
+             it.directory = true;
+         }},
+        {"a FIFO", [](FileStatus& it) { it.regular = false; }}};
+    for (const auto& [name, change] : young) {
+        FileStatus status = old_file();
+        change(status);
+        BOOST_TEST(!state_of(status, now).has_value(), name);
+    }
+    BOOST_TEST(!state_of(std::nullopt, now).has_value());
+    FileStatus settled = old_file();
+    settled.modified_ns = settled.changed_ns = (now_s - 2) * second_ns;
+    BOOST_TEST(state_of(settled, now).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_all_peers_have_is_skipped_until_something_changes) {
+    Confirmed ledger;
+    BOOST_TEST(ledger.skips());
+    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries, now)); // never seen
+    FileStatus written = old_file();
+    written.modified_ns += 4'000'000;
+    BOOST_TEST(!ledger.skips(*state_of(written, now)));
+    BOOST_TEST(ledger.skips());
+    BOOST_TEST(!ledger.skips(state, primaries_of({1, 2, 4})));
+    BOOST_TEST(!ledger.skips(state, primaries_of({1, 2})));
+    BOOST_TEST(!ledger.skips(state, primaries_of({2, 1, 3})));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_moved_is_another_peer) {
+    Confirmed ledger;
+    std::vector<Device> moved = primaries.devices;
+    moved[1].replication_ip = "10.0.0.9";
+    BOOST_TEST(!ledger.skips(state, Primaries(moved)));
+    moved = primaries.devices;
+    moved[1].device = "sdb";
+    BOOST_TEST(!ledger.skips(state, Primaries(moved)));
+    moved = primaries.devices;
+    moved[1].replication_port = 1;
+    BOOST_TEST(!ledger.skips(state, Primaries(moved)));
+}
+
+BOOST_AUTO_TEST_CASE(what_time_makes_due_is_not_skipped) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(5), state, primaries, now.plus(Seconds(100)));
+    BOOST_TEST(ledger.skips(state, primaries, now.plus(Seconds(99))));
+    BOOST_TEST(!ledger.skips(state, primaries, now.plus(Seconds(100))));
+    ledger.confirm(hash_of(5), state, primaries, Timestamp{});
+    BOOST_TEST(!ledger.skips());
+    ledger.confirm(hash_of(5), state, primaries, Timestamp{Timestamp::max_ticks - 1, 0});
+    BOOST_TEST(ledger.skips(state, primaries, later));
+}
+
+BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
+    Ledger ledger;
+    ledger.begin_pass(recheck);
+    for (int turn = 0; turn < recheck; ++turn) {
+        ledger.confirm(hash_of(turn), state, primaries, later);
+    }
+    std::vector<int> opened(recheck);
+    for (int pass = 0; pass < 3 * recheck; ++pass) {
+        int in_this_pass = 0;
+        ledger.begin_pass(recheck);
+        for (int turn = 0; turn < recheck; ++turn) {
+            if (!ledger.may_skip(hash_of(turn), state, primaries, now)) {
+                ++opened[static_cast<std::size_t>(turn)];
+                ++in_this_pass;
+            }
+        }
+        BOOST_TEST(in_this_pass == 1);
+    }
+    BOOST_TEST((opened == std::vector<int>(recheck, 3)));
+}
+
+BOOST_AUTO_TEST_CASE(with_a_recheck_in_every_pass_nothing_is_remembered) {
+    Confirmed ledger(1);
+    BOOST_TEST(!ledger.skips());
+    BOOST_TEST(ledger.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_lost_something_is_not_believed_in_what_it_said_before) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), later);
+    ledger.distrust(2);
+    BOOST_TEST(!ledger.skips());
+    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries_of({4, 5, 6}), now));
+    ledger.begin_pass(recheck);
+    BOOST_TEST(!ledger.skips());
+    ledger.confirm(hash_of(5), state, primaries, later); // it has been asked again
+    BOOST_TEST(ledger.skips());
+    ledger.distrust(2);
+    BOOST_TEST(!ledger.skips());
+}
+
+BOOST_AUTO_TEST_CASE(a_database_is_known_as_confirmed_even_where_it_is_not_skipped) {
+    Confirmed ledger;
+    BOOST_TEST(ledger.is_confirmed(hash_of(5), state));
+    ledger.distrust(1);
+    BOOST_TEST(ledger.is_confirmed(hash_of(5), state)); // the next peer may have lost it as well
+    FileStatus written = old_file();
+    written.size += 1;
+    BOOST_TEST(!ledger.is_confirmed(hash_of(5), *state_of(written, now)));
+    BOOST_TEST(!ledger.is_confirmed(hash_of(6), state));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_gone_is_forgotten_at_the_end_of_a_walk) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries, later);
+    ledger.begin_pass(recheck);
+    BOOST_TEST(ledger.skips());
+    BOOST_TEST(ledger.size() == 2U);
+    ledger.end_walk();
+    BOOST_TEST(ledger.size() == 1U);
+    BOOST_TEST(ledger.skips());
+    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries, now));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_was_met_in_another_state_stays_known_as_one) {
+    Confirmed ledger;
+    ledger.begin_pass(recheck);
+    FileStatus written = old_file();
+    written.size += 1;
+    BOOST_TEST(!ledger.skips(*state_of(written, now)));
+    ledger.end_walk();
+    BOOST_TEST(ledger.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_jump_of_the_clock_nothing_is_known) {
+    Confirmed ledger;
+    ledger.clear();
+    BOOST_TEST(!ledger.skips());
+    BOOST_TEST(ledger.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
+    Ledgers ledgers;
+    for (const std::string device : {"sda", "sdb"}) {
+        ledgers.with(device, [](Ledger& ledger) { ledger.begin_pass(recheck); });
+    }
+    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, later); });
+    const auto skips = [&](const std::string& device) {
+        return ledgers.with(
+            device, [](Ledger& it) { return it.may_skip(hash_of(5), state, primaries, now); });
+    };
+    BOOST_TEST(skips("sda"));
+    BOOST_TEST(!skips("sdb"));
+    ledgers.for_each([](Ledger& it) { it.distrust(3); });
+    BOOST_TEST(!skips("sda"));
+}
