@@ -279,6 +279,15 @@ struct Served {
     Seconds elapsed{};
 };
 
+/// A request came from an address outside of the ring, or without a good signature. It was
+/// `refused`, or else served all the same.
+struct Doubted {
+    const std::string& address;
+    std::string_view word; ///< Why, for a metric.
+    std::string_view sentence;
+    bool refused = false;
+};
+
 /// Part of a request or of a file could not be used and was left out; the rest was applied.
 struct SetAside {
     const std::string& path;

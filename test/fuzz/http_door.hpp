@@ -3,7 +3,8 @@
 
 // What a client writes to a connection of the server. Each request that the handler sees has a
 // path of three parts and comes out the same when we send it; each answer is one that a client can
-// read; and it does not matter in which pieces the bytes come.
+// read; it does not matter in which pieces the bytes come; and where a secret is asked for, no
+// request comes through.
 
 #include "door.hpp"
 #include <replica/beast/http.hpp>
@@ -36,7 +37,8 @@ public:
         std::string answers;
     };
 
-    HttpRig() {
+    /// With a secret, requests must be signed with it.
+    explicit HttpRig(const std::string& secret = {}) : hall_(options(secret), work(), page()) {
         hall_.on_leave = [] {};
     }
 
@@ -74,23 +76,32 @@ private:
         static_cast<void>(::send(end, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     }
 
-    [[nodiscard]] static ServerOptions options() {
+    [[nodiscard]] static ServerOptions options(const std::string& secret) {
         ServerOptions options;
+        if (!secret.empty()) {
+            options.door.secrets = {secret};
+        }
         options.max_header = 1024;
         options.max_body = 1024;
         options.workers = 1;
         return options;
     }
 
+    [[nodiscard]] http::ServerState::Work work() {
+        return [this](const Request& request) {
+            seen_.push_back(request); // one request at a time
+            return Reply{200, "text/plain", request.body, {}, Timestamp{}};
+        };
+    }
+
+    [[nodiscard]] static http::ServerState::Page page() {
+        return [](std::string_view path) {
+            return Reply{404, "text/plain", std::string(path), {}, Timestamp{}};
+        };
+    }
+
     std::vector<Request> seen_{};
-    http::ServerState hall_{options(),
-                            [this](const Request& request) {
-                                seen_.push_back(request); // one request at a time
-                                return Reply{200, "text/plain", request.body, {}, Timestamp{}};
-                            },
-                            [](std::string_view path) {
-                                return Reply{404, "text/plain", std::string(path), {}, Timestamp{}};
-                            }};
+    http::ServerState hall_;
 };
 
 struct HttpDoor {
@@ -107,9 +118,22 @@ struct HttpDoor {
         const auto halves =
             rig.serve(input.substr(0, input.size() / 2), input.substr(input.size() / 2));
         require(same(whole.requests, halves.requests), "it matters in which pieces bytes come");
+        require_secret(input);
     }
 
 private:
+    /// Nobody who does not know the secret gets a request through, and what can be read as a
+    /// signature is one in one form only.
+    static void require_secret(std::string_view input) {
+        static HttpRig locked("a secret that no input has");
+        const auto outcome = locked.serve(input, {});
+        require(outcome.requests.empty(), "a request without a good signature came through");
+        static_cast<void>(count_answers(outcome.answers));
+        const std::string_view value = input.substr(0, input.find("\r\n"));
+        const auto signature = http::Signature::parse(value);
+        require(!signature || signature->text() == value, "a signature has two forms");
+    }
+
     [[nodiscard]] static bool same(const Request& a, const Request& b) {
         return a.device == b.device && a.partition == b.partition && a.hash == b.hash &&
                a.body == b.body;
@@ -131,7 +155,7 @@ private:
 
     /// Reads all answers as a client does.
     [[nodiscard]] static std::size_t count_answers(std::string_view text) {
-        static const std::set<unsigned> known{100, 200, 400, 404, 405, 413, 431};
+        static const std::set<unsigned> known{100, 200, 400, 401, 404, 405, 413, 431};
         std::size_t count = 0;
         while (!text.empty()) {
             boost::beast::http::response_parser<boost::beast::http::string_body> parser;

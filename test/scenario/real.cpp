@@ -16,6 +16,8 @@ using Stage = replica::test::RealCluster<Kind>;
 #include <concepts>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 // ---- What only real files have: simulated ones keep deleted shard ranges.
 
@@ -59,6 +61,47 @@ BOOST_AUTO_TEST_CASE(an_account_that_is_marked_deleted_stays_so_when_a_file_is_m
     cluster.put_many(0, name, "more", 5000);
     BOOST_TEST(cluster.pass(0).remote_merge == 1);
     BOOST_TEST(status(1) == "|");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(only_nodes_that_share_a_secret_get_rows_across, Kind, Kinds) {
+    Stage<Kind> cluster(2, 2);
+    const auto name = cluster.name("AUTH_secret");
+    cluster.create(0, name);
+    cluster.put_many(0, name, "row", 50);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    const auto give = [&](std::size_t at, std::vector<std::string> secrets) {
+        cluster.node(at).secret = secrets.front();
+        cluster.node(at).door.secrets = std::move(secrets);
+        cluster.restart(at);
+    };
+    const std::string old = "the secret until today";
+    const std::string young = "the secret from now on";
+
+    give(1, {old}); // the other node signs nothing
+    cluster.put_many(0, name, "unsigned", 10);
+    BOOST_TEST(cluster.pass(0).failure == 1);
+    BOOST_TEST(cluster.stored(1, name).size() == 50U);
+    BOOST_TEST(cluster.pass(1).failure == 0); // it signs, and nobody there asks for that
+
+    give(0, {young}); // and now the wrong one
+    BOOST_TEST(cluster.pass(0).failure == 1);
+    BOOST_TEST(cluster.pass(1).failure == 1);
+    BOOST_TEST(cluster.stored(1, name).size() == 50U);
+
+    give(0, {young, old}); // both here, so the other is heard, but it does not know ours
+    BOOST_TEST(cluster.pass(0).failure == 1);
+    BOOST_TEST(cluster.pass(1).failure == 0);
+    give(1, {old, young});
+    BOOST_TEST(cluster.pass(0).failure == 0);
+    cluster.require_identical(name);
+
+    // A whole file as well: rsync knows of no secret, and the request that puts it in place does.
+    give(0, {young});
+    give(1, {young});
+    cluster.put_many(0, name, "many", 5000);
+    BOOST_TEST(cluster.pass(0).failure == 0);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wrong_hash_is_mended_where_it_is, Kind, Kinds) {

@@ -92,6 +92,8 @@ public:
         RsyncDaemon rsync;
         std::optional<TableRing> ring; ///< Of its own.
         Settings settings;
+        DoorOptions door;   ///< What its receiver asks of others, after a restart.
+        std::string secret; ///< With which it signs, after a restart.
         Journal journal;
         std::unique_ptr<RpcServer<Broker, Journal>> rpc;
         std::unique_ptr<BeastServer> server; ///< Nothing: the node is down.
@@ -162,11 +164,12 @@ public:
         it.server.reset();
         it.rpc = std::make_unique<RpcServer<Broker, Journal>>(settings, it.broker, it.journal);
         serve(it);
+        BeastOptions sending(settings, Kind::name);
+        sending.secret = it.secret;
         it.replicator = std::make_unique<Repl>(
-            settings, it.broker, it.ring.value_or(ring_),
-            BeastTransport(BeastOptions(settings, Kind::name)), RsyncFileSync(settings, Kind::name),
-            clock_, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
-            it.journal);
+            settings, it.broker, it.ring.value_or(ring_), BeastTransport(sending),
+            RsyncFileSync(settings, Kind::name), clock_,
+            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
     }
 
     [[nodiscard]] const TableRing& ring_of(std::size_t at) {
@@ -252,6 +255,7 @@ private:
         ServerOptions options;
         options.ip = it.ip;
         options.port = it.port.number();
+        options.door = it.door;
         it.server = std::make_unique<BeastServer>(options, [this, &it](const Request& request) {
             call(before_, request);
             Reply reply = it.rpc->handle(request);

@@ -69,8 +69,12 @@ public:
         if (code) {
             close();
         }
+        remote_ = to;
         return code;
     }
+
+    /// Whom the last connect() was for.
+    [[nodiscard]] const Endpoint& remote() const { return remote_; }
 
     /// True if the other side has neither closed an idle connection nor sent anything on it. One
     /// system call. A close that is still on its way is not seen.
@@ -243,6 +247,7 @@ private:
 
     boost::asio::io_context io_{1};
     boost::asio::ip::tcp::socket socket_{io_};
+    Endpoint remote_;
     boost::beast::flat_buffer buffer_;
     std::string server_;
     bool reusable_ = false;

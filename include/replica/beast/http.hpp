@@ -33,6 +33,8 @@ namespace replica::http {
         return "No Content";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -146,17 +148,24 @@ namespace replica::http {
     return text + ":" + std::to_string(port);
 }
 
+/// The target of a request, as it stands in the first line.
+[[nodiscard]] inline std::string target_of(const Request& request) {
+    return "/" + encode_part(request.device) + "/" + encode_part(request.partition) + "/" +
+           encode_part(request.hash);
+}
+
 /// The head of a REPLICATE request as Swift's replicator writes it: these four headers in this
 /// order and no others (http.client adds the second; there is no Connection, no User-Agent).
-[[nodiscard]] inline std::string request_head(const Request& request, std::string_view authority) {
-    std::string head = "REPLICATE /";
-    head += encode_part(request.device) + "/" + encode_part(request.partition) + "/";
-    head += encode_part(request.hash) + " HTTP/1.1\r\nHost: ";
+/// `extra`: whole lines with their ends, for receivers of ours.
+[[nodiscard]] inline std::string request_head(const Request& request, std::string_view authority,
+                                              std::string_view extra = {}) {
+    std::string head = "REPLICATE " + target_of(request) + " HTTP/1.1\r\nHost: ";
     head += authority;
     head += "\r\nAccept-Encoding: identity\r\nContent-Length: ";
     head += std::to_string(request.body.size());
-    head += "\r\nContent-Type: application/json\r\n\r\n";
-    return head;
+    head += "\r\nContent-Type: application/json\r\n";
+    head += extra;
+    return head += "\r\n";
 }
 
 /// The head of a request without a body, such as GET or OPTIONS.

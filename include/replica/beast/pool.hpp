@@ -33,6 +33,7 @@ struct BeastOptions {
     Seconds idle_age{45};                      ///< A stock server closes after 60 s.
     std::uint16_t replica_port = 0;            ///< Of our servers beside stock ones; 0: none.
     std::string kind_type{};          ///< "account" or "container": the kind of that server.
+    std::string secret{};             ///< Signs each REPLICATE; empty: none is signed.
     Seconds replica_port_memory{300}; ///< How long the result of asking for one is kept.
 
     BeastOptions() = default;

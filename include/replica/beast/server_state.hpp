@@ -5,6 +5,7 @@
 // reached, the request that reaches it is refused; the server goes on.
 
 #include <replica/beast/crew.hpp>
+#include <replica/beast/door.hpp>
 #include <replica/clock.hpp>
 #include <replica/receive/admission.hpp>
 #include <replica/transport.hpp>
@@ -45,6 +46,7 @@ struct ServerOptions {
     Seconds idle_timeout{3600}; ///< Between requests. A stock sender keeps its connection open
                                 ///< while rsync copies a large file.
     Seconds linger{2};          ///< How long to read on after a refusal.
+    DoorOptions door{};         ///< Who may send; the default: everybody.
 
     /// Called when a request is answered 503 without a handler, because a bound was reached. Runs
     /// on the I/O thread and must not block. May be empty.
@@ -62,13 +64,14 @@ struct ServerState {
 
     ServerState(const ServerOptions& given, Work on_request, Page on_get)
         : options(given), work(std::move(on_request)), page(std::move(on_get)),
-          bodies(given.max_bodies),
+          door(given.door, SystemClock().now()), bodies(given.max_bodies),
           devices(io, {given.workers, given.max_per_device, given.max_requests, given.late}),
           pages(io, {4, 16, 128, given.late}) {}
 
     const ServerOptions options;
     const Work work;
-    const Page page;  ///< Empty: GET is not allowed.
+    const Page page; ///< Empty: GET is not allowed.
+    Door door;
     Admission bodies; ///< Bytes, by device. Before `io`, which destroys the last sessions.
     boost::asio::io_context io{1};
     Crew devices; ///< Calls `work`, by device.

@@ -92,6 +92,7 @@ private:
         parser_->body_limit(hall_.options.max_body);
         parser_->eager(true);
         continued_ = false;
+        judged_ = false;
         if (buffer_.size() > 0) { // the peer sends requests without waiting for replies
             start_reading();
             feed();
@@ -162,6 +163,9 @@ private:
             failure(431, "the head is longer than " + std::to_string(hall_.options.max_header));
         } else if (code) {
             failure(400, code.message());
+        } else if (auto refusal = turned_away()) {
+            keep_ = false;
+            answer(std::move(*refusal));
         } else if (!has_room()) {
             failure(503, "too many long bodies");
         } else if (parser_->is_done()) {
@@ -169,6 +173,24 @@ private:
         } else {
             invite_body();
         }
+    }
+
+    // Asks once, when the head is complete. Pages and OPTIONS are for everybody: they tell nothing
+    // of any database, and monitors sign nothing.
+    [[nodiscard]] std::optional<Reply> turned_away() {
+        if (!parser_->is_header_done() || judged_) {
+            return std::nullopt;
+        }
+        judged_ = true;
+        const auto& head = parser_->get();
+        if (head.method_string() != "REPLICATE") {
+            return std::nullopt;
+        }
+        boost::system::error_code ignored; // a peer that is gone does not read the answer
+        from_ = socket_.remote_endpoint(ignored).address();
+        const Subject subject{"REPLICATE", head.target(), socket_.local_endpoint(ignored)};
+        return hall_.door.admit({from_, subject, head[signature_header]}, SystemClock().now(),
+                                digest_);
     }
 
     // Takes room for the body once the head gives its length, and keeps it until the reply. A
@@ -218,8 +240,11 @@ private:
             }
             request->body = std::move(message.body());
             const std::string device = request->device;
-            if (!hand_over(hall_.devices, device,
-                           [this, request = std::move(*request)] { return hall_.work(request); })) {
+            auto call = [this, from = from_, digest = digest_, request = std::move(*request)] {
+                auto refusal = hall_.door.admit_body(from, digest, request.body);
+                return refusal ? *std::move(refusal) : hall_.work(request);
+            };
+            if (!hand_over(hall_.devices, device, std::move(call))) {
                 hall_.busy(device);
                 answer({503, "text/plain", device + " is busy", {}});
             }
@@ -281,6 +306,9 @@ private:
             reply_.body.clear();
         }
         std::string lines(extra);
+        if (reply_.status == 401) { // which must say what is wanted
+            lines += "WWW-Authenticate: Replica\r\n";
+        }
         if (!hall_.options.name.empty()) {
             lines += "Server: " + hall_.options.name + "\r\n";
         }
@@ -328,8 +356,11 @@ private:
     State state_ = State::idle;
     Instant idle_since_{};
     bool continued_ = false; // 100 Continue was sent
-    bool keep_ = true;       // the connection stays open after this reply
-    Reply reply_;            // both must live until they are written
+    bool judged_ = false;    // the door has been asked
+    boost::asio::ip::address from_;
+    std::string digest_; // what the body must have, see Door
+    bool keep_ = true;   // the connection stays open after this reply
+    Reply reply_;        // both must live until they are written
     std::string head_;
 };
 

@@ -10,6 +10,7 @@
 #include <replica/beast/http.hpp>
 #include <replica/beast/lookup.hpp>
 #include <replica/beast/pool.hpp>
+#include <replica/beast/signature.hpp>
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/transport.hpp>
@@ -18,6 +19,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -89,12 +91,13 @@ public:
     [[nodiscard]] Result<Reply> get(std::string_view path, Instant deadline, std::stop_token stop) {
         return guarded([&] {
             const std::uint16_t port = device_.replication_port;
-            return reply_of(exchange_with(port, http::bare_head("GET", path, where(port)), {}, true,
-                                          deadline, stop));
+            return reply_of(exchange_with(port, bare("GET", path, port), {}, true, deadline, stop));
         });
     }
 
 private:
+    using Endpoint = http::Connection::Endpoint;
+
     struct Answer {
         Reply reply;
         std::string server; ///< The Server header.
@@ -130,8 +133,8 @@ private:
         const auto now = [] { return SystemClock().monotonic(); };
         const std::uint16_t port = shared_->options.replica_port;
         const Instant until = now() + 10 * to_duration(shared_->options.conn_timeout);
-        const auto answer = exchange_with(port, http::bare_head("OPTIONS", "/", where(port)), {},
-                                          true, std::min(deadline, until), stop);
+        const auto answer = exchange_with(port, bare("OPTIONS", "/", port), {}, true,
+                                          std::min(deadline, until), stop);
         const bool ours = answer && is_ours(*answer);
         if (now() < deadline && !stop.stop_requested()) {
             shared_->ports.note(device_, ours);
@@ -150,17 +153,41 @@ private:
 
     Result<Answer> send_to(std::uint16_t port, const Request& request, Instant deadline,
                            const std::stop_token& stop) {
-        return exchange_with(port, http::request_head(request, where(port)), request.body,
-                             request.repeatable, deadline, stop);
+        const auto head = [&](const Endpoint& to) {
+            return http::request_head(request, where(port), signature_for(request, to));
+        };
+        return exchange_with(port, head, request.body, request.repeatable, deadline, stop);
     }
 
-    Result<Answer> exchange_with(std::uint16_t port, const std::string& head, std::string_view body,
+    /// The line of a signature. A request that is repeated is signed anew: its receiver may have
+    /// seen the first signature, and must take none twice.
+    [[nodiscard]] std::string signature_for(const Request& request, const Endpoint& to) const {
+        const std::string& secret = shared_->options.secret;
+        if (secret.empty()) {
+            return {};
+        }
+        const std::string target = http::target_of(request);
+        const auto signature = http::Signature::make(secret, {"REPLICATE", target, to},
+                                                     request.body, SystemClock().now());
+        return std::string(http::signature_header) + ": " + signature.text() + "\r\n";
+    }
+
+    /// A head without a signature or a body, whoever gets it.
+    [[nodiscard]] std::function<std::string(const Endpoint&)>
+    bare(std::string_view method, std::string_view path, std::uint16_t port) const {
+        return
+            [head = http::bare_head(method, path, where(port))](const Endpoint&) { return head; };
+    }
+
+    /// `head_for` makes the head of a request to an address.
+    template <std::invocable<const Endpoint&> Head>
+    Result<Answer> exchange_with(std::uint16_t port, const Head& head_for, std::string_view body,
                                  bool repeatable, Instant deadline, const std::stop_token& stop) {
         const BeastOptions& options = shared_->options;
         const std::string there = where(port);
         const auto exchange = [&](http::Connection& connection) {
-            return connection.exchange(head, body, options.max_header, options.max_body, deadline,
-                                       stop);
+            return connection.exchange(head_for(connection.remote()), body, options.max_header,
+                                       options.max_body, deadline, stop);
         };
         // A request that must not be repeated gets a new connection: a kept one may have died
         // unnoticed. It follows the transfer of a whole file, which costs far more.

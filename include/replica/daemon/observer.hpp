@@ -325,6 +325,7 @@ public:
     }
 
     void operator()(const event::Served& /*request*/) const {}
+    void operator()(const event::Doubted& /*request*/) const {}
 
 private:
     struct State {

@@ -168,6 +168,16 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
     number(&Settings::receiver_limit, "receiver_limit", "requests", 1, 1024,
            "requests at work per device in our server; one slow disk then holds no more",
            Origin::replica),
+    plain(&DaemonSettings::shared_secret_file, "shared_secret_file", "file",
+          "one or two secrets, one a line, that all nodes of ours share: the first signs each "
+          "REPLICATE, both are good; empty signs nothing",
+          Origin::replica),
+    plain(&DaemonSettings::require_secret, "require_secret", "yes/no",
+          "no: requests that are not signed are only told, for the time until all nodes sign",
+          Origin::replica),
+    plain(&DaemonSettings::refuse_unknown_addresses, "refuse_unknown_addresses", "yes/no",
+          "refuses REPLICATE of addresses that no device of the ring has, which is only told else",
+          Origin::replica),
     number(&Settings::seed, "seed", "number", 0, 9007199254740992.0,
            "repeats the same random choices, for tests", Origin::replica, "random"));
 

@@ -10,6 +10,7 @@
 #include <replica/daemon/daemon.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
+#include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/server_observer.hpp>
 #include <replica/daemon/settings.hpp>
 #include <replica/disk/addresses.hpp>
@@ -32,6 +33,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica::daemon {
 
@@ -81,14 +83,14 @@ template <LocalBroker B>
 template <LocalBroker B>
 class Receiver {
 public:
-    /// Throws Failure with bad_config if the address cannot be served.
-    Receiver(const DaemonSettings& settings, const Log& log)
+    /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
+    Receiver(const DaemonSettings& settings, const Log& log, std::vector<std::string> secrets = {})
         : statsd_(named(settings)), observer_(log, statsd_),
           rpc_(static_cast<const Settings&>(settings), detail::make_broker<B>(settings), observer_),
-          pages_(settings),
-          server_(
-              options(settings), [this](const Request& request) { return rpc_.handle(request); },
-              [this](std::string_view path) { return pages_(path); }) {
+          pages_(settings), server_(
+                                options(settings, std::move(secrets)),
+                                [this](const Request& request) { return rpc_.handle(request); },
+                                [this](std::string_view path) { return pages_(path); }) {
         log(Level::info, "Serving REPLICATE on {}", server_.address());
     }
 
@@ -99,7 +101,8 @@ private:
     }
 
     /// Of 384 places or more, forty hanging devices leave some for others: see Admission.
-    [[nodiscard]] ServerOptions options(const DaemonSettings& settings) const {
+    [[nodiscard]] ServerOptions options(const DaemonSettings& settings,
+                                        std::vector<std::string> secrets) const {
         ServerOptions options;
         options.ip = settings.bind_ip;
         options.port = static_cast<std::uint16_t>(settings.replica_port);
@@ -110,6 +113,12 @@ private:
             static_cast<std::size_t>(std::clamp(12 * settings.receiver_limit, 384, 2048));
         options.on_busy = [this](const std::string& device) {
             observer_(event::Served{device, {}, 503, {}});
+        };
+        options.door.secrets = std::move(secrets);
+        options.door.require_secret = settings.require_secret;
+        options.door.on_doubt = [this](const std::string& address, http::Doubt why, bool refused) {
+            const auto [word, sentence] = http::text_of(why);
+            observer_(event::Doubted{address, word, sentence, refused});
         };
         return options;
     }
@@ -133,7 +142,10 @@ template <LocalBroker B>
     sqlite::disable_memory_statistics();
     AnyRing<> ring = detail::make_ring(settings, server, context.log);
     B broker = detail::make_broker<B>(settings, !arguments.explain.empty());
-    BeastTransport transport{BeastOptions(engine, server)};
+    std::vector<std::string> secrets = read_secrets(settings.shared_secret_file);
+    BeastOptions sending(engine, server);
+    sending.secret = secrets.empty() ? std::string() : secrets.front();
+    BeastTransport transport{sending};
     if (!arguments.explain.empty()) {
         std::cout << explain(arguments.explain, engine, broker, ring.version(), transport,
                              detail::is_local_by(engine), context.stop)
@@ -153,7 +165,7 @@ template <LocalBroker B>
     }
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(settings, context.log);
+        receiver = std::make_unique<Receiver<B>>(settings, context.log, std::move(secrets));
     }
     context.ready();
     replicator.run_forever(context.stop);

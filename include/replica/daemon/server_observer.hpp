@@ -4,12 +4,16 @@
 // The log lines and statsd timings of a stock container or account server, for our receiver; and
 // the lines about a copy on this node, which a sender writes as well.
 
+#include <replica/clock.hpp>
 #include <replica/daemon/log.hpp>
+#include <replica/daemon/seldom.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/observer.hpp>
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace replica::daemon {
@@ -60,9 +64,19 @@ public:
         log(Level::debug, "REPLICATE {} for {}: {} ({:.4f}s)", request.verb, request.device,
             request.status, request.elapsed.count());
     }
+    /// Counted each time, said once an hour for each address and reason.
+    void operator()(const event::Doubted& request) const {
+        const std::string word(request.word);
+        statsd_->count((request.refused ? "REPLICATE.refused." : "REPLICATE.doubted.") + word);
+        if (doubts_->may_say(word + ' ' + request.address, SystemClock().monotonic())) {
+            log(Level::warning, "REPLICATE of {} {}: {}", request.address,
+                request.refused ? "is refused" : "is served all the same", request.sentence);
+        }
+    }
 
 private:
     Statsd* statsd_;
+    std::shared_ptr<Seldom> doubts_ = std::make_shared<Seldom>();
 };
 
 static_assert(Observer<ServerObserver>);

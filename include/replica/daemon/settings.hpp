@@ -18,6 +18,11 @@ struct DaemonSettings : Settings {
     std::string recon_cache_path = "/var/cache/swift";
     bool db_preallocation = false;
 
+    // Who may send to our server.
+    std::string shared_secret_file{}; // empty: nothing is signed
+    bool require_secret = true;       // counts only with a file
+    bool refuse_unknown_addresses = false;
+
     // The process.
     std::string user = "swift";
     bool daemonize = true; // false means one pass

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,11 +43,11 @@ template <std::convertible_to<std::string_view>... Pieces>
     return digest;
 }
 
-/// 32 lower-case hexadecimal digits.
-[[nodiscard]] inline std::string to_hex(const Md5Digest& digest) {
+/// Two lower-case hexadecimal digits for each byte.
+[[nodiscard]] inline std::string to_hex(std::span<const std::uint8_t> bytes) {
     std::string text;
-    text.reserve(2 * digest.size());
-    for (const std::uint8_t byte : digest) {
+    text.reserve(2 * bytes.size());
+    for (const std::uint8_t byte : bytes) {
         text += "0123456789abcdef"[byte >> 4];
         text += "0123456789abcdef"[byte & 0xf];
     }

@@ -238,6 +238,23 @@ BOOST_FIXTURE_TEST_CASE(settings_that_would_make_a_pass_lie_are_refused, Node) {
     BOOST_TEST(ups == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_file_of_secrets_that_cannot_be_used_is_named_in_each_way, Node) {
+    const std::string database = create();
+    settings.shared_secret_file = directory.file("secret", "a secret that everybody may read");
+    fs::permissions(settings.shared_secret_file, fs::perms{0644});
+    for (const bool once : {true, false}) {
+        for (const std::string& explain : {std::string(), database}) {
+            arguments.once = once;
+            arguments.explain = explain;
+            BOOST_CHECK_EXCEPTION((void)run(), Failure, [&](const Failure& failure) {
+                return failure.error() == Error::bad_config &&
+                       std::string(failure.what()).starts_with(settings.shared_secret_file + ": ");
+            });
+        }
+    }
+    BOOST_TEST(ups == 0);
+}
+
 // ---- Serving.
 
 BOOST_FIXTURE_TEST_CASE(two_disks_that_hang_leave_room_for_a_healthy_one_and_for_pages, Node) {
@@ -281,6 +298,45 @@ BOOST_FIXTURE_TEST_CASE(two_disks_that_hang_leave_room_for_a_healthy_one_and_for
     BOOST_TEST(page.value_or("none").ends_with("OK"), page.value_or("none"));
     lock_of_b.reset();
     lock_of_c.reset();
+}
+
+BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothing, Node) {
+    const std::string path = create();
+    const std::string place = path.substr(directory.path("srv/sda/containers").size());
+    const std::string partition = place.substr(1, place.find('/', 1) - 1);
+    const std::string hash = HashPath{"", "changeme"}("/a/c");
+    settings.replica_port = served.port();
+    const auto port = static_cast<std::uint16_t>(settings.replica_port);
+    const std::string secret = "a secret of this cluster";
+    const Request request{"sda", partition, hash,
+                          R"(["merge_syncs", [{"sync_point": 3, "remote_id": "x"}]])", true};
+    const auto status = [&](const std::string& by) {
+        BeastOptions options;
+        options.secret = by;
+        BeastTransport transport(options);
+        const auto reply =
+            transport.peer(loopback::device_at(port)).send(request, loopback::in(30), {});
+        return reply ? reply->status : 0;
+    };
+    const auto point = [&] {
+        auto broker = daemon::detail::make_broker<ContainerBroker>(settings);
+        return broker.open(path, Instant::max()).sync_point("x", Direction::incoming);
+    };
+    {
+        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), {secret});
+        BOOST_TEST(status({}) == 401);
+        BOOST_TEST(status("a secret of another one") == 401);
+        BOOST_TEST(point() == -1);
+        BOOST_TEST(status(secret) == 202);
+        BOOST_TEST(point() == 3);
+        BOOST_TEST(get(port, "/healthcheck").value_or("none").ends_with("OK"));
+        BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is refused: the request is not signed"));
+    }
+    settings.require_secret = false;
+    const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), {secret});
+    BOOST_TEST(status({}) == 202);
+    BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is served all the same: "
+                    "the request is not signed"));
 }
 
 // ---- Its parts.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 using namespace replica;
 using namespace replica::daemon;
@@ -54,6 +55,28 @@ BOOST_AUTO_TEST_CASE(requests_are_measured_as_by_a_stock_server) {
     BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.timing:250|ms");
     BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.errors.timing:500|ms");
     BOOST_TEST(!watched.listener.next(0).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_doubted_request_is_counted_each_time_and_said_once) {
+    Watched watched;
+    const std::string one = "10.0.0.9";
+    const std::string other = "10.0.0.10";
+    const auto both = watched.observer; // copies speak with one voice
+    for (int count = 0; count < 3; ++count) {
+        both(event::Doubted{one, "unsigned", "the request is not signed", true});
+        watched.observer(event::Doubted{one, "unsigned", "the request is not signed", true});
+    }
+    watched.observer(event::Doubted{other, "unsigned", "the request is not signed", true});
+    watched.observer(event::Doubted{one, "stranger", "no device has it", false});
+    for (int count = 0; count < 7; ++count) {
+        BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.refused.unsigned:1|c");
+    }
+    BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.doubted.stranger:1|c");
+    BOOST_TEST((watched.kept->lines ==
+                std::vector<std::string>{
+                    "warning: REPLICATE of 10.0.0.9 is refused: the request is not signed",
+                    "warning: REPLICATE of 10.0.0.10 is refused: the request is not signed",
+                    "warning: REPLICATE of 10.0.0.9 is served all the same: no device has it"}));
 }
 
 BOOST_AUTO_TEST_CASE(what_goes_wrong_names_the_database) {

@@ -1,0 +1,132 @@
+#ifndef REPLICA_BEAST_DOOR_HPP
+#define REPLICA_BEAST_DOOR_HPP
+
+// Who may have a server do something. A request is judged by its head, before its body is taken in
+// and before anything is touched. With the default options everybody is let in, as by a stock
+// server.
+
+#include <replica/beast/signature.hpp>
+#include <replica/transport.hpp>
+#include <replica/words/timestamp.hpp>
+
+#include <boost/asio/ip/address.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// What a server asks of those who send to it.
+struct DoorOptions {
+    /// Each of them makes a good signature. Empty: nobody looks at signatures.
+    std::vector<std::string> secrets{};
+
+    /// Refuse requests without a good signature. If not, they are reported and served all the same:
+    /// for the time until all nodes sign.
+    bool require_secret = true;
+
+    /// Whether an address is one of the ring's. Called for each connection and request, on the I/O
+    /// thread, and must not block. Empty: all are.
+    std::function<bool(const boost::asio::ip::address&)> is_peer{};
+
+    /// Refuse requests of addresses that are not the ring's, rather than only report them.
+    bool refuse_strangers = false;
+
+    /// Called when a request is doubted: `refused`, or else served all the same. Runs on any thread
+    /// and must not block. May be empty.
+    std::function<void(const std::string& address, http::Doubt why, bool refused)> on_doubt{};
+};
+
+namespace http {
+
+/// A request at the door. The texts must live as long as it does.
+struct Visit {
+    boost::asio::ip::address from;
+    Subject subject;
+    std::string_view signature; ///< The header; empty: there is none.
+};
+
+/// Judges requests. Thread safety: admit() from one thread; the others from any.
+class Door {
+public:
+    /// Signatures from before `now`, by the wall clock, are not accepted: see SeenSignatures.
+    Door(DoorOptions options, Timestamp now) : options_(std::move(options)), seen_(now) {}
+
+    /// True if the address is none of the ring's.
+    [[nodiscard]] bool is_stranger(const boost::asio::ip::address& address) const {
+        return options_.is_peer && !options_.is_peer(plain_address(address));
+    }
+
+    /// Lets a request in, or gives the reply that refuses it. If the request is let in for its
+    /// signature, `digest` becomes what the body must have; it is empty if any body will do.
+    [[nodiscard]] std::optional<Reply> admit(const Visit& visit, Timestamp now,
+                                             std::string& digest) {
+        digest.clear();
+        if (is_stranger(visit.from)) {
+            auto refusal = doubt(visit.from, Doubt::stranger, options_.refuse_strangers);
+            if (refusal) {
+                return refusal;
+            }
+        }
+        if (options_.secrets.empty()) {
+            return std::nullopt;
+        }
+        const auto signature = Signature::parse(visit.signature);
+        if (const auto why = judge(visit, signature, now)) {
+            return doubt(visit.from, *why, options_.require_secret);
+        }
+        digest = signature->digest();
+        return std::nullopt;
+    }
+
+    /// Lets the body in, or gives the reply that refuses it.
+    [[nodiscard]] std::optional<Reply> admit_body(const boost::asio::ip::address& from,
+                                                  std::string_view digest,
+                                                  std::string_view body) const {
+        if (digest.empty() || sha256(body) == digest) {
+            return std::nullopt;
+        }
+        return doubt(from, Doubt::altered, options_.require_secret);
+    }
+
+private:
+    [[nodiscard]] std::optional<Doubt>
+    judge(const Visit& visit, const std::optional<Signature>& signature, Timestamp now) {
+        if (visit.signature.empty()) {
+            return Doubt::nameless;
+        }
+        if (!signature) {
+            return Doubt::malformed;
+        }
+        if (!signature->is_by(options_.secrets, visit.subject)) {
+            return Doubt::wrong;
+        }
+        return seen_.enter(*signature, now);
+    }
+
+    // 401 and 403 tell the sender's log which of the two options it is about.
+    [[nodiscard]] std::optional<Reply> doubt(const boost::asio::ip::address& from, Doubt why,
+                                             bool refuse) const {
+        if (options_.on_doubt) {
+            options_.on_doubt(plain_address(from).to_string(), why, refuse);
+        }
+        if (!refuse) {
+            return std::nullopt;
+        }
+        const int status = why == Doubt::stranger ? 403 : why == Doubt::crowded ? 503 : 401;
+        return Reply{status, "text/plain", std::string(text_of(why).sentence), {}};
+    }
+
+    const DoorOptions options_;
+    SeenSignatures seen_;
+};
+
+} // namespace http
+
+} // namespace replica
+
+#endif // REPLICA_BEAST_DOOR_HPP
