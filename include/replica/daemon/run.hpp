@@ -5,6 +5,7 @@
 // file, the system's clock. It is the same for accounts and containers; a program only names its
 // broker.
 
+#include <replica/beast/ring_addresses.hpp>
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/daemon.hpp>
@@ -22,6 +23,8 @@
 #include <replica/send/explain.hpp>
 #include <replica/settings.hpp>
 #include <replica/sqlite/database.hpp>
+
+#include <boost/asio/ip/address.hpp>
 
 #include <unistd.h>
 
@@ -84,8 +87,10 @@ template <LocalBroker B>
 class Receiver {
 public:
     /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
-    Receiver(const DaemonSettings& settings, const Log& log, std::vector<std::string> secrets = {})
-        : statsd_(named(settings)), observer_(log, statsd_),
+    Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring,
+             std::vector<std::string> secrets = {})
+        : addresses_(std::move(ring), look_at_addresses), statsd_(named(settings)),
+          observer_(log, statsd_),
           rpc_(static_cast<const Settings&>(settings), detail::make_broker<B>(settings), observer_),
           pages_(settings), server_(
                                 options(settings, std::move(secrets)),
@@ -116,6 +121,10 @@ private:
         };
         options.door.secrets = std::move(secrets);
         options.door.require_secret = settings.require_secret;
+        options.door.refuse_strangers = settings.refuse_unknown_addresses;
+        options.door.is_peer = [this](const boost::asio::ip::address& address) {
+            return addresses_.contains(address);
+        };
         options.door.on_doubt = [this](const std::string& address, http::Doubt why, bool refused) {
             const auto [word, sentence] = http::text_of(why);
             observer_(event::Doubted{address, word, sentence, refused});
@@ -123,6 +132,9 @@ private:
         return options;
     }
 
+    static constexpr Seconds look_at_addresses{5}; // the ring's file is looked at every 15 s
+
+    RingAddresses<AnyRing<>> addresses_;
     Statsd statsd_;
     ServerObserver observer_;
     RpcServer<B, ServerObserver> rpc_;
@@ -152,7 +164,7 @@ template <LocalBroker B>
                   << std::flush;
         return 0;
     }
-    Replicator replicator(engine, std::move(broker), std::move(ring), std::move(transport),
+    Replicator replicator(engine, std::move(broker), ring, std::move(transport),
                           RsyncFileSync(engine, server), SystemClock(), detail::is_local_by(engine),
                           DaemonObserver(settings, server, context.log, context.statsd,
                                          detail::progress_for(arguments)));
@@ -165,7 +177,8 @@ template <LocalBroker B>
     }
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(settings, context.log, std::move(secrets));
+        receiver = std::make_unique<Receiver<B>>(settings, context.log, std::move(ring),
+                                                 std::move(secrets));
     }
     context.ready();
     replicator.run_forever(context.stop);

@@ -71,6 +71,10 @@ struct Node {
         return path;
     }
 
+    [[nodiscard]] AnyRing<> ring() const {
+        return daemon::detail::make_ring(settings, "container", Log(logger));
+    }
+
     [[nodiscard]] int run() {
         Context context{arguments, settings, Log(logger), statsd, stop.get_token(), ready};
         return daemon::run<ContainerBroker>(context);
@@ -273,7 +277,7 @@ BOOST_FIXTURE_TEST_CASE(two_disks_that_hang_leave_room_for_a_healthy_one_and_for
     auto lock_of_c = std::make_optional(c.exclusive(Instant::max()));
 
     settings.replica_port = served.port();
-    const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger));
+    const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring());
     const std::string body = R"(["merge_syncs", [{"sync_point": 3, "remote_id": "x"}]])";
     const std::string place = below.substr(std::string("/containers").size());
     const std::string partition = place.substr(1, place.find('/', 1) - 1);
@@ -323,7 +327,7 @@ BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothi
         return broker.open(path, Instant::max()).sync_point("x", Direction::incoming);
     };
     {
-        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), {secret});
+        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring(), {secret});
         BOOST_TEST(status({}) == 401);
         BOOST_TEST(status("a secret of another one") == 401);
         BOOST_TEST(point() == -1);
@@ -333,10 +337,33 @@ BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothi
         BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is refused: the request is not signed"));
     }
     settings.require_secret = false;
-    const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), {secret});
+    const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), ring(), {secret});
     BOOST_TEST(status({}) == 202);
     BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is served all the same: "
                     "the request is not signed"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_node_that_the_ring_does_not_know_is_told_and_refused_if_so_wished, Node) {
+    settings.replica_port = served.port();
+    const auto reply_to = [&](const char* from) {
+        boost::asio::io_context io;
+        loopback::Tcp::socket socket(io);
+        socket.open(loopback::Tcp::v4());
+        socket.bind({boost::asio::ip::make_address(from), 0});
+        socket.connect(loopback::endpoint(static_cast<std::uint16_t>(settings.replica_port)));
+        BOOST_TEST(loopback::send(socket, loopback::request_text("[]")));
+        return loopback::receive_message(socket);
+    };
+    for (const bool refuse : {false, true}) {
+        settings.refuse_unknown_addresses = refuse;
+        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring());
+        BOOST_TEST(reply_to("127.0.0.1").starts_with("HTTP/1.1 400 "));
+        const std::string reply = reply_to("127.0.0.9"); // of no device, and of no interface
+        BOOST_TEST(reply.starts_with(refuse ? "HTTP/1.1 403 " : "HTTP/1.1 400 "), reply);
+        BOOST_TEST(logs(refuse ? "warning: REPLICATE of 127.0.0.9 is refused: no device"
+                               : "warning: REPLICATE of 127.0.0.9 is served all the same: no"));
+    }
+    BOOST_TEST(!logs("REPLICATE of 127.0.0.1"));
 }
 
 // ---- Its parts.
