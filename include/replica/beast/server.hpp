@@ -15,9 +15,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -165,25 +167,49 @@ private:
         });
     }
 
+    // Who is no peer has half of the room at most, and takes no place of a peer's: however many
+    // connections come from outside, the ring's nodes are answered.
     void admit(Tcp::socket socket) {
+        boost::system::error_code gone;
+        const bool stranger = hall_.door.is_stranger(socket.remote_endpoint(gone).address());
         const std::size_t most = hall_.options.max_connections;
-        const auto taken = [this] { return hall_.sessions.size() - hall_.at_work; };
-        if (taken() >= most) {
-            close_longest_idle();
+        const auto full = [&] {
+            const std::size_t strangers = waiting(true);
+            return (stranger && strangers >= most / 2) ||
+                   waiting(false) + std::min(strangers, most / 2) >= most;
+        };
+        if (gone) {
+            return;
         }
-        if (taken() >= 2 * most) {
-            return; // too many connections, even of those that are being refused
+        if (full()) {
+            close_longest_idle(true);
         }
-        const bool room = taken() < most;
-        auto session = std::make_shared<http::Session>(hall_, std::move(socket));
+        if (!stranger && full()) {
+            close_longest_idle(false);
+        }
+        // Too many, even of those that are being refused.
+        if (stranger ? waiting(true) >= most : waiting(true) + waiting(false) >= 2 * most) {
+            return;
+        }
+        const bool room = !full();
+        auto session = std::make_shared<http::Session>(hall_, std::move(socket), stranger);
         hall_.sessions.insert(session);
         room ? session->serve() : session->refuse();
     }
 
-    void close_longest_idle() {
+    // The connections of strangers, or of peers, whose request is not at work.
+    [[nodiscard]] std::size_t waiting(bool strangers) const {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(hall_.sessions, [&](const auto& session) {
+                return session->is_stranger() == strangers && !session->at_work();
+            }));
+    }
+
+    void close_longest_idle(bool stranger) {
         std::shared_ptr<http::Session> longest;
         for (const auto& session : hall_.sessions) {
-            if (session->idle() && (!longest || session->idle_since() < longest->idle_since())) {
+            if (session->idle() && session->is_stranger() == stranger &&
+                (!longest || session->idle_since() < longest->idle_since())) {
                 longest = session;
             }
         }

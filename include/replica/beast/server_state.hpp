@@ -35,11 +35,13 @@ struct ServerOptions {
                               ///< most a quarter of them.
     Seconds late{2};          ///< A handler that has run for longer is late.
     int max_per_device = 32;  ///< Requests waiting or running; above it 503.
-    std::size_t max_requests = 384;     ///< Of all devices; see Admission for the share of each.
-    std::size_t max_connections = 256;  ///< Without those whose request waits or runs. Above it the
-                                        ///< longest idle one is closed, or 503.
-    std::size_t max_header = 16 * 1024; ///< Bytes; above it 431.
-    std::uint64_t max_body = 64 << 20;  ///< Bytes; above it 413.
+    std::size_t max_requests = 384;    ///< Of all devices; see Admission for the share of each.
+    std::size_t max_connections = 256; ///< Without those whose request waits or runs. Above it the
+                                       ///< longest idle one is closed, or 503. Those that are not
+                                       ///< the ring's (DoorOptions::is_peer) have half at most, and
+                                       ///< go first.
+    std::size_t max_header = 16 * 1024;   ///< Bytes; above it 431.
+    std::uint64_t max_body = 64 << 20;    ///< Bytes; above it 413.
     std::uint64_t max_bodies = 256 << 20; ///< All bodies above 64 KiB; above it 503.
     Seconds read_timeout{60};             ///< From a request's first byte to its last.
     Seconds write_timeout{60};            ///< To write a reply.

@@ -38,8 +38,9 @@ class Session : public std::enable_shared_from_this<Session> {
 public:
     using Socket = boost::asio::ip::tcp::socket;
 
-    Session(ServerState& hall, Socket socket)
-        : hall_(hall), socket_(std::move(socket)), timer_(hall.io) {}
+    /// `stranger`: nobody in the ring has the address that the connection comes from.
+    Session(ServerState& hall, Socket socket, bool stranger = false)
+        : hall_(hall), socket_(std::move(socket)), timer_(hall.io), stranger_(stranger) {}
 
     /// Reads and answers requests until either side closes.
     void serve() {
@@ -55,6 +56,11 @@ public:
     [[nodiscard]] bool owes_reply() const {
         return state_ == State::reading || state_ == State::at_work || state_ == State::writing;
     }
+
+    /// True while a handler has the request, or it waits for one.
+    [[nodiscard]] bool at_work() const { return state_ == State::at_work; }
+
+    [[nodiscard]] bool is_stranger() const { return stranger_; }
 
     /// True between two requests; idle_since() then tells since when.
     [[nodiscard]] bool idle() const { return state_ == State::idle; }
@@ -85,6 +91,7 @@ private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
     static constexpr std::size_t read_size = 16'384;
+    static constexpr const char* strangers_room = "/"; // the name of no device
 
     void next_request() {
         parser_.emplace();
@@ -194,7 +201,8 @@ private:
     }
 
     // Takes room for the body once the head gives its length, and keeps it until the reply. A
-    // chunked body counts as the longest allowed.
+    // chunked body counts as the longest allowed. Strangers share one room for all devices, and so
+    // leave each device's to its peers.
     [[nodiscard]] bool has_room() {
         if (!parser_->is_header_done() || room_) {
             return true;
@@ -202,7 +210,8 @@ private:
         const std::uint64_t unknown = parser_->chunked() ? hall_.options.max_body : 0;
         const std::uint64_t length = parser_->content_length().value_or(unknown);
         const auto request = request_of(path_of(parser_->get().target()));
-        room_ = hall_.room_for(request ? request->device : std::string(), length);
+        const std::string device = request ? request->device : std::string();
+        room_ = hall_.room_for(stranger_ ? strangers_room : device, length);
         return room_.has_value();
     }
 
@@ -350,6 +359,7 @@ private:
     ServerState& hall_;
     Socket socket_;
     boost::asio::steady_timer timer_;
+    const bool stranger_;
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;
     std::optional<Admission::Place> room_; // for the body

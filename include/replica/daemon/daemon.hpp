@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <concepts>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -167,6 +168,11 @@ template <Body B>
     log(Level::notice, "Starting {}", ::getpid());
     drop_privileges(settings.user);
     settle();
+    constexpr std::uint64_t enough = 4096; // 512 connections, 2048 requests, and what they open
+    if (const auto files = raise_descriptor_limit(); files < enough) {
+        log(Level::warning, "Only {} files may be open at a time; see the hard limit, LimitNOFILE",
+            files);
+    }
     std::optional<Exclusion> lock;
     if (!arguments.once) {
         lock = exclude_others(program, settings, log);

@@ -24,6 +24,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
@@ -88,6 +89,20 @@ inline void settle() {
     ::umask(022);
     ::setenv("TZ", "UTC+0", 1);
     ::tzset();
+}
+
+/// Lets the process have as many files open as its hard limit allows, but no more than `most`, and
+/// returns how many. The usual 1024 are too few for a server: a connection takes one descriptor, a
+/// request that is served some more. A bound, since before Linux 5.11 each child looks at every
+/// number up to the limit. A greater limit that is given stays.
+inline std::uint64_t raise_descriptor_limit(std::uint64_t most = 65'536) {
+    ::rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 0;
+    }
+    const ::rlimit raised{std::max(limit.rlim_cur, std::min<::rlim_t>(limit.rlim_max, most)),
+                          limit.rlim_max};
+    return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 /// Redirects stdin and stdout, and stderr unless `keep_stderr`, to /dev/null: swift-init waits

@@ -7,6 +7,7 @@
 
 #include <pwd.h>
 #include <support/daemon.hpp>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -233,6 +234,31 @@ BOOST_FIXTURE_TEST_CASE(it_leads_a_session_of_its_own_in_the_root_directory, Nod
                                   : 1;
                    }};
     BOOST_TEST(daemon.code() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(it_may_open_as_many_files_as_the_hard_limit_allows, Node) {
+    ::rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const ::rlimit narrow{256, before.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &narrow) == 0);
+    Running daemon{{config, "once"}, [](Context&) {
+                       ::rlimit now{};
+                       ::getrlimit(RLIMIT_NOFILE, &now);
+                       return now.rlim_cur > 256 ? 0 : 1;
+                   }};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    BOOST_TEST(daemon.code() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hard_limit_that_is_low_is_told, Node) {
+    const int code = support::in_child([&] { // what is lowered stays low
+        const ::rlimit low{256, 300};
+        ::setrlimit(RLIMIT_NOFILE, &low);
+        Running daemon{{config, "once"}, [](Context&) { return 0; }};
+        return daemon.code();
+    });
+    BOOST_TEST(code == 0);
+    BOOST_TEST(logs("Only 300 files may be open at a time; see the hard limit, LimitNOFILE"));
 }
 
 BOOST_FIXTURE_TEST_CASE(an_exception_is_logged_and_exits_with_1, Node) {

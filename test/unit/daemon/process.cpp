@@ -4,8 +4,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/daemon.hpp>
+#include <sys/resource.h>
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -114,6 +116,26 @@ BOOST_AUTO_TEST_CASE(a_daemon_settles_in_a_session_of_its_own) {
                               ? 0
                               : 1;
                }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(as_many_files_may_be_open_as_the_hard_limit_allows_within_reason) {
+    struct Row {
+        ::rlim_t soft;
+        ::rlim_t hard;
+        ::rlim_t then;
+    };
+    constexpr std::uint64_t most = 500;
+    for (const Row& row : {Row{64, 400, 400}, Row{400, 400, 400}, Row{64, 64, 64},
+                           Row{64, 1000, 500}, Row{600, 1000, 600}}) {
+        const int right = support::in_child([&] {
+            ::rlimit limit{row.soft, row.hard};
+            ::setrlimit(RLIMIT_NOFILE, &limit);
+            const bool told = raise_descriptor_limit(most) == row.then;
+            ::getrlimit(RLIMIT_NOFILE, &limit);
+            return told && limit.rlim_cur == row.then && limit.rlim_max == row.hard ? 1 : 0;
+        });
+        BOOST_TEST(right == 1, row.soft << " of " << row.hard);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(whoever_waits_for_our_output_is_let_go) {
