@@ -108,7 +108,7 @@ private:
         return seen_.enter(*signature, now);
     }
 
-    // 401 and 403 tell the sender's log which of the two options it is about.
+    // The reason goes into the status line, from where a sender of ours takes it into its log.
     [[nodiscard]] std::optional<Reply> doubt(const boost::asio::ip::address& from, Doubt why,
                                              bool refuse) const {
         if (options_.on_doubt) {
@@ -118,7 +118,8 @@ private:
             return std::nullopt;
         }
         const int status = why == Doubt::stranger ? 403 : why == Doubt::crowded ? 503 : 401;
-        return Reply{status, "text/plain", std::string(text_of(why).sentence), {}};
+        const std::string reason(text_of(why).sentence);
+        return Reply{status, "text/plain", reason, reason};
     }
 
     const DoorOptions options_;

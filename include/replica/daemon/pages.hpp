@@ -21,6 +21,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -61,13 +64,18 @@ inline constexpr std::array recon_pages{
 } // namespace detail
 
 /// Answers GET: /healthcheck, and below /recon/ the pages of recon_pages, version, time, ringmd5,
-/// swiftconfmd5, unmounted and diskusage. Other paths get a 404. Thread safety: any thread.
+/// swiftconfmd5, unmounted, diskusage and, which is ours alone, doubts. Other paths get a 404.
+/// Thread safety: any thread.
 template <Disk D = PosixDisk, Clock C = SystemClock>
 class Pages {
 public:
-    explicit Pages(const DaemonSettings& settings, D disk = {}, C clock = {})
+    /// The numbers of the page "doubts", by name.
+    using Counts = std::function<std::map<std::string, std::uint64_t>()>;
+
+    explicit Pages(const DaemonSettings& settings, D disk = {}, C clock = {}, Counts doubts = {})
         : devices_(settings.devices), swift_dir_(settings.swift_dir),
-          recon_(settings.recon_cache_path), disk_(std::move(disk)), clock_(std::move(clock)) {}
+          recon_(settings.recon_cache_path), disk_(std::move(disk)), clock_(std::move(clock)),
+          doubts_(std::move(doubts)) {}
 
     [[nodiscard]] Reply operator()(std::string_view path) {
         constexpr std::string_view below = "/recon/";
@@ -95,6 +103,13 @@ public:
         if (page == "swiftconfmd5") { // swift-recon looks for this name, whatever swift_dir is
             const auto digest = digest_of(swift_dir_ + "/swift.conf");
             return json(boost::json::object{{"/etc/swift/swift.conf", digest}});
+        }
+        if (page == "doubts" && doubts_) {
+            boost::json::object counts;
+            for (const auto& [name, count] : doubts_()) {
+                counts[name] = count;
+            }
+            return json(counts);
         }
         if (page == "unmounted" || page == "diskusage") {
             return devices(page == "diskusage");
@@ -209,6 +224,7 @@ private:
     const std::string recon_;
     D disk_;
     C clock_;
+    Counts doubts_;
     std::mutex looking_;
 };
 

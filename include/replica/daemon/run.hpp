@@ -92,10 +92,11 @@ public:
         : addresses_(std::move(ring), look_at_addresses), statsd_(named(settings)),
           observer_(log, statsd_),
           rpc_(static_cast<const Settings&>(settings), detail::make_broker<B>(settings), observer_),
-          pages_(settings), server_(
-                                options(settings, std::move(secrets)),
-                                [this](const Request& request) { return rpc_.handle(request); },
-                                [this](std::string_view path) { return pages_(path); }) {
+          pages_(settings, {}, {}, [this] { return observer_.doubts(); }),
+          server_(
+              options(settings, std::move(secrets)),
+              [this](const Request& request) { return rpc_.handle(request); },
+              [this](std::string_view path) { return pages_(path); }) {
         log(Level::info, "Serving REPLICATE on {}", server_.address());
     }
 

@@ -12,7 +12,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -67,16 +70,33 @@ public:
     /// Counted each time, said once an hour for each address and reason.
     void operator()(const event::Doubted& request) const {
         const std::string word(request.word);
-        statsd_->count((request.refused ? "REPLICATE.refused." : "REPLICATE.doubted.") + word);
-        if (doubts_->may_say(word + ' ' + request.address, SystemClock().monotonic())) {
+        const std::string name = (request.refused ? "refused." : "doubted.") + word;
+        statsd_->count("REPLICATE." + name);
+        {
+            const std::lock_guard lock(doubts_->mutex);
+            ++doubts_->counts[name];
+        }
+        if (doubts_->seldom.may_say(word + ' ' + request.address, SystemClock().monotonic())) {
             log(Level::warning, "REPLICATE of {} {}: {}", request.address,
                 request.refused ? "is refused" : "is served all the same", request.sentence);
         }
     }
 
+    /// Doubted requests since the start, by "refused." or "doubted." and the word of the reason.
+    [[nodiscard]] std::map<std::string, std::uint64_t> doubts() const {
+        const std::lock_guard lock(doubts_->mutex);
+        return doubts_->counts;
+    }
+
 private:
+    struct Doubts {
+        Seldom seldom{};
+        std::mutex mutex{};
+        std::map<std::string, std::uint64_t> counts{};
+    };
+
     Statsd* statsd_;
-    std::shared_ptr<Seldom> doubts_ = std::make_shared<Seldom>();
+    std::shared_ptr<Doubts> doubts_ = std::make_shared<Doubts>();
 };
 
 static_assert(Observer<ServerObserver>);

@@ -6,6 +6,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -48,6 +50,20 @@ BOOST_AUTO_TEST_CASE(a_load_balancer_is_told_that_all_is_well) {
     BOOST_TEST(reply.status == 200);
     BOOST_TEST(reply.content_type == "text/plain");
     BOOST_TEST(reply.body == "OK");
+}
+
+BOOST_AUTO_TEST_CASE(whoever_counts_doubted_requests_has_a_page_for_them) {
+    Node node;
+    BOOST_TEST(node.get("/recon/doubts", 404) == "Invalid path: /recon/doubts");
+    std::map<std::string, std::uint64_t> counts;
+    daemon::Pages<SimDisk, SimClock> pages(node_settings(), node.disk, node.clock,
+                                           [&] { return counts; });
+    BOOST_TEST(pages("/recon/doubts").body == "{}");
+    counts = {{"refused.wrong", 1}, {"doubted.stranger", 18446744073709551615U}};
+    const Reply reply = pages("/recon/doubts");
+    BOOST_TEST(reply.status == 200);
+    BOOST_TEST(reply.content_type == "application/json");
+    BOOST_TEST(reply.body == R"({"doubted.stranger": 18446744073709551615, "refused.wrong": 1})");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_page_is_a_404_that_names_it) {

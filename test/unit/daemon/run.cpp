@@ -335,6 +335,9 @@ BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothi
         BOOST_TEST(point() == 3);
         BOOST_TEST(get(port, "/healthcheck").value_or("none").ends_with("OK"));
         BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is refused: the request is not signed"));
+        BOOST_TEST(get(port, "/recon/doubts")
+                       .value_or("none")
+                       .ends_with(R"({"refused.unsigned": 1, "refused.wrong": 1})"));
     }
     settings.require_secret = false;
     const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), ring(), {secret});

@@ -7,6 +7,8 @@
 #include <support/kept_lines.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -72,6 +74,8 @@ BOOST_AUTO_TEST_CASE(a_doubted_request_is_counted_each_time_and_said_once) {
         BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.refused.unsigned:1|c");
     }
     BOOST_TEST(watched.listener.next().value_or("") == "t.REPLICATE.doubted.stranger:1|c");
+    BOOST_TEST((both.doubts() == std::map<std::string, std::uint64_t>{{"refused.unsigned", 7},
+                                                                      {"doubted.stranger", 1}}));
     BOOST_TEST((watched.kept->lines ==
                 std::vector<std::string>{
                     "warning: REPLICATE of 10.0.0.9 is refused: the request is not signed",
