@@ -6,6 +6,7 @@
 // server.
 
 #include <replica/beast/signature.hpp>
+#include <replica/clock.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/timestamp.hpp>
 
@@ -43,6 +44,12 @@ struct DoorOptions {
 
 namespace http {
 
+/// The same moment by both clocks.
+struct Moment {
+    Timestamp wall;
+    Instant monotonic;
+};
+
 /// A request at the door. The texts must live as long as it does.
 struct Visit {
     boost::asio::ip::address from;
@@ -53,8 +60,8 @@ struct Visit {
 /// Judges requests. Thread safety: admit() from one thread; the others from any.
 class Door {
 public:
-    /// Signatures from before `now`, by the wall clock, are not accepted: see SeenSignatures.
-    Door(DoorOptions options, Timestamp now) : options_(std::move(options)), seen_(now) {}
+    /// Signatures from before `opened` are not accepted: see SeenSignatures.
+    Door(DoorOptions options, Instant opened) : options_(std::move(options)), opened_(opened) {}
 
     /// True if the address is none of the ring's.
     [[nodiscard]] bool is_stranger(const boost::asio::ip::address& address) const {
@@ -63,7 +70,7 @@ public:
 
     /// Lets a request in, or gives the reply that refuses it. If the request is let in for its
     /// signature, `digest` becomes what the body must have; it is empty if any body will do.
-    [[nodiscard]] std::optional<Reply> admit(const Visit& visit, Timestamp now,
+    [[nodiscard]] std::optional<Reply> admit(const Visit& visit, const Moment& now,
                                              std::string& digest) {
         digest.clear();
         if (is_stranger(visit.from)) {
@@ -95,7 +102,7 @@ public:
 
 private:
     [[nodiscard]] std::optional<Doubt>
-    judge(const Visit& visit, const std::optional<Signature>& signature, Timestamp now) {
+    judge(const Visit& visit, const std::optional<Signature>& signature, const Moment& now) {
         if (visit.signature.empty()) {
             return Doubt::nameless;
         }
@@ -105,7 +112,10 @@ private:
         if (!signature->is_by(options_.secrets, visit.subject)) {
             return Doubt::wrong;
         }
-        return seen_.enter(*signature, now);
+        // A wall clock that was wrong when the server began, and is right now, must not keep
+        // everybody out until that time has come.
+        const Timestamp began = now.wall.plus(opened_ - now.monotonic);
+        return seen_.enter(*signature, now.wall, began);
     }
 
     // The reason goes into the status line, from where a sender of ours takes it into its log.
@@ -123,6 +133,7 @@ private:
     }
 
     const DoorOptions options_;
+    const Instant opened_;
     SeenSignatures seen_;
 };
 

@@ -66,7 +66,7 @@ struct ServerState {
 
     ServerState(const ServerOptions& given, Work on_request, Page on_get)
         : options(given), work(std::move(on_request)), page(std::move(on_get)),
-          door(given.door, SystemClock().now()), bodies(given.max_bodies),
+          door(given.door, SystemClock().monotonic()), bodies(given.max_bodies),
           devices(io, {given.workers, given.max_per_device, given.max_requests, given.late}),
           pages(io, {4, 16, 128, given.late}) {}
 

@@ -196,8 +196,9 @@ private:
         boost::system::error_code ignored; // a peer that is gone does not read the answer
         from_ = socket_.remote_endpoint(ignored).address();
         const Subject subject{"REPLICATE", head.target(), socket_.local_endpoint(ignored)};
-        return hall_.door.admit({from_, subject, head[signature_header]}, SystemClock().now(),
-                                digest_);
+        const SystemClock clock;
+        return hall_.door.admit({from_, subject, head[signature_header]},
+                                {clock.now(), clock.monotonic()}, digest_);
     }
 
     // Takes room for the body once the head gives its length, and keeps it until the reply. A

@@ -210,25 +210,25 @@ private:
 /// belongs to one thread.
 ///
 /// A restart forgets all, so a date from before it is too old. What remains is a sender whose clock
-/// is ahead: a request that it signed before the restart may come again after it, until the
-/// receiver's clock has reached its date. A wall clock that jumps ahead and back brings nothing
-/// back: what was forgotten stays too old.
+/// is ahead: a request that it signed just before the restart has a date from after it, and may
+/// come again for as long as that date is in the window. A wall clock that jumps ahead and back
+/// brings nothing back: what was forgotten stays too old.
 class SeenSignatures {
 public:
     /// Half a million, 40 MB: 870 requests a second whose dates are as far ahead as they may be,
     /// 1700 with the right date.
     static constexpr std::size_t most_default = std::size_t{1} << 19;
 
-    /// `began`: when the receiver began, by its wall clock. `most` signatures are remembered.
-    explicit SeenSignatures(Timestamp began, std::size_t most = most_default)
-        : oldest_(began), most_(most) {}
+    explicit SeenSignatures(std::size_t most = most_default) : most_(most) {}
 
-    /// Remembers the signature, or says why it is refused. Above the bound it is refused rather
-    /// than accepted unremembered, for then it could come again.
-    [[nodiscard]] std::optional<Doubt> enter(const Signature& signature, Timestamp now) {
+    /// Remembers the signature, or says why it is refused. `began`: when this memory did, by the
+    /// wall clock as it is now. Above the bound a signature is refused rather than accepted
+    /// unremembered, for then it could come again.
+    [[nodiscard]] std::optional<Doubt> enter(const Signature& signature, Timestamp now,
+                                             Timestamp began) {
         forget(now.plus(-signature_window));
         const Timestamp date = signature.date();
-        if (date <= oldest_ || date < now.plus(-signature_window) ||
+        if (date <= began || date <= oldest_ || date < now.plus(-signature_window) ||
             date > now.plus(signature_window)) {
             return Doubt::untimely;
         }
@@ -260,8 +260,8 @@ private:
         }
     }
 
-    Timestamp oldest_; // a date up to this is too old, whatever the clock says
     std::size_t most_;
+    Timestamp oldest_{}; // a date up to this is too old, whatever the clock says
     std::set<Key> seen_;
 };
 

@@ -69,6 +69,7 @@ BOOST_AUTO_TEST_CASE(requests_and_replies_follow_each_other_on_one_connection) {
         }});
         http::Connection connection;
         connect(connection, server.port());
+        BOOST_TEST(connection.remote() == endpoint(server.port()));
         for (int count = 0; count < 3; ++count) {
             const Answer answer = exchange(connection);
             BOOST_TEST_REQUIRE(answer.has_value());

@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE beast_door
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,10 @@ boost::asio::ip::address address(const char* text) {
     return boost::asio::ip::make_address(text);
 }
 
+// The monotonic clock may have any zero; most doors were opened a day before `now`.
+constexpr Instant today = Instant{} + std::chrono::hours{1000};
+constexpr Instant long_ago = today - std::chrono::hours{24};
+
 /// A door and what it told.
 struct Told {
     std::vector<std::string> lines;
@@ -36,7 +41,8 @@ struct Told {
     std::string digest;
 
     /// The status that a visit gets from this door; 0: it is let in.
-    int status(http::Door& door, const http::Visit& visit, Timestamp when = now) {
+    int status(http::Door& door, const http::Visit& visit,
+               const http::Moment& when = {now, today}) {
         const auto refusal = door.admit(visit, when, digest);
         return refusal ? refusal->status : 0;
     }
@@ -51,15 +57,11 @@ std::string signed_by(const std::string& secret, std::string_view body = "[]",
     return http::Signature::make(secret, visit().subject, body, when).text();
 }
 
-Timestamp long_ago() {
-    return now.plus(Seconds(-86400));
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_CASE(by_default_everybody_is_let_in_and_nothing_is_told) {
     Told told;
-    http::Door door(told.options, long_ago());
+    http::Door door(told.options, long_ago);
     for (const std::string& signature :
          {std::string(), std::string("nonsense"), signed_by(other)}) {
         BOOST_TEST(told.status(door, visit(signature)) == 0);
@@ -73,7 +75,7 @@ BOOST_AUTO_TEST_CASE(by_default_everybody_is_let_in_and_nothing_is_told) {
 BOOST_AUTO_TEST_CASE(with_a_secret_only_who_knows_it_is_let_in) {
     Told told;
     told.options.secrets = {first, second};
-    http::Door door(told.options, long_ago());
+    http::Door door(told.options, long_ago);
     const auto elsewhere = [](auto member, auto value) {
         http::Subject subject = visit().subject;
         subject.*member = value;
@@ -118,7 +120,7 @@ BOOST_AUTO_TEST_CASE(with_a_secret_only_who_knows_it_is_let_in) {
 BOOST_AUTO_TEST_CASE(a_body_that_was_changed_on_its_way_is_refused) {
     Told told;
     told.options.secrets = {first};
-    http::Door door(told.options, long_ago());
+    http::Door door(told.options, long_ago);
     BOOST_TEST(told.status(door, visit(signed_by(first, "[1]"))) == 0);
     const auto from = address("10.0.0.2");
     BOOST_TEST(!door.admit_body(from, told.digest, "[1]").has_value());
@@ -134,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_secret_that_is_not_required_yet_only_tells_who_lacks_it) 
     Told told;
     told.options.secrets = {first};
     told.options.require_secret = false;
-    http::Door door(told.options, long_ago());
+    http::Door door(told.options, long_ago);
     const std::string good = signed_by(first);
     BOOST_TEST(told.status(door, visit(good)) == 0);
     BOOST_TEST(told.lines.empty());
@@ -150,10 +152,31 @@ BOOST_AUTO_TEST_CASE(a_secret_that_is_not_required_yet_only_tells_who_lacks_it) 
     BOOST_TEST(told.lines.back() == "10.0.0.2 altered served");
 }
 
+BOOST_AUTO_TEST_CASE(
+    a_door_that_was_opened_by_a_wrong_clock_lets_in_whoever_comes_by_the_right_one) {
+    Told told;
+    told.options.secrets = {first};
+    const auto after = [](double seconds) {
+        return http::Moment{now.plus(Seconds(seconds)), today + to_duration(Seconds(seconds))};
+    };
+    http::Door door(told.options, today); // at `now`, as a clock said then
+    const std::string before = signed_by(first, "[]", now.plus(Seconds(-1)));
+    BOOST_TEST(told.status(door, visit(before), after(5)) == 401); // it may have been here already
+    BOOST_TEST(told.lines.back() == "10.0.0.2 untimely refused");
+    const std::string since = signed_by(first, "[]", now.plus(Seconds(4)));
+    BOOST_TEST(told.status(door, visit(since), after(5)) == 0);
+    // The wall clock is set back by an hour, to the time of all others.
+    const http::Moment back{now.plus(Seconds(-3590)), today + std::chrono::seconds{10}};
+    const std::string right = signed_by(first, "[]", now.plus(Seconds(-3591)));
+    BOOST_TEST(told.status(door, visit(right), back) == 0);
+    const std::string old = signed_by(first, "[]", now.plus(Seconds(-3601)));
+    BOOST_TEST(told.status(door, visit(old), back) == 401);
+}
+
 BOOST_AUTO_TEST_CASE(a_forged_signature_takes_up_no_memory_and_burns_no_other) {
     Told told;
     told.options.secrets = {first};
-    http::Door door(told.options, long_ago());
+    http::Door door(told.options, long_ago);
     const std::string good = signed_by(first);
     std::string forged = good;
     forged.back() = forged.back() == '0' ? '1' : '0'; // the same date and nonce
@@ -168,7 +191,7 @@ BOOST_AUTO_TEST_CASE(addresses_outside_of_the_ring_are_told_and_refused_only_if_
             return from == address("10.0.0.2") || from == address("2001:db8::2");
         };
         told.options.refuse_strangers = refuse;
-        http::Door door(told.options, long_ago());
+        http::Door door(told.options, long_ago);
         for (const char* peer : {"10.0.0.2", "::ffff:10.0.0.2", "2001:db8::2", "2001:db8::2%1"}) {
             BOOST_TEST(told.status(door, visit({}, peer)) == 0, peer);
             BOOST_TEST(!door.is_stranger(address(peer)), peer);
@@ -189,10 +212,10 @@ BOOST_AUTO_TEST_CASE(a_stranger_who_knows_the_secret_is_a_stranger_all_the_same)
     told.options.secrets = {first};
     told.options.is_peer = [](const boost::asio::ip::address&) { return false; };
     told.options.refuse_strangers = true;
-    http::Door strict(told.options, long_ago());
+    http::Door strict(told.options, long_ago);
     BOOST_TEST(told.status(strict, visit(signed_by(first))) == 403);
     told.options.refuse_strangers = false;
-    http::Door open(told.options, long_ago());
+    http::Door open(told.options, long_ago);
     BOOST_TEST(told.status(open, visit(signed_by(first))) == 0);
     BOOST_TEST(told.status(open, visit()) == 401);
 }
@@ -200,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_stranger_who_knows_the_secret_is_a_stranger_all_the_same)
 BOOST_AUTO_TEST_CASE(nobody_need_listen) {
     DoorOptions options;
     options.secrets = {first};
-    http::Door door(options, long_ago());
+    http::Door door(options, long_ago);
     std::string digest;
-    BOOST_TEST(door.admit(visit(), now, digest).has_value());
+    BOOST_TEST(door.admit(visit(), {now, today}, digest).has_value());
 }

@@ -32,6 +32,9 @@ BOOST_AUTO_TEST_CASE(a_request_is_written_as_the_stock_replicator_writes_it) {
 BOOST_AUTO_TEST_CASE(a_name_cannot_add_a_header_or_a_part) {
     const Request request{"a/b\r\nX: y", "9 HTTP/1.1", "\0%"s, "", true};
     const std::string head = http::request_head(request, "h:1");
+    BOOST_TEST(head.starts_with("REPLICATE " + http::target_of(request) + " HTTP/1.1\r\n"));
+    const std::string more = http::request_head(request, "h:1", "X-More: yes\r\n");
+    BOOST_TEST(more == head.substr(0, head.size() - 2) + "X-More: yes\r\n\r\n");
     BOOST_TEST(head.starts_with("REPLICATE /a%2Fb%0D%0AX%3A%20y/9%20HTTP%2F1.1/%00%25 HTTP/1.1\r"));
 }
 
@@ -165,6 +168,7 @@ BOOST_AUTO_TEST_CASE(a_204_claims_no_body_whatever_the_handler_put_there) {
 
 BOOST_AUTO_TEST_CASE(reasons_are_those_of_swift) {
     BOOST_TEST(http::reason_of(202) == "Accepted");
+    BOOST_TEST(http::reason_of(401) == "Unauthorized");
     BOOST_TEST(http::reason_of(404) == "Not Found");
     BOOST_TEST(http::reason_of(413) == "Request Entity Too Large");
     BOOST_TEST(http::reason_of(500) == "Internal Error");

@@ -18,6 +18,7 @@ const std::string second = "the second one, for a while";
 const std::string other = "a secret of another cluster";
 const std::string body = R"(["sync"])";
 const Timestamp now = *Timestamp::parse("1795858300.39233");
+const Timestamp long_ago = now.plus(Seconds(-86400)); // when a receiver began
 
 boost::asio::ip::tcp::endpoint at(const char* ip, std::uint16_t port) {
     return {boost::asio::ip::make_address(ip), port};
@@ -185,9 +186,9 @@ BOOST_AUTO_TEST_CASE(a_date_counts_in_a_window_around_the_clock) {
     };
     for (const Row& row : {Row{0, true}, Row{-299.9, true}, Row{299.9, true}, Row{-300.1, false},
                            Row{300.1, false}, Row{-86400, false}, Row{86400, false}}) {
-        SeenSignatures seen(now.plus(Seconds(-1000)));
+        SeenSignatures seen;
         const auto made = Signature::make(first, subject, body, now.plus(Seconds(row.seconds)));
-        const auto doubt = seen.enter(made, now);
+        const auto doubt = seen.enter(made, now, long_ago);
         BOOST_TEST(!doubt.has_value() == row.accepted, row.seconds);
         BOOST_TEST((row.accepted || doubt == Doubt::untimely), row.seconds);
         BOOST_TEST(seen.size() == (row.accepted ? 1U : 0U));
@@ -195,53 +196,55 @@ BOOST_AUTO_TEST_CASE(a_date_counts_in_a_window_around_the_clock) {
 }
 
 BOOST_AUTO_TEST_CASE(a_signature_is_accepted_once) {
-    SeenSignatures seen(now.plus(Seconds(-1000)));
+    SeenSignatures seen;
     const Signature one = Signature::make(first, subject, body, now);
     const Signature two = Signature::make(first, subject, body, now);
-    BOOST_TEST(!seen.enter(one, now).has_value());
-    BOOST_TEST(!seen.enter(two, now).has_value());
+    BOOST_TEST(!seen.enter(one, now, long_ago).has_value());
+    BOOST_TEST(!seen.enter(two, now, long_ago).has_value());
     for (const double later : {0.0, 1.0, 299.0}) {
-        BOOST_TEST((seen.enter(one, now.plus(Seconds(later))) == Doubt::replayed), later);
+        BOOST_TEST((seen.enter(one, now.plus(Seconds(later)), long_ago) == Doubt::replayed), later);
     }
     // Of a sender whose clock is ahead, for as long as its date is in the window.
     const Signature ahead = Signature::make(first, subject, body, now.plus(Seconds(299)));
-    BOOST_TEST(!seen.enter(ahead, now).has_value());
-    BOOST_TEST((seen.enter(ahead, now.plus(Seconds(598))) == Doubt::replayed));
-    BOOST_TEST((seen.enter(ahead, now.plus(Seconds(600))) == Doubt::untimely));
+    BOOST_TEST(!seen.enter(ahead, now, long_ago).has_value());
+    BOOST_TEST((seen.enter(ahead, now.plus(Seconds(598)), long_ago) == Doubt::replayed));
+    BOOST_TEST((seen.enter(ahead, now.plus(Seconds(600)), long_ago) == Doubt::untimely));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_forgotten_is_too_old_even_if_the_clock_jumps_ahead_and_back) {
-    SeenSignatures seen(now.plus(Seconds(-1000)));
+    SeenSignatures seen;
     const Signature before = Signature::make(first, subject, body, now);
-    BOOST_TEST(!seen.enter(before, now).has_value());
+    BOOST_TEST(!seen.enter(before, now, long_ago).has_value());
     const Signature meanwhile = Signature::make(first, subject, body, now.plus(Seconds(3600)));
-    BOOST_TEST(!seen.enter(meanwhile, now.plus(Seconds(3600))).has_value());
+    BOOST_TEST(!seen.enter(meanwhile, now.plus(Seconds(3600)), long_ago).has_value());
     BOOST_TEST(seen.size() == 1U);
     const Timestamp back = now.plus(Seconds(1));
-    BOOST_TEST((seen.enter(before, back) == Doubt::untimely));
-    BOOST_TEST((seen.enter(meanwhile, back) == Doubt::untimely));
+    BOOST_TEST((seen.enter(before, back, long_ago) == Doubt::untimely));
+    BOOST_TEST((seen.enter(meanwhile, back, long_ago) == Doubt::untimely));
     const Signature after = Signature::make(first, subject, body, back); // and the others go on
-    BOOST_TEST(!seen.enter(after, back).has_value());
+    BOOST_TEST(!seen.enter(after, back, long_ago).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_request_from_before_a_restart_is_not_taken_again) {
     const Signature before = Signature::make(first, subject, body, now);
-    SeenSignatures seen(now); // began at this moment, with an empty memory
-    BOOST_TEST((seen.enter(before, now.plus(Seconds(1))) == Doubt::untimely));
+    SeenSignatures seen; // began at this moment, with an empty memory
+    BOOST_TEST((seen.enter(before, now.plus(Seconds(1)), now) == Doubt::untimely));
     const Signature after = Signature::make(first, subject, body, now.plus(Seconds(1)));
-    BOOST_TEST(!seen.enter(after, now.plus(Seconds(1))).has_value());
+    BOOST_TEST(!seen.enter(after, now.plus(Seconds(1)), now).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_full_memory_refuses_what_it_could_not_recognise) {
-    SeenSignatures seen(now.plus(Seconds(-1000)), 3);
+    SeenSignatures seen(3);
     for (int count = 0; count < 3; ++count) {
-        BOOST_TEST(!seen.enter(Signature::make(first, subject, body, now), now).has_value());
+        BOOST_TEST(
+            !seen.enter(Signature::make(first, subject, body, now), now, long_ago).has_value());
     }
     const Signature fourth = Signature::make(first, subject, body, now);
-    BOOST_TEST((seen.enter(fourth, now) == Doubt::crowded));
-    BOOST_TEST((seen.enter(fourth, now.plus(Seconds(299))) == Doubt::crowded));
+    BOOST_TEST((seen.enter(fourth, now, long_ago) == Doubt::crowded));
+    BOOST_TEST((seen.enter(fourth, now.plus(Seconds(299)), long_ago) == Doubt::crowded));
     const Timestamp later = now.plus(Seconds(301)); // the three have left the window
-    BOOST_TEST(!seen.enter(Signature::make(first, subject, body, later), later).has_value());
+    BOOST_TEST(
+        !seen.enter(Signature::make(first, subject, body, later), later, long_ago).has_value());
     BOOST_TEST(seen.size() == 1U);
 }
 
