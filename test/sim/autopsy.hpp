@@ -10,6 +10,7 @@
 #include <replica/rows/metadata.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -54,11 +55,16 @@ public:
 
     /// `now`: of the copy's clock.
     Examiner(const SimDisk& disk, Timestamp now)
+        : Examiner(disk, now, [](const auto&) { return true; }) {}
+
+    /// Only of the files that `wanted` names.
+    template <std::predicate<const std::string&> Wanted>
+    Examiner(const SimDisk& disk, Timestamp now, Wanted wanted)
         : clock_(now), disk_(clock_), vfs_(unique_vfs_name(), disk_, 1),
           broker_(disk_, clock_, SqliteOptions{.vfs = vfs_.name()}) {
         disk_.mount(World<Kind>::device);
         for (auto& [path, bytes] : disk.dump()) {
-            if (!path.ends_with('/')) {
+            if (!path.ends_with('/') && wanted(path)) {
                 disk_.write(path, bytes);
                 files_.push_back(path);
             }
@@ -83,7 +89,6 @@ public:
         return found;
     }
 
-private:
     [[nodiscard]] Copy<Kind> read(const std::string& path) {
         Copy<Kind> copy{path, path.find("/quarantined/") != std::string::npos, std::nullopt};
         try {
@@ -112,6 +117,7 @@ private:
         return copy;
     }
 
+private:
     SimClock clock_;
     SimDisk disk_;
     SimVfs vfs_;

@@ -110,9 +110,12 @@ public:
     /// Nobody else goes on while `task` runs.
     template <std::invocable Task>
     void alone(Task task) {
-        alone_ = true;
+        const struct Alone {
+            bool& alone;
+            bool before = std::exchange(alone, true);
+            ~Alone() { alone = before; }
+        } scope{alone_};
         task();
-        alone_ = false;
     }
 
     /// Waits until `flag` or `until`; whether it was the flag.

@@ -8,6 +8,7 @@
 #include "checker.hpp"
 #include "client.hpp"
 #include "config.hpp"
+#include "losses.hpp"
 #include "nemesis.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
@@ -34,7 +35,14 @@ class WorldHistory {
 public:
     WorldHistory(const Config& config, std::uint64_t seed, Marks& marks)
         : world_(config, seed, marks), clients_(world_), nemesis_(world_, clients_),
-          checker_(world_, clients_, nemesis_) {}
+          checker_(world_, clients_, nemesis_, losses_) {
+        world_.on_loss = [this](const Machine& machine, const std::string& old,
+                                const std::string& path) {
+            const bool lost = losses_.note(machine.disk, world_.clock.now(), old, path);
+            world_.marks(lost ? "a stock server replaces what it has not merged"
+                              : "a stock server replaces a file");
+        };
+    }
 
     /// Throws Violation.
     [[nodiscard]] Outcome run() {
@@ -135,6 +143,7 @@ private:
     World<Kind> world_;
     Clients<Kind> clients_;
     Nemesis<Kind> nemesis_;
+    Losses<Kind> losses_;
     Checker<Kind> checker_;
     Stats last_; ///< Of the last round.
 };

@@ -40,6 +40,7 @@ constexpr const char* expected[] = {"ClockDiffers",
                                     "UsyncEnded capped",
                                     "WholeFileSent",
                                     "WholeFileSent to merge",
+                                    "a stock server replaces a file",
                                     "answer cut",
                                     "answer lost",
                                     "client: dropped",
@@ -74,6 +75,11 @@ constexpr const char* expected[] = {"ClockDiffers",
                                     "request lost",
                                     "request repeated",
                                     "rsync_then_merge 204",
+                                    "stock complete_rsync 204",
+                                    "stock merge_items 202",
+                                    "stock merge_syncs 202",
+                                    "stock rsync_then_merge 204",
+                                    "stock sync 200",
                                     "sync 200",
                                     "sync 404",
                                     "sync 503",
@@ -204,7 +210,7 @@ int main(int argc, char** argv) {
 
     const bool suite = seed_text.empty();
     std::uint64_t seed = suite ? 1 : number_of(seed_text);
-    count = suite ? 90 : count;
+    count = suite ? 120 : count;
     for (std::uint64_t played = 0; played < count || Run::cpu_minutes() < minutes; ++played) {
         Config config = Config::of(seed);
         try {

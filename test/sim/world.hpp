@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "fibers.hpp"
 #include "record.hpp"
+#include "stock_server.hpp"
 #include "wire.hpp"
 #include "witness.hpp"
 #include <replica/replica.hpp>
@@ -23,6 +24,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -51,6 +53,7 @@ public:
     using Broker = BrokerOf<Kind, SimDisk, SimClock>;
     using Repl = Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness>;
     using Server = RpcServer<Broker, Witness>;
+    using Stock = StockServer<Broker, Witness>;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
     using Words = StoryCluster<World, Kind>;
@@ -65,7 +68,7 @@ public:
         std::shared_ptr<Life> life;
         SimVfs vfs;
         Broker broker;
-        std::optional<Server> server;
+        bool serves = false;
         std::optional<Repl> replicator;
         std::stop_source stop{};
         bool resting = true; ///< The replicator's passes have ended.
@@ -178,13 +181,28 @@ public:
         return numbers;
     }
 
+    /// Whether its server answers by the rules of stock Swift.
+    [[nodiscard]] bool is_stock(const Machine& machine) const {
+        return static_cast<std::int64_t>(machine.number) >= config.nodes - config.stock;
+    }
+
     void start_server(Machine& machine) {
         machine.server = program(machine, "server");
         Program& it = *machine.server;
-        it.server.emplace(machine.settings, it.broker, witness(it));
-        network.serve(machine.ip, port, [server = *it.server](const Request& request) mutable {
-            return server.handle(request);
-        });
+        it.serves = true;
+        const auto serve = [&](auto server) {
+            network.serve(machine.ip, port, [server](const Request& request) mutable {
+                return server.handle(request);
+            });
+        };
+        if (is_stock(machine)) {
+            serve(Stock(machine.settings, it.broker, witness(it), fibers,
+                        [&](const std::string& old, const std::string& path) {
+                            on_loss(machine, old, path);
+                        }));
+        } else {
+            serve(Server(machine.settings, it.broker, witness(it)));
+        }
         wire.listen(SimNetwork::address(machine.ip, port), it.life);
     }
 
@@ -211,7 +229,7 @@ public:
         if (program) {
             program->stop.request_stop(); // else a dead replicator begins pass after pass
             fibers.end(program->life);
-            if (program->server) {
+            if (program->serves) {
                 wire.silence(program->life);
             }
             program.reset();
@@ -228,6 +246,9 @@ public:
     SimFileSync files;
     std::vector<std::unique_ptr<Machine>> machines;
     std::vector<Known> known;
+
+    /// Called when a stock server has replaced the file `old` by the one at `path`.
+    std::function<void(const Machine&, const std::string& old, const std::string& path)> on_loss;
 
 private:
     [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
