@@ -121,7 +121,8 @@ private:
               ring(std::move(ring_)), transport(std::move(transport_)), files(std::move(files_)),
               clock(std::move(clock_)), observer(std::move(observer_)),
               is_local(std::move(is_local_)), random(settings.seed),
-              pacer(clock, settings.databases_per_second) {}
+              pacer(clock, settings.databases_per_second),
+              looks(clock, settings.databases_per_second * settings.recheck_passes) {}
 
         Settings settings;
         [[no_unique_address]] B broker;
@@ -132,7 +133,8 @@ private:
         [[no_unique_address]] O observer;
         IsLocal is_local;
         Random random;
-        Pacer<C> pacer;
+        Pacer<C> pacer; ///< Of databases that are opened.
+        Pacer<C> looks; ///< Of those that are only looked at.
         Memory memory;
     };
 
@@ -174,7 +176,7 @@ private:
             });
         }
         if (const Seconds ahead = core->memory.clock.look(began, start); ahead != Seconds(0)) {
-            core->memory.ledgers.for_each([](Ledger& ledger) { ledger.clear(); });
+            core->memory.ledgers.clear();
             pass.count(&Stats::errors);
             core->observer(event::ClockJumped{ahead});
         }
@@ -313,7 +315,7 @@ private:
     /// Whether a database need not be opened (send/ledger.hpp).
     static bool is_at_rest(PassType& pass, DeviceWork& work, const Place& found) {
         const auto state = detail::state_at(pass, found);
-        if (!state) {
+        if (!state || pass.ring.partition(found.hash) != found.partition) {
             return false;
         }
         if (!work.primaries || work.primaries->first != found.partition) {
@@ -342,14 +344,23 @@ private:
         std::int64_t errors = 0;
         auto found = work.walk.next(pass.observer, errors, beat);
         std::int64_t skipped = 0;
-        for (; found && is_at_rest(pass, work, *found) && !pass.stop.stop_requested(); ++skipped) {
+        bool stopped = false;
+        const auto announce = [&](Instant turn) {
+            heartbeat.expect(turn + to_duration(pass.settings.watchdog));
+        };
+        for (; found && is_at_rest(pass, work, *found); ++skipped) {
+            if (!shared.core->looks.wait(pass.stop, announce)) {
+                stopped = true;
+                found.reset();
+                break;
+            }
             pass.brakes.saw(work.device.device);
             found = work.walk.next(pass.observer, errors, beat);
         }
         pass.count(&Stats::errors, errors);
         pass.count(&Stats::at_rest, skipped);
         work.databases += skipped + (found ? 1 : 0);
-        if (!found && work.whole) {
+        if (!found && !stopped && work.whole) {
             pass.memory.ledgers.with(work.device.device, [](Ledger& ledger) { ledger.end_walk(); });
         }
         pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),

@@ -54,7 +54,17 @@ public:
         }
     }
 
-    /// No further call begins.
+    /// One call, while nobody else is at work.
+    void call_once() {
+        bool ended = false;
+        world_.fibers.spawn(life_, [&] {
+            call();
+            ended = true;
+        });
+        world_.fibers.run([&] { return ended; });
+    }
+
+    /// No further call begins by itself.
     void rest() { resting_ = true; }
 
     /// Rows that a stock server has told before they were synced: by database and name.

@@ -59,7 +59,16 @@ public:
             return world_.fibers.steps() >= steps;
         });
         heal();
-        const std::int64_t rounds = settle();
+        std::int64_t rounds = settle();
+        for (int act = 0; act < acts; ++act) {
+            come_to_rest();
+            if (world_.config.ring > 0 && world_.config.stock == 0 && world_.pick(2) == 0) {
+                nemesis_.change_ring();
+            } else {
+                clients_.call_once();
+            }
+            rounds += settle();
+        }
         return {world_.fibers.steps(), world_.fibers.digest(),
                 Seconds(world_.clock.monotonic() - began).count(), rounds};
     }
@@ -69,6 +78,7 @@ private:
 
     static constexpr std::uint64_t look_every = 5000;
     static constexpr std::int64_t most_rounds = 80;
+    static constexpr int acts = 3; ///< Single changes, each after all was at rest.
 
     void heal() {
         clients_.rest();
@@ -103,11 +113,7 @@ private:
     [[nodiscard]] std::int64_t settle() {
         std::string reason;
         for (std::int64_t round = 1; round <= most_rounds; ++round) {
-            last_ = Stats{};
-            for (auto& machine : world_.machines) {
-                world_.clock.advance(Seconds(2));
-                pass(*machine);
-            }
+            run_round();
             if (last_.failure + last_.rows + last_.rsync + last_.remote_merge + last_.remove +
                     last_.diff_capped !=
                 0) {
@@ -125,6 +131,31 @@ private:
             }
         }
         throw Violation(reason);
+    }
+
+    /// Two more rounds, in which nothing is sent. Whoever remembers that nothing is to be done
+    /// knows it afterwards (send/ledger.hpp).
+    void come_to_rest() {
+        for (int round = 0; round < 2; ++round) {
+            run_round();
+            // What a stale copy holds back, and what a brake keeps, goes bit by bit.
+            if (last_.stale + last_.kept == 0 &&
+                last_.rows + last_.rsync + last_.remote_merge + last_.remove != 0) {
+                throw Violation("no longer at rest, though nobody has done anything" +
+                                counted(last_));
+            }
+        }
+        if (last_.attempted == 0 && last_.at_rest > 0) {
+            world_.marks("nothing is opened");
+        }
+    }
+
+    void run_round() {
+        last_ = Stats{};
+        for (auto& machine : world_.machines) {
+            world_.clock.advance(Seconds(2));
+            pass(*machine);
+        }
     }
 
     void pass(Machine& machine) {

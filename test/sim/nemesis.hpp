@@ -41,6 +41,16 @@ public:
     }
 
     void rest() { resting_ = true; }
+
+    /// All go over to the next ring at once, between two passes.
+    void change_ring() {
+        world_.marks("ring changed at rest");
+        const TableRing next = world_.ring_of(++rings_);
+        for (auto& machine : world_.machines) {
+            machine->ring.set(next);
+        }
+    }
+
     [[nodiscard]] bool rested() const { return rested_; }
 
     /// What every machine holds now. Empty while a device is away.

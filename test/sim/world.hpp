@@ -35,18 +35,6 @@
 
 namespace replica::test {
 
-/// A ring that can be exchanged under a running replicator.
-class NewestRing {
-public:
-    explicit NewestRing(TableRing ring) : ring_(std::make_shared<TableRing>(std::move(ring))) {}
-
-    [[nodiscard]] TableRing version() const { return *ring_; }
-    void set(TableRing ring) const { *ring_ = std::move(ring); }
-
-private:
-    std::shared_ptr<TableRing> ring_;
-};
-
 template <class Kind>
 class World {
 public:

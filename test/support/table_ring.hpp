@@ -65,6 +65,20 @@ private:
 
 static_assert(Ring<TableRing>);
 
+/// A ring that can be exchanged under a running replicator.
+class NewestRing {
+public:
+    explicit NewestRing(TableRing ring) : ring_(std::make_shared<TableRing>(std::move(ring))) {}
+
+    [[nodiscard]] TableRing version() const { return *ring_; }
+    void set(TableRing ring) const { *ring_ = std::move(ring); }
+
+private:
+    std::shared_ptr<TableRing> ring_;
+};
+
+static_assert(Ring<NewestRing>);
+
 } // namespace replica::test
 
 #endif // REPLICA_TEST_SUPPORT_TABLE_RING_HPP

@@ -163,7 +163,7 @@ struct ContainerKind : PlainKind<ContainerInfo, ObjectRow> {
         if (info.account == reconciler::account) {
             return !pass.state.defer_removal(place);
         }
-        touch_sync_store(pass, place, [&](const std::string& device) {
+        (void)touch_sync_store(pass, place, [&](const std::string& device) {
             sync_store::remove(pass.broker.disk(), device, place.place.path());
         });
         return true;
@@ -203,20 +203,25 @@ private:
 
     template <class Turn>
     static void update_sync_store(Turn& turn) {
-        touch_sync_store(turn.pass, {turn.place, turn.local}, [&](const std::string& device) {
-            sync_store::update(turn.pass.broker.disk(), device, turn.place.path(), turn.info);
-        });
+        const bool touched =
+            touch_sync_store(turn.pass, {turn.place, turn.local}, [&](const std::string& device) {
+                sync_store::update(turn.pass.broker.disk(), device, turn.place.path(), turn.info);
+            });
+        turn.unfinished = turn.unfinished || !touched;
     }
 
-    /// Calls `change(device_path)`. A failure is told, and fails nothing else.
+    /// Calls `change(device_path)`. A failure is told, and fails nothing else. Returns whether all
+    /// went well.
     template <class Pass, class Change>
-    static void touch_sync_store(Pass& pass, const LocalDatabase& place, Change change) {
+    static bool touch_sync_store(Pass& pass, const LocalDatabase& place, Change change) {
         try {
             change(storage::device_path(pass.settings.devices, place.device.device));
+            return true;
         } catch (const Failure& failure) {
             const std::string what = failure.what();
             pass.count(&Stats::errors);
             pass.observer(event::SyncStoreFailed{place.place.path(), what});
+            return false;
         }
     }
 };

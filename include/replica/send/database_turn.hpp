@@ -65,6 +65,9 @@ struct DatabaseTurn {
     /// Before this time no tombstone becomes old enough to be dropped. 0: not known.
     Timestamp due{};
 
+    /// Something beside the database could not be written; the next pass tries again.
+    bool unfinished = false;
+
     bool confirmed = false;           ///< At this state of the file all peers had all of it once.
     std::size_t same = 0;             ///< Peers that have exactly what this copy has.
     std::size_t without = 0;          ///< Peers without a copy, counted while this one is stale.
@@ -83,7 +86,8 @@ struct DatabaseTurn {
     /// Rows from before this time may have been deleted, and their tombstones reclaimed, elsewhere
     /// (send/stale.hpp). The latest clock decides, since the peers reclaimed by theirs. A peer's
     /// lead counts up to a third of reclaim_age only: notes of an agreement are up to half a
-    /// reclaim_age old, and one wrong clock must not make every copy of a cluster stale.
+    /// reclaim_age old, an eighth more at rest (send/replicate.hpp), and one wrong clock must not
+    /// make every copy of a cluster stale.
     [[nodiscard]] Timestamp stale_limit() const {
         const Seconds age = pass.settings.reclaim_age;
         return pass.now().plus(std::min(behind, age / 3) - age);

@@ -17,9 +17,10 @@
 // younger than two seconds at step 2 is not remembered: a write just after 3 might leave the same.
 //
 // The ledger only skips work. It never moves a point, and no copy is deleted because of it. What it
-// cannot see is a peer that loses its copy. Therefore each database is opened in every
-// recheck_passes-th pass all the same, some in every pass, and a peer that turns out to lack what
-// it has confirmed is not believed in any other entry.
+// cannot see is a peer that loses its copy. Therefore each database is opened in one of
+// recheck_passes passes all the same, some in every pass. A peer that lacks what it has confirmed,
+// or whose device is out of use, is not believed in any other entry. An entry ends when its
+// database is opened or found in another state: nothing is skipped that was not confirmed last.
 
 #include <replica/disk.hpp>
 #include <replica/ring.hpp>
@@ -84,7 +85,7 @@ struct Primaries {
 };
 
 /// The databases of one device of this machine whose content every peer has: 48 bytes each, in a
-/// table that is half full or fuller. Not thread safe.
+/// table of at most twice that size. Not thread safe.
 class Ledger {
 public:
     /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
@@ -110,10 +111,15 @@ public:
             return false;
         }
         Entry& entry = found->second;
+        if (state != entry.state || primaries.digest != entry.primaries) {
+            entries_.erase(found);
+            return false;
+        }
         entry.met = pass_;
-        return state == entry.state && primaries.digest == entry.primaries &&
-               now.seconds() < static_cast<double>(entry.due) &&
-               key.second % recheck_ != pass_ % recheck_ &&
+        // A pass that does not come to the database spends its turn, but not for ever.
+        const bool rechecks =
+            key.second % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_;
+        return !rechecks && now.seconds() < static_cast<double>(entry.due) &&
                std::ranges::none_of(primaries.devices, [&](const Device& device) {
                    const auto lost = distrusted_.find(device.id);
                    return lost != distrusted_.end() && entry.confirmed <= lost->second;
@@ -131,13 +137,20 @@ public:
         }
     }
 
-    /// Whether all primaries once had what `hash` has at `state`.
-    [[nodiscard]] bool is_confirmed(const std::string& hash, const FileState& state) const {
+    /// The database is opened: its entry ends. Returns whether it had one, of this state: all
+    /// primaries then had what it has now.
+    [[nodiscard]] bool take(const std::string& hash, const std::optional<FileState>& state) {
         const auto found = entries_.find(key_of(hash));
-        return found != entries_.end() && found->second.state == state;
+        if (found == entries_.end()) {
+            return false;
+        }
+        const bool known = state == found->second.state;
+        entries_.erase(found);
+        return known;
     }
 
-    /// A peer's device lacks what it has confirmed. No confirmation of it up to now counts.
+    /// A peer's device lacks what it has confirmed, or may lack it. No confirmation of it up to now
+    /// counts.
     void distrust(std::int64_t device_id) { distrusted_[device_id] = pass_; }
 
     void clear() { entries_.clear(); }
@@ -183,12 +196,19 @@ public:
         return use(ledgers_[device]);
     }
 
-    /// Calls `use` with each ledger.
-    template <std::invocable<Ledger&> Use>
-    void for_each(Use use) {
+    /// Ledger::distrust in all ledgers.
+    void distrust(const Device& peer) {
         const std::lock_guard guard(mutex_);
         for (auto& [device, ledger] : ledgers_) {
-            use(ledger);
+            ledger.distrust(peer.id);
+        }
+    }
+
+    /// The clock cannot be believed: nothing is remembered.
+    void clear() {
+        const std::lock_guard guard(mutex_);
+        for (auto& [device, ledger] : ledgers_) {
+            ledger.clear();
         }
     }
 

@@ -213,8 +213,7 @@ private:
     /// The peer lacks what it once had, and its device may lack more: send/ledger.hpp.
     void distrust_if_confirmed() {
         if (turn_.confirmed) {
-            turn_.pass.memory.ledgers.for_each(
-                [&](Ledger& ledger) { ledger.distrust(session_.device().id); });
+            turn_.pass.memory.ledgers.distrust(session_.device());
         }
     }
 

@@ -44,6 +44,7 @@ template <AnyPass P>
         pass.count(&Stats::success, done ? 1 : 0);
         departure::note_machine(turn, peer, *outcome);
     } else if (hand_off = outcome.error().code == Condition::hand_off; hand_off) {
+        pass.memory.ledgers.distrust(peer); // all that it had needs a handoff now
         pass.count_failure(peer);
         pass.observer(event::PeerNotMounted{turn.place.path(), peer});
     } else {
@@ -172,7 +173,9 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
         if (turn.settled && asked.all_done()) {
             const Timestamp oldest =
                 turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
-            turn.due = oldest.plus(pass.settings.reclaim_age);
+            if (oldest != Timestamp{}) {
+                turn.due = oldest.plus(pass.settings.reclaim_age);
+            }
         }
         return;
     }
@@ -183,11 +186,16 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
 }
 
-/// The state of a database that the walk has found at rest, for send/ledger.hpp.
+/// The state of a database that the walk has found at rest, for send/ledger.hpp. A file that cannot
+/// be looked at has none; whoever opens it says why.
 template <AnyPass P>
 [[nodiscard]] std::optional<FileState> state_at(P& pass, const Place& found) {
-    return found.at_rest ? state_of(pass.broker.disk().stat(found.path()), pass.clock.now())
-                         : std::nullopt;
+    try {
+        return found.at_rest ? state_of(pass.broker.disk().stat(found.path()), pass.clock.now())
+                             : std::nullopt;
+    } catch (const Failure&) {
+        return std::nullopt;
+    }
 }
 
 /// Notes in the ledger that the database need not be opened before it changes, if that is so. All
@@ -199,14 +207,14 @@ void confirm_rest(DatabaseTurn<P>& turn, const departure::Asked& asked,
     const auto& info = turn.info;
     const bool alive =
         timestamp_or_zero(info.delete_timestamp) <= timestamp_or_zero(info.put_timestamp);
-    if (!before || !alive || turn.renumbered || turn.suspect || !turn.settled ||
+    if (!before || !alive || turn.renumbered || turn.suspect || turn.unfinished || !turn.settled ||
         !asked.all_done() || turn.same != asked.outcomes.size() ||
         asked.outcomes.size() + 1 != primaries.devices.size() || turn.due == Timestamp{} ||
         !P::kind_type::may_rest(turn.database(), info)) {
         return;
     }
     // A copy that agrees with its peers notes so twice in a reclaim_age, lest it becomes stale.
-    const Seconds most = std::min(pass.settings.reclaim_age / 4, Seconds(86'400));
+    const Seconds most = std::min(pass.settings.reclaim_age / 8, Seconds(86'400));
     const Timestamp due = std::min(turn.due, turn.now().plus(most));
     if (state_at(pass, turn.place) == before) {
         pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
@@ -221,6 +229,8 @@ template <AnyPass P>
                                   Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
     const auto state = state_at(pass, found); // before it is opened, see send/ledger.hpp
+    const bool confirmed = pass.memory.ledgers.with(
+        local.device, [&](Ledger& ledger) { return ledger.take(found.hash, state); });
     std::optional<typename P::database_type> database(pass.broker.open(found.path(), patience));
     storage::flush_pending(pass.broker, *database, found.path(), patience);
     const auto info = database->info();
@@ -250,9 +260,7 @@ template <AnyPass P>
 
     DatabaseTurn<P> turn{pass, place, local, heartbeat, *database, info, true, !belongs};
     turn.expiring = expiring;
-    turn.confirmed = state && pass.memory.ledgers.with(local.device, [&](const Ledger& ledger) {
-        return ledger.is_confirmed(found.hash, *state);
-    });
+    turn.confirmed = confirmed;
     departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
     if (pass.stop.stop_requested()) {
