@@ -28,6 +28,7 @@ struct Copy {
     std::string path;
     bool quarantined = false;
     std::optional<std::string> broken; ///< Why it cannot be read.
+    bool rotten = false;               ///< Its hash or sums are not those of its rows.
     typename Kind::info_type info{};
     std::vector<typename Kind::row_type> rows{};
     std::vector<SyncPoint> incoming{};
@@ -97,9 +98,7 @@ public:
             if (const auto lock = disk_.try_lock(path.substr(0, path.rfind('/')))) {
                 static_cast<void>(database.commit_pending(*lock));
             }
-            if (database.mend_sums()) {
-                copy.broken = "its hash or sums are not those of its rows";
-            }
+            copy.rotten = database.mend_sums();
             copy.info = database.info();
             copy.rows = database.items_since(-1, std::numeric_limits<std::int64_t>::max());
             copy.incoming = database.sync_points(Direction::incoming);

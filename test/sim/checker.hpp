@@ -83,6 +83,7 @@ public:
             look();
             return;
         }
+        require_sound(found, true);
         for (const Known& database : world_.known) {
             judge(database, found);
         }
@@ -119,12 +120,18 @@ private:
         return std::ranges::any_of(found, [](const auto& each) { return !each.orphans.empty(); });
     }
 
-    void require_sound(const std::vector<Autopsy<Kind>>& found) const {
+    /// A hash that a fault has spoiled may stay wrong until all is `healed`. A stock server takes a
+    /// file over with it: then all have the same wrong one (defect 72).
+    void require_sound(const std::vector<Autopsy<Kind>>& found, bool healed = false) const {
+        const bool may_rot = world_.config.rot > 0 && (!healed || world_.config.stock > 0);
         for (std::size_t at = 0; at < found.size(); ++at) {
             for (const auto& copy : found[at].copies) {
                 const std::string where = "machine " + std::to_string(at) + ": " + copy.path;
                 if (copy.quarantined) {
                     throw Violation(where + ": in quarantine, though nothing was damaged");
+                }
+                if (copy.rotten && !may_rot) {
+                    throw Violation(where + ": its hash or sums are not those of its rows");
                 }
                 if (copy.broken) {
                     throw Violation(where + ": " + *copy.broken);

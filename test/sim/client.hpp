@@ -160,11 +160,15 @@ private:
     void put(Machine& machine, Known& database) { write(machine, database, stamp(), false); }
     void erase(Machine& machine, Known& database) { write(machine, database, stamp(), true); }
 
+    /// About the age at which deletions are forgotten.
+    [[nodiscard]] Seconds old_age() {
+        return Seconds(static_cast<double>(world_.config.reclaim_age) *
+                       (0.5 + world_.random.fraction()));
+    }
+
     /// A write that was long on its way.
     void come_late(Machine& machine, Known& database) {
-        const Seconds age(static_cast<double>(world_.config.reclaim_age) *
-                          (0.5 + world_.random.fraction()));
-        write(machine, database, stamp(-age), world_.pick(2) == 0, true);
+        write(machine, database, stamp(-old_age()), world_.pick(2) == 0, true);
     }
 
     [[nodiscard]] Row row_of(const std::string& name, std::int64_t ticks, bool deleted) {
@@ -241,8 +245,9 @@ private:
         }
         const std::string key = "X-Meta-" + std::to_string(world_.pick(3));
         const std::string value = world_.pick(4) == 0 ? "" : std::to_string(world_.pick(1000));
-        const Version version{stamp(), value.empty(), value};
-        database.record.metadata[key].attempt(version);
+        const bool late = world_.config.late > 0 && world_.pick(4) == 0;
+        const Version version{late ? stamp(-old_age()) : stamp(), value.empty(), value};
+        database.record.metadata[key].attempt(version, late);
         opened.set_metadata(key, value, Timestamp{version.ticks, 0});
         database.record.metadata[key].acknowledge(version);
         world_.marks("client: posted");

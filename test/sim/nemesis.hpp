@@ -5,9 +5,12 @@
 // a while and ends. Where a copy is lost for good, the record is told which rows no machine holds
 // any more. Faults of the network are in wire.hpp, rates in config.hpp.
 
+#include "../support/damage.hpp"
 #include "autopsy.hpp"
 #include "client.hpp"
 #include "world.hpp"
+
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <array>
@@ -123,16 +126,16 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 13> weights{
+        const std::array<std::int64_t, 14> weights{
             config.kill,    config.power,    config.unmount, config.fill, config.fail,
             config.slow,    config.wipe,     config.backup,  config.ring, config.jump,
-            config.isolate, config.transfer, config.rest};
+            config.isolate, config.transfer, config.rest,    config.rot};
         using Member = void (Nemesis::*)(Machine&);
-        constexpr Member faults[] = {&Nemesis::kill,         &Nemesis::power,   &Nemesis::unmount,
-                                     &Nemesis::fill,         &Nemesis::fail,    &Nemesis::slow,
-                                     &Nemesis::wipe,         &Nemesis::backup,  &Nemesis::ring,
-                                     &Nemesis::jump,         &Nemesis::isolate, &Nemesis::transfer,
-                                     &Nemesis::let_time_pass};
+        constexpr Member faults[] = {&Nemesis::kill,          &Nemesis::power,   &Nemesis::unmount,
+                                     &Nemesis::fill,          &Nemesis::fail,    &Nemesis::slow,
+                                     &Nemesis::wipe,          &Nemesis::backup,  &Nemesis::ring,
+                                     &Nemesis::jump,          &Nemesis::isolate, &Nemesis::transfer,
+                                     &Nemesis::let_time_pass, &Nemesis::rot};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -304,6 +307,22 @@ private:
         constexpr SimTransferFault faults[] = {SimTransferFault::fail, SimTransferFault::partial,
                                                SimTransferFault::silent};
         world_.files.fail("", faults[world_.pick(3)], 1);
+    }
+
+    /// A stored hash is no longer that of the rows, as after a mistake of a server (defect 72).
+    void rot(Machine& machine) {
+        const std::string path = world_.path(world_.known[world_.pick(world_.known.size())]);
+        if (!machine.server || !machine.disk.stat(path)) {
+            return;
+        }
+        sqlite3* file = nullptr;
+        if (sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
+                            machine.server->vfs.name().c_str()) == SQLITE_OK &&
+            sqlite3_exec(file, damaging_sql<Kind>(Error{}).c_str(), nullptr, nullptr, nullptr) ==
+                SQLITE_OK) {
+            world_.marks("fault: a wrong hash");
+        }
+        sqlite3_close(file);
     }
 
     /// Deletions come of age.

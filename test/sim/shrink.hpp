@@ -31,7 +31,8 @@ template <std::predicate<const Config&> Fails>
         &Config::lose,    &Config::delay,    &Config::repeat,  &Config::cut,   &Config::mute,
         &Config::kill,    &Config::power,    &Config::unmount, &Config::fill,  &Config::fail,
         &Config::slow,    &Config::wipe,     &Config::backup,  &Config::ring,  &Config::jump,
-        &Config::isolate, &Config::transfer, &Config::rest,    &Config::skew,  &Config::stock};
+        &Config::isolate, &Config::transfer, &Config::rest,    &Config::skew,  &Config::rot,
+        &Config::stock};
     for (bool progress = true; progress;) {
         progress = false;
         for (const auto fault : faults) {
