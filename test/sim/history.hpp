@@ -71,6 +71,7 @@ public:
             rounds += settle();
         }
         require_rest();
+        require_no_stray_file();
         return {world_.fibers.steps(), world_.fibers.digest(),
                 Seconds(world_.clock.monotonic() - began).count(), rounds};
     }
@@ -179,6 +180,23 @@ private:
                 }
             }
         }
+    }
+
+    /// Once everything is old, passes take away what processes and transfers have left.
+    void require_no_stray_file() {
+        world_.clock.advance(
+            Seconds(static_cast<double>(std::max<std::int64_t>(world_.config.reclaim_age, 3600) +
+                                        2 * world_.config.skew + 300)));
+        for (int round = 0; round < 4; ++round) {
+            play_round();
+        }
+        for (const auto& machine : world_.machines) {
+            if (const std::string path = stray_file(machine->disk); !path.empty()) {
+                throw Violation("machine " + std::to_string(machine->number) + ": " + path +
+                                " is left for ever");
+            }
+        }
+        world_.marks("nothing is left");
     }
 
     void pass(Machine& machine) {
