@@ -146,8 +146,9 @@ void check_small_tables(Connection& connection) {
         Query rows = connection.query("SELECT * FROM " + table);
         RowReader row(rows);
         while (rows.step()) {
-            if (!row.read(rows)) {
-                refuse(connection, "a value in " + table + " is not of its column's type");
+            if (!row.read(rows) || !row.is_utf8()) {
+                refuse(connection,
+                       "a value in " + table + " is not of its column's type, or not in UTF-8");
             }
         }
         if (!table.ends_with("_sync")) {
@@ -238,7 +239,7 @@ template <Schema S>
         const std::int64_t deleted = row.number(S::deleted_column);
         // Sizes, counts and times may be null.
         const bool found_by = !row.is_null(S::deleted_column) && !row.is_null(S::policy_column);
-        if (!typed || !found_by || name.empty() || !is_utf8(name) ||
+        if (!typed || !found_by || name.empty() || !row.is_utf8() ||
             (deleted != 0 && deleted != 1)) {
             detail::refuse(connection,
                            "row " + std::to_string(rowid) + " has a value that no server writes");

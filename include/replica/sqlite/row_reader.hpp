@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -65,6 +66,12 @@ public:
             }
         }
         return fits;
+    }
+
+    /// Whether all texts of the row can be sent on.
+    [[nodiscard]] bool is_utf8() const {
+        return std::ranges::all_of(
+            columns_, [](const Column& column) { return sqlite::is_utf8(column.text); });
     }
 
     [[nodiscard]] std::int64_t number(int column) const { return at(column).integer; }

@@ -11,9 +11,11 @@
 #include <laws/broker.hpp>
 #include <support/fifo.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -311,6 +313,47 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_upload_is_taken_only_if_all_of_it_is_sound, B, 
     const std::string view = made("view");
     run_sql(view, "CREATE VIEW spy AS SELECT * FROM incoming_sync");
     refused(Error::unknown_schema, view, upload(view));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_upload_with_a_text_that_is_not_utf8_is_refused, B, Brokers) {
+    Place<B> place;
+    constexpr bool is_account = std::is_same_v<B, AccountBroker>;
+    const std::string stat = is_account ? "account_stat" : "container_info";
+    const std::string table = is_account ? "container" : "object";
+    const std::vector<std::string> columns =
+        is_account ? std::vector<std::string>{"name", "put_timestamp", "delete_timestamp"}
+                   : std::vector<std::string>{"name", "created_at", "content_type", "etag"};
+    // '?' stands for the text.
+    std::vector<std::string> statements{
+        "UPDATE " + stat + " SET account = ?", "UPDATE " + stat + " SET metadata = ?",
+        "UPDATE " + stat + " SET id = ?", "UPDATE incoming_sync SET remote_id = ?"};
+    for (const std::string& bad : columns) {
+        std::string values;
+        for (const std::string& column : columns) {
+            values += (values.empty() ? "" : ", ") + std::string(column == bad ? "?" : "'16'");
+        }
+        std::string names = columns[0];
+        std::for_each(columns.begin() + 1, columns.end(),
+                      [&](const std::string& column) { names += ", " + column; });
+        statements.push_back("INSERT INTO " + table + " (" + names + ", deleted) VALUES (" +
+                             values + ", 0)");
+    }
+    int made = 0;
+    for (const std::string& statement : statements) {
+        for (const std::string text : {"CAST(x'3136cc30' AS TEXT)", "'160'"}) {
+            const std::string file = place.create("file" + std::to_string(++made));
+            const auto row = laws::client_row<B>("row", 1, 1, false);
+            place.broker().open(file, never).merge_items(std::span(&row, 1), "from");
+            std::string sql = statement;
+            run_sql(file, sql.replace(sql.find('?'), 1, text));
+            const auto take = [&] { (void)place.broker().open_upload(file, never); };
+            if (text == "'160'") {
+                BOOST_CHECK_NO_THROW(take());
+            } else {
+                refused(Error::corrupt, file, take);
+            }
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(our_triggers_do_on_each_row_what_a_merge_does_at_once, B, Brokers) {
