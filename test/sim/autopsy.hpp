@@ -34,6 +34,7 @@ struct Copy {
     std::vector<SyncPoint> incoming{};
     std::map<std::string, Version> versions{}; ///< Of rows, by name.
     std::map<std::string, Version> metadata{};
+    std::map<std::string, Version> ranges{}; ///< Of shards.
 };
 
 /// All copies on one machine, and what else lies on its device.
@@ -104,6 +105,11 @@ public:
             copy.incoming = database.sync_points(Direction::incoming);
             for (const auto& row : copy.rows) {
                 copy.versions[row.name] = version_of(row);
+            }
+            if constexpr (ShardedKind<Kind>) {
+                for (const ShardRange& range : database.shard_ranges()) {
+                    copy.ranges[range.name] = version_of(range);
+                }
             }
             const Metadata metadata = Metadata::parse(copy.info.metadata);
             for (const MetadataItem& item : metadata.items()) {

@@ -59,11 +59,15 @@ public:
                     require_held(found, database, &Copy<Kind>::versions, row, writes);
                 }
             }
-            for (const auto& [key, writes] : database.record.metadata) {
-                if (writes.told() && writes.told()->ticks > database.record.dropped) {
-                    require_held(found, database, &Copy<Kind>::metadata, key, writes);
+            const auto require_kept = [&](const auto& all, auto where) {
+                for (const auto& [key, writes] : all) {
+                    if (writes.told() && writes.told()->ticks > database.record.dropped) {
+                        require_held(found, database, where, key, writes);
+                    }
                 }
-            }
+            };
+            require_kept(database.record.metadata, &Copy<Kind>::metadata);
+            require_kept(database.record.ranges, &Copy<Kind>::ranges);
         }
         require_honest_points(found);
     }
@@ -224,6 +228,10 @@ private:
             judge(writes, first != nullptr ? find(first->metadata, key) : std::nullopt, database,
                   key, first != nullptr);
         }
+        for (const auto& [name, writes] : database.record.ranges) {
+            judge(writes, first != nullptr ? find(first->ranges, name) : std::nullopt, database,
+                  name, first != nullptr);
+        }
         world_.marks(first != nullptr ? "judged" : "judged: no database");
     }
 
@@ -239,7 +247,7 @@ private:
         if (!version && forgets) {
             return;
         }
-        const bool is_key = name.starts_with("X-");
+        const bool is_key = name.starts_with("X-") || name.starts_with(".shards_");
         if (!version && is_key && writes.told() &&
             (!exists || writes.told()->ticks <= database.record.dropped)) {
             return; // went with the database
@@ -251,8 +259,12 @@ private:
 
     void require_equal(const Copy<Kind>& copy, const Copy<Kind>& first,
                        const std::string& where) const {
-        if (kept_metadata(copy) != kept_metadata(first)) {
+        const bool stock = world_.config.stock > 0;
+        if (known(copy.metadata, stock) != known(first.metadata, stock)) {
             throw Violation(where + ": metadata differ");
+        }
+        if (known(copy.ranges, true) != known(first.ranges, true)) {
+            throw Violation(where + ": shard ranges differ");
         }
         if (copy.info.timestamps() != first.info.timestamps()) {
             throw Violation(where + ": times differ");
@@ -279,15 +291,14 @@ private:
         return world_.clock.now().plus(-Seconds(age)).ticks;
     }
 
-    /// Between stock servers old deletions go round for ever (defect 75).
-    [[nodiscard]] std::map<std::string, Version> kept_metadata(const Copy<Kind>& copy) const {
-        std::map<std::string, Version> kept = copy.metadata;
-        if (world_.config.stock > 0) {
-            std::erase_if(kept, [since = certain()](const auto& key) {
-                return key.second.deleted && key.second.ticks < since;
-            });
-        }
-        return kept;
+    /// `all` without deletions that may be forgotten. Between stock servers those of keys go round
+    /// for ever (defect 75).
+    [[nodiscard]] std::map<std::string, Version> known(std::map<std::string, Version> all,
+                                                       bool forgets) const {
+        std::erase_if(all, [&](const auto& each) {
+            return forgets && each.second.deleted && each.second.ticks < certain();
+        });
+        return all;
     }
 
     /// Rows by name, without their numbers, and without deletions older than `since`.

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,11 +102,13 @@ private:
 
     [[nodiscard]] Task draw() {
         const Config& config = world_.config;
-        const std::size_t which = world_.pick_by(std::array<std::int64_t, 6>{
-            10, config.deletes, config.late, config.pending, config.posts, config.drops});
+        const std::size_t which = world_.pick_by(
+            std::array<std::int64_t, 7>{10, config.deletes, config.late, config.pending,
+                                        config.posts, config.drops, config.shards});
         using Member = void (Clients::*)(Machine&, Known&);
         constexpr Member tasks[] = {&Clients::put,  &Clients::erase, &Clients::come_late,
-                                    &Clients::pend, &Clients::post,  &Clients::drop};
+                                    &Clients::pend, &Clients::post,  &Clients::drop,
+                                    &Clients::shard};
         return [this, task = tasks[which]](Machine& machine, Known& database) {
             (this->*task)(machine, database);
         };
@@ -251,6 +254,26 @@ private:
         opened.set_metadata(key, value, Timestamp{version.ticks, 0});
         database.record.metadata[key].acknowledge(version);
         world_.marks("client: posted");
+    }
+
+    /// What a sharder writes: the range of a shard, not the container's own, so that rows stay.
+    void shard(Machine& machine, Known& database) {
+        if constexpr (ShardedKind<Kind>) {
+            auto opened = open(machine, database);
+            const bool late = world_.config.late > 0 && world_.pick(4) == 0;
+            ShardRange range;
+            range.name = ".shards_a/" + std::to_string(world_.pick(4));
+            range.timestamp = Timestamp{late ? stamp(-old_age()) : stamp(), 0}.internal();
+            range.meta_timestamp = range.state_timestamp = range.timestamp;
+            range.upper = "m";
+            range.object_count = static_cast<std::int64_t>(world_.pick(1000));
+            range.deleted = world_.pick(4) == 0 ? 1 : 0;
+            Writes& writes = database.record.ranges[range.name];
+            writes.attempt(version_of(range), late);
+            opened.merge_shard_ranges(std::span(&range, 1));
+            writes.acknowledge(version_of(range));
+            world_.marks("client: shard range written");
+        }
     }
 
     /// DELETE of an empty database; its metadata go with it.

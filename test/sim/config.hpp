@@ -48,7 +48,8 @@ struct Config {
         (std::int64_t, fail), (std::int64_t, slow), (std::int64_t, wipe), (std::int64_t, backup),
         (std::int64_t, ring), (std::int64_t, jump), (std::int64_t, isolate),
         (std::int64_t, transfer), (std::int64_t, rest), ///< Not wrong: much time passes.
-        (std::int64_t, rot),                            ///< Of stored hashes.
+        (std::int64_t, shards), ///< Weight of writing shard ranges; of containers only.
+        (std::int64_t, rot),    ///< Of stored hashes.
         (std::int64_t, stock)); ///< So many machines have stock servers, the last ones.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
@@ -112,6 +113,7 @@ struct Config {
         made.rest = made.reclaim_age < 604'800 ? from(0, 6) : 0;
         made.stock = random.next() % 4 == 0 ? from(1, made.nodes) : 0;
         made.rot = rate(5);
+        made.shards = made.containers * rate(3);
         return made;
     }
 

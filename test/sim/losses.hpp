@@ -27,7 +27,8 @@ public:
         const Copy<Kind> before = examiner.read(old);
         const Copy<Kind> after = examiner.read(path);
         const std::size_t known = lost_.size();
-        for (const auto where : {&Copy<Kind>::versions, &Copy<Kind>::metadata}) {
+        for (const auto where :
+             {&Copy<Kind>::versions, &Copy<Kind>::metadata, &Copy<Kind>::ranges}) {
             for (const auto& [name, version] : before.*where) {
                 const auto kept = (after.*where).find(name);
                 if (kept == (after.*where).end() || kept->second.ticks < version.ticks) {

@@ -103,6 +103,7 @@ public:
             };
             forgive_each(database.record.rows, &Copy<Kind>::versions);
             forgive_each(database.record.metadata, &Copy<Kind>::metadata);
+            forgive_each(database.record.ranges, &Copy<Kind>::ranges);
         }
     }
 

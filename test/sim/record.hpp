@@ -50,6 +50,11 @@ struct Version {
     return {std::max(put, gone), row.deleted != 0, std::to_string(row.bytes_used)};
 }
 
+[[nodiscard]] inline Version version_of(const ShardRange& range) {
+    return {timestamp_or_zero(range.timestamp).ticks, range.deleted != 0,
+            std::to_string(range.object_count)};
+}
+
 /// The writes of one name. All times differ.
 class Writes {
 public:
@@ -107,6 +112,7 @@ private:
 struct DatabaseRecord {
     std::map<std::string, Writes> rows;
     std::map<std::string, Writes> metadata;
+    std::map<std::string, Writes> ranges; ///< Of shards.
     std::int64_t dropped = 0; ///< The newest DELETE of the database that was tried, in ticks.
 };
 

@@ -51,6 +51,7 @@ constexpr const char* expected[] = {"ClockDiffers",
                                     "client: pending file merged",
                                     "client: posted",
                                     "client: put again",
+                                    "client: shard range written",
                                     "complete_rsync 204",
                                     "complete_rsync 503",
                                     "fault: a call",
@@ -68,11 +69,13 @@ constexpr const char* expected[] = {"ClockDiffers",
                                     "fault: unmounted",
                                     "forgiven",
                                     "gave up waiting",
+                                    "get_shard_ranges 200",
                                     "judged",
                                     "looked",
                                     "nothing is left",
                                     "merge_items 202",
                                     "merge_items 507",
+                                    "merge_shard_ranges 202",
                                     "merge_syncs 202",
                                     "nothing is opened",
                                     "request delayed",
@@ -215,7 +218,7 @@ int main(int argc, char** argv) {
 
     const bool suite = seed_text.empty();
     std::uint64_t seed = suite ? 1 : number_of(seed_text);
-    count = suite ? 120 : count;
+    count = suite ? 104 : count;
     for (std::uint64_t played = 0; played < count || Run::cpu_minutes() < minutes; ++played) {
         Config config = Config::of(seed);
         try {

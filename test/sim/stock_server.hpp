@@ -168,6 +168,7 @@ private:
                 point = rows.back().rowid;
             }
             fresh.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+            B::kind_type::merge_more(existing, fresh);
             give_new_id(fresh, name);
         }
         put_in_place(upload, place);
