@@ -162,13 +162,14 @@ private:
         }
     }
 
-    /// One more round costs next to nothing, but for what comes of age in it. Between stock servers
-    /// old deletions go round (defect 75); a stale copy is told in each pass.
+    /// One more round costs next to nothing, but for what comes of age in it. A
+    /// difference in old deletions is no violation, and is looked into ever more rarely. Between
+    /// stock servers old deletions go round (defect 75); a stale copy is told in each pass.
     void require_rest() {
         if (last_.stale + last_.kept + last_.errors > 0 || world_.config.stock > 0) {
             return;
         }
-        for (int tries = 6;; --tries) {
+        for (std::int64_t tries = most_rounds;; --tries) {
             const RestCheck<Kind> check(world_);
             play_round();
             try {
