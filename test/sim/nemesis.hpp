@@ -5,7 +5,7 @@
 // a while and ends. Where a copy is lost for good, the record is told which rows no machine holds
 // any more. Faults of the network are in wire.hpp, rates in config.hpp.
 
-#include "../support/damage.hpp"
+#include "../support/of_kind.hpp"
 #include "autopsy.hpp"
 #include "client.hpp"
 #include "world.hpp"
@@ -316,11 +316,14 @@ private:
         if (!machine.server || !machine.disk.stat(path)) {
             return;
         }
+        // Always another, since nobody notices that all copies have the same wrong one.
+        Random random(++rotten_);
+        const std::string sql = "UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET hash = '" +
+                                random.name() + random.name() + '\'';
         sqlite3* file = nullptr;
         if (sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
                             machine.server->vfs.name().c_str()) == SQLITE_OK &&
-            sqlite3_exec(file, damaging_sql<Kind>(Error{}).c_str(), nullptr, nullptr, nullptr) ==
-                SQLITE_OK) {
+            sqlite3_exec(file, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) {
             world_.marks("fault: a wrong hash");
         }
         sqlite3_close(file);
@@ -337,6 +340,7 @@ private:
     std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{"nemesis"});
     std::map<std::size_t, std::map<std::string, std::string>> backups_;
     std::size_t rings_ = 0;
+    std::uint64_t rotten_ = 0;
     bool resting_ = false;
     bool rested_ = false;
 };
