@@ -113,7 +113,7 @@ private:
     void require_held(const std::vector<Autopsy<Kind>>& found, const Known& database,
                       typename Nemesis<Kind>::Versions Copy<Kind>::*where, const std::string& name,
                       const Writes& writes) const {
-        if (writes.told() && !may_be_gone(database, *writes.told()) &&
+        if (writes.told() && !may_be_gone(database, writes) &&
             !Nemesis<Kind>::is_held(found, database.hash, where, name, *writes.told())) {
             throw Violation(database.hash + ": " + name + " is nowhere, though " +
                             writes.told()->text());
@@ -198,6 +198,12 @@ private:
                told.ticks <= database.record.dropped + seconds(120);
     }
 
+    [[nodiscard]] bool may_be_gone(const Known& database, const Writes& writes) const {
+        const auto untold = writes.untold_deletion();
+        return (writes.told() && may_be_gone(database, *writes.told())) ||
+               (untold && may_be_gone(database, *untold));
+    }
+
     void judge(const Known& database, const std::vector<Autopsy<Kind>>& found) {
         const TableRing ring = world_.machines[0]->ring.version();
         const auto primaries = World<Kind>::primaries(ring, database);
@@ -243,7 +249,7 @@ private:
 
     void judge(const Writes& writes, const std::optional<Version>& version, const Known& database,
                const std::string& name, bool exists) const {
-        const bool forgets = writes.told() && may_be_gone(database, *writes.told());
+        const bool forgets = may_be_gone(database, writes);
         if (!version && forgets) {
             return;
         }

@@ -78,6 +78,19 @@ public:
     /// No copy is left that could hold it: a disk was lost, or a server had not synced it.
     void forgive() { told_.reset(); }
 
+    /// The newest deletion that was tried, after what was told: it may have come to pass although
+    /// nobody was told, or be on its way though it is forgiven.
+    [[nodiscard]] std::optional<Version> untold_deletion() const {
+        std::optional<Version> newest;
+        for (const Version& version : all_) {
+            if (version.deleted && told_ && version.ticks > told_->ticks &&
+                (!newest || newest->ticks < version.ticks)) {
+                newest = version;
+            }
+        }
+        return newest;
+    }
+
     [[nodiscard]] bool was_written(const Version& version) const {
         return std::ranges::find(all_, version) != all_.end();
     }
