@@ -12,6 +12,7 @@
 #include <replica/requirements.hpp>
 #include <replica/ring.hpp>
 #include <replica/send/decide.hpp>
+#include <replica/send/device_walk.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/replicate.hpp>
 #include <replica/send/walk.hpp>
@@ -149,17 +150,17 @@ private:
         PassType pass;
     };
 
-    /// The walk of one device. One worker at a time moves it on.
+    /// What is to be done on one device. One worker at a time moves it on.
     struct DeviceWork {
-        DeviceWork(Device device_, Walk<typename B::disk_type> walk_, bool whole_)
-            : device(std::move(device_)), walk(std::move(walk_)), whole(whole_) {}
+        DeviceWork(PassType& pass, Device device_, Walk<typename B::disk_type> walk_, bool whole,
+                   Pacer<C>& looks)
+            : device(std::move(device_)), walk(pass, device, std::move(walk_), whole, looks) {}
+        DeviceWork(const DeviceWork&) = delete;
+        DeviceWork& operator=(const DeviceWork&) = delete;
 
         Device device;
         std::optional<bool> usable; ///< Unknown until a worker has checked the device.
-        std::optional<std::pair<std::uint32_t, Primaries>> primaries{}; ///< Of the last partition.
-        Walk<typename B::disk_type> walk;
-        bool whole; ///< All partitions are walked.
-        std::int64_t databases = 0;
+        DeviceWalk<PassType> walk;
     };
 
     static Stats pass(const std::shared_ptr<Core>& core, const std::stop_token& stop,
@@ -304,68 +305,26 @@ private:
             return !handoffs_only || !decide::is_primary(pass.ring.primaries(partition), id);
         };
         return std::make_shared<DeviceWork>(
-            device,
+            pass, device,
             Walk<typename B::disk_type>(
                 core.broker.disk(), storage::device_path(core.settings.devices, device.device),
                 std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
                 core.random, pass.now().plus(-core.settings.reclaim_age)),
-            selection.partitions.empty() && !core.settings.handoffs_only);
-    }
-
-    /// Whether a database need not be opened (send/ledger.hpp).
-    static bool is_at_rest(PassType& pass, DeviceWork& work, const Place& found) {
-        const auto state = detail::state_at(pass, found);
-        if (!state || pass.ring.partition(found.hash) != found.partition) {
-            return false;
-        }
-        if (!work.primaries || work.primaries->first != found.partition) {
-            work.primaries.emplace(found.partition,
-                                   Primaries(pass.ring.primaries(found.partition)));
-        }
-        return pass.memory.ledgers.with(work.device.device, [&](Ledger& ledger) {
-            return ledger.may_skip(found.hash, *state, work.primaries->second, pass.now());
-        });
+            selection.partitions.empty() && !core.settings.handoffs_only, core.looks);
     }
 
     /// The next database of a device that is to be opened. Nothing at the end, or if the device
     /// cannot be used.
     static std::optional<Place> next(Shared& shared, DeviceWork& work, Heartbeat& heartbeat) {
         PassType& pass = shared.pass;
-        const auto beat = [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); };
         if (!work.usable) {
-            work.usable = prepare(*shared.core, pass, work.device, beat);
+            work.usable = prepare(*shared.core, pass, work.device,
+                                  [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); });
             if (*work.usable) {
                 kind_type::device_ready(pass, work.device);
             }
         }
-        if (!*work.usable) {
-            return std::nullopt;
-        }
-        std::int64_t errors = 0;
-        auto found = work.walk.next(pass.observer, errors, beat);
-        std::int64_t skipped = 0;
-        bool stopped = false;
-        const auto announce = [&](Instant turn) {
-            heartbeat.expect(turn + to_duration(pass.settings.watchdog));
-        };
-        for (; found && is_at_rest(pass, work, *found); ++skipped) {
-            if (!shared.core->looks.wait(pass.stop, announce)) {
-                stopped = true;
-                found.reset();
-                break;
-            }
-            pass.brakes.saw(work.device.device);
-            found = work.walk.next(pass.observer, errors, beat);
-        }
-        pass.count(&Stats::errors, errors);
-        pass.count(&Stats::at_rest, skipped);
-        work.databases += skipped + (found ? 1 : 0);
-        if (!found && !stopped && work.whole) {
-            pass.memory.ledgers.with(work.device.device, [](Ledger& ledger) { ledger.end_walk(); });
-        }
-        pass.observer(event::DeviceProgress{work.device.device, work.walk.partitions_done(),
-                                            work.walk.partitions(), work.databases});
-        return found;
+        return *work.usable ? work.walk.next(heartbeat) : std::nullopt;
     }
 
     /// The work on the next database; empty at the end of a device. find() and replicate() are the

@@ -50,7 +50,13 @@ private:
         require(merged || after == before, "refused, and a file has changed: " + said);
         node.require_whole();
         if (reply.success()) {
-            const auto rows = node.rows();
+            auto rows = node.rows();
+            if constexpr (requires { rows[0].content_type; }) {
+                for (auto& row : rows) { // headers are kept as they came
+                    row.content_type.clear();
+                    row.etag.clear();
+                }
+            }
             static_cast<void>(message::encode_rows(rows, "local")); // they can be sent on
         }
     }

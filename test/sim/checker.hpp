@@ -77,7 +77,12 @@ public:
         const auto found = nemesis_.all();
         require_sound(found);
         excuse();
-        if (last.errors > 0 && !has_orphans(found)) {
+        // A replicator without databases asks nobody whether its clock, which has jumped, is right.
+        const auto idle =
+            world_.config.jump > 0
+                ? std::ranges::count_if(found, [](const auto& each) { return each.copies.empty(); })
+                : 0;
+        if (last.errors > idle && !has_orphans(found)) {
             throw Violation("something cannot be read:" + counted(last));
         }
         // Of a stale copy an operator must say which rows count (invariant I1). A copy that a brake

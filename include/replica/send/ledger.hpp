@@ -27,8 +27,6 @@
 #include <replica/words/md5.hpp>
 #include <replica/words/timestamp.hpp>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -42,6 +40,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -84,8 +83,8 @@ struct Primaries {
     }
 };
 
-/// The databases of one device of this machine whose content every peer has: 48 bytes each, in a
-/// table of at most twice that size. Not thread safe.
+/// The databases of one device of this machine whose content every peer has: about 80 bytes
+/// each. Not thread safe.
 class Ledger {
 public:
     /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
@@ -97,8 +96,7 @@ public:
 
     /// The walk of the device has come to its end: what it has not met is forgotten.
     void end_walk() {
-        boost::unordered::erase_if(entries_,
-                                   [this](const auto& each) { return each.second.met != pass_; });
+        std::erase_if(entries_, [this](const auto& each) { return each.second.met != pass_; });
     }
 
     /// Whether the database `hash` need not be opened in this pass: its state is known, its
@@ -169,6 +167,11 @@ private:
     /// A hash has 32 hexadecimal digits.
     using Key = std::pair<std::uint64_t, std::uint64_t>;
 
+    /// The digits of an MD5 are as good as random.
+    struct HalfOfKey {
+        [[nodiscard]] std::size_t operator()(const Key& key) const noexcept { return key.second; }
+    };
+
     [[nodiscard]] static Key key_of(std::string_view hash) {
         const auto half = [&](std::size_t at) {
             std::uint64_t value = 0;
@@ -180,7 +183,7 @@ private:
         return {half(0), half(16)};
     }
 
-    boost::unordered_flat_map<Key, Entry> entries_;
+    std::unordered_map<Key, Entry, HalfOfKey> entries_;
     std::map<std::int64_t, std::uint32_t> distrusted_; ///< Device id: in which pass.
     std::uint32_t pass_ = 0;
     std::uint64_t recheck_ = 1;

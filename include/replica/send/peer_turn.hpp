@@ -12,7 +12,6 @@
 #include <replica/send/stale.hpp>
 #include <replica/send/usync.hpp>
 #include <replica/send/whole.hpp>
-#include <replica/words/md5.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/notes.hpp>
 
@@ -26,30 +25,6 @@
 #include <vector>
 
 namespace replica {
-
-namespace detail {
-
-/// A digest of the difference between two contents: the same digest in the next pass means that
-/// nothing has helped. The hash of a database is the XOR of its rows' hashes, so rows that both
-/// have got do not change the difference, and a busy database hides none (defect 93).
-template <class I>
-[[nodiscard]] std::uint32_t digest_of(const I& local, const I& remote) {
-    const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
-    std::string difference = local.hash + ' ' + remote.hash;
-    if (is_hash(local.hash) && is_hash(remote.hash)) {
-        difference.clear();
-        for (std::size_t i = 0; i < local.hash.size(); ++i) {
-            difference += static_cast<char>(digit(local.hash[i]) ^ digit(remote.hash[i]));
-        }
-    }
-    difference += ' ' + std::to_string(local.count - remote.count) + ' ' +
-                  std::to_string(local.bytes_used - remote.bytes_used);
-    const Md5Digest digest = md5(difference);
-    return std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 |
-           std::uint32_t{digest[2]} << 8 | digest[3];
-}
-
-} // namespace detail
 
 /// The turn of one peer: from the question about one database to the outcome. Belongs to one
 /// worker. What goes wrong with the peer is a fault; what goes wrong with the database is thrown.
@@ -245,8 +220,8 @@ private:
     /// Counts one more sighting of a difference. Returns what to send because of it.
     [[nodiscard]] notes::Resend see_difference(const Info& remote) {
         const std::string key = notes::differs_from(remote.id);
-        const auto seen =
-            notes::Sighting::decode(turn_.note(key)).again(detail::digest_of(turn_.info, remote));
+        const auto seen = notes::Sighting::decode(turn_.note(key))
+                              .again(notes::difference_of(turn_.info, remote));
         turn_.set_note(key, seen.encode());
         return seen.due(turn_.info.count != remote.count ||
                         turn_.info.bytes_used != remote.bytes_used);

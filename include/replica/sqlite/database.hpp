@@ -235,10 +235,9 @@ public:
         transaction.commit();
     }
 
-    /// Tombstones are dropped in short transactions with pauses between, and none is begun if no
-    /// tombstone is old enough (defect 37). Metadata keys deleted before `age` go as well, and
-    /// deleted shard ranges older than `sync_age`. A ROWID is never reused, so the rows up to the
-    /// snapshot's last ROWID are the rows of the snapshot.
+    /// Tombstones go in short transactions with pauses between; none is begun if none is old enough
+    /// (defect 37). Metadata keys deleted before `age` go as well, and deleted shard ranges older
+    /// than `sync_age`. ROWIDs are never reused: those up to the snapshot's last are its own.
     Timestamp reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
         connection_->require_in_place();
         const Timestamp oldest = sqlite::reclaim_tombstones<S>(

@@ -39,7 +39,8 @@ ROWS = [
      "expected == own.end() && !statistics",
      "expected == own.end() && !key.second.starts_with(\"sqlite_\")"),
     ("defect 73", "replica/sqlite/check.hpp",
-     "!typed || !found_by || name.empty() || !is_utf8(name) || (deleted != 0 && deleted != 1)",
+     "!typed || !found_by || !timed || name.empty() || !is_utf8(name) ||"
+     " (deleted != 0 && deleted != 1)",
      "false"),
     # The mark of a deletion was lost with the file that was replaced.
     ("defect 74", "replica/receive/finish.hpp", "upload.merge_status(existing);", ""),

@@ -10,6 +10,7 @@ TARGETS = {f"replica/{path}": skipped for path, skipped in {
     "send/whole.hpp": [],
     "send/rsync.hpp": [],
     "send/replicate.hpp": ["local_failure"],
+    "send/device_walk.hpp": [],
     "send/ledger.hpp": [],
     "send/departure.hpp": ["ratio", "keep_database"],
     "send/stale.hpp": ["report_stale"],

@@ -328,6 +328,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_upload_with_a_text_that_is_not_utf8_is_refused,
         "UPDATE " + stat + " SET account = ?", "UPDATE " + stat + " SET metadata = ?",
         "UPDATE " + stat + " SET id = ?", "UPDATE incoming_sync SET remote_id = ?"};
     for (const std::string& bad : columns) {
+        if (bad == "content_type" || bad == "etag") {
+            continue; // headers are kept as they came
+        }
         std::string values;
         for (const std::string& column : columns) {
             values += (values.empty() ? "" : ", ") + std::string(column == bad ? "?" : "'16'");
