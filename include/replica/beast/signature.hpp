@@ -212,7 +212,8 @@ private:
 /// A restart forgets all, so a date from before it is too old. What remains is a sender whose clock
 /// is ahead: a request that it signed just before the restart has a date from after it, and may
 /// come again for as long as that date is in the window. A wall clock that jumps ahead and back
-/// brings nothing back: what was forgotten stays too old.
+/// brings nothing back: what was forgotten stays too old. One that is set back before anything was
+/// forgotten after a restart makes room for what was signed before it (doc/operations.md).
 class SeenSignatures {
 public:
     /// Half a million, 40 MB: 870 requests a second whose dates are as far ahead as they may be,

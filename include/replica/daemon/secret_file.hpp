@@ -33,7 +33,7 @@ namespace detail {
 } // namespace detail
 
 /// The secrets in the text of a file: one a line, one or two of them, the first of which signs.
-/// Empty lines do not count. Throws ConfigError that names `path` and the line, and no secret.
+/// Empty lines do not count; there are no comments. Throws ConfigError that names `path` and the line, and no secret.
 [[nodiscard]] inline std::vector<std::string> parse_secrets(std::string_view text,
                                                             const std::string& path) {
     std::vector<std::string> secrets;
@@ -44,6 +44,11 @@ namespace detail {
         const std::string where = path + ":" + std::to_string(number) + ": ";
         if (secret.empty()) {
             continue;
+        }
+        // A comment would be a secret that others can guess, and a mark of the byte order one that
+        // other nodes do not have.
+        if (secret.starts_with('#') || secret.starts_with("\xEF\xBB\xBF")) {
+            throw ConfigError(where + "only secrets, no comment and no mark of a byte order");
         }
         if (secret.size() < secret_size_min) {
             throw ConfigError(where + "a secret has at least " + std::to_string(secret_size_min) +
