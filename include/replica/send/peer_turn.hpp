@@ -72,11 +72,7 @@ public:
             const decide::Replica there(remote.info);
             const auto choice = decide::choose(local, there, points_of(remote), pass.settings);
             if (choice.way != decide::Way::renew_id) {
-                if (decide::same_content(local, there) && is_same_beside_rows(remote.info)) {
-                    ++turn_.same;
-                } else if (choice.way != decide::Way::no_change) {
-                    distrust_if_confirmed();
-                }
+                look_for_loss(remote.info, choice, decide::same_content(local, there));
                 turn_.settled = turn_.settled && choice.settled;
                 compare_for_agreement(turn_, remote.info, decide::same_content(local, there),
                                       choice.settled);
@@ -183,6 +179,15 @@ private:
                (remote.metadata == local.metadata ||
                 Metadata::parse_stored(remote.metadata)
                     .is_same(Metadata::parse_stored(local.metadata)));
+    }
+
+    /// What the peer's answer says about the ledger. `same`: its rows are the same.
+    void look_for_loss(const Info& remote, const decide::Choice& choice, bool same) {
+        if (same && is_same_beside_rows(remote)) {
+            ++turn_.same;
+        } else if (choice.way != decide::Way::no_change) {
+            distrust_if_confirmed();
+        }
     }
 
     /// The peer lacks what it once had, and its device may lack more: send/ledger.hpp.
