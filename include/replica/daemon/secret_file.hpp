@@ -33,7 +33,8 @@ namespace detail {
 } // namespace detail
 
 /// The secrets in the text of a file: one a line, one or two of them, the first of which signs.
-/// Empty lines do not count; there are no comments. Throws ConfigError that names `path` and the line, and no secret.
+/// Empty lines do not count; there are no comments. Throws ConfigError that names `path` and the
+/// line, and no secret.
 [[nodiscard]] inline std::vector<std::string> parse_secrets(std::string_view text,
                                                             const std::string& path) {
     std::vector<std::string> secrets;
