@@ -20,18 +20,6 @@ namespace replica::daemon {
 /// Whoever sees one request can try secrets at home, so a short one is soon found.
 inline constexpr std::size_t secret_size_min = 16;
 
-namespace detail {
-
-// Without the blanks around it, and the carriage return of another system's editor.
-[[nodiscard]] inline std::string_view trimmed(std::string_view line) {
-    constexpr std::string_view blank = " \t\r";
-    const auto first = line.find_first_not_of(blank);
-    return first == line.npos ? std::string_view()
-                              : line.substr(first, line.find_last_not_of(blank) - first + 1);
-}
-
-} // namespace detail
-
 /// The secrets in the text of a file: one a line, one or two of them, the first of which signs.
 /// Empty lines do not count; there are no comments. Throws ConfigError that names `path` and the
 /// line, and no secret.
@@ -41,7 +29,7 @@ namespace detail {
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
-        const std::string secret(detail::trimmed(line));
+        const std::string secret(trimmed(line));
         const std::string where = path + ":" + std::to_string(number) + ": ";
         if (secret.empty()) {
             continue;

@@ -28,6 +28,7 @@
 #include <replica/words/timestamp.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -173,14 +174,11 @@ private:
     };
 
     [[nodiscard]] static Key key_of(std::string_view hash) {
-        const auto half = [&](std::size_t at) {
-            std::uint64_t value = 0;
-            for (const char c : hash.substr(std::min(at, hash.size()), 16)) {
-                value = value << 4U | static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-            }
-            return value;
-        };
-        return {half(0), half(16)};
+        Key key{};
+        const char* const middle = hash.data() + hash.size() / 2;
+        std::from_chars(hash.data(), middle, key.first, 16);
+        std::from_chars(middle, hash.data() + hash.size(), key.second, 16);
+        return key;
     }
 
     std::unordered_map<Key, Entry, HalfOfKey> entries_;
