@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(no_two_signatures_of_one_moment_are_the_same) {
 BOOST_AUTO_TEST_CASE(either_of_two_secrets_is_right_and_no_other) {
     struct Row {
         const char* what;
-        const std::string& by;
+        std::string by;
         std::vector<std::string> known;
         bool right;
     };
