@@ -107,7 +107,8 @@ struct NoteBook {
         rows = rows.first(std::min(rows.size(), static_cast<std::size_t>(count)));
         return {rows.begin(), rows.end()};
     }
-    void merge_items(std::span<const ContainerRow> rows, std::string_view source) {
+    void merge_items(std::span<const ContainerRow> rows, std::string_view source,
+                     Timestamp /*forgotten*/ = {}) { // nothing is reclaimed
         for (ContainerRow row : rows) {
             auto& point = notes->points[{std::string(source), Direction::incoming}];
             point = std::max(point, row.rowid);

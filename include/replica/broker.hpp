@@ -36,7 +36,8 @@ namespace replica {
 ///   container's reports to its account are the exception: of two reports with one time, the report
 ///   merged last stays, unless it is a repeat. With a source, the rows up to the source's incoming
 ///   point are repeats and undo nothing that came after them; the point then becomes the highest
-///   ROWID given, and never falls. Rows and point change in one transaction.
+///   ROWID given, and never falls. Rows and point change in one transaction. A repeated tombstone
+///   from before `forgotten` of a name that the database does not have is left out.
 /// - last_heard() is when an incoming point was last written, in whole seconds of the writer's
 ///   clock; zero if there is no incoming point.
 /// - set_sync_point sets a point whatever it was before; -1 removes the point.
@@ -76,7 +77,7 @@ concept Database =
         { db.items_since(point, point) } -> std::same_as<std::vector<typename D::row_type>>;
         { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
         { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
-        { db.merge_items(rows, text) };
+        { db.merge_items(rows, text, time) };
         { db.last_heard() } -> std::same_as<Timestamp>;
         { db.merge_sync_points(points, direction) };
         { db.set_sync_point(SyncPoint{}, direction) };

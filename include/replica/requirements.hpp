@@ -115,7 +115,7 @@ consteval bool database_of_broker_policy() {
                 (void)db.items_since(number, number);
                 (void)db.sync_point(text, direction);
                 (void)db.sync_points(direction);
-                (void)db.merge_items(rows, text);
+                (void)db.merge_items(rows, text, time);
                 (void)db.last_heard();
                 (void)db.merge_sync_points(points, direction);
                 (void)db.set_sync_point(SyncPoint{}, direction);

@@ -311,7 +311,7 @@ private:
             core_->observer(event::SetAside{path, what});
         }
         if (!items.rows.empty()) {
-            database.merge_items(items.rows, items.source);
+            database.merge_items(items.rows, items.source, reclaim_limit());
         }
         if (!items.set_aside.empty() && !items.source.empty()) {
             const std::vector<SyncPoint> reached{{items.last_rowid, items.source}};

@@ -126,6 +126,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_old_deletion_of_a_key_does_not_go_round_for_eve
     }
 }
 
+/// A node that could not reclaim with the others sends all it has, since the contents differ.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_tombstone_that_others_have_reclaimed_does_not_go_round, Kind,
+                              Kinds) {
+    Stage<Kind> cluster(3, 3);
+    const auto name = cluster.name("AUTH_round");
+    cluster.create(0, name);
+    cluster.put(0, name, "kept");
+    cluster.put(0, name, "gone");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.erase(0, name, "gone");
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.clock().advance(Seconds(8 * 86400));
+    cluster.pass(0);
+    BOOST_REQUIRE(cluster.rows(0, name).size() == 1U);
+    BOOST_REQUIRE(cluster.rows(1, name).size() == 2U);
+    cluster.open(0, name).merge_items(cluster.rows(1, name), cluster.info(1, name).id,
+                                      cluster.clock().now());
+    BOOST_TEST(cluster.rows(0, name).size() == 1U);
+    cluster.round();
+    cluster.round();
+    require_rest(cluster, name);
+    for (const std::size_t at : {0U, 1U, 2U}) {
+        BOOST_TEST(cluster.rows(at, name).size() == 1U);
+    }
+}
+
 // ---- Points that say too little or too much.
 
 /// A database whose last rows were reclaimed, so that no row has its highest ROWID, and whose id

@@ -140,10 +140,11 @@ private:
     /// knows it afterwards (send/ledger.hpp).
     void come_to_rest() {
         for (int round = 0; round < 2; ++round) {
+            const std::int64_t was_kept = last_.kept;
             play_round();
-            // What a stale copy holds back, and what a brake keeps, goes bit by bit. A wrong hash
-            // is mended after some passes, and all rows sent.
-            if (last_.stale + last_.kept + last_.diverged == 0 &&
+            // What a stale copy holds back, and what a brake keeps, goes bit by bit. A copy that
+            // was kept may go now. A wrong hash is mended after some passes, and all rows sent.
+            if (last_.stale + last_.kept + last_.diverged + was_kept == 0 &&
                 last_.rows + last_.rsync + last_.remote_merge + last_.remove != 0) {
                 throw Violation("no longer at rest, though nobody has done anything" +
                                 counted(last_));

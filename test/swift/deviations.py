@@ -261,6 +261,18 @@ def an_old_deletion_of_an_unknown_key_is_no_news(s):
     same(tuple(json.loads(each['metadata'] or '{}') for each in infos), json.loads(old), {})
 
 
+@case('A tombstone that is older than what reclaim drops, of a name that is not here, has come '
+      'from the same replica before')
+def a_tombstone_that_was_reclaimed_here_is_no_news(s):
+    s.create(HERE)
+    gone = row('gone', deleted=1, created_at='0000000001.00000')
+    s.both(HERE, 'merge_items', rows=[{**row('kept'), 'ROWID': 2}], source='peer')
+    s.rpc(HERE, 'merge_items', [gone], 'peer')
+    same(s.column(HERE, 'name'), ['kept', 'gone'], ['kept'])
+    s.rpc(HERE, 'merge_items', [{**gone, 'ROWID': 3}], 'peer')
+    same(s.column(HERE, 'name'), ['kept', 'gone'], ['kept', 'gone'])
+
+
 @case('A received file')
 def a_file_with_a_strange_trigger_is_not_installed(s):
     s.create(PEER)

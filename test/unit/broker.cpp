@@ -26,7 +26,7 @@ struct Blank {
     std::int64_t sync_point(std::string_view, Direction) { return -1; }
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
     Timestamp last_heard() { return {}; }
-    void merge_items(std::span<const row_type>, std::string_view) {}
+    void merge_items(std::span<const row_type>, std::string_view, Timestamp) {}
     void merge_sync_points(std::span<const SyncPoint>, Direction) {}
     void set_sync_point(const SyncPoint&, Direction) {}
     void merge_timestamps(const Timestamps&) {}
@@ -99,7 +99,8 @@ struct SourcelessMerge : Blank {
 static_assert(!Database<SourcelessMerge>);
 
 struct ForeignMerge : Blank {
-    void merge_items(std::span<const ObjectRow>, std::string_view) {} // rows of its own kind
+    void merge_items(std::span<const ObjectRow>, std::string_view, Timestamp) {
+    } // rows of its own kind
 };
 static_assert(!Database<ForeignMerge>);
 

@@ -130,7 +130,7 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
                 disk.stat(directory) ? storage::find_database(disk, directory) : std::nullopt;
             if (there) {
                 queue.place.file = storage::base(*there);
-                pass.broker.open(*there, deadline).merge_items(rows, {});
+                pass.broker.open(*there, deadline).merge_items(rows, {}, Timestamp{});
                 return made;
             }
             if (pass.settings.mount_check && !disk.is_mount(device)) {

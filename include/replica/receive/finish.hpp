@@ -97,7 +97,7 @@ template <Database D>
 bool merge_next(D& from, D& into, Progress& progress) {
     const auto rows = from.items_since(progress.point, merge_batch);
     if (!rows.empty()) {
-        into.merge_items(rows, progress.id);
+        into.merge_items(rows, progress.id, Timestamp{});
         progress.point = rows.back().rowid;
     }
     return std::ssize(rows) == merge_batch;

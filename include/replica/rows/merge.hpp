@@ -167,6 +167,11 @@ struct ObjectState {
                 storage_policy_index};
     }
 
+    /// Whether the row is a tombstone that reclaim with this limit drops.
+    [[nodiscard]] bool is_tombstone_from_before(Timestamp limit) const {
+        return deleted != 0 && times.data < limit;
+    }
+
     /// An object may have one row per policy until the reconciler has moved its data.
     [[nodiscard]] std::pair<std::string_view, std::int64_t> key() const {
         return {name, storage_policy_index};
@@ -260,9 +265,19 @@ struct ContainerState {
     }
 
     [[nodiscard]] ContainerRow row() const {
-        const bool deleted = deleted_at.time > put.time && object_count == 0;
-        return {-1,           name,       put.text,        deleted_at.text,
-                object_count, bytes_used, deleted ? 1 : 0, storage_policy_index};
+        return {-1,
+                name,
+                put.text,
+                deleted_at.text,
+                object_count,
+                bytes_used,
+                is_deleted() ? 1 : 0,
+                storage_policy_index};
+    }
+
+    /// Whether the row is a tombstone that reclaim with this limit drops.
+    [[nodiscard]] bool is_tombstone_from_before(Timestamp limit) const {
+        return is_deleted() && deleted_at.time < limit;
     }
 
     [[nodiscard]] std::string_view key() const { return name; }
@@ -303,6 +318,11 @@ struct ContainerState {
     }
 
     friend bool operator==(const ContainerState&, const ContainerState&) = default;
+
+private:
+    [[nodiscard]] bool is_deleted() const {
+        return deleted_at.time > put.time && object_count == 0;
+    }
 };
 
 } // namespace replica

@@ -102,18 +102,17 @@ public:
     }
 
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
-    /// `source` records no point.
-    sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source) {
+    /// `source` records no point. `forgotten`: see RowChanges::put.
+    sqlite::Merged merge_items(std::span<const row_type> rows, std::string_view source,
+                               Timestamp forgotten = {}) {
         if (rows.empty()) {
             return {};
         }
         sqlite::Transaction transaction = begin_write();
-        std::optional<std::int64_t> known;
-        if (!source.empty()) {
-            known = sync_table(Direction::incoming).point(source);
-        }
+        const auto known = source.empty() ? std::optional<std::int64_t>()
+                                          : sync_table(Direction::incoming).point(source);
         sqlite::RowChanges<S> changes(*connection_);
-        const sqlite::Merged merged = changes.put(rows, known);
+        const sqlite::Merged merged = changes.put(rows, known, forgotten);
         changes.finish();
         if (!source.empty()) {
             const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);

@@ -10,6 +10,7 @@
 #include <replica/rows/merge.hpp>
 #include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -54,13 +55,15 @@ public:
     explicit RowChanges(Connection& connection) : connection_(&connection) {}
 
     /// Merges rows of another replica or of a client. Rows with a ROWID up to `known` are repeats:
-    /// they undo nothing that came after them. Throws bad_request, with nothing written, if a row
-    /// cannot be used.
-    Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {}) {
+    /// they undo nothing that came after them. A repeated tombstone from before `forgotten` whose
+    /// name is not here was reclaimed here, and is no news: else it would go round (defect 116).
+    /// Throws bad_request, with nothing written, if a row cannot be used.
+    Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {},
+               Timestamp forgotten = {}) {
         Merged merged;
         const auto incoming = connection_->with_path([&] { return combine(rows, known); });
         for (const Incoming& each : incoming) {
-            put_one(each, merged);
+            put_one(each, forgotten, merged);
         }
         return merged;
     }
@@ -124,7 +127,7 @@ private:
         return incoming;
     }
 
-    void put_one(const Incoming& incoming, Merged& merged) {
+    void put_one(const Incoming& incoming, Timestamp forgotten, Merged& merged) {
         State result = incoming.state;
         std::vector<std::int64_t> rowids;
         bool changed = true;
@@ -145,6 +148,9 @@ private:
                 const Joined joined = result.join(incoming.state, incoming.origin);
                 changed = joined.changed;
                 tie = joined.tie;
+            } else {
+                changed = incoming.origin == RowOrigin::news ||
+                          !incoming.state.is_tombstone_from_before(forgotten);
             }
         }
         merged.changed += changed ? 1 : 0;

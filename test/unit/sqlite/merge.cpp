@@ -30,10 +30,10 @@ struct File {
                                   sqlite::wait_by(place.clock), place.soon()};
 
     sqlite::Merged put(const std::vector<typename S::row_type>& rows,
-                       std::optional<std::int64_t> known = {}) {
+                       std::optional<std::int64_t> known = {}, Timestamp forgotten = {}) {
         sqlite::Transaction transaction(connection, Kind::write);
         sqlite::RowChanges<S> changes(connection);
-        const sqlite::Merged merged = changes.put(rows, known);
+        const sqlite::Merged merged = changes.put(rows, known, forgotten);
         changes.finish();
         transaction.commit();
         return merged;
@@ -254,6 +254,43 @@ BOOST_AUTO_TEST_CASE(rows_up_to_the_point_have_come_before_and_those_above_are_n
     BOOST_TEST(merged.changed == 1);
     BOOST_TEST(file.rows("SELECT ROWID, name, object_count FROM container ORDER BY ROWID") ==
                "3|a|3|4|b|9|"); // both have to go to the other side
+}
+
+// Defect 116: what was reclaimed here would go from here to all others once more.
+BOOST_AUTO_TEST_CASE(an_old_tombstone_that_has_come_before_and_is_gone_is_no_news) {
+    const Timestamp limit{9 * Timestamp::ticks_per_second, 0};
+    const auto tombstone = [](int second, std::int64_t rowid) {
+        return ObjectRow{rowid, "o", stamp(second), 0, "application/deleted", "noetag", 1, 0};
+    };
+    struct Row {
+        const char* what;
+        ObjectRow row;
+        std::int64_t point;
+        const char* after;
+    };
+    ObjectRow live = tombstone(8, 3);
+    live.deleted = 0;
+    const std::vector<Row> table{
+        {"old, a repeat", tombstone(8, 3), 3, ""},
+        {"old, but new here", tombstone(8, 3), 2, "o|1|"},
+        {"as old as the limit", tombstone(9, 3), 3, "o|1|"},
+        {"old, a repeat, not deleted", live, 3, "o|0|"},
+    };
+    for (const Row& row : table) {
+        ContainerFile file;
+        BOOST_TEST(file.put({row.row}, row.point, limit).changed == (*row.after == 0 ? 0 : 1));
+        BOOST_TEST(file.rows("SELECT name, deleted FROM object") == row.after, row.what);
+    }
+    ContainerFile file;
+    file.put({{-1, "o", stamp(7), 4, "text/plain", "e", 0, 0}});
+    file.put({tombstone(8, 3)}, 3, limit);
+    BOOST_TEST(file.rows("SELECT name, deleted FROM object") == "o|1|"); // the row must not live
+
+    AccountFile account;
+    std::vector<ContainerRow> rows{reported("c", 1, 0, 0, 0, 8), reported("d", 1, 0, 0, 0, 9),
+                                   reported("e", 1, 2, 0, 0, 8)};
+    account.put(rows, 7, limit);
+    BOOST_TEST(account.rows("SELECT name, deleted FROM container ORDER BY name") == "d|1|e|0|");
 }
 
 BOOST_AUTO_TEST_CASE(the_later_of_two_reports_in_one_batch_counts) {
