@@ -157,13 +157,14 @@ public:
     }
 
 private:
-    [[nodiscard]] static std::vector<ObjectRow> numbered_files(std::int64_t from,
-                                                               std::int64_t count) {
+    /// Files that are added are new.
+    [[nodiscard]] std::vector<ObjectRow> numbered_files(std::int64_t from, std::int64_t count) {
+        const std::string time = from > 0 ? clock_.now().internal() : base_time.internal();
         std::vector<ObjectRow> rows;
         for (std::int64_t i = from; i < from + count; ++i) {
             ObjectRow& row = rows.emplace_back();
             row.name = "usr/share/doc/file-" + std::to_string(i) + ".txt";
-            row.created_at = base_time.internal();
+            row.created_at = time;
             row.size = 1000 + i;
             row.content_type = "text/plain";
             row.etag = replica::to_hex(replica::md5(row.name));

@@ -38,6 +38,8 @@ namespace replica {
 ///   point are repeats and undo nothing that came after them; the point then becomes the highest
 ///   ROWID given, and never falls. Rows and point change in one transaction. A repeated tombstone
 ///   from before `forgotten` of a name that the database does not have is left out.
+/// - together(f) calls f() once, or not at all. What f() does through this handle is written in one
+///   transaction; if f() throws, nothing of it is.
 /// - last_heard() is when an incoming point was last written, in whole seconds of the writer's
 ///   clock; zero if there is no incoming point.
 /// - set_sync_point sets a point whatever it was before; -1 removes the point.
@@ -78,6 +80,7 @@ concept Database =
         { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
         { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
         { db.merge_items(rows, text, time) };
+        { db.together([] {}) };
         { db.last_heard() } -> std::same_as<Timestamp>;
         { db.merge_sync_points(points, direction) };
         { db.set_sync_point(SyncPoint{}, direction) };

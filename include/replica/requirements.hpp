@@ -116,6 +116,7 @@ consteval bool database_of_broker_policy() {
                 (void)db.sync_point(text, direction);
                 (void)db.sync_points(direction);
                 (void)db.merge_items(rows, text, time);
+                (void)db.together([] {});
                 (void)db.last_heard();
                 (void)db.merge_sync_points(points, direction);
                 (void)db.set_sync_point(SyncPoint{}, direction);

@@ -11,6 +11,7 @@
 #include <replica/kind.hpp>
 #include <replica/observer.hpp>
 #include <replica/receive/admission.hpp>
+#include <replica/receive/along.hpp>
 #include <replica/receive/answer.hpp>
 #include <replica/receive/finish.hpp>
 #include <replica/requirements.hpp>
@@ -252,6 +253,8 @@ private:
     /// merged, but after a change of policy.
     Reply sync(const Place& place, const message::Call& call) {
         const message::Sync remote = message::decode_sync(call);
+        const bool asks = message::asks_along(call);
+        const auto along = asks ? message::decode_along<Row>(call, remote.id) : std::nullopt;
         auto& broker = core_->broker;
         broker.disk().make_directories(place.tmp()); // Stock rsync needs it.
         if (storage::is_leaving(broker.disk(), place.directory)) {
@@ -280,7 +283,13 @@ private:
             database.merge_sync_points(reached, Direction::incoming);
             point = remote.max_row;
         }
-        Reply reply = answer::text(200, message::encode_reply(info, point));
+        std::string body = message::encode_reply(info, point);
+        if (asks) {
+            const auto merged = merge_along(database, path, along, remote.id, point,
+                                            reclaim_limit(), core_->observer);
+            body = message::with_merged(std::move(body), merged);
+        }
+        Reply reply = answer::text(200, std::move(body));
         reply.content_type = answer::html_type;
         return reply;
     }

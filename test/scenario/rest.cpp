@@ -131,6 +131,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_deletion_is_sent_and_dropped_when_its_time_comes
     }
 }
 
+// The first answer of each peer tells that it takes rows along (send/along.hpp).
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_write_to_a_database_at_rest_costs_a_request_for_each_peer, Kind,
+                              Kinds) {
+    Resting<Kind> nodes(2);
+    nodes.put(0, nodes.names[0], "new");
+    BOOST_TEST(nodes.opened() == 1);
+    BOOST_TEST(nodes.requests == 2);
+    nodes.require_identical(nodes.names[0]);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lost_a_device_gets_all_back_once_one_is_missed, Kind,
                               Kinds) {
     Resting<Kind> nodes(40, recheck);

@@ -50,7 +50,8 @@ struct Config {
         (std::int64_t, transfer), (std::int64_t, rest), ///< Not wrong: much time passes.
         (std::int64_t, shards), ///< Weight of writing shard ranges; of containers only.
         (std::int64_t, rot),    ///< Of stored hashes.
-        (std::int64_t, stock)); ///< So many machines have stock servers, the last ones.
+        (std::int64_t, stock),  ///< So many machines have stock servers, the last ones.
+        (std::int64_t, rows_along));
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -114,6 +115,7 @@ struct Config {
         made.stock = random.next() % 4 == 0 ? from(1, made.nodes) : 0;
         made.rot = rate(5);
         made.shards = made.containers * rate(3);
+        made.rows_along = one_of(0, 4, 200);
         return made;
     }
 

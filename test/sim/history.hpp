@@ -139,13 +139,14 @@ private:
     /// Two more rounds, in which nothing is sent. Whoever remembers that nothing is to be done
     /// knows it afterwards (send/ledger.hpp).
     void come_to_rest() {
+        bool restless = last_.kept > 0;
         for (int round = 0; round < 2; ++round) {
-            const std::int64_t was_kept = last_.kept;
             play_round();
             // What a stale copy holds back, and what a brake keeps, goes bit by bit. A copy that
-            // was kept may go now. A wrong hash is mended after some passes, and all rows sent.
-            if (last_.stale + last_.kept + last_.diverged + was_kept == 0 &&
-                last_.rows + last_.rsync + last_.remote_merge + last_.remove != 0) {
+            // was kept may go now. A wrong hash is mended after some passes, and all rows sent,
+            // which those who get them send on.
+            restless = restless || last_.stale + last_.kept + last_.diverged > 0;
+            if (!restless && last_.rows + last_.rsync + last_.remote_merge + last_.remove != 0) {
                 throw Violation("no longer at rest, though nobody has done anything" +
                                 counted(last_));
             }

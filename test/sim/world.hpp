@@ -179,8 +179,13 @@ public:
         Program& it = *machine.server;
         it.serves = true;
         const auto serve = [&](auto server) {
-            network.serve(machine.ip, port, [server](const Request& request) mutable {
-                return server.handle(request);
+            network.serve(machine.ip, port, [this, server](const Request& request) mutable {
+                Reply reply = server.handle(request);
+                const auto merged = reply.body.find("\"merged\": ");
+                if (merged != std::string::npos && reply.body[merged + 10] != '-') {
+                    marks("rows went along");
+                }
+                return reply;
             });
         };
         if (is_stock(machine)) {
@@ -307,6 +312,7 @@ private:
         settings.max_diffs = config.max_diffs;
         settings.interval = Seconds(static_cast<double>(config.interval));
         settings.recheck_passes = static_cast<int>(config.recheck_passes);
+        settings.rows_along = static_cast<int>(config.rows_along);
         settings.reclaim_age = Seconds(static_cast<double>(config.reclaim_age));
         settings.leave_share = static_cast<double>(config.leave_share);
         settings.handoff_delete = static_cast<int>(config.handoff_delete);

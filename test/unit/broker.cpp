@@ -25,6 +25,7 @@ struct Blank {
     std::vector<row_type> items_since(std::int64_t, std::int64_t) { return {}; }
     std::int64_t sync_point(std::string_view, Direction) { return -1; }
     std::vector<SyncPoint> sync_points(Direction) { return {}; }
+    void together(auto changes) { changes(); }
     Timestamp last_heard() { return {}; }
     void merge_items(std::span<const row_type>, std::string_view, Timestamp) {}
     void merge_sync_points(std::span<const SyncPoint>, Direction) {}

@@ -721,10 +721,10 @@ BOOST_AUTO_TEST_CASE(a_file_with_a_wrong_hash_is_put_in_place_once_and_the_sende
     BOOST_TEST((node.names() == Names{"theirs"}));
     BOOST_TEST(node.heard.notes->set_aside.size() == 1U);
     BOOST_TEST(node.heard.notes->failed.empty());
-    const auto [info, point] = node.sync(node.remote(1));
-    BOOST_TEST(point == -1);
+    const auto reply = node.sync(node.remote(1));
+    BOOST_TEST(reply.point == -1);
     BOOST_TEST(node.store.is_sound(node.path));
-    BOOST_TEST(info.hash == node.store.info(node.path).hash);
+    BOOST_TEST(reply.info.hash == node.store.info(node.path).hash);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_merge_of_a_database_has_to_come_again) {

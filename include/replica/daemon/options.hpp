@@ -155,6 +155,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "a database that every peer had, and that nobody has touched, is not opened; in one of "
            "so many passes it is, and its peers are asked; 1 opens all in every pass",
            Origin::replica),
+    number(&Settings::rows_along, "rows_along", "rows", 0, 10000,
+           "new rows that a server of ours gets with the question for its state, in one request "
+           "instead of three; 0: none",
+           Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",

@@ -8,11 +8,14 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/ledger.hpp>
 #include <replica/send/pass.hpp>
+#include <replica/send/takers.hpp>
 #include <replica/send/walk.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/stats.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/words/info.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -20,6 +23,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace replica {
@@ -68,12 +72,15 @@ struct DatabaseTurn {
     /// Something beside the database could not be written; the next pass tries again.
     bool unfinished = false;
 
-    bool confirmed = false;           ///< At this state of the file all peers had all of it once.
+    Known known{};                    ///< What all peers had by the ledger.
     std::size_t same = 0;             ///< Peers that have exactly what this copy has.
     std::size_t without = 0;          ///< Peers without a copy, counted while this one is stale.
     Seconds ahead{0};                 ///< Our clock is ahead of the peers' earliest by this.
     Seconds behind{0};                ///< Our clock is behind the peers' latest by this.
     std::set<std::string> machines{}; ///< Other machines with all of it, by replication_ip.
+    std::optional<RowsAlong>
+        along{}; ///< See send/along.hpp; made for the first peer that takes it.
+    std::vector<SyncPoint> reached{}; ///< Outgoing points to be recorded.
 
     /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.
     [[nodiscard]] Timestamp now() const { return pass.now().plus(-ahead); }
@@ -99,16 +106,19 @@ struct DatabaseTurn {
         return opened;
     }
 
-    /// Records the outgoing point: the peer has our rows up to `point`. Not for a copy that leaves,
-    /// for which only the peers' word counts. A point that cannot be written is told, and the next
-    /// peer has its turn all the same, since the peer records its own point.
+    /// Notes that the peer has our rows up to `point`. Not for a copy that leaves, for which only
+    /// the peers' word counts.
     void note_reached(const std::string& remote_id, std::int64_t point) {
-        if (leaves) {
-            return;
+        if (!leaves) {
+            reached.push_back({point, remote_id});
         }
-        const std::vector<SyncPoint> reached{{point, remote_id}};
+    }
+
+    /// Records the outgoing points of all peers, in one transaction. Points that cannot be written
+    /// are told and left out: each peer records its own.
+    void record_reached() {
         try {
-            database().merge_sync_points(reached, Direction::outgoing);
+            database().merge_sync_points(std::exchange(reached, {}), Direction::outgoing);
         } catch (const Failure& failure) {
             if (is_lost(failure)) {
                 throw;

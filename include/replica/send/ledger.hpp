@@ -38,6 +38,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -46,6 +47,32 @@
 #include <vector>
 
 namespace replica {
+
+namespace detail {
+
+template <class T>
+concept Bytes = std::has_unique_object_representations_v<T>; // so trivially copyable as well
+
+template <Bytes T>
+void append_bytes(std::string& out, const T& value) {
+    const auto bytes = std::as_bytes(std::span(&value, 1));
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes to characters
+    out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+/// Throws std::out_of_range if `rest` is shorter than a T.
+template <Bytes T>
+[[nodiscard]] T take_bytes(std::string_view& rest) {
+    if (rest.size() < sizeof(T)) {
+        throw std::out_of_range("the text of a ledger ends too early");
+    }
+    T value{};
+    std::memcpy(&value, rest.data(), sizeof value);
+    rest.remove_prefix(sizeof value);
+    return value;
+}
+
+} // namespace detail
 
 /// A digest of what stat tells of a database file. Two states are equal if nobody has written to
 /// the file in between.
@@ -64,9 +91,9 @@ using FileState = Md5Digest;
     const std::int64_t values[] = {static_cast<std::int64_t>(status->device),
                                    static_cast<std::int64_t>(status->inode), status->size,
                                    status->modified_ns, status->changed_ns};
-    const auto bytes = std::as_bytes(std::span(values));
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes to characters
-    return md5(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    std::string text;
+    detail::append_bytes(text, values);
+    return md5(text);
 }
 
 /// The primaries of a partition, with a digest that tells one list from another.
@@ -84,7 +111,13 @@ struct Primaries {
     }
 };
 
-/// The databases of one device of this machine whose content every peer has: about 80 bytes
+/// What the ledger knew of a database that is opened.
+struct Known {
+    bool same = false;         ///< The file is as it was when all primaries had all of it.
+    std::int64_t max_row = -1; ///< The last row that all primaries had.
+};
+
+/// The databases of one device of this machine whose content every peer has: about 90 bytes
 /// each. Not thread safe.
 class Ledger {
 public:
@@ -110,11 +143,11 @@ public:
             return false;
         }
         Entry& entry = found->second;
+        entry.met = pass_;
         if (state != entry.state || primaries.digest != entry.primaries) {
-            entries_.erase(found);
+            entry.state = {}; // of no file
             return false;
         }
-        entry.met = pass_;
         // A pass that does not come to the database spends its turn, but not for ever.
         const bool rechecks =
             key.second % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_;
@@ -125,25 +158,29 @@ public:
                });
     }
 
-    /// All primaries have what `hash` has at `state`. Nothing is to be done before `due`.
+    /// All primaries have what `hash` has at `state`, up to the row `max_row`. Nothing is to be
+    /// done before `due`.
     void confirm(const std::string& hash, const FileState& state, const Primaries& primaries,
-                 Timestamp due) {
+                 std::int64_t max_row, Timestamp due) {
         constexpr double last = std::numeric_limits<std::uint32_t>::max();
         if (recheck_ > 1) {
-            entries_[key_of(hash)] = Entry{
-                state, primaries.digest,
-                static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last)), pass_, pass_};
+            entries_[key_of(hash)] =
+                Entry{state,
+                      primaries.digest,
+                      static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last)),
+                      pass_,
+                      pass_,
+                      max_row};
         }
     }
 
-    /// The database is opened: its entry ends. Returns whether it had one, of this state: all
-    /// primaries then had what it has now.
-    [[nodiscard]] bool take(const std::string& hash, const std::optional<FileState>& state) {
+    /// The database is opened: its entry ends.
+    [[nodiscard]] Known take(const std::string& hash, const std::optional<FileState>& state) {
         const auto found = entries_.find(key_of(hash));
         if (found == entries_.end()) {
-            return false;
+            return {};
         }
-        const bool known = state == found->second.state;
+        const Known known{state == found->second.state, found->second.max_row};
         entries_.erase(found);
         return known;
     }
@@ -156,6 +193,39 @@ public:
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
+    /// Appends all of it to `out`, for read() by the same program on the same machine.
+    void append_to(std::string& out) const {
+        detail::append_bytes(out, pass_);
+        detail::append_bytes(out, distrusted_.size());
+        for (const auto& [device_id, pass] : distrusted_) {
+            detail::append_bytes(out, device_id);
+            detail::append_bytes(out, pass);
+        }
+        detail::append_bytes(out, entries_.size());
+        for (const auto& [key, entry] : entries_) {
+            detail::append_bytes(out, key.first);
+            detail::append_bytes(out, key.second);
+            detail::append_bytes(out, entry);
+        }
+    }
+
+    /// Reads what append_to() wrote from the front of `rest`, and moves `rest` past it. Throws
+    /// std::out_of_range if `rest` ends before.
+    [[nodiscard]] static Ledger read(std::string_view& rest) {
+        Ledger read;
+        read.pass_ = detail::take_bytes<std::uint32_t>(rest);
+        for (auto left = detail::take_bytes<std::size_t>(rest); left > 0; --left) {
+            const auto device_id = detail::take_bytes<std::int64_t>(rest);
+            read.distrusted_[device_id] = detail::take_bytes<std::uint32_t>(rest);
+        }
+        for (auto left = detail::take_bytes<std::size_t>(rest); left > 0; --left) {
+            const auto first = detail::take_bytes<std::uint64_t>(rest);
+            const auto second = detail::take_bytes<std::uint64_t>(rest);
+            read.entries_[{first, second}] = detail::take_bytes<Entry>(rest);
+        }
+        return read;
+    }
+
 private:
     struct Entry {
         FileState state{};
@@ -163,6 +233,7 @@ private:
         std::uint32_t due = 0;       ///< Seconds since 1970.
         std::uint32_t confirmed = 0; ///< The pass.
         std::uint32_t met = 0;       ///< The last pass whose walk has met the database.
+        std::int64_t max_row = -1;
     };
 
     /// A hash has 32 hexadecimal digits.
@@ -205,6 +276,47 @@ public:
         }
     }
 
+    /// All ledgers, for read() by the same program on the same machine.
+    [[nodiscard]] std::string text() const {
+        std::string text;
+        const std::lock_guard guard(mutex_);
+        detail::append_bytes(text, form);
+        detail::append_bytes(text, ledgers_.size());
+        for (const auto& [device, ledger] : ledgers_) {
+            detail::append_bytes(text, device.size());
+            text += device;
+            ledger.append_to(text);
+        }
+        const Md5Digest digest = md5(text);
+        detail::append_bytes(text, digest);
+        return text;
+    }
+
+    /// Takes over what text() has written, in place of what is here. False, and nothing changes,
+    /// for any other text.
+    [[nodiscard]] bool read(std::string_view text) {
+        constexpr std::size_t tail = sizeof(Md5Digest);
+        if (text.size() < tail) {
+            return false;
+        }
+        std::string_view digest = text.substr(text.size() - tail);
+        text.remove_suffix(tail);
+        if (detail::take_bytes<Md5Digest>(digest) != md5(text) ||
+            detail::take_bytes<std::uint64_t>(text) != form) {
+            return false;
+        }
+        std::map<std::string, Ledger> ledgers;
+        for (auto left = detail::take_bytes<std::size_t>(text); left > 0; --left) {
+            const auto size = detail::take_bytes<std::size_t>(text);
+            const std::string device(text.substr(0, size));
+            text.remove_prefix(device.size());
+            ledgers[device] = Ledger::read(text);
+        }
+        const std::lock_guard guard(mutex_);
+        ledgers_ = std::move(ledgers);
+        return true;
+    }
+
     /// The clock cannot be believed: nothing is remembered.
     void clear() {
         const std::lock_guard guard(mutex_);
@@ -214,7 +326,10 @@ public:
     }
 
 private:
-    std::mutex mutex_;
+    /// Changes with the form of the text. The bytes of a machine of the other order differ.
+    static constexpr std::uint64_t form = 0x7265706c67723031; // "replgr01"
+
+    mutable std::mutex mutex_;
     std::map<std::string, Ledger> ledgers_;
 };
 

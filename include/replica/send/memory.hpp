@@ -7,6 +7,7 @@
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
 #include <replica/send/ledger.hpp>
+#include <replica/send/takers.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>
 
@@ -26,6 +27,7 @@ struct Memory {
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
     Ledgers ledgers;
+    Takers takers;
 
     /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

@@ -5,6 +5,7 @@
 
 #include <replica/observer.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/send/along.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
@@ -40,8 +41,11 @@ public:
     [[nodiscard]] Result<decide::Outcome> run() {
         P& pass = turn_.pass;
         bool renewed = false;
+        bool told = false; // with the rows above the point that the peer has named
         for (int attempt = 1;; ++attempt) {
-            auto reply = session_.send(message::encode(sync_of()), pass.settings.node_timeout);
+            const std::string_view along = argument_for(turn_, session_.device());
+            auto reply =
+                session_.send(message::encode_with(sync_of(), along), pass.settings.node_timeout);
             if (!reply) {
                 return reply.error();
             }
@@ -53,11 +57,12 @@ public:
             if (!reply->success()) {
                 return session_.fault_of(*reply);
             }
-            const auto understood = understand(*reply);
+            const auto understood = session_.template read_info<Info>(*reply);
             if (!understood) {
                 return understood.error();
             }
             const auto& remote = *understood;
+            const bool has_all = went_along(turn_, session_.device(), along, remote.merged);
             const auto unread = apply_reply(remote.info);
             auto fault = P::kind_type::before_rows(turn_, session_, remote.info);
             fault = fault ? fault : unread;
@@ -71,15 +76,20 @@ public:
             const decide::Replica local(turn_.info);
             const decide::Replica there(remote.info);
             const auto choice = decide::choose(local, there, points_of(remote), pass.settings);
+            if (choice.way == decide::Way::rows && !has_all && !told &&
+                put_along(turn_, session_.device(), choice.point)) {
+                told = true;
+                continue;
+            }
             if (choice.way != decide::Way::renew_id) {
                 look_for_loss(remote.info, choice, decide::same_content(local, there));
                 turn_.settled = turn_.settled && choice.settled;
                 compare_for_agreement(turn_, remote.info, decide::same_content(local, there),
                                       choice.settled);
-                auto outcome = carry_out(remote.info, choice);
+                auto outcome = carry_out(remote.info, choice, has_all);
                 return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
             }
-            if (renewed || attempt == 3) {
+            if (renewed || attempt == 4) {
                 return Fault{Error::bad_reply, session_.address() + '/' + session_.device().device +
                                                    ": knows rows of an id that was just made"};
             }
@@ -192,7 +202,7 @@ private:
 
     /// The peer lacks what it once had, and its device may lack more: send/ledger.hpp.
     void distrust_if_confirmed() {
-        if (turn_.confirmed) {
+        if (turn_.known.same) {
             turn_.pass.memory.ledgers.distrust(session_.device());
         }
     }
@@ -298,9 +308,9 @@ private:
         return outcome;
     }
 
-    /// Carries out the choice after a 2xx answer.
+    /// Carries out the choice after a 2xx answer. `has_all`: rows went along.
     [[nodiscard]] Result<decide::Outcome> carry_out(const Info& remote,
-                                                    const decide::Choice& choice) {
+                                                    const decide::Choice& choice, bool has_all) {
         P& pass = turn_.pass;
         const bool sends =
             choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
@@ -327,6 +337,9 @@ private:
             pass.count(&Stats::remote_merge);
             return push_file_to_merge(turn_, session_, remote);
         default: {
+            if (has_all) {
+                return end_along(turn_, session_.device(), remote.id);
+            }
             std::int64_t point = choice.point;
             auto outcome = push_rows(turn_, session_, remote.id, point);
             if (turn_.leaves && point > choice.point) {
@@ -351,16 +364,6 @@ private:
         }
         turn_.pass.count(&Stats::rsync);
         return push_file_to_empty_peer(turn_, session_);
-    }
-
-    /// The peer's answer to `sync`; bad_reply if it cannot be read.
-    [[nodiscard]] Result<message::SyncReply<Info>> understand(const Reply& reply) {
-        try {
-            return message::decode_reply<Info>(reply.body);
-        } catch (const Failure& failure) {
-            return Fault{Error::bad_reply, session_.address() + '/' + session_.device().device +
-                                               ": " + failure.what()};
-        }
     }
 
     /// The rows belong to the sharder. The peer is done only if this copy has no rows left: Swift

@@ -218,7 +218,7 @@ void confirm_rest(DatabaseTurn<P>& turn, const departure::Asked& asked,
     const Timestamp due = std::min(turn.due, turn.now().plus(most));
     if (state_at(pass, turn.place) == before) {
         pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
-            ledger.confirm(turn.place.hash, *before, primaries, due);
+            ledger.confirm(turn.place.hash, *before, primaries, info.max_row, due);
         });
     }
 }
@@ -229,7 +229,7 @@ template <AnyPass P>
                                   Heartbeat& heartbeat) {
     const Instant patience = pass.after(storage::broker_patience);
     const auto state = state_at(pass, found); // before it is opened, see send/ledger.hpp
-    const bool confirmed = pass.memory.ledgers.with(
+    const Known known = pass.memory.ledgers.with(
         local.device, [&](Ledger& ledger) { return ledger.take(found.hash, state); });
     std::optional<typename P::database_type> database(pass.broker.open(found.path(), patience));
     storage::flush_pending(pass.broker, *database, found.path(), patience);
@@ -260,9 +260,10 @@ template <AnyPass P>
 
     DatabaseTurn<P> turn{pass, place, local, heartbeat, *database, info, true, !belongs};
     turn.expiring = expiring;
-    turn.confirmed = confirmed;
+    turn.known = known;
     departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
+    turn.record_reached();
     if (pass.stop.stop_requested()) {
         // Some peers may not have been asked. And the daemon ends within a second or two, in the
         // middle of whatever is begun now (defect 87).

@@ -12,6 +12,8 @@
 #include <replica/send/walk.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/transport.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/message.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -96,6 +98,17 @@ public:
         const bool told = error != Error::no_space || !reply.reason.empty();
         return {error, who + " answered " + std::to_string(reply.status) + ' ' +
                            (told ? reply.reason : "and is mounted, so it is full")};
+    }
+
+    /// The answer to `sync`; bad_reply if it cannot be read.
+    template <std::derived_from<Info> I>
+    [[nodiscard]] Result<message::SyncReply<I>> read_info(const Reply& reply) const {
+        try {
+            return message::decode_reply<I>(reply.body);
+        } catch (const Failure& failure) {
+            return Fault{Error::bad_reply,
+                         address() + '/' + device_.device + ": " + failure.what()};
+        }
     }
 
 private:

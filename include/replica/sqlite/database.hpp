@@ -15,6 +15,7 @@
 #include <replica/sqlite/exclusive.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/merge.hpp>
+#include <replica/sqlite/options.hpp>
 #include <replica/sqlite/pending.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/sums.hpp>
@@ -37,15 +38,6 @@
 #include <vector>
 
 namespace replica {
-
-/// How a broker uses its files. Only tests and benchmarks need other values.
-struct SqliteOptions {
-    int chunk_bytes = 0;                  ///< Files grow in steps of this; 0: SQLite's default.
-    std::int64_t copy_at_once = 64 << 20; ///< Larger files are copied by rows. Bytes.
-    std::int64_t page_rows = 2000;        ///< Rows per short transaction of copy_to and reclaim.
-    bool migrate = true;                  ///< Bring files of old Swifts up to date.
-    std::string vfs = {};                 ///< SQLite's file system layer; empty: its usual one.
-};
 
 /// An open database. Belongs to one task; its destructor closes the file.
 ///
@@ -120,6 +112,14 @@ public:
         }
         transaction.commit();
         return merged;
+    }
+
+    /// All that `changes` does is written, or nothing of it.
+    template <std::invocable Changes>
+    void together(Changes changes) {
+        sqlite::Transaction transaction = begin_write();
+        changes();
+        transaction.commit();
     }
 
     void merge_sync_points(std::span<const SyncPoint> points, Direction direction) {

@@ -200,6 +200,7 @@ template <class Info>
 struct SyncReply {
     Info info;
     std::int64_t point = -1;
+    std::optional<std::int64_t> merged; ///< See words/along.hpp.
 };
 
 template <class Info>
@@ -219,6 +220,9 @@ template <class Info>
         throw Failure(Error::bad_reply, "the answer to sync has no point");
     }
     json::read(*point, reply.point, "the answer to sync's point");
+    if (const auto* const merged = object->if_contains("merged")) {
+        json::read(*merged, reply.merged.emplace(), "the answer to sync's merged");
+    }
     require_id(reply.info.id, whose + "'s id");
     detail::require_timestamps(reply.info.timestamps(), whose);
     detail::require_at_least(-1, reply.point, "the answer to sync's point");

@@ -55,7 +55,7 @@ constexpr int recheck = 10;
 struct Confirmed : Ledger {
     explicit Confirmed(int recheck_passes = recheck) {
         begin_pass(recheck_passes);
-        confirm(hash_of(5), state, primaries, later);
+        confirm(hash_of(5), state, primaries, 7, later);
     }
 
     [[nodiscard]] bool skips(const FileState& seen = state, const Primaries& ring = primaries,
@@ -136,19 +136,19 @@ BOOST_AUTO_TEST_CASE(what_was_found_otherwise_once_is_confirmed_anew_before_it_i
         Confirmed ledger;
         BOOST_TEST(!ledger.skips(seen, ring));
         BOOST_TEST(!ledger.skips()); // it is as before, but what happened meanwhile is not known
-        ledger.confirm(hash_of(5), state, primaries, later);
+        ledger.confirm(hash_of(5), state, primaries, 7, later);
         BOOST_TEST(ledger.skips());
     }
 }
 
 BOOST_AUTO_TEST_CASE(what_time_makes_due_is_not_skipped) {
     Confirmed ledger;
-    ledger.confirm(hash_of(5), state, primaries, now.plus(Seconds(100)));
+    ledger.confirm(hash_of(5), state, primaries, 7, now.plus(Seconds(100)));
     BOOST_TEST(ledger.skips(state, primaries, now.plus(Seconds(99))));
     BOOST_TEST(!ledger.skips(state, primaries, now.plus(Seconds(100))));
-    ledger.confirm(hash_of(5), state, primaries, Timestamp{});
+    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{});
     BOOST_TEST(!ledger.skips());
-    ledger.confirm(hash_of(5), state, primaries, Timestamp{Timestamp::max_ticks - 1, 0});
+    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{Timestamp::max_ticks - 1, 0});
     BOOST_TEST(ledger.skips(state, primaries, later));
 }
 
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
     Ledger ledger;
     ledger.begin_pass(recheck);
     for (int turn = 0; turn < recheck; ++turn) {
-        ledger.confirm(hash_of(turn), state, primaries, later);
+        ledger.confirm(hash_of(turn), state, primaries, 7, later);
     }
     std::vector<int> opened(recheck);
     for (int pass = 0; pass < 3 * recheck; ++pass) {
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
         ledger.begin_pass(recheck);
         for (int turn = 0; turn < recheck; ++turn) {
             if (!ledger.may_skip(hash_of(turn), state, primaries, now)) {
-                ledger.confirm(hash_of(turn), state, primaries, later);
+                ledger.confirm(hash_of(turn), state, primaries, 7, later);
                 ++opened[static_cast<std::size_t>(turn)];
                 ++in_this_pass;
             }
@@ -182,31 +182,46 @@ BOOST_AUTO_TEST_CASE(with_a_recheck_in_every_pass_nothing_is_remembered) {
 
 BOOST_AUTO_TEST_CASE(a_peer_that_lost_something_is_not_believed_in_what_it_said_before) {
     Confirmed ledger;
-    ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), later);
+    ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), 7, later);
     ledger.distrust(2);
     BOOST_TEST(!ledger.skips());
     BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries_of({4, 5, 6}), now));
     ledger.begin_pass(recheck);
     BOOST_TEST(!ledger.skips());
-    ledger.confirm(hash_of(5), state, primaries, later); // it has been asked again
+    ledger.confirm(hash_of(5), state, primaries, 7, later); // it has been asked again
     BOOST_TEST(ledger.skips());
     ledger.distrust(2);
     BOOST_TEST(!ledger.skips());
 }
 
+BOOST_AUTO_TEST_CASE(what_all_had_is_known_although_the_file_has_changed) {
+    Confirmed ledger;
+    FileStatus written = old_file();
+    written.modified_ns += 1;
+    const auto now_state = state_of(written, now);
+    BOOST_REQUIRE(now_state.has_value());
+    ledger.begin_pass(recheck);
+    BOOST_TEST(!ledger.may_skip(hash_of(5), *now_state, primaries, now)); // so it is opened
+    const Known known = ledger.take(hash_of(5), now_state);
+    BOOST_TEST(!known.same);
+    BOOST_TEST(known.max_row == 7);
+    BOOST_TEST(ledger.take(hash_of(5), now_state).max_row == -1);
+    BOOST_TEST(ledger.take(hash_of(6), now_state).max_row == -1); // never heard of
+}
+
 BOOST_AUTO_TEST_CASE(a_database_that_is_opened_is_known_once_as_confirmed) {
     Confirmed ledger;
     ledger.distrust(1);
-    BOOST_TEST(ledger.take(hash_of(5), state)); // the next peer may have lost it as well
-    BOOST_TEST(!ledger.take(hash_of(5), state));
+    BOOST_TEST(ledger.take(hash_of(5), state).same); // the next peer may have lost it as well
+    BOOST_TEST(!ledger.take(hash_of(5), state).same);
     BOOST_TEST(!ledger.skips());
     FileStatus written = old_file();
     written.size += 1;
-    ledger.confirm(hash_of(5), state, primaries, later);
-    BOOST_TEST(!ledger.take(hash_of(5), state_of(written, now)));
-    ledger.confirm(hash_of(5), state, primaries, later);
-    BOOST_TEST(!ledger.take(hash_of(5), std::nullopt));
-    BOOST_TEST(!ledger.take(hash_of(6), state));
+    ledger.confirm(hash_of(5), state, primaries, 7, later);
+    BOOST_TEST(!ledger.take(hash_of(5), state_of(written, now)).same);
+    ledger.confirm(hash_of(5), state, primaries, 7, later);
+    BOOST_TEST(!ledger.take(hash_of(5), std::nullopt).same);
+    BOOST_TEST(!ledger.take(hash_of(6), state).same);
     BOOST_TEST(ledger.size() == 0U);
 }
 
@@ -223,7 +238,7 @@ BOOST_AUTO_TEST_CASE(passes_that_never_come_to_a_database_in_its_turn_do_not_put
 
 BOOST_AUTO_TEST_CASE(a_database_that_is_gone_is_forgotten_at_the_end_of_a_walk) {
     Confirmed ledger;
-    ledger.confirm(hash_of(6), state, primaries, later);
+    ledger.confirm(hash_of(6), state, primaries, 7, later);
     ledger.begin_pass(recheck);
     BOOST_TEST(ledger.skips());
     BOOST_TEST(ledger.size() == 2U);
@@ -245,7 +260,7 @@ BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
     for (const std::string device : {"sda", "sdb"}) {
         ledgers.with(device, [](Ledger& ledger) { ledger.begin_pass(recheck); });
     }
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, later); });
+    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later); });
     const auto skips = [&](const std::string& device) {
         return ledgers.with(
             device, [](Ledger& it) { return it.may_skip(hash_of(5), state, primaries, now); });
@@ -254,7 +269,60 @@ BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
     BOOST_TEST(!skips("sdb"));
     ledgers.distrust(primaries.devices[2]);
     BOOST_TEST(!skips("sda"));
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, later); });
+    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later); });
     ledgers.clear();
-    BOOST_TEST(!ledgers.with("sda", [](Ledger& it) { return it.take(hash_of(5), state); }));
+    BOOST_TEST(!ledgers.with("sda", [](Ledger& it) { return it.take(hash_of(5), state).same; }));
+}
+
+// ---- For the next start.
+
+BOOST_AUTO_TEST_CASE(a_ledger_that_was_read_skips_what_the_written_one_did) {
+    Ledgers written;
+    written.with("sda", [](Ledger& it) { it = Confirmed(); });
+    written.with("sdb", [](Ledger&) {});
+    Ledgers read;
+    BOOST_REQUIRE(read.read(written.text()));
+    BOOST_TEST(read.text() == written.text());
+    read.with("sda", [](Ledger& it) {
+        it.begin_pass(recheck);
+        BOOST_TEST(it.may_skip(hash_of(5), state, primaries, now));
+        BOOST_TEST(!it.may_skip(hash_of(5), state, primaries_of({1, 2, 4}), now)); // the ring
+        BOOST_TEST(it.take(hash_of(5), state).max_row == 7);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_was_not_believed_is_not_after_a_restart) {
+    Ledgers written;
+    written.with("sda", [](Ledger& it) {
+        it = Confirmed();
+        it.distrust(2);
+    });
+    Ledgers read;
+    BOOST_REQUIRE(read.read(written.text()));
+    read.with("sda", [](Ledger& it) {
+        it.begin_pass(recheck);
+        BOOST_TEST(!it.may_skip(hash_of(5), state, primaries, now));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(any_other_text_is_refused_and_changes_nothing) {
+    Ledgers written;
+    written.with("sda", [](Ledger& it) { it = Confirmed(); });
+    const std::string text = written.text();
+    Ledgers read;
+    read.with("sdb", [](Ledger& it) { it = Confirmed(); });
+    const std::string before = read.text();
+    const auto refused = [&](const std::string& other) {
+        return !read.read(other) && read.text() == before;
+    };
+    for (std::size_t size = 0; size < text.size(); ++size) {
+        BOOST_TEST(refused(text.substr(0, size)), size);
+    }
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        std::string other = text;
+        other[at] = static_cast<char>(other[at] ^ 1);
+        BOOST_TEST(refused(other), at);
+    }
+    BOOST_TEST(refused(text + "x"));
+    BOOST_TEST(read.read(text));
 }

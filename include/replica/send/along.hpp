@@ -1,0 +1,140 @@
+#ifndef REPLICA_SEND_ALONG_HPP
+#define REPLICA_SEND_ALONG_HPP
+
+// Sends a few new rows along with the question (words/along.hpp), before the answer tells which the
+// peer lacks: those above the last row that peers had by the ledger or by our own notes. The first
+// answer tells the point of a peer for which that was wrong; the question is then asked once more,
+// with the rows above that point.
+//
+// What the answer is needed for goes the ordinary way: a copy that leaves, and rows so old that
+// they may have been deleted elsewhere (send/stale.hpp). The limit here is half a reclaim_age, so
+// that the clock of no peer can make such a row of one of these.
+
+#include <replica/observer.hpp>
+#include <replica/rows/checks.hpp>
+#include <replica/send/database_turn.hpp>
+#include <replica/send/decide.hpp>
+#include <replica/send/pass.hpp>
+#include <replica/send/stale.hpp>
+#include <replica/words/along.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/notes.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace replica {
+
+namespace detail {
+
+/// The last row that a peer has by our own notes.
+[[nodiscard]] inline std::int64_t furthest_point(const std::vector<SyncPoint>& outgoing) {
+    std::int64_t furthest = -1;
+    for (const SyncPoint& each : outgoing) {
+        if (!each.remote_id.starts_with(notes::prefix)) {
+            furthest = std::max(furthest, each.sync_point);
+        }
+    }
+    return furthest;
+}
+
+/// The rows above `base`, if there are few of them and none may have been deleted elsewhere. What
+/// cannot be read or written goes the ordinary way, which tells why.
+template <AnyPass P>
+[[nodiscard]] RowsAlong rows_along(DatabaseTurn<P>& turn, std::int64_t base) {
+    const auto& settings = turn.pass.settings;
+    const std::int64_t most = std::min<std::int64_t>(settings.rows_along, settings.per_diff);
+    if (turn.info.max_row <= base || turn.info.max_row - base > 2 * most) {
+        return {};
+    }
+    try {
+        auto points = turn.database().sync_points(Direction::incoming); // before the rows
+        std::erase_if(points, [](const SyncPoint& point) { return !unusable(point).empty(); });
+        const auto rows = turn.database().items_since(base, most + 1);
+        const Timestamp limit = turn.now().plus(-settings.reclaim_age / 2);
+        const auto old = [&](const auto& row) { return may_be_deleted(row, limit); };
+        if (rows.empty() || std::ssize(rows) > most || std::ranges::any_of(rows, old)) {
+            return {};
+        }
+        const std::int64_t last = std::max(rows.back().rowid, turn.info.max_row);
+        return {message::encode_along(base, last, rows, points), base, last, std::ssize(rows)};
+    } catch (const Failure& failure) {
+        if (is_lost(failure)) {
+            throw;
+        }
+        return {};
+    }
+}
+
+/// Whether rows may go along to this peer; unknown if it has yet to be asked.
+template <AnyPass P>
+[[nodiscard]] Takers::Answer takes_along(DatabaseTurn<P>& turn, const Device& device) {
+    P& pass = turn.pass;
+    const bool may = pass.settings.rows_along > 0 && !turn.leaves && !turn.expiring &&
+                     P::kind_type::sends_rows(turn.info);
+    return may ? pass.memory.takers.of(device, pass.clock.monotonic()) : Takers::Answer::no;
+}
+
+} // namespace detail
+
+/// What to send along with the question to this peer; empty for nothing.
+template <AnyPass P>
+[[nodiscard]] std::string_view argument_for(DatabaseTurn<P>& turn, const Device& device) {
+    const auto answer = detail::takes_along(turn, device);
+    if (answer != Takers::Answer::yes) {
+        return answer == Takers::Answer::unknown ? message::takes_rows : std::string_view();
+    }
+    if (!turn.along) {
+        const auto noted = turn.database().sync_points(Direction::outgoing);
+        const std::int64_t base = std::max(turn.known.max_row, detail::furthest_point(noted));
+        turn.along = base < 0 ? RowsAlong() : detail::rows_along(turn, base);
+    }
+    return turn.along->argument;
+}
+
+/// The peer lacks the rows above `point`. Returns whether they are to go along with one more
+/// question to it, and to the peers after it.
+template <AnyPass P>
+[[nodiscard]] bool put_along(DatabaseTurn<P>& turn, const Device& device, std::int64_t point) {
+    if (detail::takes_along(turn, device) != Takers::Answer::yes) {
+        return false;
+    }
+    turn.along = detail::rows_along(turn, point);
+    return !turn.along->argument.empty();
+}
+
+/// Learns from the answer to a question with this argument. Returns whether the peer has all rows
+/// of ours now, because of those that went along.
+template <AnyPass P>
+[[nodiscard]] bool went_along(DatabaseTurn<P>& turn, const Device& device,
+                              std::string_view argument, std::optional<std::int64_t> merged) {
+    if (argument.empty()) {
+        return false;
+    }
+    turn.pass.memory.takers.heard(device, merged.has_value(), turn.pass.clock.monotonic());
+    return argument != message::takes_rows && merged == turn.along->last &&
+           turn.along->last >= turn.info.max_row;
+}
+
+/// Counts and notes the rows that went along.
+template <AnyPass P>
+[[nodiscard]] decide::Outcome end_along(DatabaseTurn<P>& turn, const Device& peer,
+                                        const std::string& remote_id) {
+    P& pass = turn.pass;
+    const RowsAlong& along = *turn.along;
+    pass.count(&Stats::diff);
+    pass.count(&Stats::rows, along.count);
+    pass.observer(event::UsyncBegan{turn.place.path(), peer, along.base});
+    pass.observer(event::UsyncEnded{turn.place.path(), peer, along.last, along.count, false, {}});
+    turn.note_reached(remote_id, along.last);
+    return decide::Outcome::done;
+}
+
+} // namespace replica
+
+#endif // REPLICA_SEND_ALONG_HPP
