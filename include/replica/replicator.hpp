@@ -114,6 +114,13 @@ public:
         }
     }
 
+    /// What is known of databases at rest (send/ledger.hpp), for remember() of a later replicator
+    /// of this machine. Not during a pass.
+    [[nodiscard]] std::string known() const { return core_->memory.ledgers.text(); }
+
+    /// Takes over what known() has returned. Before the first pass. False for any other text.
+    bool remember(std::string_view known) { return core_->memory.ledgers.read(known); }
+
 private:
     struct Core {
         Core(Settings settings_, B broker_, R ring_, T transport_, F files_, C clock_,

@@ -131,6 +131,22 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_deletion_is_sent_and_dropped_when_its_time_comes
     }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_service_that_is_started_again_knows_what_was_at_rest, Kind, Kinds) {
+    Resting<Kind> nodes(5);
+    const std::string known = nodes.node(0).replicator->known();
+    nodes.put(0, nodes.names[0], "written while nothing ran");
+    nodes.restart(0);
+    BOOST_TEST(nodes.node(0).replicator->remember(known));
+    nodes.requests = 0;
+    const Stats stats = nodes.pass(0);
+    BOOST_TEST(stats.attempted == 1);
+    BOOST_TEST(stats.at_rest == 4);
+    BOOST_TEST(stats.rows == 2);
+    nodes.require_identical(nodes.names[0]);
+    nodes.restart(0); // and one that was killed opens all
+    BOOST_TEST(nodes.opened() == 5);
+}
+
 // The first answer of each peer tells that it takes rows along (send/along.hpp).
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_write_to_a_database_at_rest_costs_a_request_for_each_peer, Kind,
                               Kinds) {

@@ -9,6 +9,7 @@
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/daemon.hpp>
+#include <replica/daemon/ledger_file.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
 #include <replica/daemon/secret_file.hpp>
@@ -181,8 +182,17 @@ template <LocalBroker B>
         receiver = std::make_unique<Receiver<B>>(settings, context.log, std::move(ring),
                                                  std::move(secrets));
     }
+    const LedgerFile ledger(settings.recon_cache_path + '/' + std::string(server) + ".ledger");
+    if (const std::string known = ledger.take(); !known.empty() && !replicator.remember(known)) {
+        context.log(Level::info, "What the last service knew is of another version of it");
+    }
     context.ready();
     replicator.run_forever(context.stop);
+    try {
+        ledger.keep(replicator.known());
+    } catch (const Failure& failure) {
+        context.log(Level::warning, "Not kept for the next start: {}", failure.what());
+    }
     return 0;
 }
 
