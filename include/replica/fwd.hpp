@@ -24,7 +24,8 @@ struct Stats;
 class Failure;
 class SystemClock;
 
-template <class Broker, class Ring, class Transport, class FileSync, class Clock, class Observer>
+template <class Broker, class Ring, class Transport, class FileSync, class Clock, class Observer,
+          class Feed>
 class Replicator;
 
 template <class Broker, class Observer>

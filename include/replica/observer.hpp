@@ -70,6 +70,18 @@ struct DeviceStalled {
     Seconds silent{};
 };
 
+/// What was written to a device is not known in full; the walk comes to it. Told once per reason.
+struct ChangesUnknown {
+    const std::string& path;
+    std::string_view reason;
+};
+
+/// Changed databases were pushed, between passes or beside one.
+struct PushesEnded {
+    const Stats& stats;
+    Seconds elapsed{};
+};
+
 /// How far the walk has come on one device.
 struct DeviceProgress {
     const std::string& device;

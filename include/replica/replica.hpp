@@ -9,6 +9,7 @@
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
+#include <replica/feed.hpp>
 #include <replica/file_sync.hpp>
 #include <replica/observer.hpp>
 #include <replica/replicator.hpp>

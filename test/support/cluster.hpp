@@ -10,6 +10,7 @@
 #include <replica/replica.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/sim/feed.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
 
@@ -32,7 +33,8 @@ class Cluster : public StoryCluster<Cluster<Kind>, Kind> {
 
 public:
     using Broker = typename SqliteStore<Kind>::Broker;
-    using Repl = Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal>;
+    using Repl =
+        Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal, SimFeed>;
     using Base::path;
     using typename Base::Name;
     using typename Base::Row;
@@ -47,6 +49,7 @@ public:
         Broker broker;
         Settings settings;
         Journal journal;
+        SimFeed feed; ///< Since its replicator was started.
         RpcServer<Broker, Journal> server;
         std::unique_ptr<Repl> replicator;
         bool up = true;
@@ -199,7 +202,8 @@ private:
         Journal journal;
         nodes_.push_back(std::make_unique<Node>(
             Node{i, ip(i), ring_, clock, disk, std::move(store), broker, settings, journal,
-                 RpcServer<Broker, Journal>(settings, broker, journal), nullptr}));
+                 SimFeed(disk, clock_), RpcServer<Broker, Journal>(settings, broker, journal),
+                 nullptr}));
         files_.attach(ip(i), port, "sda", disk);
         start(*nodes_.back(), settings);
     }
@@ -210,10 +214,12 @@ private:
         network_.serve(it.ip, port, [server = it.server](const Request& request) mutable {
             return server.handle(request);
         });
+        it.feed = SimFeed(it.disk, clock_);
         it.replicator = std::make_unique<Repl>(
             settings, it.broker, it.ring, SimTransport(network_, clock_, it.ip),
             files_.from(it.disk), it.clock,
-            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
+            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal,
+            it.feed);
     }
 
     SimClock clock_;

@@ -1,0 +1,216 @@
+#include <replica/disk/fanotify.hpp>
+
+#define BOOST_TEST_MODULE disk_fanotify
+#include <replica/clock.hpp>
+#include <replica/disk/posix.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <laws/feed.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+
+namespace utf = boost::unit_test;
+
+namespace {
+
+/// Two devices that are directories of one file system.
+class Place {
+public:
+    Place() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "replica-fanotify-XXXXXX").string();
+        BOOST_REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        root = pattern;
+        std::filesystem::create_directories(sda());
+        std::filesystem::create_directories(sdb());
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { std::filesystem::remove_all(root); }
+
+    [[nodiscard]] std::string sda() const { return root + "/sda"; }
+    [[nodiscard]] std::string sdb() const { return root + "/sdb"; }
+
+    /// The database of this number; its directory is made.
+    [[nodiscard]] std::string database(std::size_t number) const {
+        const std::string directory = sda() + "/containers/1/001/" + hash_number(number);
+        std::filesystem::create_directories(directory);
+        return directory + '/' + hash_number(number) + ".db";
+    }
+
+    std::string root;
+};
+
+void append(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::app) << bytes << std::flush;
+}
+
+const FeedHands hands{
+    append,
+    [](const std::string& from, const std::string& to) { std::filesystem::rename(from, to); },
+    [](const std::string& path) { std::filesystem::create_directories(path); }};
+
+/// How many databases of sda are told. The file system may be others' too.
+std::size_t told_of(const FanotifyFeed& feed, const Place& place) {
+    return hashes_of(feed, place.sda(), place.sda() + "/containers/1/001").size();
+}
+
+FanotifyFeed feed_over(const Place& place, FanotifyOptions options = {false, true, 65'536}) {
+    return FanotifyFeed(place.root, options);
+}
+
+/// In a child, as another process would.
+void in_a_child(const std::function<void()>& action) {
+    const ::pid_t child = ::fork();
+    BOOST_REQUIRE(child >= 0);
+    if (child == 0) {
+        action();
+        std::_Exit(0);
+    }
+    int status = 0;
+    BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+    BOOST_TEST(status == 0);
+}
+
+/// Real events need a right and a file system that has them.
+boost::test_tools::assertion_result can_watch(utf::test_unit_id /*unit*/) {
+    const Place place;
+    const FanotifyFeed feed = feed_over(place);
+    boost::test_tools::assertion_result result(feed.running());
+    for (const std::string& line : feed.refusals()) {
+        result.message() << "this machine does not let the test watch files: " << line << "; ";
+    }
+    return result;
+}
+
+const auto if_it_can = utf::precondition(can_watch);
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(real_events_obey_the_laws, *if_it_can) {
+    const Place place;
+    check_feed_laws([&] { return feed_over(place); }, place.sda(), place.sdb(), hands);
+}
+
+BOOST_AUTO_TEST_CASE(more_changes_than_may_wait_are_unknown_and_none_is_missed, *if_it_can) {
+    const Place place;
+    check_that_no_write_is_missed(
+        [&](std::size_t most) {
+            return feed_over(place, {false, true, most});
+        },
+        64, place.sda(), hands);
+}
+
+BOOST_AUTO_TEST_CASE(an_overflow_of_the_kernels_queue_is_unknown_and_none_is_missed, *if_it_can) {
+    constexpr std::size_t count = 17'000; // the kernel keeps 16,384 events unless told otherwise
+    const Place place;
+    std::vector<std::string> databases;
+    for (std::size_t number = 0; number < count; ++number) {
+        databases.push_back(place.database(number));
+    }
+    const FanotifyFeed feed = feed_over(place);
+    std::size_t told = 0;
+    std::size_t lost = 0;
+    for (const std::size_t burst : {std::size_t{1000}, count, std::size_t{2000}}) {
+        for (std::size_t number = 0; number < burst; ++number) {
+            append(databases[number], "row");
+        }
+        const Changes changes = feed.changes(place.sda());
+        if (changes.unknown.empty()) {
+            ++told;
+            BOOST_TEST(changes.touched.size() >= burst);
+        } else {
+            ++lost;
+            BOOST_TEST(changes.unknown == "the kernel's queue has overflowed");
+            BOOST_TEST(!feed.changes(place.sdb()).unknown.empty(), "of whichever device");
+        }
+    }
+    BOOST_TEST(told >= 2U);
+    BOOST_TEST(lost >= 1U);
+}
+
+BOOST_AUTO_TEST_CASE(writes_of_this_process_are_left_out_and_those_of_others_are_not, *if_it_can) {
+    const Place place;
+    const std::string file = place.database(1);
+    const FanotifyFeed feed = feed_over(place, {false, false, 100});
+    append(file, "ours");
+    BOOST_TEST(told_of(feed, place) == 0U);
+    in_a_child([&] { append(file, "theirs"); });
+    append(file, "ours");
+    BOOST_TEST(told_of(feed, place) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reading_and_making_a_file_are_no_changes, *if_it_can) {
+    const Place place;
+    const std::string file = place.database(1);
+    append(file, "row");
+    const FanotifyFeed feed = feed_over(place);
+    std::string text;
+    std::fstream(file, std::ios::in | std::ios::out) >> text; // opened as SQLite opens it
+    BOOST_TEST(text == "row");
+    const std::ofstream made(place.database(2));
+    BOOST_TEST(told_of(feed, place) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(several_callers_wait_and_each_learns_of_its_device_at_once, *if_it_can) {
+    const Place place;
+    const std::string file = place.database(1);
+    const FanotifyFeed feed = feed_over(place);
+    std::stop_source stop;
+    std::jthread other([&] { feed.wait(place.sdb(), Seconds(60), stop.get_token()); });
+    std::jthread writer([&] { append(file, "row"); });
+    const auto start = std::chrono::steady_clock::now();
+    feed.wait(place.sda(), Seconds(60), {});
+    BOOST_TEST(Seconds(std::chrono::steady_clock::now() - start).count() < 20);
+    BOOST_TEST(told_of(feed, place) == 1U);
+    stop.request_stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_for_nothing_takes_its_time_and_no_more) {
+    const FanotifyFeed feed;
+    BOOST_TEST(!feed.running());
+    const auto start = std::chrono::steady_clock::now();
+    feed.wait("/srv/node/sda", Seconds(0.05), {});
+    BOOST_TEST(Seconds(std::chrono::steady_clock::now() - start).count() < 20);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_watched_is_said_and_unknown) {
+    const FanotifyFeed none("/no/such/directory");
+    BOOST_TEST(!none.running());
+    BOOST_TEST(none.refusals().size() == 1U);
+    BOOST_TEST(!none.changes("/no/such/directory/sda").unknown.empty());
+
+    const Place place; // its directories are no mount points
+    const FanotifyFeed feed(place.root);
+    BOOST_TEST(!feed.running());
+    BOOST_TEST(!feed.changes(place.sda()).unknown.empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_the_right_nothing_is_watched_and_the_reason_is_said) {
+    const Place place;
+    in_a_child([&] {
+        constexpr ::uid_t nobody = 65'534;
+        if (::geteuid() == 0 && ::setuid(nobody) != 0) {
+            std::_Exit(0); // root without the right to become another
+        }
+        const FanotifyFeed feed = feed_over(place);
+        const bool said = !feed.running() && !feed.refusals().empty();
+        std::_Exit(said ? 0 : 1);
+    });
+}
