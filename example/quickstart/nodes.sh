@@ -4,6 +4,7 @@
 #   nodes      the addresses; the tools for the data read ring and swift.conf of 127.0.0.1
 #   devices    of each node, by its address
 #   kinds      whose replicators are started: container, account or both
+#   push       push_changes of every replicator: no unless set
 #   settings   lines for the configuration of every replicator
 #   rings      how the names of ring files end after the kind: -ring.json unless set
 #   options    arguments of every daemon
@@ -14,7 +15,7 @@
 
 nodes=() kinds=() options=() passes=() # passes: ids of those that run now
 declare -A devices=() processes=()     # processes: ids of rsync and the daemons of each node
-settings="" rings=-ring.json root="" finished=""
+settings="" rings=-ring.json root="" finished="" push=no
 bin=build/release/example
 
 die() {
@@ -111,6 +112,7 @@ rsync_module = rsync://{replication_ip}:$(port_of rsync)/$2
 recon_cache_path = $root/$1/cache
 # Passes are run by the script, one after the other, so that it can count what each has done.
 interval = 100000000
+push_changes = $push
 conn_timeout = 5
 node_timeout = 30
 $settings

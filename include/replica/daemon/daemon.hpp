@@ -12,6 +12,7 @@
 #include <replica/daemon/settings_file.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/swift_conf.hpp>
+#include <replica/disk/fanotify.hpp>
 #include <replica/error.hpp>
 #include <replica/settings.hpp>
 #include <replica/words/seed.hpp>
@@ -49,6 +50,7 @@ struct Context {
     Log log;
     Statsd& statsd;
     std::stop_token stop;
+    FanotifyFeed feed; // not running for a single pass, or if push_changes is off or refused
 
     /// Call it once nothing can keep the daemon from running. Until then errors go to stderr; this
     /// call tells swift-init and systemd that the daemon is up.
@@ -96,6 +98,21 @@ exclude_others(const Program& program, const DaemonSettings& settings, const Log
         log(Level::warning, "Running without a lock against a second daemon: {}", error.what());
         return std::nullopt;
     }
+}
+
+// The feed of a service. It needs rights that go with those of root. A reason why there is none is
+// logged once; the passes then do all of the work.
+[[nodiscard]] inline FanotifyFeed make_feed(const DaemonSettings& settings, const Log& log) {
+    if (!settings.push_changes) {
+        return {};
+    }
+    FanotifyFeed feed(settings.devices, {.mount_check = settings.mount_check});
+    if (!feed.running()) {
+        const auto reasons = feed.refusals();
+        log(Level::notice, "Changes are not pushed, passes find them: {}",
+            reasons.empty() ? settings.devices + ": no device is mounted" : reasons.front());
+    }
+    return feed;
 }
 
 // Runs the body on its own thread and waits here for signals. After a signal the body has a second
@@ -157,7 +174,14 @@ template <Body B>
     }
     std::stop_source stop;
     Statsd statsd{settings};
-    Context context{arguments, settings, log, statsd, stop.get_token(), [&arguments] {
+    const bool serves = !arguments.once && arguments.explain.empty();
+    Context context{arguments,
+                    settings,
+                    log,
+                    statsd,
+                    stop.get_token(),
+                    serves ? make_feed(settings, log) : FanotifyFeed(),
+                    [&arguments] {
                         release_streams(arguments.verbose || arguments.once);
                         notify_systemd();
                     }};

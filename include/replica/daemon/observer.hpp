@@ -118,6 +118,14 @@ public:
         }
     }
 
+    void operator()(const event::PushesEnded& pushes) const {
+        log(Level::info, "Pushed {} changed dbs: {} successes, {} failures, {} rows",
+            pushes.stats.attempted, pushes.stats.success, pushes.stats.failure, pushes.stats.rows);
+    }
+    void operator()(const event::ChangesUnknown& changes) const {
+        log(Level::warning, "{}: what has changed is left to the passes: {}", changes.path,
+            changes.reason);
+    }
     void operator()(const event::PassFailed& pass) const {
         finish_progress();
         log(Level::error, "ERROR trying to replicate: {}", pass.what);

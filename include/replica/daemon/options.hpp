@@ -159,6 +159,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "new rows that a server of ours gets with the question for its state, in one request "
            "instead of three; 0: none",
            Origin::replica),
+    plain(&DaemonSettings::push_changes, "push_changes", "yes/no",
+          "a database that was written to is sent at once, not by the next pass; needs root, or "
+          "CAP_SYS_ADMIN, at the start",
+          Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",

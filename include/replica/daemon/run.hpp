@@ -169,7 +169,8 @@ template <LocalBroker B>
     Replicator replicator(engine, std::move(broker), ring, std::move(transport),
                           RsyncFileSync(engine, server), SystemClock(), detail::is_local_by(engine),
                           DaemonObserver(settings, server, context.log, context.statsd,
-                                         detail::progress_for(arguments)));
+                                         detail::progress_for(arguments)),
+                          context.feed);
     if (arguments.once) {
         context.ready();
         static_cast<void>(replicator.run_once(

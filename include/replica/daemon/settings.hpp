@@ -17,6 +17,7 @@ struct DaemonSettings : Settings {
     std::string ring{}; // a ring file, .gz or JSON; empty: <swift_dir>/<type>.ring.gz
     std::string recon_cache_path = "/var/cache/swift";
     bool db_preallocation = false;
+    bool push_changes = true; // where the kernel tells them
 
     // Who may send to our server.
     std::string shared_secret_file{}; // empty: nothing is signed

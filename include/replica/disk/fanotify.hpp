@@ -200,7 +200,7 @@ private:
 
         FanotifyOptions options;
         Descriptor notify{};
-        std::string refusal{"there is no feed"};
+        std::string refusal{};
         std::mutex mutex{};
         std::condition_variable arrived{};
         bool reading = false;                     ///< A caller waits for the kernel.

@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -103,6 +104,16 @@ struct Node {
     }
 
     bool logs(std::string_view fragment) const { return !log.find(fragment).empty(); }
+
+    /// How many lines have the fragment, up to the end of a daemon.
+    int count_to_the_end(std::string_view fragment) const {
+        int count = 0;
+        for (auto line = log.next(); line && line->find("Exited") == line->npos;
+             line = log.next()) {
+            count += line->find(fragment) != line->npos ? 1 : 0;
+        }
+        return count;
+    }
 };
 
 bool holds(std::string_view text, std::string_view part) {
@@ -396,4 +407,28 @@ BOOST_FIXTURE_TEST_CASE(doubtful_options_are_warned_about, Node) {
     BOOST_TEST(logs("<132>container-replicator: Option container-replicator/run_pause"));
     BOOST_TEST(logs("mount_check = ture is neither yes nor no, and taken for no"));
     BOOST_TEST(logs("Unable to set nice_priority = high"));
+}
+
+// ---- The feed of changes.
+
+BOOST_FIXTURE_TEST_CASE(a_service_that_cannot_have_a_feed_says_so_once_and_runs, Node) {
+    configure("devices = " + directory.path("none") + "\nmount_check = no\n");
+    Running daemon{{config}, [](Context& context) { return context.feed.running() ? 1 : 0; }};
+    BOOST_TEST(daemon.code() == 0);
+    BOOST_TEST(count_to_the_end("Changes are not pushed, passes find them: ") == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(neither_a_single_pass_nor_a_service_that_shall_not_has_a_feed, Node) {
+    std::filesystem::create_directories(directory.path("srv/sda"));
+    const std::string devices = "devices = " + directory.path("srv") + "\nmount_check = no\n";
+    for (const auto& [options, word] :
+         {std::pair{devices, "once"}, std::pair{devices + "push_changes = no\n", "-v"}}) {
+        configure(options);
+        Running daemon{{config, word}, [](Context& context) {
+                           return context.feed.running() || !context.feed.refusals().empty() ? 1
+                                                                                             : 0;
+                       }};
+        BOOST_TEST(daemon.code() == 0);
+        BOOST_TEST(count_to_the_end("Changes are not pushed") == 0);
+    }
 }

@@ -8,6 +8,7 @@
 #include <support/kept_lines.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -95,6 +96,28 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_pass_is_summed_up_in_swifts_lines) {
     BOOST_TEST(watched.has("info: diff:3 diff_capped:0 empty:0 hashmatch:0 no_change:11 "
                            "remote_merge:0 rsync:4 ts_repl:0"));
     BOOST_TEST(!watched.starts("warning:"));
+}
+
+BOOST_AUTO_TEST_CASE(pushes_have_one_line_and_no_figures_of_a_pass) {
+    const Watched watched;
+    Stats stats;
+    stats.attempted = 5;
+    stats.success = 9;
+    stats.failure = 1;
+    stats.rows = 12;
+    watched.observer(event::PushesEnded{stats, Seconds(30)});
+    BOOST_TEST(watched.kept->lines ==
+                   std::vector<std::string>{
+                       "info: Pushed 5 changed dbs: 9 successes, 1 failures, 12 rows"},
+               boost::test_tools::per_element());
+    BOOST_TEST(!std::filesystem::exists(watched.directory.path("container.recon")));
+}
+
+BOOST_AUTO_TEST_CASE(changes_that_are_not_known_are_told_with_the_reason) {
+    const Watched watched;
+    watched.observer(event::ChangesUnknown{"/srv/node/sda", "the kernel's queue has overflowed"});
+    BOOST_TEST(watched.has("warning: /srv/node/sda: what has changed is left to the passes: the "
+                           "kernel's queue has overflowed"));
 }
 
 BOOST_AUTO_TEST_CASE(an_emergency_mode_is_pointed_out_at_both_ends_of_a_pass) {

@@ -76,7 +76,7 @@ struct Node {
     }
 
     [[nodiscard]] int run() {
-        Context context{arguments, settings, Log(logger), statsd, stop.get_token(), ready};
+        Context context{arguments, settings, Log(logger), statsd, stop.get_token(), {}, ready};
         return daemon::run<ContainerBroker>(context);
     }
 
