@@ -51,7 +51,8 @@ struct Config {
         (std::int64_t, shards), ///< Weight of writing shard ranges; of containers only.
         (std::int64_t, rot),    ///< Of stored hashes.
         (std::int64_t, stock),  ///< So many machines have stock servers, the last ones.
-        (std::int64_t, rows_along));
+        (std::int64_t, rows_along),
+        (std::int64_t, feed)); ///< So many changes may wait to be pushed; 0: none is pushed.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -116,6 +117,7 @@ struct Config {
         made.rot = rate(5);
         made.shards = made.containers * rate(3);
         made.rows_along = one_of(0, 4, 200);
+        made.feed = one_of(0, 0, 1, 1000);
         return made;
     }
 

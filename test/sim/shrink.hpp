@@ -32,7 +32,7 @@ template <std::predicate<const Config&> Fails>
         &Config::kill,    &Config::power,    &Config::unmount, &Config::fill,  &Config::fail,
         &Config::slow,    &Config::wipe,     &Config::backup,  &Config::ring,  &Config::jump,
         &Config::isolate, &Config::transfer, &Config::rest,    &Config::skew,  &Config::rot,
-        &Config::shards,  &Config::stock};
+        &Config::shards,  &Config::stock,    &Config::feed};
     for (bool progress = true; progress;) {
         progress = false;
         for (const auto fault : faults) {

@@ -17,6 +17,7 @@
 #include <replica/replica.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
+#include <replica/sim/feed.hpp>
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
 #include <replica/sim/vfs.hpp>
@@ -39,7 +40,8 @@ template <class Kind>
 class World {
 public:
     using Broker = BrokerOf<Kind, SimDisk, SimClock>;
-    using Repl = Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness>;
+    using Repl =
+        Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness, SimFeed>;
     using Server = RpcServer<Broker, Witness>;
     using Stock = StockServer<Broker, Witness>;
     using Info = typename Kind::info_type;
@@ -207,7 +209,8 @@ public:
             SimTransport(network, machine.clock, machine.ip), files.from(machine.disk),
             machine.clock,
             [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
-            witness(it));
+            witness(it),
+            SimFeed(machine.disk, machine.clock, static_cast<std::size_t>(config.feed)));
         if (runs) {
             it.resting = false;
             fibers.spawn(it.life, [&it] {

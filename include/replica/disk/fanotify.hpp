@@ -167,8 +167,10 @@ public:
     /// Looks at the device.
     [[nodiscard]] bool is_of(const Change& change, const std::string& directory) const {
         alignas(::file_handle) std::array<char, sizeof(::file_handle) + MAX_HANDLE_SZ> space{};
-        auto* const handle = new (space.data())::file_handle{};
-        handle->handle_bytes = MAX_HANDLE_SZ;
+        constexpr unsigned room = MAX_HANDLE_SZ;
+        std::memcpy(space.data() + offsetof(::file_handle, handle_bytes), &room, sizeof room);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): its size varies
+        auto* const handle = reinterpret_cast<::file_handle*>(space.data());
         int mount = 0;
         return ::name_to_handle_at(AT_FDCWD, directory.c_str(), handle, &mount, 0) == 0 &&
                change.identity ==
@@ -218,7 +220,7 @@ private:
 
         /// Takes all events that the kernel has. Called with the lock held.
         void read_events() {
-            alignas(::fanotify_event_metadata) std::array<char, 65'536> buffer;
+            alignas(::fanotify_event_metadata) std::array<char, 16'384> buffer{};
             for (;;) {
                 const ssize_t got = uninterrupted(
                     [&] { return ::read(notify.get(), buffer.data(), buffer.size()); });
@@ -280,7 +282,7 @@ private:
 
     template <class T>
     [[nodiscard]] static T value_at(std::string_view bytes) {
-        T value;
+        T value{};
         std::memcpy(&value, bytes.data(), sizeof value);
         return value;
     }

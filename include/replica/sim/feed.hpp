@@ -31,14 +31,14 @@ namespace replica {
 /// none. Copies share what was told.
 class SimFeed {
 public:
-    /// `most`: so many hash directories may wait for a caller.
+    /// `most`: so many hash directories may wait for a caller. 0: nothing is ever told.
     explicit SimFeed(SimDisk disk, SimClock clock,
                      std::size_t most = std::numeric_limits<std::size_t>::max())
         : state_(std::make_shared<State>(std::move(disk), std::move(clock), most)) {
         state_->files = state_->look();
     }
 
-    [[nodiscard]] static bool running() { return true; }
+    [[nodiscard]] bool running() const { return state_->most > 0; }
 
     /// Looks every tenth of a virtual second, at all devices.
     void wait(const std::string& /*device*/, Seconds at_most, const std::stop_token& stop) const {
@@ -113,6 +113,9 @@ private:
 
     /// Notes what has changed since the last look. Returns whether anything waits for a caller.
     [[nodiscard]] bool collect() const {
+        if (!running()) {
+            return false;
+        }
         const std::scoped_lock guard(state_->mutex);
         Files now = state_->look();
         for (const auto& [path, digest] : now) {

@@ -3,6 +3,8 @@
 #define BOOST_TEST_MODULE disk_fanotify
 #include <replica/clock.hpp>
 #include <replica/disk/posix.hpp>
+#include <replica/storage/place.hpp>
+#include <replica/words/random.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -10,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -30,9 +33,9 @@ namespace utf = boost::unit_test;
 namespace {
 
 /// Two devices that are directories of one file system.
-class Place {
+class Devices {
 public:
-    Place() {
+    Devices() {
         std::string pattern =
             (std::filesystem::temp_directory_path() / "replica-fanotify-XXXXXX").string();
         BOOST_REQUIRE(::mkdtemp(pattern.data()) != nullptr);
@@ -40,9 +43,9 @@ public:
         std::filesystem::create_directories(sda());
         std::filesystem::create_directories(sdb());
     }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() { std::filesystem::remove_all(root); }
+    Devices(const Devices&) = delete;
+    Devices& operator=(const Devices&) = delete;
+    ~Devices() { std::filesystem::remove_all(root); }
 
     [[nodiscard]] std::string sda() const { return root + "/sda"; }
     [[nodiscard]] std::string sdb() const { return root + "/sdb"; }
@@ -67,12 +70,12 @@ const FeedHands hands{
     [](const std::string& path) { std::filesystem::create_directories(path); }};
 
 /// How many databases of sda are told. The file system may be others' too.
-std::size_t told_of(const FanotifyFeed& feed, const Place& place) {
-    return hashes_of(feed, place.sda(), place.sda() + "/containers/1/001").size();
+std::size_t told_of(const FanotifyFeed& feed, const Devices& devices) {
+    return hashes_of(feed, devices.sda(), devices.sda() + "/containers/1/001").size();
 }
 
-FanotifyFeed feed_over(const Place& place, FanotifyOptions options = {false, true, 65'536}) {
-    return FanotifyFeed(place.root, options);
+FanotifyFeed feed_over(const Devices& devices, FanotifyOptions options = {false, true, 65'536}) {
+    return FanotifyFeed(devices.root, options);
 }
 
 /// In a child, as another process would.
@@ -90,8 +93,8 @@ void in_a_child(const std::function<void()>& action) {
 
 /// Real events need a right and a file system that has them.
 boost::test_tools::assertion_result can_watch(utf::test_unit_id /*unit*/) {
-    const Place place;
-    const FanotifyFeed feed = feed_over(place);
+    const Devices devices;
+    const FanotifyFeed feed = feed_over(devices);
     boost::test_tools::assertion_result result(feed.running());
     for (const std::string& line : feed.refusals()) {
         result.message() << "this machine does not let the test watch files: " << line << "; ";
@@ -104,81 +107,131 @@ const auto if_it_can = utf::precondition(can_watch);
 } // namespace
 
 BOOST_AUTO_TEST_CASE(real_events_obey_the_laws, *if_it_can) {
-    const Place place;
-    check_feed_laws([&] { return feed_over(place); }, place.sda(), place.sdb(), hands);
+    const Devices devices;
+    check_feed_laws([&] { return feed_over(devices); }, devices.sda(), devices.sdb(), hands);
 }
 
 BOOST_AUTO_TEST_CASE(more_changes_than_may_wait_are_unknown_and_none_is_missed, *if_it_can) {
-    const Place place;
+    const Devices devices;
     check_that_no_write_is_missed(
         [&](std::size_t most) {
-            return feed_over(place, {false, true, most});
+            return feed_over(devices, {false, true, most});
         },
-        64, place.sda(), hands);
+        64, devices.sda(), hands);
 }
 
 BOOST_AUTO_TEST_CASE(an_overflow_of_the_kernels_queue_is_unknown_and_none_is_missed, *if_it_can) {
     constexpr std::size_t count = 17'000; // the kernel keeps 16,384 events unless told otherwise
-    const Place place;
+    const Devices devices;
+    const std::string directory = storage::parent(devices.database(0)); // one makes no difference
     std::vector<std::string> databases;
     for (std::size_t number = 0; number < count; ++number) {
-        databases.push_back(place.database(number));
+        databases.push_back(directory + '/' + hash_number(number) + ".db");
     }
-    const FanotifyFeed feed = feed_over(place);
+    const FanotifyFeed feed = feed_over(devices);
     std::size_t told = 0;
     std::size_t lost = 0;
     for (const std::size_t burst : {std::size_t{1000}, count, std::size_t{2000}}) {
         for (std::size_t number = 0; number < burst; ++number) {
             append(databases[number], "row");
         }
-        const Changes changes = feed.changes(place.sda());
+        const Changes changes = feed.changes(devices.sda());
         if (changes.unknown.empty()) {
             ++told;
             BOOST_TEST(changes.touched.size() >= burst);
         } else {
             ++lost;
             BOOST_TEST(changes.unknown == "the kernel's queue has overflowed");
-            BOOST_TEST(!feed.changes(place.sdb()).unknown.empty(), "of whichever device");
+            BOOST_TEST(!feed.changes(devices.sdb()).unknown.empty(), "of whichever device");
         }
     }
     BOOST_TEST(told >= 2U);
     BOOST_TEST(lost >= 1U);
 }
 
+BOOST_AUTO_TEST_CASE(of_random_writes_by_two_threads_none_is_missed, *if_it_can) {
+    constexpr std::size_t writes = 20'000; // 100'000 take three seconds
+    constexpr std::size_t most = 150;
+    const Devices devices;
+    std::vector<std::string> databases;
+    for (std::size_t number = 0; number < 2 * most; ++number) {
+        databases.push_back(devices.database(number));
+    }
+    const FanotifyFeed feed = feed_over(devices, {false, true, most});
+    const std::string below = devices.sda() + "/containers/1/001/";
+    Random random(1);
+    std::size_t told = 0;
+    std::size_t lost = 0;
+    for (std::size_t done = 0; done < writes;) {
+        const std::size_t burst = 1 + random.next() % (4 * most);
+        std::set<std::size_t> written;
+        std::vector<std::size_t> mine;
+        std::vector<std::size_t> others;
+        for (std::size_t i = 0; i < burst; ++i) {
+            const std::size_t number = random.next() % databases.size();
+            written.insert(number);
+            (i % 2 == 0 ? mine : others).push_back(number);
+        }
+        const auto write = [&](const std::vector<std::size_t>& numbers) {
+            for (const std::size_t number : numbers) {
+                append(databases[number], "row");
+            }
+        };
+        std::jthread other(write, std::cref(others));
+        write(mine);
+        other.join();
+        done += burst;
+        const Changes changes = feed.changes(devices.sda());
+        if (!changes.unknown.empty()) {
+            ++lost;
+            continue;
+        }
+        ++told;
+        for (const std::size_t number : written) {
+            BOOST_TEST(std::ranges::any_of(changes.touched, [&](const Change& change) {
+                return change.hash == hash_number(number) &&
+                       feed.is_of(change, below + change.hash);
+            }));
+        }
+    }
+    BOOST_TEST(told > 0U);
+    BOOST_TEST(lost > 0U);
+}
+
 BOOST_AUTO_TEST_CASE(writes_of_this_process_are_left_out_and_those_of_others_are_not, *if_it_can) {
-    const Place place;
-    const std::string file = place.database(1);
-    const FanotifyFeed feed = feed_over(place, {false, false, 100});
+    const Devices devices;
+    const std::string file = devices.database(1);
+    const FanotifyFeed feed = feed_over(devices, {false, false, 100});
     append(file, "ours");
-    BOOST_TEST(told_of(feed, place) == 0U);
+    BOOST_TEST(told_of(feed, devices) == 0U);
     in_a_child([&] { append(file, "theirs"); });
     append(file, "ours");
-    BOOST_TEST(told_of(feed, place) == 1U);
+    BOOST_TEST(told_of(feed, devices) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(reading_and_making_a_file_are_no_changes, *if_it_can) {
-    const Place place;
-    const std::string file = place.database(1);
+    const Devices devices;
+    const std::string file = devices.database(1);
     append(file, "row");
-    const FanotifyFeed feed = feed_over(place);
+    const FanotifyFeed feed = feed_over(devices);
     std::string text;
     std::fstream(file, std::ios::in | std::ios::out) >> text; // opened as SQLite opens it
     BOOST_TEST(text == "row");
-    const std::ofstream made(place.database(2));
-    BOOST_TEST(told_of(feed, place) == 0U);
+    const std::ofstream made(devices.database(2));
+    BOOST_TEST(told_of(feed, devices) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(several_callers_wait_and_each_learns_of_its_device_at_once, *if_it_can) {
-    const Place place;
-    const std::string file = place.database(1);
-    const FanotifyFeed feed = feed_over(place);
+    const Devices devices;
+    const std::string file = devices.database(1);
+    const FanotifyFeed feed = feed_over(devices);
     std::stop_source stop;
-    std::jthread other([&] { feed.wait(place.sdb(), Seconds(60), stop.get_token()); });
+    std::jthread other([&] { feed.wait(devices.sdb(), Seconds(60), stop.get_token()); });
     std::jthread writer([&] { append(file, "row"); });
     const auto start = std::chrono::steady_clock::now();
-    feed.wait(place.sda(), Seconds(60), {});
+    feed.wait(devices.sda(), Seconds(60), {});
     BOOST_TEST(Seconds(std::chrono::steady_clock::now() - start).count() < 20);
-    BOOST_TEST(told_of(feed, place) == 1U);
+    BOOST_TEST(told_of(feed, devices) == 1U);
     stop.request_stop();
 }
 
@@ -196,20 +249,20 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_watched_is_said_and_unknown) {
     BOOST_TEST(none.refusals().size() == 1U);
     BOOST_TEST(!none.changes("/no/such/directory/sda").unknown.empty());
 
-    const Place place; // its directories are no mount points
-    const FanotifyFeed feed(place.root);
+    const Devices devices; // its directories are no mount points
+    const FanotifyFeed feed(devices.root);
     BOOST_TEST(!feed.running());
-    BOOST_TEST(!feed.changes(place.sda()).unknown.empty());
+    BOOST_TEST(!feed.changes(devices.sda()).unknown.empty());
 }
 
 BOOST_AUTO_TEST_CASE(without_the_right_nothing_is_watched_and_the_reason_is_said) {
-    const Place place;
+    const Devices devices;
     in_a_child([&] {
         constexpr ::uid_t nobody = 65'534;
         if (::geteuid() == 0 && ::setuid(nobody) != 0) {
             std::_Exit(0); // root without the right to become another
         }
-        const FanotifyFeed feed = feed_over(place);
+        const FanotifyFeed feed = feed_over(devices);
         const bool said = !feed.running() && !feed.refusals().empty();
         std::_Exit(said ? 0 : 1);
     });

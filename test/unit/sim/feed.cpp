@@ -66,6 +66,13 @@ BOOST_FIXTURE_TEST_CASE(a_wait_ends_with_the_first_look_after_a_write, Machine) 
     BOOST_TEST((clock.monotonic() == start + to_duration(Seconds(33))));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_feed_without_room_is_none, Machine) {
+    const SimFeed feed(disk, clock, 0);
+    BOOST_TEST(!feed.running());
+    disk.write(file, "a row");
+    BOOST_TEST((feed.changes(sda).touched.empty()));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_power_cut_that_loses_a_write_is_a_change, Machine) {
     disk.write(file, "kept");
     disk.settle();
