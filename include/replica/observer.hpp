@@ -70,7 +70,8 @@ struct DeviceStalled {
     Seconds silent{};
 };
 
-/// What was written to a device is not known in full; the walk comes to it. Told once per reason.
+/// What was written to a device is not known in full; the walk comes to it. Each reason is
+/// told once an hour.
 struct ChangesUnknown {
     const std::string& path;
     std::string_view reason;

@@ -362,9 +362,9 @@ class Node:
                               self.root / "log" / f"{kind}-server", [(self.ip, port)])
 
     def start_ours(self, kind, ring_port, replica_port, **options):
-        """Our daemon, answering REPLICATE on `replica_port`; its own passes never come."""
+        """Our daemon, answering REPLICATE on `replica_port`; it sends nothing by itself."""
         conf = self.replicator_conf(kind, "server", ring_port, replica_port=replica_port,
-                                    interval=100000000, **options)
+                                    interval=100000000, push_changes="no", **options)
         return self.rig.start([str(self.programs / f"{kind}_replicator"), str(conf), "-v"],
                               self.root / "log" / f"our-{kind}-server", [(self.ip, replica_port)])
 

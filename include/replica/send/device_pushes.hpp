@@ -93,7 +93,7 @@ private:
                     changes.unknown = "too many databases have changed";
                 }
             }
-            return queue.is_news(changes.unknown);
+            return queue.is_news(changes.unknown, now);
         });
         if (news) {
             pass.observer(event::ChangesUnknown{path_, changes.unknown});

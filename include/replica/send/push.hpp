@@ -10,6 +10,7 @@
 #include <replica/feed.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -104,9 +105,15 @@ public:
     /// Databases that are known: those that wait, run, or have run within the pause.
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
-    /// Whether `why` is another reason than the last time, and not empty: each is told once.
-    [[nodiscard]] bool is_news(std::string_view why) {
-        return std::exchange(told_, why) != why && !why.empty();
+    /// Whether a reason why something is not known is to be told: a new one, or one that was told
+    /// an hour ago. A kernel's queue that is too small overflows many times in a second.
+    [[nodiscard]] bool is_news(std::string_view why, Instant now) {
+        const bool news = !why.empty() && (why != told_ || now - told_at_ >= std::chrono::hours(1));
+        if (news) {
+            told_ = why;
+            told_at_ = now;
+        }
+        return news;
     }
 
 private:
@@ -135,6 +142,7 @@ private:
     std::size_t running_ = 0;
     std::uint64_t count_ = 0;
     std::string told_;
+    Instant told_at_{};
     std::unordered_map<std::string, Entry> entries_; ///< By hash.
     std::map<Due, std::string> due_;                 ///< Those that wait and do not run.
     std::deque<std::pair<Instant, std::string>> rests_;
