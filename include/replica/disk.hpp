@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace replica {
@@ -55,8 +56,11 @@ struct Space {
 /// - make_link makes a symbolic link with the text `target`, whether the target exists or not;
 ///   false if something is at `path`. read_link gives the text of a link; nothing if `path` is no
 ///   link or does not exist. stat, list and read follow links; remove and rename act on the link.
-/// - read gives the first bytes of a regular file. Anything else is Error::io at once: opening a
-///   FIFO would wait for a writer.
+/// - read gives the first bytes of a regular file, read_from those that begin at an offset; fewer,
+///   or none, if the file ends before. Anything else is Error::io at once: opening a FIFO would
+///   wait for a writer.
+/// - append adds bytes at the end of a regular file, which it makes if nothing is there, in a
+///   directory that exists. Links are not followed. After a failure a part may have been added.
 /// - try_lock: the lock of a directory has at most one holder. A lock on a .lock file that was
 ///   replaced meanwhile is not handed out (defect 4). try_lock makes the directory if it does not
 ///   exist. The lock ends with its value, also when the process dies.
@@ -66,18 +70,21 @@ struct Space {
 ///   ends with its value, also when the process dies, and stays with a directory that is renamed.
 /// - after sync(path) has returned, a crash loses nothing of that file or, for a directory, of its
 ///   entries.
-/// - never call read or sync on a live database: closing its descriptor drops SQLite's locks
-///   (defect 65).
+/// - never call read, read_from, append or sync on a live database: closing its descriptor drops
+///   SQLite's locks (defect 65).
 ///
 /// Models: PosixDisk (disk/posix.hpp), SimDisk (sim/disk.hpp). Thread safety: any thread.
 template <class D>
 concept Disk = std::copyable<D> && std::movable<typename D::lock_type> &&
-               requires(D disk, const std::string& path, std::size_t bytes) {
+               requires(D disk, const std::string& path, std::size_t bytes, std::int64_t offset,
+                        std::string_view text) {
                    { disk.list(path) } -> std::same_as<std::vector<Entry>>;
                    { disk.stat(path) } -> std::same_as<std::optional<FileStatus>>;
                    { disk.is_mount(path) } -> std::same_as<bool>;
                    { disk.space(path) } -> std::same_as<Space>;
                    { disk.read(path, bytes) } -> std::same_as<std::string>;
+                   { disk.read_from(path, offset, bytes) } -> std::same_as<std::string>;
+                   { disk.append(path, text) };
                    { disk.make_directories(path) };
                    { disk.rename(path, path) };
                    { disk.rename_new(path, path) } -> std::same_as<bool>;

@@ -84,6 +84,43 @@ void disk_reads(D& disk, const std::string& root, auto& write) {
     write(path, large);
     BOOST_TEST((disk.read(path, 1'000'000) == large));
     BOOST_TEST((disk.read(path, 150'000) == large.substr(0, 150'000)));
+    write(path, content);
+    BOOST_TEST(disk.read_from(path, 0, 8) == content);
+    BOOST_TEST(disk.read_from(path, 2, 3) == content.substr(2, 3));
+    BOOST_TEST(disk.read_from(path, 5, 100) == content.substr(5));
+    BOOST_TEST(disk.read_from(path, 8, 1).empty());
+    BOOST_TEST(disk.read_from(path, 1'000'000, 1).empty());
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.read_from(path + "x", 0, 1)), Failure,
+                          fails_with(Error::missing, path + "x"));
+    BOOST_CHECK_EXCEPTION(static_cast<void>(disk.read_from(root + "/reading", 0, 1)), Failure,
+                          fails_with(Error::io, root + "/reading"));
+}
+
+template <Disk D>
+void disk_appends(D& disk, const std::string& root, auto& write) {
+    const std::string top = root + "/appending";
+    disk.make_directories(top);
+    const std::string path = top + "/file";
+    disk.append(path, "");
+    BOOST_TEST(disk.stat(path)->size == 0);
+    const std::string bytes("a\0b", 3);
+    disk.append(path, bytes);
+    disk.append(path, "");
+    disk.append(path, "cd");
+    BOOST_TEST(disk.read(path, 100) == bytes + "cd");
+    const std::string large(300'000, 'x');
+    disk.append(path, large);
+    BOOST_TEST((disk.read(path, 1'000'000) == bytes + "cd" + large));
+
+    write(top + "/target", std::string("target"));
+    BOOST_TEST(disk.make_link(top + "/target", top + "/link"));
+    BOOST_CHECK_EXCEPTION(disk.append(top + "/link", "x"), Failure,
+                          fails_with(Error::io, top + "/link"));
+    BOOST_TEST(disk.read(top + "/target", 100) == "target");
+    BOOST_CHECK_EXCEPTION(disk.append(top, "x"), Failure, fails_with(Error::io, top));
+    BOOST_CHECK_EXCEPTION(disk.append(top + "/none/file", "x"), Failure,
+                          fails_with(Error::missing, top + "/none"));
+    BOOST_TEST(!disk.stat(top + "/none"));
 }
 
 template <Disk D>
@@ -290,6 +327,7 @@ void check_disk_laws(D disk, const std::string& root,
                      std::invocable<const std::string&, const std::string&> auto write) {
     disk_lists_and_stats(disk, root, write);
     disk_reads(disk, root, write);
+    disk_appends(disk, root, write);
     disk_renames(disk, root, write);
     disk_exchanges(disk, root, write);
     disk_links(disk, root, write);

@@ -185,6 +185,8 @@ struct EmptyDisk {
     bool is_mount(const std::string&) { return false; }
     Space space(const std::string&) { return {}; }
     std::string read(const std::string&, std::size_t) { return {}; }
+    std::string read_from(const std::string&, std::int64_t, std::size_t) { return {}; }
+    void append(const std::string&, std::string_view) {}
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }

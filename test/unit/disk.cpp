@@ -15,6 +15,8 @@ struct Empty {
     bool is_mount(const std::string&) { return false; }
     Space space(const std::string&) { return {}; }
     std::string read(const std::string&, std::size_t) { return {}; }
+    std::string read_from(const std::string&, std::int64_t, std::size_t) { return {}; }
+    void append(const std::string&, std::string_view) {}
     void make_directories(const std::string&) {}
     void rename(const std::string&, const std::string&) {}
     bool rename_new(const std::string&, const std::string&) { return false; }
@@ -37,6 +39,12 @@ struct SureStat : Empty {
 };
 struct ReadsAll : Empty {
     std::string read(const std::string&) { return {}; }
+};
+struct ReadsFromTheStart : Empty {
+    std::string read_from(const std::string&) { return {}; }
+};
+struct AppendsNothing : Empty {
+    void append(const std::string&) {}
 };
 struct BlindRename : Empty {
     void rename_new(const std::string&, const std::string&) {} // replaced or not?
@@ -82,6 +90,8 @@ static_assert(Disk<Empty>);
 static_assert(!Disk<NamesOnly>);
 static_assert(!Disk<SureStat>);
 static_assert(!Disk<ReadsAll>);
+static_assert(!Disk<ReadsFromTheStart>);
+static_assert(!Disk<AppendsNothing>);
 static_assert(!Disk<BlindRename>);
 static_assert(!Disk<SilentRemove>);
 static_assert(!Disk<CountingRemove>);

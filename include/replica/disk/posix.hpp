@@ -140,6 +140,12 @@ public:
 
     /// The first `bytes` bytes of a file, or all of it if it is shorter.
     [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
+        return read_from(path, 0, bytes);
+    }
+
+    /// At most `bytes` bytes from `offset` on.
+    [[nodiscard]] std::string read_from(const std::string& path, std::int64_t offset,
+                                        std::size_t bytes) const {
         const Descriptor file = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
         struct ::stat status {};
         if (!file || ::fstat(file.get(), &status) != 0) {
@@ -153,8 +159,10 @@ public:
         while (content.size() < bytes) {
             const std::size_t had = content.size();
             content.resize(had + std::min(piece, bytes - had));
-            const ssize_t got = uninterrupted(
-                [&] { return ::read(file.get(), content.data() + had, content.size() - had); });
+            const ssize_t got = uninterrupted([&] {
+                return ::pread(file.get(), content.data() + had, content.size() - had,
+                               offset + static_cast<off_t>(had));
+            });
             if (got < 0) {
                 throw_errno(errno, "read", path);
             }
@@ -164,6 +172,26 @@ public:
             }
         }
         return content;
+    }
+
+    void append(const std::string& path, std::string_view text) const {
+        const Descriptor file = Descriptor::open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
+                                                           O_NONBLOCK); // else a FIFO waits
+        struct ::stat status {};
+        if (!file || ::fstat(file.get(), &status) != 0) {
+            throw_errno(errno, "open", path);
+        }
+        if (!S_ISREG(status.st_mode)) {
+            throw Failure(Error::io, "cannot write " + path + ": not a regular file");
+        }
+        while (!text.empty()) {
+            const ssize_t put =
+                uninterrupted([&] { return ::write(file.get(), text.data(), text.size()); });
+            if (put < 0) {
+                throw_errno(errno, "write", path);
+            }
+            text.remove_prefix(static_cast<std::size_t>(put));
+        }
     }
 
     /// Makes the directory and its parents; does nothing if it exists. Modes are left to the umask.

@@ -23,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -90,8 +91,19 @@ public:
 
     /// At most `bytes` from the start of a file.
     [[nodiscard]] std::string read(const std::string& path, std::size_t bytes) const {
+        return read_from(path, 0, bytes);
+    }
+
+    [[nodiscard]] std::string read_from(const std::string& path, std::int64_t offset,
+                                        std::size_t bytes) const {
         const auto guard = enter(SimCall::read, path);
-        return state_->tree.followed_file(path)->content.bytes.substr(0, bytes);
+        const std::string& all = state_->tree.followed_file(path)->content.bytes;
+        return all.substr(std::min(static_cast<std::size_t>(offset), all.size()), bytes);
+    }
+
+    void append(const std::string& path, std::string_view text) const {
+        const auto guard = enter(SimCall::write, path);
+        state_->tree.append(path, text);
     }
 
     void make_directories(const std::string& path) const {

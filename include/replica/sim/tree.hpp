@@ -193,6 +193,13 @@ public:
         wrote(node);
     }
 
+    /// Adds bytes to a file, which is made if its directory exists.
+    void append(const std::string& path, std::string_view bytes) {
+        static_cast<void>(existing(split(path).first));
+        const Pointer node = find(path) ? existing_file(path) : file(path);
+        write(*node, path, node->content.bytes.size(), bytes);
+    }
+
     /// Cuts off the end of a file, or adds zeros to it.
     void resize(SimNode& node, const std::string& path, std::size_t size) {
         require_space(node, path, static_cast<std::int64_t>(size));

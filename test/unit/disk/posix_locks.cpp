@@ -152,6 +152,15 @@ public:
         const Watch watch("read", path, *seen_);
         return disk_.read(path, bytes);
     }
+    [[nodiscard]] std::string read_from(const std::string& path, std::int64_t offset,
+                                        std::size_t bytes) const {
+        const Watch watch("read_from", path, *seen_);
+        return disk_.read_from(path, offset, bytes);
+    }
+    void append(const std::string& path, std::string_view text) const {
+        const Watch watch("append", path, *seen_);
+        disk_.append(path, text);
+    }
     void rename(const std::string& from, const std::string& to) const {
         const Watch watch("rename", from, *seen_);
         return disk_.rename(from, to);
