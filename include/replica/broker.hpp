@@ -12,6 +12,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -97,6 +98,13 @@ concept Database =
         { db.commit_pending(lock) } -> std::same_as<bool>;
         { db.version() } -> std::same_as<std::uint64_t>;
     };
+
+/// A database that also gives its bytes: those of copy_to, if they are at most `most`, under the
+/// same law. Optional: without it every copy is a file.
+template <class D>
+concept ImagedDatabase = Database<D> && requires(D db, std::int64_t most, Instant deadline) {
+    { db.image(most, deadline) } -> std::same_as<std::optional<std::string>>;
+};
 
 /// A store of databases.
 ///

@@ -59,6 +59,13 @@ public:
         return peer_.get(path, deadline, stop);
     }
 
+    /// Not decorated either.
+    [[nodiscard]] bool speaks_ours(Instant deadline, std::stop_token stop)
+        requires KnowingPeer<P>
+    {
+        return peer_.speaks_ours(deadline, stop);
+    }
+
 private:
     [[no_unique_address]] P peer_;
     [[no_unique_address]] Around around_;

@@ -10,6 +10,7 @@
 #include <replica/ring.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -22,11 +23,16 @@ struct Upload {
     std::string name; ///< Stock receivers record a point under this name: see send/rsync.hpp.
     bool different_region = false; ///< rsync_compress applies across regions only (Swift 2.4).
     bool whole_file = true; ///< False: an earlier state of the file is there; send the delta.
+
+    /// Of the database. Where the upload goes does not depend on them.
+    std::uint32_t partition = 0;
+    std::string hash = std::string(32, '0');
 };
 
 /// What was sent.
 struct Sent {
     std::int64_t bytes = 0; ///< Size of the file.
+    bool snapshot = false;  ///< Of one moment, whoever wrote meanwhile: no torn file.
 };
 
 /// A database file to be sent: by its path, for another process to read, or as a private copy made
@@ -45,22 +51,47 @@ struct AnySource {
 
 static_assert(Source<AnySource>);
 
+/// A database as of one moment, whatever is written to it: in memory, or in a private copy.
+template <class S>
+concept Snapshot =
+    std::movable<S> && requires(const S& snapshot, std::int64_t offset, std::size_t bytes) {
+        { snapshot.size() } -> std::same_as<std::int64_t>;
+        { snapshot.read(offset, bytes) } -> std::same_as<std::string>; // fewer only at the end
+    };
+
+/// A source that can be read in this process as well. No lock is held once snapshot() has returned.
+/// Both calls throw Failure.
+template <class S>
+concept SnapshotSource = Source<S> && requires(S source, Instant deadline) {
+    { source.snapshot(deadline) } -> Snapshot;
+};
+
 /// Delivers files.
 ///
 /// Laws (test/laws/file_sync.hpp):
 /// - on success the whole file has its name in the target's tmp. On a fault there may be nothing or
-///   a part of the file, never under another name.
+///   a part of the file, never under a name that anybody but the sweep of tmp looks at.
 /// - the file sent is the one at `source.path()` as another process reads it, or a copy made by
-///   `source.copy_to`. The former is torn if somebody writes meanwhile; the caller checks that.
+///   `source.copy_to`, or a snapshot. The first is torn if somebody writes meanwhile; the caller
+///   checks that, unless `Sent::snapshot` tells otherwise.
 /// - send ends at the deadline (Error::timed_out) and soon after a stop (Error::stopped), and
 ///   leaves no process behind. send never throws. A fault's text names the target and the reason.
 ///
-/// Models: RsyncFileSync (process/rsync.hpp), LocalFileSync (local/file_sync.hpp), SimFileSync
-/// (sim/file_sync.hpp). Thread safety: any thread.
+/// Models: RsyncFileSync (process/rsync.hpp), PushFileSync (send/push_file.hpp), FirstOf
+/// (send/first_of.hpp), LocalFileSync (local/file_sync.hpp), SimFileSync (sim/file_sync.hpp).
+/// Thread safety: any thread.
 template <class F>
 concept FileSync = requires(F files, AnySource source, const Upload& upload, Instant deadline,
                             std::stop_token stop) {
     { files.send(source, upload, deadline, stop) } -> std::same_as<Result<Sent>>;
+};
+
+/// A FileSync that is the way to some targets only, such as servers of ours. `takes` tells which.
+/// It may ask the target, and another answer may follow a `send` that failed. It never throws.
+template <class F>
+concept SelectiveFileSync = FileSync<F> && requires(F files, AnySource source, const Upload& upload,
+                                                    Instant deadline, std::stop_token stop) {
+    { files.takes(source, upload, deadline, stop) } -> std::same_as<bool>;
 };
 
 } // namespace replica

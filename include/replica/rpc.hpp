@@ -14,6 +14,7 @@
 #include <replica/receive/along.hpp>
 #include <replica/receive/answer.hpp>
 #include <replica/receive/finish.hpp>
+#include <replica/receive/put_file.hpp>
 #include <replica/requirements.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/brakes.hpp>
@@ -65,7 +66,7 @@ public:
     /// Answers one request. Never throws.
     ///
     /// 200  sync, with the info; get_shard_ranges, with a list
-    /// 202  merge_items, merge_syncs, merge_shard_ranges
+    /// 202  merge_items, merge_syncs, merge_shard_ranges, put_file
     /// 204  complete_rsync, rsync_then_merge
     /// 400  not a valid request; 404: no such database or upload; 413: too many values
     /// 503  try again: a merge of this database is under way, the copy is about to leave, the
@@ -78,8 +79,9 @@ public:
         try {
             const Place place = locate(request);
             // A disk that hangs must not take all threads of the server, nor all of its memory.
-            const auto at_work = core_->devices.enter(
-                place.device_name(), core_->settings.receiver_limit, json::cost_of(request.body));
+            const auto at_work =
+                core_->devices.enter(place.device_name(), core_->settings.receiver_limit,
+                                     message::Body::of(request.body).cost());
             reply = at_work ? dispatch(place, request.body, verb)
                             : answer::text(503, place.device_name() + " is busy");
         } catch (const Failure& failure) {
@@ -134,6 +136,7 @@ private:
             hana::make_pair(hana::type_c<message::Sync>, &RpcServer::sync),
             hana::make_pair(hana::type_c<message::MergeItems<Row>>, &RpcServer::merge_items),
             hana::make_pair(hana::type_c<message::MergeSyncs>, &RpcServer::merge_syncs),
+            hana::make_pair(hana::type_c<message::PutFile>, &RpcServer::put_file),
             hana::make_pair(hana::type_c<message::CompleteRsync>,
                             &RpcServer::template finish<message::CompleteRsync>),
             hana::make_pair(hana::type_c<message::RsyncThenMerge>,
@@ -361,6 +364,18 @@ private:
         std::string body;
         json::append(body, opened->second.shard_ranges());
         return {200, "application/json", std::move(body), {}};
+    }
+
+    /// The answer is how many bytes of the file are here.
+    Reply put_file(const Place& place, const message::Call& call) {
+        const auto put = message::decode_put_file(call);
+        auto& disk = core_->broker.disk();
+        if (storage::is_full(disk, place.device, core_->settings.fallocate_reserve,
+                             put.size - put.offset)) {
+            throw Failure(Error::no_space, "no room for " + put.upload);
+        }
+        return answer::text(
+            202, std::to_string(put_piece(disk, place.tmp(), put, call.bytes, core_->random)));
     }
 
     /// complete_rsync and rsync_then_merge.

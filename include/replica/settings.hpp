@@ -41,6 +41,7 @@ struct Limits {
     double leave_share = 50;     // percent of a device that may leave it in an hour
     bool accept_stale = false;   // send rows that may have been deleted: send/stale.hpp
     bool rsync_compress = false; // only towards another region
+    bool push_files = true;      // whole files to servers of ours without rsync: send/push_file.hpp
 
     // Waiting for others.
     Seconds node_timeout{10};  // per request, and rsync's inactivity

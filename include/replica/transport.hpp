@@ -28,6 +28,10 @@ struct Request {
     /// The request has the same effect when it is sent twice, so the transport may repeat it when a
     /// pooled connection turns out to be closed. Never set for complete_rsync and rsync_then_merge.
     bool repeatable = true;
+
+    /// Only a server of ours understands the request. Where there is none, or none any more, the
+    /// transport sends nothing: Error::connect_failed. Set only for a KnowingPeer.
+    bool only_ours = false;
 };
 
 /// The answer to a request.
@@ -65,9 +69,17 @@ concept PagePeer =
         { peer.get(path, deadline, stop) } -> std::same_as<Result<Reply>>;
     };
 
+/// A peer that knows whether a server of ours takes its requests. The answer may be out of date,
+/// and may take a request of its own; false if none comes by the deadline or before a stop.
+/// Optional: without it, nothing is sent that a stock server does not understand.
+template <class P>
+concept KnowingPeer = Peer<P> && requires(P peer, Instant deadline, std::stop_token stop) {
+    { peer.speaks_ours(deadline, stop) } -> std::same_as<bool>;
+};
+
 /// Hands out peers. The transport decides which server of a node a request reaches: BeastTransport
 /// prefers a server of ours to a stock one. A sender must not rely on what only a receiver of ours
-/// does (doc/defects.md, side "receiver").
+/// does (doc/defects.md, side "receiver"), unless it has asked (KnowingPeer).
 ///
 /// Models: BeastTransport (beast/transport.hpp), SimTransport (sim/transport.hpp). Decorators:
 /// Faulty, Paced, Traced (decorators.hpp). Thread safety: peer() from any thread.

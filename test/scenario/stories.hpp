@@ -113,6 +113,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_far_behind_gets_the_file_and_keeps_its_own_
     cluster.require_identical(name);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_server_of_ours_gets_the_file_without_rsync, Kind, Kinds) {
+    Stage<Kind> cluster(2, 2);
+    cluster.pushes(0, 1);
+    const auto name = cluster.name("AUTH_pushed");
+    std::atomic<int> pieces = 0;
+    cluster.after("put_file", [&] { ++pieces; });
+    cluster.create(0, name);
+    cluster.put_many(0, name, "row", 100);
+    BOOST_TEST(cluster.pass(0).rsync == 1);
+    BOOST_TEST(pieces == 1);
+    cluster.require_identical(name);
+    cluster.put(1, name, "its own");
+    cluster.put_many(0, name, "many", 20'000); // more than a piece
+    BOOST_TEST(cluster.pass(0).remote_merge == 1);
+    BOOST_TEST(pieces >= 3);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.require_identical(name);
+    BOOST_TEST(cluster.names(0, name).size() == 20'101U);
+}
+
 BOOST_AUTO_TEST_CASE(a_capped_transfer_is_progress_and_goes_on_next_pass) {
     Stage<ContainerKind> cluster(3, 3);
     const auto name = cluster.name("AUTH_cap");

@@ -19,10 +19,12 @@
 #include <replica/transport.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/notes.hpp>
+#include <replica/words/put_file.hpp>
 
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -68,6 +70,9 @@ private:
     [[nodiscard]] Reply dispatch(const Request& request, std::string& verb) {
         const message::Call call = message::decode_call(request.body);
         verb = call.verb;
+        if (verb == message::PutFile::verb) {
+            throw std::logic_error("a stock server was sent put_file");
+        }
         const std::string device = storage::device_path(settings_.devices, request.device);
         Place place = Place::on(device, B::kind_type::datadir,
                                 parse_partition(request.partition, 1U << 31).value(), request.hash);

@@ -15,6 +15,8 @@
 #include "wire.hpp"
 #include "witness.hpp"
 #include <replica/replica.hpp>
+#include <replica/send/first_of.hpp>
+#include <replica/send/push_file.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/feed.hpp>
@@ -40,8 +42,9 @@ template <class Kind>
 class World {
 public:
     using Broker = BrokerOf<Kind, SimDisk, SimClock>;
-    using Repl =
-        Replicator<Broker, NewestRing, SimTransport, SimFileSync, SimClock, Witness, SimFeed>;
+    using Push = PushFileSync<SimTransport, SimClock>;
+    using Files = FirstOf<Push, SimFileSync>;
+    using Repl = Replicator<Broker, NewestRing, SimTransport, Files, SimClock, Witness, SimFeed>;
     using Server = RpcServer<Broker, Witness>;
     using Stock = StockServer<Broker, Witness>;
     using Info = typename Kind::info_type;
@@ -197,6 +200,7 @@ public:
                         }));
         } else {
             serve(Server(machine.settings, it.broker, witness(it)));
+            network.serves_ours(machine.ip, port);
         }
         wire.listen(SimNetwork::address(machine.ip, port), it.life);
     }
@@ -204,9 +208,12 @@ public:
     void start_sender(Machine& machine, bool runs = true) {
         machine.sender = program(machine, "replicator");
         Program& it = *machine.sender;
+        const SimTransport transport(network, machine.clock, machine.ip);
         it.replicator.emplace(
-            machine.settings, it.broker, machine.ring,
-            SimTransport(network, machine.clock, machine.ip), files.from(machine.disk),
+            machine.settings, it.broker, machine.ring, transport,
+            Files(Push(transport, machine.settings, machine.clock,
+                       static_cast<std::size_t>(config.push)),
+                  files.from(machine.disk)),
             machine.clock,
             [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
             witness(it),
@@ -312,6 +319,7 @@ private:
     [[nodiscard]] Settings settings_of(std::size_t number) const {
         Settings settings = Words::settings_of(number);
         settings.per_diff = config.per_diff;
+        settings.push_files = config.push > 0;
         settings.max_diffs = config.max_diffs;
         settings.interval = Seconds(static_cast<double>(config.interval));
         settings.recheck_passes = static_cast<int>(config.recheck_passes);

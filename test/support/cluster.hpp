@@ -8,6 +8,8 @@
 #include "sqlite_store.hpp"
 #include "story_cluster.hpp"
 #include <replica/replica.hpp>
+#include <replica/send/first_of.hpp>
+#include <replica/send/push_file.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sim/disk.hpp>
 #include <replica/sim/feed.hpp>
@@ -33,8 +35,8 @@ class Cluster : public StoryCluster<Cluster<Kind>, Kind> {
 
 public:
     using Broker = typename SqliteStore<Kind>::Broker;
-    using Repl =
-        Replicator<Broker, TableRing, SimTransport, SimFileSync, SimClock, Journal, SimFeed>;
+    using Files = FirstOf<PushFileSync<SimTransport, SimClock>, SimFileSync>;
+    using Repl = Replicator<Broker, TableRing, SimTransport, Files, SimClock, Journal, SimFeed>;
     using Base::path;
     using typename Base::Name;
     using typename Base::Row;
@@ -119,6 +121,12 @@ public:
         start(it, settings);
     }
     void restart(std::size_t at, const Settings& settings) { start(node(at), settings); }
+
+    /// From now on this node sends whole files to the other one without rsync.
+    void pushes(std::size_t at, std::size_t /*to*/) {
+        node(at).settings.push_files = true;
+        restart(at);
+    }
 
     [[nodiscard]] const TableRing& ring_of(std::size_t at) { return node(at).ring; }
 
@@ -214,12 +222,14 @@ private:
         network_.serve(it.ip, port, [server = it.server](const Request& request) mutable {
             return server.handle(request);
         });
+        network_.serves_ours(it.ip, port);
         it.feed = SimFeed(it.disk, clock_);
         it.replicator = std::make_unique<Repl>(
             settings, it.broker, it.ring, SimTransport(network_, clock_, it.ip),
-            files_.from(it.disk), it.clock,
-            [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal,
-            it.feed);
+            Files({SimTransport(network_, clock_, it.ip), settings, it.clock},
+                  files_.from(it.disk)),
+            it.clock, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
+            it.journal, it.feed);
     }
 
     SimClock clock_;

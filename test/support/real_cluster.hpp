@@ -18,6 +18,8 @@
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replica.hpp>
+#include <replica/send/first_of.hpp>
+#include <replica/send/push_file.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -72,8 +74,8 @@ class RealCluster : public StoryCluster<RealCluster<Kind>, Kind> {
 
 public:
     using Broker = BrokerOf<Kind, PosixDisk, ShiftedClock>;
-    using Repl =
-        Replicator<Broker, TableRing, BeastTransport, RsyncFileSync, ShiftedClock, Journal>;
+    using Files = FirstOf<PushFileSync<BeastTransport>, RsyncFileSync>;
+    using Repl = Replicator<Broker, TableRing, BeastTransport, Files, ShiftedClock, Journal>;
     using typename Base::Info;
     using typename Base::Name;
     using typename Base::Row;
@@ -166,10 +168,19 @@ public:
         serve(it);
         BeastOptions sending(settings, Kind::name);
         sending.secret = it.secret;
+        const BeastTransport transport(sending);
         it.replicator = std::make_unique<Repl>(
-            settings, it.broker, it.ring.value_or(ring_), BeastTransport(sending),
-            RsyncFileSync(settings, Kind::name), clock_,
+            settings, it.broker, it.ring.value_or(ring_), transport,
+            Files({transport, settings}, RsyncFileSync(settings, Kind::name)), clock_,
             [ip = it.ip](const Device& device) { return device.replication_ip == ip; }, it.journal);
+    }
+
+    /// From now on this node sends whole files to the other one without rsync. Each node has a port
+    /// of its own, so it can do so to one other only.
+    void pushes(std::size_t at, std::size_t to) {
+        node(at).settings.push_files = true;
+        node(at).settings.replica_port = node(to).port.number();
+        restart(at);
     }
 
     [[nodiscard]] const TableRing& ring_of(std::size_t at) {
@@ -255,6 +266,7 @@ private:
         ServerOptions options;
         options.ip = it.ip;
         options.port = it.port.number();
+        options.name = http::server_name(Kind::name, options.port);
         options.door = it.door;
         it.server = std::make_unique<BeastServer>(options, [this, &it](const Request& request) {
             call(before_, request);

@@ -272,6 +272,7 @@ public:
         settings.hash_path_suffix = "changeme";
         settings.seed = 100 + number;
         settings.policies = {0, 1};
+        settings.push_files = false; // stories break the other way; see pushes()
         return settings;
     }
 

@@ -105,6 +105,8 @@ static_assert(Transport<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>);
 // Pages are for those who have them.
 static_assert(PagePeer<peer_type_of<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>>);
 static_assert(!PagePeer<peer_type_of<Traced<Empty, Ignore>>>);
+static_assert(KnowingPeer<peer_type_of<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>>);
+static_assert(!KnowingPeer<peer_type_of<Traced<Empty, Ignore>>>);
 
 // A callback must be able to take what passes.
 static_assert(TraceOf<IgnoreReplies, SimTransport>);

@@ -8,6 +8,7 @@
 #include <support/shard_ranges.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -160,6 +161,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_odd_request_is_refused_and_touches_nothing, Kin
           "[\"merge_items\", [{\"name\": \"x\"}], \"id\"]",
           "[\"merge_syncs\"]",
           "[\"merge_syncs\", [{\"remote_id\": \"r\", \"sync_point\": \"9\"}]]",
+          "[\"put_file\"]",
+          "[\"put_file\"]\nx",
+          "[\"put_file\", \"id\", 0, 1, \"00\"]\nx",
+          "[\"put_file\", \"id\", 0, 1]\nx",
+          "[\"put_file\", 7, 0, 1, \"00\"]\nx",
+          "[\"put_file\",\n \"id\", 0, 1, \"00\"]\nx",
+          "[\"put_file\", \"../id\", 0, 1, "
+          "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"]\nx",
+          "[\"put_file\", \"id.claimed\", 0, 1, "
+          "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"]\nx",
+          "[\"put_file\", \"id\", 1, 1, "
+          "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"]\nx",
+          "[\"put_file\", \"id\", 0, 1, "
+          "\"2D711642B726B04401627CA9FBAC32F5C8530FB1903CC4DB02258717921A4881\"]\nx",
           "[\"complete_rsync\"]",
           "[\"complete_rsync\", \"/etc/passwd\"]",
           "[\"complete_rsync\", \"id\", \"../x.db\"]",
@@ -804,4 +819,82 @@ BOOST_AUTO_TEST_CASE(an_account_has_no_shard_ranges) {
     node.create();
     BOOST_TEST(node.ask("[\"get_shard_ranges\"]").status == 400);
     BOOST_TEST(node.ask("[\"merge_shard_ranges\", []]").status == 400);
+}
+
+// ---- Whole files.
+
+namespace {
+
+std::string put_body(const std::string& name, const std::string& file, std::int64_t offset = 0,
+                     std::size_t count = message::PutFile::most_bytes) {
+    return message::encode({name, offset, std::ssize(file), sha256(file)},
+                           file.substr(static_cast<std::size_t>(offset), count));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_came_in_pieces_is_put_in_place, Kind, Kinds) {
+    Receiver<Kind> node;
+    node.create();
+    node.put("one");
+    const std::string file = node.disk.content(node.path)->bytes;
+    Receiver<Kind> other;
+    for (std::int64_t have = 0; have < std::ssize(file);) {
+        const Reply reply = other.ask(put_body("peer-sda", file, have, 5000));
+        BOOST_REQUIRE_MESSAGE(reply.status == 202, reply.body);
+        BOOST_TEST(std::stoll(reply.body) == std::min<std::int64_t>(have + 5000, std::ssize(file)));
+        have = std::stoll(reply.body);
+    }
+    BOOST_TEST(other.entries(other.device + "/tmp") == Names{"peer-sda"});
+    BOOST_TEST(!other.disk.stat(other.directory));
+    BOOST_TEST(other.ask("[\"complete_rsync\", \"peer-sda\"]").status == 204);
+    BOOST_TEST((other.names() == Names{"one"}));
+    BOOST_TEST(other.entries(other.device + "/tmp").empty());
+    BOOST_TEST(other.heard.notes->failed.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_may_come_before_tmp_was_made_and_beside_a_database) {
+    Containers node;
+    node.create();
+    node.put("one");
+    const auto before = node.written();
+    node.disk.remove_tree(node.device + "/tmp");
+    BOOST_TEST(node.ask(put_body("id", "no database")).status == 202);
+    BOOST_TEST(node.disk.content(node.device + "/tmp/id")->bytes == "no database");
+    BOOST_TEST(node.ask("[\"complete_rsync\", \"id\"]").status == 500); // it is checked as ever
+    BOOST_TEST((node.written() == before));
+    BOOST_TEST(node.entries(node.device + "/tmp").empty());
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_look_like_values_are_not_counted) {
+    Containers node;
+    const std::string commas(message::PutFile::most_bytes, ',');
+    BOOST_TEST(node.ask(put_body("id", commas)).status == 202);
+    BOOST_TEST(node.ask(put_body("id", commas + ",", 0, commas.size() + 1)).status == 413);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_differs_from_its_digest_is_refused_and_told) {
+    Containers node;
+    std::string body = put_body("id", "content");
+    body.back() = 'x';
+    const Reply reply = node.ask(body);
+    BOOST_TEST(reply.status == 500);
+    BOOST_TEST(reply.body.find("tmp/id: what has come is not what was sent") != std::string::npos);
+    BOOST_TEST(node.heard.notes->failed.size() == 1U);
+    BOOST_TEST(node.entries(node.device + "/tmp").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_would_use_the_reserve_is_refused_before_its_first_byte) {
+    Settings settings;
+    settings.fallocate_reserve = {1000, false};
+    Containers node(settings);
+    node.disk.mount(node.device, 10'000);
+    const std::string file(9'001, 'x');
+    const Reply full = node.ask(put_body("id", file, 0, 100));
+    BOOST_TEST(full.status == 507);
+    BOOST_TEST(full.reason == "sda is full");
+    BOOST_TEST(node.entries(node.device + "/tmp").empty());
+    BOOST_TEST(node.ask(put_body("id", std::string(9'000, 'x'))).status == 202);
+    node.disk.unmount(node.device);
+    BOOST_TEST(node.ask(put_body("id", "x")).reason == "sda is not mounted");
 }

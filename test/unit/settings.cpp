@@ -27,6 +27,7 @@ BOOST_AUTO_TEST_CASE(the_defaults_are_those_of_swift) {
     BOOST_TEST(settings.conn_timeout.count() == 0.5);
     BOOST_TEST(settings.reclaim_age.count() == 7 * 86400.0);
     BOOST_TEST(!settings.rsync_compress);
+    BOOST_TEST(settings.push_files);
     BOOST_TEST(settings.rsync_module.empty());
     BOOST_TEST(!settings.handoffs_only);
     BOOST_TEST(settings.handoff_delete == 0);

@@ -31,9 +31,10 @@ struct BeastOptions {
     std::size_t max_idle_per_peer = 8;         ///< Kept connections to one address and port.
     std::size_t max_idle = 64;                 ///< In all; four descriptors each.
     Seconds idle_age{45};                      ///< A stock server closes after 60 s.
-    std::uint16_t replica_port = 0;            ///< Of our servers beside stock ones; 0: none.
-    std::string kind_type{};          ///< "account" or "container": the kind of that server.
-    std::string secret{};             ///< Signs each REPLICATE; empty: none is signed.
+    std::uint16_t replica_port =
+        0;                   ///< Of our servers, beside stock ones or in their place; 0: none.
+    std::string kind_type{}; ///< "account" or "container": the kind of that server.
+    std::string secret{};    ///< Signs each REPLICATE; empty: none is signed.
     Seconds replica_port_memory{300}; ///< How long the result of asking for one is kept.
 
     BeastOptions() = default;
@@ -130,7 +131,7 @@ public:
 
     /// Empty if the node must be asked.
     [[nodiscard]] std::optional<bool> has_ours(const Device& device) const {
-        if (options_.replica_port == 0 || options_.replica_port == device.replication_port) {
+        if (options_.replica_port == 0) {
             return false;
         }
         const std::lock_guard lock(mutex_);

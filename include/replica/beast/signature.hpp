@@ -8,6 +8,7 @@
 
 #include <replica/error.hpp>
 #include <replica/words/md5.hpp>
+#include <replica/words/sha256.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <boost/asio/ip/address.hpp>
@@ -98,16 +99,6 @@ struct Subject {
     /// The receiver's end of the connection. A request for one node is none for another.
     boost::asio::ip::tcp::endpoint receiver;
 };
-
-/// 64 lower-case hexadecimal digits: SHA-256. Throws Failure with io if OpenSSL has none.
-[[nodiscard]] inline std::string sha256(std::string_view text) {
-    std::array<std::uint8_t, 32> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-        throw Failure(Error::io, "SHA-256 is not available in this OpenSSL");
-    }
-    return to_hex(digest);
-}
 
 /// A signature. Its parts are kept as text, exactly as they are signed.
 class Signature {

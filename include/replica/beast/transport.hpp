@@ -58,12 +58,14 @@ public:
     /// first request to the replica port, OPTIONS asks which server listens there. So one request
     /// in `replica_port_memory` needs a second round trip; a node that drops packets costs twice
     /// conn_timeout instead of once. If the connection fails or another server answers, the request
-    /// goes to the stock port; one that must not be repeated only if the connection failed.
+    /// goes to the stock port; one that must not be repeated only if the connection failed. With
+    /// replica_port as the ring's port, only a request for our servers alone needs the answer.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
         return guarded([&]() -> Result<Reply> {
-            if (has_ours(deadline, stop)) {
-                const std::uint16_t port = shared_->options.replica_port;
+            const std::uint16_t port = shared_->options.replica_port;
+            const bool beside = port != device_.replication_port; // beside a stock server
+            if ((beside || request.only_ours) && has_ours(deadline, stop)) {
                 auto answer = send_to(port, request, deadline, stop);
                 if (answer && is_ours(*answer)) {
                     return std::move(answer->reply);
@@ -79,12 +81,25 @@ public:
                 } else if (code != make_error_code(Error::stopped)) {
                     shared_->ports.forget(device_);
                 }
-                if (!unheard && !(not_ours && request.repeatable)) {
+                if (request.only_ours || (!unheard && !(not_ours && request.repeatable))) {
                     return answer.error();
                 }
             }
+            if (request.only_ours) {
+                return fault(where(device_.replication_port), Error::connect_failed,
+                             "no server of ours");
+            }
             return reply_of(send_to(device_.replication_port, request, deadline, stop));
         });
+    }
+
+    /// Whether our own server is on the node: what is remembered, or what OPTIONS tells.
+    [[nodiscard]] bool speaks_ours(Instant deadline, std::stop_token stop) {
+        try {
+            return has_ours(deadline, stop);
+        } catch (const std::exception&) { // out of descriptors, threads or memory
+            return false;
+        }
     }
 
     /// Gets a page of the node's server, such as "/recon/version".
@@ -276,7 +291,7 @@ private:
     std::shared_ptr<http::Shared> shared_;
 };
 
-static_assert(PagePeer<BeastPeer>);
+static_assert(PagePeer<BeastPeer> && KnowingPeer<BeastPeer>);
 static_assert(Transport<BeastTransport>);
 
 } // namespace replica

@@ -151,6 +151,9 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
         "most of a device's databases that are moved away or deleted in an hour, beyond the first "
         "100; a wrong ring or clock would take all of them; 100 is no limit",
         Origin::replica),
+    plain(&Settings::push_files, "push_files", "yes/no",
+          "sends whole files to servers like this one without rsync; others get rsync all the same",
+          Origin::replica),
     number(&Settings::recheck_passes, "recheck_passes", "passes", 1, 1000,
            "a database that every peer had, and that nobody has touched, is not opened; in one of "
            "so many passes it is, and its peers are asked; 1 opens all in every pass",

@@ -22,6 +22,8 @@
 #include <replica/ring/any_ring.hpp>
 #include <replica/rpc.hpp>
 #include <replica/send/explain.hpp>
+#include <replica/send/first_of.hpp>
+#include <replica/send/push_file.hpp>
 #include <replica/settings.hpp>
 #include <replica/sqlite/database.hpp>
 
@@ -166,8 +168,9 @@ template <LocalBroker B>
                   << std::flush;
         return 0;
     }
-    Replicator replicator(engine, std::move(broker), ring, std::move(transport),
-                          RsyncFileSync(engine, server), SystemClock(), detail::is_local_by(engine),
+    FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, server));
+    Replicator replicator(engine, std::move(broker), ring, std::move(transport), std::move(files),
+                          SystemClock(), detail::is_local_by(engine),
                           DaemonObserver(settings, server, context.log, context.statsd,
                                          detail::progress_for(arguments)),
                           context.feed);

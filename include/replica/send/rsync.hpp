@@ -4,13 +4,15 @@
 // Sends a whole database file, then has the peer put it in place. The live file is sent first,
 // since nearly always nobody writes to it meanwhile. If somebody did, the file that arrived is
 // torn, and a private copy made through the broker is sent instead. (Swift sends again under the
-// write lock, and so keeps clients out while two disks compute checksums: defect 33.)
+// write lock, and so keeps clients out while two disks compute checksums: defect 33.) To a server
+// of ours the file goes as a snapshot (send/push_file.hpp), which is never torn.
 
 #include <replica/observer.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/session.hpp>
+#include <replica/send/source.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/random.hpp>
@@ -24,40 +26,6 @@
 namespace replica {
 
 namespace detail {
-
-/// A database as a Source: a path for another process, and a copy through its broker.
-template <class D>
-struct DatabaseSource {
-    D* database;
-    std::string file;
-
-    [[nodiscard]] const std::string& path() const { return file; }
-    void copy_to(const std::string& target, Instant deadline) {
-        database->copy_to(target, deadline);
-    }
-};
-
-/// Removes a private copy at the end of its life.
-template <Disk D>
-class PrivateFile {
-public:
-    PrivateFile(D& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
-    PrivateFile(const PrivateFile&) = delete;
-    PrivateFile& operator=(const PrivateFile&) = delete;
-    ~PrivateFile() {
-        try {
-            disk_.remove(path_);
-        } catch (const Failure&) {
-            return; // The sweep of tmp removes it.
-        }
-    }
-
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-private:
-    D& disk_;
-    std::string path_;
-};
 
 /// What shows a write to a live file. If two fingerprints, before and after a transfer, are equal,
 /// nobody has written in between. Nothing if the file is gone or there is a journal.
@@ -171,12 +139,16 @@ template <class Finish, AnyPass P>
     const auto status = disk.stat(turn.place.path());
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
-    const Upload upload{peer.device(), name, peer.device().region != turn.local.region, true};
-    detail::DatabaseSource<typename P::database_type> source{&turn.opened, turn.place.path()};
+    const Upload upload{
+        peer.device(),        name,           peer.device().region != turn.local.region, true,
+        turn.place.partition, turn.place.hash};
+    detail::DatabaseSource<P> source(turn);
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
         turn.heartbeat.expect(deadline + to_duration(pass.settings.watchdog));
-        return pass.files.send(from, how, deadline, pass.stop);
+        auto sent = pass.files.send(from, how, deadline, pass.stop);
+        from.rethrow();
+        return sent;
     };
 
     Result<Sent> sent = Sent{};
@@ -186,20 +158,15 @@ template <class Finish, AnyPass P>
         if (!sent) {
             return sent.error();
         }
-        snapshot = detail::fingerprint(turn) != before;
+        snapshot = !sent->snapshot && detail::fingerprint(turn) != before;
     }
     if (snapshot) {
-        if (storage::is_full(disk, turn.device_path(), pass.settings.fallocate_reserve, bytes)) {
-            return Fault{Error::no_space,
-                         turn.place.path() + ": no room on its device for a copy to send"};
-        }
-        const detail::PrivateFile copy(disk, turn.device_path() + "/tmp/" + turn.info.id + '.' +
-                                                 pass.random.name() + ".copy");
-        disk.make_directories(storage::parent(copy.path()));
         const Instant deadline = pass.after(patience);
         turn.heartbeat.expect(deadline + to_duration(pass.settings.watchdog));
-        turn.database().copy_to(copy.path(), deadline);
-        source.file = copy.path();
+        const auto copied = source.copy(deadline);
+        if (!copied) {
+            return copied.error();
+        }
         Upload again = upload;
         again.whole_file = !before.has_value();
         sent = deliver(source, again);

@@ -77,6 +77,17 @@ public:
         state_->handlers[address(ip, port)] = std::move(handler);
     }
 
+    /// Who asks is told that a server of ours is at ip:port; before that, that it is a stock one.
+    void serves_ours(const std::string& ip, std::uint16_t port) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->ours.insert(address(ip, port));
+    }
+
+    [[nodiscard]] bool is_ours(const std::string& ip, std::uint16_t port) const {
+        const std::scoped_lock guard(state_->mutex);
+        return state_->ours.contains(address(ip, port));
+    }
+
     /// Switches a node off: connections are not even refused, so a sender waits for its
     /// conn_timeout.
     void down(const std::string& ip, std::uint16_t port) const {
@@ -171,6 +182,7 @@ private:
         std::mutex mutex;
         std::map<std::string, Handler> handlers; // ordered, so that runs are repeatable
         std::set<std::string> down;
+        std::set<std::string> ours;
         std::vector<Rule> rules;
         std::vector<std::pair<SimLink, Seconds>> delays;
         Carrier carrier;

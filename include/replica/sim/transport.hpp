@@ -31,7 +31,15 @@ public:
     /// If the receiver throws Failure, the connection counts as lost.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
+        if (request.only_ours && !speaks_ours(deadline, stop)) {
+            return fault(Error::connect_failed);
+        }
         return exchange(SimNetwork::verb_of(request.body), request, deadline, stop);
+    }
+
+    /// Takes no time.
+    [[nodiscard]] bool speaks_ours(Instant /*deadline*/, const std::stop_token& /*stop*/) const {
+        return network_.is_ours(device_.replication_ip, device_.replication_port);
     }
 
     /// Pages are injected with SimNetwork::answer; the path stands for the verb. Other pages are a
@@ -161,7 +169,7 @@ private:
     Device device_;
 };
 
-static_assert(PagePeer<SimPeer>);
+static_assert(PagePeer<SimPeer> && KnowingPeer<SimPeer>);
 
 /// Models Transport: the sender of one node. `from` names the node in the network's rules.
 class SimTransport {

@@ -7,6 +7,7 @@
 // transactions. A changed row gets a new, higher ROWID, so what is written meanwhile is copied
 // last. Rows that were removed from the original meanwhile are noticed by comparing hashes.
 
+#include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +40,31 @@ inline void copy_pages(Connection& source, Connection& target) {
     if (const int code = sqlite3_backup_step(backup.get(), -1); code != SQLITE_DONE) {
         check(nullptr, code == SQLITE_OK ? SQLITE_BUSY : code, source.path(), "copy");
     }
+}
+
+/// All pages as of one moment, read under one shared lock through SQLite's own descriptor; nothing
+/// if they are more than `most` bytes (below 2 GiB), or if `source` has a transaction of its own,
+/// whose changes may not be in the file yet. What the file has beyond the last page is not read.
+///
+/// sqlite3_serialize gives a page that cannot be read as zeros, and says nothing.
+[[nodiscard]] inline std::optional<std::string> read_pages(Connection& source, std::int64_t most) {
+    if (source.in_transaction()) {
+        return std::nullopt;
+    }
+    const Transaction snapshot(source, Transaction::Kind::read);
+    const std::int64_t bytes =
+        source.integer("PRAGMA page_count") * source.integer("PRAGMA page_size");
+    if (bytes > most) {
+        return std::nullopt;
+    }
+    sqlite3_file* file = nullptr;
+    check(source.get(),
+          sqlite3_file_control(source.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file),
+          source.path(), "find the file");
+    std::string pages(static_cast<std::size_t>(bytes), '\0');
+    check(nullptr, file->pMethods->xRead(file, pages.data(), static_cast<int>(bytes), 0),
+          source.path(), "read");
+    return pages;
 }
 
 /// Copies rows with their ROWIDs. `S` is a schema.
@@ -235,6 +262,23 @@ private:
     Chexor hash_;
     bool indexed_ = false;
 };
+
+/// Makes a copy at `target`: with `page_rows` by so many rows at a time, with 0 all pages at once.
+/// Throws timed_out at the source's deadline.
+template <class S, Clock C>
+void copy_to(Connection& source, const std::string& target, std::int64_t page_rows, C& clock) {
+    Connection file = source.beside(target, Connection::Mode::create);
+    if (page_rows == 0) {
+        copy_pages(source, file);
+        return;
+    }
+    const auto between = [&] {
+        if (clock.monotonic() >= source.deadline()) {
+            throw Failure(Error::timed_out, source.path() + ": not copied before the deadline");
+        }
+    };
+    RowCopy<S>(source, file, page_rows, between).run();
+}
 
 } // namespace replica::sqlite
 

@@ -303,7 +303,9 @@ public:
         const auto status = disk_.stat(path());
         const bool small = status && status->size <= options_.copy_at_once;
         try {
-            copy(target, deadline, small && !connection_->in_transaction());
+            const bool at_once = small && !connection_->in_transaction();
+            const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's has passed
+            sqlite::copy_to<S>(*connection_, target, at_once ? 0 : options_.page_rows, clock_);
             disk_.sync(target);
             disk_.sync(storage::parent(target));
         } catch (...) {
@@ -311,6 +313,13 @@ public:
             disk_.remove(target + "-journal"); // SQLite leaves it if the disk fails
             throw;
         }
+    }
+
+    /// Nothing inside exclusive(). Writers wait while 4 MiB are read: about a millisecond.
+    [[nodiscard]] std::optional<std::string> image(std::int64_t most, Instant deadline) {
+        connection_->require_in_place();
+        const sqlite::DeadlineScope scope(*connection_, deadline);
+        return sqlite::read_pages(*connection_, most);
     }
 
     /// See pending.hpp. The rows come from a server of this node, so no point is recorded.
@@ -360,21 +369,6 @@ private:
     [[nodiscard]] Metadata metadata_to_change() {
         return connection_->with_path(
             [&] { return Metadata::parse_to_change(S::read_info(*connection_).metadata); });
-    }
-
-    void copy(const std::string& target, Instant deadline, bool at_once) {
-        const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's may have passed
-        sqlite::Connection file = connection_->beside(target, sqlite::Connection::Mode::create);
-        if (at_once) {
-            sqlite::copy_pages(*connection_, file);
-            return;
-        }
-        const auto between = [&] {
-            if (clock_.monotonic() >= deadline) {
-                throw Failure(Error::timed_out, path() + ": not copied before the deadline");
-            }
-        };
-        sqlite::RowCopy<S>(*connection_, file, options_.page_rows, between).run();
     }
 
     /// Whether reclaim() would drop anything but tombstones.

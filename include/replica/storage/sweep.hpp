@@ -61,12 +61,13 @@ void remove_unused(D& disk, const std::string& directory, Timestamp limit) {
     }
 }
 
-/// How long a file in tmp may be untouched: `age`. For a private copy or a claimed upload of ours,
-/// an hour and twice the time to read it: deadlines by its size end the work before that, and these
-/// are whole databases that a killed process has left (defect 35).
+/// How long a file in tmp may be untouched: `age`. For a private copy, a claimed upload of ours or
+/// a part of one, an hour and twice the time to read it: deadlines by its size end the work before
+/// that, and these are whole databases that a killed process has left (defect 35).
 [[nodiscard]] inline Seconds tmp_age_limit(const std::string& name, const FileStatus& status,
                                            Seconds age) {
-    const bool own = name.ends_with(".copy") || name.ends_with(".claimed");
+    const bool own =
+        name.ends_with(".copy") || name.ends_with(".claimed") || name.ends_with(".part");
     return own ? std::min(age, Seconds(3600) + 2 * time_to_read(status.size)) : age;
 }
 

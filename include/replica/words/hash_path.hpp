@@ -59,6 +59,13 @@ struct HashPath {
                text, [](char c) { return c == '/' || (c >= '\0' && c < ' ') || c == '\x7f'; });
 }
 
+/// Whether a file in tmp has a name that only its own process knows: a copy to be sent, a claimed
+/// upload, a part of a file that comes in pieces, a directory to be deleted.
+[[nodiscard]] constexpr bool is_private_name(std::string_view name) {
+    return name.ends_with(".copy") || name.ends_with(".claimed") || name.ends_with(".part") ||
+           name.ends_with(".removed") || name.ends_with(".kept");
+}
+
 /// The parts of a database's file name: "<hash>.db", or "<hash>_<epoch>.db" after sharding began.
 struct DatabaseName {
     std::string_view hash;

@@ -14,8 +14,12 @@
 //   rsync_then_merge   the same                                              -> 204, 404
 //   merge_shard_ranges ranges [, id of the sender]                           -> 202
 //   get_shard_ranges                                                         -> 200 + ranges
+//   put_file           upload's name, offset, size of the file, its SHA-256  -> 202 + bytes there
+//
+// put_file (words/put_file.hpp) is ours. Behind the line with its list come bytes as they are.
 
 #include <replica/rows/checks.hpp>
+#include <replica/words/call.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/json.hpp>
@@ -228,36 +232,6 @@ template <class Info>
     detail::require_at_least(-1, reply.point, "the answer to sync's point");
     detail::require_at_least(-1, reply.info.max_row, "the answer to sync's max_row");
     return reply;
-}
-
-/// The verb and its arguments. A body must be a list that begins with a string (defect 49).
-struct Call {
-    std::string verb;
-    boost::json::array arguments; ///< Without the verb.
-};
-
-[[nodiscard]] inline Call decode_call(std::string_view body) {
-    boost::json::value value = json::parse(body);
-    if (!value.is_array()) {
-        throw Failure(Error::bad_request, "Invalid object type");
-    }
-    Call call;
-    call.arguments = std::move(value.as_array());
-    if (call.arguments.empty() || !call.arguments.front().is_string()) {
-        throw Failure(Error::bad_request, "a list must begin with the name of an operation");
-    }
-    json::read(call.arguments.front(), call.verb, "operation");
-    call.arguments.erase(call.arguments.begin());
-    return call;
-}
-
-inline void require_count(const Call& call, std::size_t least, std::size_t most) {
-    if (call.arguments.size() < least || call.arguments.size() > most) {
-        throw Failure(Error::bad_request, call.verb + " takes " + std::to_string(least) +
-                                              (most > least ? " or more" : "") +
-                                              " arguments, not " +
-                                              std::to_string(call.arguments.size()));
-    }
 }
 
 /// Reads seven arguments, or ten of a newer sender; of eight or nine seven count (defect 54).

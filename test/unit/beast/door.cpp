@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(with_a_secret_only_who_knows_it_is_let_in) {
          }) {
         told.lines.clear();
         BOOST_TEST(told.status(door, visit(row.signature)) == row.status, row.what);
-        BOOST_TEST(told.digest == (row.status == 0 ? http::sha256("[]") : ""), row.what);
+        BOOST_TEST(told.digest == (row.status == 0 ? sha256("[]") : ""), row.what);
         if (row.status == 0) {
             BOOST_TEST(told.lines.empty(), row.what);
         } else {

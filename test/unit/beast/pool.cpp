@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(without_a_replica_port_there_is_nothing_to_ask) {
     BOOST_TEST(none.has_ours(device_at(6201)).value() == false);
     options.replica_port = 6201;
     http::PortMemory same(options);
-    BOOST_TEST(same.has_ours(device_at(6201)).value() == false);
+    BOOST_TEST(!same.has_ours(device_at(6201))); // ours may be there in the place of a stock one
     BOOST_TEST(!same.has_ours(device_at(6202)));
 }
 

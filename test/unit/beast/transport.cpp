@@ -395,6 +395,52 @@ BOOST_AUTO_TEST_CASE(our_own_server_is_preferred_where_there_is_one) {
     BOOST_TEST(stock.requests == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_only_ours_understands_goes_nowhere_else) {
+    Request ours = request;
+    ours.only_ours = true;
+    Named stock("stock");
+    Named own("own", beside(stock));
+    auto transport = looking_for(own.port());
+    BOOST_TEST(transport.peer(device_at(stock.port())).speaks_ours(in(30), {}));
+    BOOST_TEST(body_of(send(transport, stock.port(), ours)) == "own");
+    ClosedPort closed;
+    for (const std::uint16_t port : {closed.port(), std::uint16_t{0}, stock.port()}) {
+        auto without = looking_for(port);
+        BOOST_TEST(!without.peer(device_at(stock.port())).speaks_ours(in(30), {}));
+        check_fault(send(without, stock.port(), ours), Error::connect_failed,
+                    where(stock.port()) + make_error_code(Error::connect_failed).message() +
+                        ": no server of ours");
+    }
+    BOOST_TEST(stock.requests == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_of_ours_that_has_gone_is_not_followed_by_a_stock_one) {
+    Request ours = request;
+    ours.only_ours = true;
+    Named stock("stock");
+    auto own = std::make_unique<Named>("own", beside(stock));
+    auto transport = looking_for(own->port());
+    BOOST_TEST(body_of(send(transport, stock.port(), ours)) == "own");
+    own.reset();
+    BOOST_TEST((send(transport, stock.port(), ours).error().code == Error::connect_failed));
+    BOOST_TEST(stock.requests == 0);
+    BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
+    BOOST_TEST(!transport.peer(device_at(stock.port())).speaks_ours(in(30), {}));
+}
+
+BOOST_AUTO_TEST_CASE(ours_may_stand_at_the_rings_port_in_the_place_of_a_stock_server) {
+    Request ours = request;
+    ours.only_ours = true;
+    const std::uint16_t port = ClosedPort().port();
+    Named own("own", http::server_name("container", port), port);
+    auto transport = looking_for(port);
+    BOOST_TEST(body_of(send(transport, port)) == "own");
+    BOOST_TEST(transport.peer(device_at(port)).speaks_ours(in(30), {}));
+    BOOST_TEST(body_of(send(transport, port, ours)) == "own");
+    BOOST_TEST(own.requests == 2);
+    BOOST_TEST(transport.peer(device_at(port)).speaks_ours(in(-1), {})); // remembered
+}
+
 BOOST_AUTO_TEST_CASE(a_node_without_our_server_is_asked_at_its_stock_port_and_remembered) {
     Named stock("stock");
     auto closed = std::make_unique<ClosedPort>();

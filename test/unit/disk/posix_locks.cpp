@@ -5,6 +5,8 @@
 #include <replica/replicator.hpp>
 #include <replica/rpc.hpp>
 #include <replica/send/explain.hpp>
+#include <replica/send/first_of.hpp>
+#include <replica/send/push_file.hpp>
 #include <replica/sim/clock.hpp>
 #include <replica/sqlite/container.hpp>
 #include <replica/storage/quarantine.hpp>
@@ -196,6 +198,7 @@ struct Direct {
         Result<Reply> send(const Request& request, Instant, const std::stop_token&) {
             return server.handle(request);
         }
+        [[nodiscard]] bool speaks_ours(Instant, const std::stop_token&) const { return true; }
     };
     RpcServer<Store> server;
     [[nodiscard]] Peer peer(const Device& device) const { return {server, device}; }
@@ -215,6 +218,7 @@ struct Node {
         settings.devices = directory.path();
         settings.mount_check = false;
         settings.per_diff = 1;
+        settings.push_files = false;
         const std::vector<std::string> devices{"sda", "sdb", "sdc"};
         for (const std::string& device : devices) {
             const std::int64_t time = 1'600'000'000 + std::ssize(written);
@@ -260,9 +264,11 @@ struct Node {
     }
 
     void pass(const std::string& of) {
-        Replicator replicator(settings, store, ring(), Direct{RpcServer<Store>(settings, store)},
-                              LocalFileSync<SimClock>(settings.devices, clock), clock,
-                              [&](const Device& device) { return device.device == of; });
+        const Direct direct{RpcServer<Store>(settings, store)};
+        Replicator replicator(settings, store, ring(), direct,
+                              FirstOf(PushFileSync(direct, settings, clock),
+                                      LocalFileSync<SimClock>(settings.devices, clock)),
+                              clock, [&](const Device& device) { return device.device == of; });
         replicator.run_once();
     }
 
@@ -313,6 +319,18 @@ BOOST_AUTO_TEST_CASE(a_pass_drops_no_lock_of_what_it_sends) {
         node.hold(use);
         node.pass("sda");
         node.require_held(20);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_pushed_is_read_without_dropping_a_lock) {
+    for (const Use use : uses) {
+        Node node("sda");
+        node.settings.push_files = true;
+        PosixDisk().remove_tree(storage::parent(node.path("sdb")));
+        node.hold(use);
+        node.pass("sda");
+        node.require_held(20);
+        BOOST_TEST(PosixDisk().stat(node.path("sdb")).has_value() == (use != Use::commits));
     }
 }
 

@@ -271,3 +271,51 @@ BOOST_AUTO_TEST_CASE(an_account_is_copied_by_rows_as_well) {
     BOOST_TEST((copied.info() == database.info()));
     BOOST_TEST(copied.info().count == 6);
 }
+
+// ---- Into memory.
+
+BOOST_AUTO_TEST_CASE(an_image_is_what_lies_in_the_file) {
+    ContainerPlace place;
+    auto database = place.create();
+    database.merge_items(some_rows(0, 200), "peer");
+    const auto image = database.image(1 << 20, place.soon());
+    BOOST_REQUIRE(image.has_value());
+    BOOST_TEST((*image == PosixDisk().read(place.path(), 1 << 20)));
+    BOOST_TEST(database.image(std::ssize(*image), place.soon()).has_value());
+    BOOST_TEST(!database.image(std::ssize(*image) - 1, place.soon()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(space_that_a_file_was_given_in_advance_is_not_in_its_image) {
+    ContainerPlace place;
+    place.create().merge_items(some_rows(0, 20), "peer");
+    const auto plain = place.open().image(1 << 24, place.soon());
+    BasicContainerBroker<PosixDisk, SimClock> broker(PosixDisk(), place.clock,
+                                                     SqliteOptions{.chunk_bytes = 1 << 20});
+    auto database = broker.open(place.path(), place.soon());
+    database.merge_items(some_rows(20, 500), {});
+    BOOST_REQUIRE(PosixDisk().stat(place.path())->size >= 1 << 20);
+    const auto image = database.image(1 << 24, place.soon());
+    BOOST_TEST(image->size() < 1U << 20);
+    BOOST_TEST(image->size() >= plain->size());
+    PosixDisk().append(place.directory.path() + "/image.db", *image);
+    auto copied = broker.open_upload(place.directory.path() + "/image.db", place.soon());
+    BOOST_TEST((copied.items_since(-1, 1000) == database.items_since(-1, 1000)));
+}
+
+BOOST_AUTO_TEST_CASE(an_image_is_not_taken_in_the_middle_of_a_change) {
+    ContainerPlace place;
+    place.create().merge_items(some_rows(0, 20), "peer");
+    auto database = place.open();
+    auto other = place.open();
+    {
+        const auto exclusive = database.exclusive(place.soon());
+        BOOST_TEST(!database.image(1 << 20, place.soon()).has_value());
+        BOOST_CHECK_EXCEPTION(
+            static_cast<void>(other.image(1 << 20, place.clock.monotonic())), Failure,
+            [](const Failure& failure) { return failure.error() == Error::locked; });
+    }
+    BOOST_TEST(database.image(1 << 20, place.soon()).has_value());
+    PosixDisk().remove(place.path());
+    BOOST_CHECK_EXCEPTION(static_cast<void>(database.image(1 << 20, place.soon())), Failure,
+                          [](const Failure& failure) { return failure.error() == Error::moved; });
+}

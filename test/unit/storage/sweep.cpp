@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(only_what_nobody_has_touched_for_long_is_swept) {
 BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_that_is_certain) {
     Node node;
     const std::string tmp = node.device + "/tmp";
-    for (const char* name : {"id.1.copy", "id.2.claimed", "id"}) {
+    for (const char* name : {"id.1.copy", "id.2.claimed", "id.3.part", "id"}) {
         node.disk.write(tmp + '/' + name, "x");
     }
     SimContent large;
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(whole_databases_that_a_killed_process_left_go_as_soon_as_th
         return storage::sweep(node.disk, tmp, node.clock.now(), Seconds(7 * 86400), [] {});
     };
     BOOST_TEST(swept_after(Seconds(3600)) == 0U);
-    BOOST_TEST(swept_after(Seconds(1)) == 2U);
+    BOOST_TEST(swept_after(Seconds(1)) == 3U);
     BOOST_TEST((node.entries(tmp) == Names{"id", "large.copy"}));
     BOOST_TEST(swept_after(Seconds(2 * 60 * 1024 - 1)) == 0U);
     BOOST_TEST(swept_after(Seconds(1)) == 1U);

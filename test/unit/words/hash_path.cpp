@@ -99,3 +99,12 @@ BOOST_AUTO_TEST_CASE(rows_of_every_epoch_wait_in_one_file) {
     BOOST_TEST(pending_path("/d/" + hash + "_1402464677.04188.db") == "/d/" + hash + ".db.pending");
     BOOST_TEST(pending_path("/tmp/an_upload") == "/tmp/an_upload.pending");
 }
+
+BOOST_AUTO_TEST_CASE(files_of_ours_in_tmp_have_names_of_their_own) {
+    for (const char* name : {"a.copy", "a.claimed", "a.part", "a.removed", "a.kept", ".part"}) {
+        BOOST_TEST(replica::is_private_name(name), name);
+    }
+    for (const char* name : {"", "a", "0b9bf4b1-2f06-sdb1", "a.part.b", "part", "a.parts"}) {
+        BOOST_TEST(!replica::is_private_name(name), name);
+    }
+}
