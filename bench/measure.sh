@@ -18,6 +18,7 @@ parse_options() {
         case "$1" in
         --help | -h) usage; exit 0 ;;
         --small) databases=20 rows=20 runs=1 ;;
+        --rsync) settings+=$'\npush_files = no' ;;
         --databases | --rows | --runs | --ports)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
             [[ "$2" =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 $2: not a whole number from 1 to 999999"

@@ -15,7 +15,7 @@ Builds the daemons and runs three nodes on 127.0.0.1 to 127.0.0.3. The first has
 each with two replicas to care for; the others answer. Each run starts with empty peers and times
 passes (--once) of the first node's replicator:
 
-  missing   the peers have nothing: every database goes over as a whole file, by rsync
+  missing   the peers have nothing: every database goes over as a whole file
   in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
             is old enough to be reclaimed; each peer has done a pass of its own before
   at rest   the same in a service: one of twenty passes in a row. Databases that all have are not
@@ -27,6 +27,7 @@ passes (--once) of the first node's replicator:
   --runs N       repeat all three passes and print medians (default 3)
   --ports BASE   listen on BASE+1 to BASE+3 of each address (default: the first that are free
                  from 6300 up)
+  --rsync        whole files go by rsync, as to stock peers, and not over HTTP (push_files = no)
   --small        20 databases, 20 rows, one run: for the tests
   --help         this text
 

@@ -114,7 +114,8 @@ concept ImagedDatabase = Database<D> && requires(D db, std::int64_t most, Instan
 ///   not_a_database, corrupt, missing_table, unknown_schema, locked. `deadline` bounds every wait
 ///   for a lock through the handle.
 /// - open_upload(path, deadline) opens a file that came from elsewhere and trusts nothing in it.
-///   The file must be regular, without a write-ahead log, with every page intact, with known
+///   Nobody else may know it: what the handle writes is durable only once the file is synced. The
+///   file must be regular, without a write-ahead log, with every page intact, with known
 ///   tables, views and triggers only, and with such values only as a server writes (defect 17). The
 ///   stored hash and sums may be wrong: see mend_sums.
 /// - all access to these files goes through disk(), and all their times come from clock().

@@ -200,6 +200,9 @@ using ColumnText = std::vector<std::string>;
     if (entry.table != (own == nullptr ? name : own->table)) {
         return false;
     }
+    if (own != nullptr && entry.sql == own->sql) { // nearly always; words need not be looked at
+        return true;
+    }
     // SQLite finds columns of its own tables by position: their text must match exactly.
     if (own != nullptr && type == "table" && !name.starts_with("sqlite_")) {
         return is_known_table(name, entry, *own);

@@ -45,22 +45,29 @@ public:
     }
 
     /// Opens a file that came from elsewhere and checks all of it (check.hpp): 0.6 s for a million
-    /// rows. Throws timed_out at the deadline. The checked file itself is used. Copying its rows to
-    /// a file of our own would need no comparison of schemas, but takes at least 1.3 s, twice the
-    /// space and twice the writing.
+    /// rows. Nobody else may know the file: the handle has no journal on the disk and syncs
+    /// nothing, since after a crash the file is worthless. Whoever gives it a database's name
+    /// closes the handle and syncs the file first (storage/storage.hpp: install, replace). Throws
+    /// timed_out at the deadline. The checked file itself is used. Copying its rows to a file of
+    /// our own would need no comparison of schemas, but takes at least 1.3 s, twice the space and
+    /// twice the writing.
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         sqlite::require_file(disk_, path);
         sqlite::check_header(disk_, path);
         auto connection = connect(path, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
+        const bool current = prepare(*connection);
+        connection->execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
         sqlite::Content content;
         {
             // Ends before the connection is handed on: whoever owns it then may close it first.
             const sqlite::Watch watch(*connection, clock_, deadline);
             const auto check = [&] { content = sqlite::check_content<S>(*connection); };
-            if (!prepare(*connection)) {
+            if (!current) {
                 sqlite::migrate<S>(*connection, check);
             } else {
+                // One lock instead of 25, each with a look for a journal.
+                const sqlite::Transaction once(*connection, sqlite::Transaction::Kind::read);
                 sqlite::check_schema<S>(*connection);
                 check();
             }
