@@ -79,9 +79,7 @@ public:
     explicit DatabaseSource(DatabaseTurn<P>& turn) : turn_(turn) {}
 
     /// The database's path or, once there is one, the private copy's.
-    [[nodiscard]] std::string path() const {
-        return copy_ ? copy_->path() : turn_.place.path();
-    }
+    [[nodiscard]] std::string path() const { return copy_ ? copy_->path() : turn_.place.path(); }
 
     void copy_to(const std::string& target, Instant deadline) {
         turn_.database().copy_to(target, deadline);
