@@ -23,7 +23,8 @@ others answer. Passes (--once) of the first node's container replicator are time
 Each pair starts with a copy of the same databases on the first node and with empty peers:
 
   empty     no databases at all: the start of a process, which is in every other figure too
-  missing   the peers have nothing: every database goes over as a whole file, by rsync
+  missing   the peers have nothing: every database goes over as a whole file, from ours to ours over
+            HTTP, else by rsync
   in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
             is old enough to be reclaimed; each peer has done a pass of its own before
   behind    every database has got ten rows more: they are sent to both peers

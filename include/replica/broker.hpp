@@ -81,7 +81,9 @@ concept Database =
         { db.sync_point(text, direction) } -> std::same_as<std::int64_t>;
         { db.sync_points(direction) } -> std::same_as<std::vector<SyncPoint>>;
         { db.merge_items(rows, text, time) };
-        { db.together([] {}) };
+        {
+            db.together([] {})
+        };
         { db.last_heard() } -> std::same_as<Timestamp>;
         { db.merge_sync_points(points, direction) };
         { db.set_sync_point(SyncPoint{}, direction) };

@@ -20,6 +20,7 @@
 #include <replica/send/engine.hpp>
 #include <replica/send/local_devices.hpp>
 #include <replica/send/push_changes.hpp>
+#include <replica/send/summary.hpp>
 #include <replica/send/walk.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/settings.hpp>
@@ -130,6 +131,13 @@ public:
     /// of this machine. Not during a pass.
     [[nodiscard]] std::string known() const { return core_->memory.ledgers.text(); }
 
+    /// What a device of this machine has at rest together with another (send/summary.hpp).
+    [[nodiscard]] Summary summary(const std::string& device, std::int64_t peer,
+                                  std::size_t cells) const {
+        return core_->memory.ledgers.with(
+            device, [&](const Ledger& ledger) { return ledger.summary(peer, cells); });
+    }
+
     /// Takes over what known() has returned. Before the first pass. False for any other text.
     bool remember(std::string_view known) { return core_->memory.ledgers.read(known); }
 
@@ -231,6 +239,7 @@ private:
                                   [&] { heartbeat.expect(pass.after(pass.settings.watchdog)); });
             if (*work.usable) {
                 kind_type::device_ready(pass, work.device);
+                compare_summaries(pass, work.device, heartbeat);
             }
         }
         return *work.usable ? work.walk.next(heartbeat) : std::nullopt;

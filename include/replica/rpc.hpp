@@ -13,8 +13,10 @@
 #include <replica/receive/admission.hpp>
 #include <replica/receive/along.hpp>
 #include <replica/receive/answer.hpp>
+#include <replica/receive/device.hpp>
 #include <replica/receive/finish.hpp>
 #include <replica/receive/put_file.hpp>
+#include <replica/receive/summary.hpp>
 #include <replica/requirements.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/brakes.hpp>
@@ -45,9 +47,8 @@
 
 namespace replica {
 
-/// Answers REPLICATE for one kind of database (Swift: ReplicatorRpc).
-///
-/// Copies share one state. Thread safety: handle() from any thread.
+/// Answers REPLICATE for one kind of database (Swift: ReplicatorRpc). Copies share one state.
+/// Thread safety: handle() from any thread.
 template <class B, class O = Silent>
 class RpcServer {
     static_assert(requirements::broker_policy<B>() && Broker<B>, "Broker: see broker.hpp");
@@ -65,7 +66,7 @@ public:
 
     /// Answers one request. Never throws.
     ///
-    /// 200  sync, with the info; get_shard_ranges, with a list
+    /// 200  sync, with the info; get_shard_ranges, with a list; summary
     /// 202  merge_items, merge_syncs, merge_shard_ranges, put_file
     /// 204  complete_rsync, rsync_then_merge
     /// 400  not a valid request; 404: no such database or upload; 413: too many values
@@ -101,6 +102,9 @@ public:
         return reply;
     }
 
+    /// Before the first request: how `summary` is answered.
+    void summarise_by(Summarise summarise) { core_->summarise = std::move(summarise); }
+
 private:
     struct Core {
         Core(Settings settings_, B broker_, O observer_)
@@ -114,6 +118,7 @@ private:
         Admission devices{1 << 30}; ///< Requests being served, and their bytes, by device.
         Admission merges;           ///< Merges under way, by hash directory.
         HourlyBrake brake;
+        Summarise summarise;
     };
 
     /// The place that a request names. All three names have been checked.
@@ -137,6 +142,7 @@ private:
             hana::make_pair(hana::type_c<message::MergeItems<Row>>, &RpcServer::merge_items),
             hana::make_pair(hana::type_c<message::MergeSyncs>, &RpcServer::merge_syncs),
             hana::make_pair(hana::type_c<message::PutFile>, &RpcServer::put_file),
+            hana::make_pair(hana::type_c<message::AskSummary>, &RpcServer::summary),
             hana::make_pair(hana::type_c<message::CompleteRsync>,
                             &RpcServer::template finish<message::CompleteRsync>),
             hana::make_pair(hana::type_c<message::RsyncThenMerge>,
@@ -151,7 +157,8 @@ private:
         if (handler == nullptr) {
             throw Failure(Error::bad_request, "unknown operation '" + call.verb + '\'');
         }
-        if (auto refusal = unusable(place)) {
+        auto refusal = refusal_of_device(core_->broker.disk(), core_->settings, place);
+        if (refusal) {
             return *std::move(refusal);
         }
         const bool finishes =
@@ -181,25 +188,6 @@ private:
         } else {
             return hana::make_tuple();
         }
-    }
-
-    /// 507 for a device that is not mounted, or has less free space than its reserve.
-    [[nodiscard]] std::optional<Reply> unusable(const Place& place) {
-        auto& disk = core_->broker.disk();
-        const auto status = disk.stat(place.device);
-        std::string reason;
-        if (!status || !status->directory ||
-            (core_->settings.mount_check && !disk.is_mount(place.device))) {
-            reason = place.device_name() + " is not mounted";
-        } else if (storage::is_full(disk, place.device, core_->settings.fallocate_reserve)) {
-            reason = place.device_name() + " is full";
-        }
-        if (reason.empty()) {
-            return std::nullopt;
-        }
-        return answer::no_storage("There was not enough space to save the resource. Drive: " +
-                                      place.device_name(),
-                                  reason);
     }
 
     [[nodiscard]] Instant patience() const {
@@ -288,8 +276,8 @@ private:
         }
         std::string body = message::encode_reply(info, point);
         if (asks) {
-            const auto merged = merge_along(database, path, along, remote.id, point,
-                                            reclaim_limit(), core_->observer);
+            const auto merged = merge_along<kind_type>(database, info, path, along, remote.id,
+                                                       point, reclaim_limit(), core_->observer);
             body = message::with_merged(std::move(body), merged);
         }
         Reply reply = answer::text(200, std::move(body));
@@ -367,6 +355,10 @@ private:
     }
 
     /// The answer is how many bytes of the file are here.
+    Reply summary(const Place& place, const message::Call& call) {
+        return answer_summary(call, place.device_name(), core_->summarise);
+    }
+
     Reply put_file(const Place& place, const message::Call& call) {
         const auto put = message::decode_put_file(call);
         auto& disk = core_->broker.disk();
@@ -395,10 +387,7 @@ private:
                            core_->observer)) {
             return answer::not_found();
         }
-        Reply reply;
-        reply.status = 204;
-        reply.content_type = answer::html_type;
-        return reply;
+        return {204, answer::html_type, {}, {}};
     }
 
     std::shared_ptr<Core> core_;

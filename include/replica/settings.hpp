@@ -35,6 +35,7 @@ struct Limits {
     Seconds interval{30};               // from the start of a pass to the start of the next
     double databases_per_second = 50.0; // opened databases, all devices; <= 0 is unlimited
     int recheck_passes = 20;     // every database is opened in one of so many (send/ledger.hpp)
+    bool summaries = true;       // one question for all that is at rest (send/summary.hpp)
     Seconds reclaim_age{604800}; // tombstones and deleted databases older than this are removed
     bool handoffs_only = false;  // skip the partitions a device is a primary for
     int handoff_delete = 0;      // copies needed before a handoff goes; 0: every primary

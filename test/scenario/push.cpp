@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_does_not_answer_is_left_to_the_pass, K
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_write_during_a_push_is_pushed_by_the_next, Kind, Kinds) {
     Pushing<Kind> nodes;
     bool written = false;
-    nodes.after("merge_items", [&] {
+    nodes.after("sync", [&] {
         if (!written) {
             written = true;
             nodes.put(0, nodes.known[0], "late");

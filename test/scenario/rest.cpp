@@ -30,11 +30,13 @@ template <class Kind>
 struct Resting : Cluster<Kind> {
     using Name = typename Cluster<Kind>::Name;
 
-    explicit Resting(std::size_t databases = 1, int recheck_passes = 1000, std::size_t count = 3)
+    explicit Resting(std::size_t databases = 1, int recheck_passes = 1000, std::size_t count = 3,
+                     bool summaries = false)
         : Cluster<Kind>(count, 3) {
         for (std::size_t at = 0; at < count; ++at) {
             Settings settings = this->node(at).settings;
             settings.recheck_passes = recheck_passes;
+            settings.summaries = summaries;
             this->restart(at, settings);
         }
         this->network().before([this](const SimExchange& exchange, const Request&) {
@@ -336,6 +338,114 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_that_jumps_wakes_all, Kind, Kinds) {
     BOOST_TEST(nodes.opened() == 0);
     nodes.node(0).clock.jump(Seconds(7200));
     BOOST_TEST(nodes.opened() == 5);
+}
+
+// ---- One question about all that is at rest (send/summary.hpp).
+
+namespace {
+
+template <class Kind>
+struct Comparing : Resting<Kind> {
+    explicit Comparing(std::size_t databases, std::size_t count = 3)
+        : Resting<Kind>(databases, recheck, count, true) {
+        for (int i = 0; i < 3; ++i) { // each node has walked, and knows what the others do
+            this->round();
+        }
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_at_rest_costs_one_question_for_each_peer, Kind, Kinds) {
+    Comparing<Kind> nodes(40);
+    for (int i = 0; i < 2 * recheck; ++i) {
+        BOOST_TEST(nodes.opened() == 0);
+        BOOST_TEST(nodes.requests == 2);
+    }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_that_a_peer_lost_is_missed_by_the_pass_after_its_walk,
+                              Kind, Kinds) {
+    Comparing<Kind> nodes(40);
+    nodes.node(1).disk.remove(nodes.path(nodes.names[7])); // below every program
+    BOOST_TEST(nodes.opened() == 0);                       // the peer speaks of its last walk
+    nodes.pass(1);
+    const Stats stats = nodes.pass(0);
+    BOOST_TEST(stats.attempted == 1);
+    BOOST_TEST(stats.rsync == 1);
+    nodes.require_identical(nodes.names[7]);
+    for (int i = 0; i < 3; ++i) {
+        nodes.round();
+    }
+    BOOST_TEST(nodes.opened() == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_device_that_was_replaced_is_filled_after_its_first_walk, Kind,
+                              Kinds) {
+    Comparing<Kind> nodes(40);
+    nodes.wipe(1);
+    nodes.pass(1);
+    BOOST_TEST(nodes.pass(0).rsync == 40);
+}
+
+// More than a sketch of 4,096 cells can tell apart.
+BOOST_AUTO_TEST_CASE(a_large_device_that_was_replaced_is_not_believed_at_all) {
+    Ledger ours;
+    Ledger theirs;
+    const FileState state{1};
+    std::vector<Device> devices(2);
+    devices[1].id = 1;
+    const Primaries primaries(devices);
+    for (Ledger* const each : {&ours, &theirs}) {
+        each->begin_pass(recheck);
+    }
+    for (int i = 0; i < 5000; ++i) {
+        const std::string hash = to_hex(md5(std::to_string(i)));
+        ours.confirm(hash, state, primaries, 1, Timestamp{Timestamp::max_ticks - 1, 0},
+                     Random(static_cast<std::uint64_t>(i)).next());
+    }
+    theirs.end_walk(0);
+    const Summary here = ours.summary(1, 4096);
+    const Summary there = theirs.summary(0, 4096);
+    BOOST_TEST(here.databases == 5000);
+    BOOST_TEST(there.walked == 0);
+    BOOST_TEST(!Sketch::between(here.sketch, there.sketch).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_was_just_started_is_not_taken_for_empty, Kind, Kinds) {
+    Comparing<Kind> nodes(40);
+    nodes.restart(1);
+    for (int i = 0; i < 2 * recheck; ++i) { // it makes no pass: the rechecks go on as ever
+        BOOST_TEST(nodes.opened() < 40);
+    }
+    for (int i = 0; i < 3; ++i) {
+        nodes.round();
+    }
+    BOOST_TEST(nodes.opened() == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_does_not_answer_leaves_it_to_the_rechecks, Kind, Kinds) {
+    Comparing<Kind> nodes(40);
+    nodes.network().answer({{}, {}, "summary"}, {400, "text/plain", "unknown operation", ""}, 1000);
+    std::int64_t opened = 0;
+    for (int i = 0; i < recheck; ++i) {
+        opened += nodes.opened();
+    }
+    BOOST_TEST(opened == 40);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_without_its_device_is_not_believed, Kind, Kinds) {
+    Comparing<Kind> nodes(40, 4);
+    nodes.node(1).disk.unmount(nodes.device_path(1));
+    BOOST_TEST(nodes.pass(0).attempted == 40); // each of them needs a handoff
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_write_at_a_peer_opens_that_database_alone, Kind, Kinds) {
+    Comparing<Kind> nodes(40);
+    nodes.put(1, nodes.names[3], "new");
+    nodes.pass(1);
+    BOOST_TEST(nodes.opened() == 1);
+    nodes.require_identical(nodes.names[3]);
 }
 
 BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_never_rests) {

@@ -199,7 +199,15 @@ public:
                             on_loss(machine, old, path);
                         }));
         } else {
-            serve(Server(machine.settings, it.broker, witness(it)));
+            Server server(machine.settings, it.broker, witness(it));
+            server.summarise_by([&machine](const std::string& device, std::int64_t peer,
+                                           std::size_t cells) -> std::optional<Summary> {
+                if (!machine.sender) {
+                    return std::nullopt;
+                }
+                return machine.sender->replicator->summary(device, peer, cells);
+            });
+            serve(std::move(server));
             network.serves_ours(machine.ip, port);
         }
         wire.listen(SimNetwork::address(machine.ip, port), it.life);
@@ -324,6 +332,7 @@ private:
         settings.interval = Seconds(static_cast<double>(config.interval));
         settings.recheck_passes = static_cast<int>(config.recheck_passes);
         settings.rows_along = static_cast<int>(config.rows_along);
+        settings.summaries = config.summaries != 0;
         settings.reclaim_age = Seconds(static_cast<double>(config.reclaim_age));
         settings.leave_share = static_cast<double>(config.leave_share);
         settings.handoff_delete = static_cast<int>(config.handoff_delete);

@@ -219,6 +219,11 @@ private:
     void start(Node& it, const Settings& settings) {
         it.settings = settings;
         it.server = RpcServer<Broker, Journal>(settings, it.broker, it.journal);
+        it.server.summarise_by([&it](const std::string& device, std::int64_t peer,
+                                     std::size_t cells) -> std::optional<Summary> {
+            return it.replicator ? std::optional(it.replicator->summary(device, peer, cells))
+                                 : std::nullopt;
+        });
         network_.serve(it.ip, port, [server = it.server](const Request& request) mutable {
             return server.handle(request);
         });

@@ -39,8 +39,13 @@ struct Duo {
 
     /// Asks the other node as a pass would. `leaves`: as a copy that does not belong here.
     Result<decide::Outcome> replicate(bool leaves = false) {
-        return with_task([](auto& task, const Device& to) { return replicate_to_peer(task, to); },
-                         leaves);
+        return with_task(
+            [](auto& task, const Device& to) {
+                auto outcome = replicate_to_peer(task, to);
+                task.record_reached();
+                return outcome;
+            },
+            leaves);
     }
 
     /// Calls `action(task, peer)`.

@@ -127,6 +127,8 @@ class Cluster:
 
     def run_pass(self, node=None, **options):
         ours = {"replica_port": self.our_door} if self.receiver == "beside" else {}
+        # What goes between nodes of ours alone is another wire than Swift's.
+        ours.update(push_files="no", rows_along=0, summaries="no")
         return (node or self.a).run_pass(self.sender, self.kind, self.ring_port,
                                          **{"per_diff": PER_DIFF, "max_diffs": MAX_DIFFS,
                                             **ours, **options})

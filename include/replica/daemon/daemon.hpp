@@ -80,13 +80,19 @@ namespace detail {
     return loaded;
 }
 
+// A file in the recon directory that one service has, by its kind and bound address.
+[[nodiscard]] inline std::string file_of_service(std::string_view kind_type,
+                                                 const DaemonSettings& settings,
+                                                 std::string_view ending) {
+    return settings.recon_cache_path + "/" + std::string{kind_type} + "-replicator-" +
+           settings.bind_ip + "-" + std::to_string(settings.bind_port) + std::string{ending};
+}
+
 // One daemon per node, kind and bound address. If the lock file, in the recon directory, cannot be
 // opened, the daemon runs unlocked, as every stock one does.
 [[nodiscard]] inline std::optional<Exclusion>
 exclude_others(const Program& program, const DaemonSettings& settings, const Log& log) {
-    const auto path = settings.recon_cache_path + "/" + std::string{program.kind_type} +
-                      "-replicator-" + settings.bind_ip + "-" + std::to_string(settings.bind_port) +
-                      ".lock";
+    const auto path = file_of_service(program.kind_type, settings, ".lock");
     try {
         auto lock = Exclusion::take(path);
         if (!lock) {

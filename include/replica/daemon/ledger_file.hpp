@@ -18,14 +18,15 @@ namespace replica::daemon {
 /// Lost or unreadable, it costs one pass over all databases. Thread safety: one thread.
 class LedgerFile {
 public:
-    /// `boot`: another text after each start of the machine.
+    /// `boot`: another text after each start of the machine. Empty if that is not known; then
+    /// nothing is kept.
     explicit LedgerFile(std::string path, std::string boot = this_boot())
         : path_(std::move(path)), boot_(std::move(boot)) {}
 
     /// What keep() was given last, once; empty if there is nothing of this boot.
     [[nodiscard]] std::string take() const {
         std::string text = content_of(path_);
-        if (std::remove(path_.c_str()) != 0 || !text.starts_with(boot_)) {
+        if (std::remove(path_.c_str()) != 0 || boot_.empty() || !text.starts_with(boot_)) {
             return {};
         }
         return text.erase(0, boot_.size());
@@ -33,6 +34,9 @@ public:
 
     /// Throws Failure with io if the file cannot be written.
     void keep(const std::string& text) const {
+        if (boot_.empty()) {
+            return;
+        }
         const std::string fresh = path_ + ".new";
         std::ofstream file(fresh, std::ios::binary);
         file << boot_ << text;

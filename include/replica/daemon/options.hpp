@@ -158,6 +158,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "a database that every peer had, and that nobody has touched, is not opened; in one of "
            "so many passes it is, and its peers are asked; 1 opens all in every pass",
            Origin::replica),
+    plain(&Settings::summaries, "summaries", "yes/no",
+          "asks a server of ours one question in each pass about all that is at rest, not one for "
+          "each database in turn; what is lost there shows in the next pass",
+          Origin::replica),
     number(&Settings::rows_along, "rows_along", "rows", 0, 10000,
            "new rows that a server of ours gets with the question for its state, in one request "
            "instead of three; 0: none",

@@ -90,11 +90,12 @@ template <LocalBroker B>
 class Receiver {
 public:
     /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
+    /// `summarise` answers the summaries of other nodes.
     Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring,
-             std::vector<std::string> secrets = {})
+             std::vector<std::string> secrets = {}, Summarise summarise = {})
         : addresses_(std::move(ring), look_at_addresses), statsd_(named(settings)),
-          observer_(log, statsd_),
-          rpc_(static_cast<const Settings&>(settings), detail::make_broker<B>(settings), observer_),
+          observer_(log, statsd_), rpc_(answering(settings, detail::make_broker<B>(settings),
+                                                  observer_, std::move(summarise))),
           pages_(settings, {}, {}, [this] { return observer_.doubts(); }),
           server_(
               options(settings, std::move(secrets)),
@@ -104,6 +105,15 @@ public:
     }
 
 private:
+    using Rpc = RpcServer<B, ServerObserver>;
+
+    [[nodiscard]] static Rpc answering(const Settings& settings, B broker, ServerObserver observer,
+                                       Summarise summarise) {
+        Rpc rpc(settings, std::move(broker), std::move(observer));
+        rpc.summarise_by(std::move(summarise));
+        return rpc;
+    }
+
     [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
         settings.log_name = std::string(B::kind_type::name) + "-server";
         return settings;
@@ -141,7 +151,7 @@ private:
     RingAddresses<AnyRing<>> addresses_;
     Statsd statsd_;
     ServerObserver observer_;
-    RpcServer<B, ServerObserver> rpc_;
+    Rpc rpc_;
     Pages<> pages_;
     BeastServer server_;
 };
@@ -183,10 +193,13 @@ template <LocalBroker B>
     }
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(settings, context.log, std::move(ring),
-                                                 std::move(secrets));
+        receiver = std::make_unique<Receiver<B>>(
+            settings, context.log, std::move(ring), std::move(secrets),
+            [replicator](const std::string& device, std::int64_t peer, std::size_t cells) {
+                return replicator.summary(device, peer, cells);
+            });
     }
-    const LedgerFile ledger(settings.recon_cache_path + '/' + std::string(server) + ".ledger");
+    const LedgerFile ledger(detail::file_of_service(server, settings, ".ledger"));
     if (const std::string known = ledger.take(); !known.empty() && !replicator.remember(known)) {
         context.log(Level::info, "What the last service knew is of another version of it");
     }

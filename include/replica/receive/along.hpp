@@ -7,7 +7,10 @@
 //
 //   base <= our point  no row lies between the rows that are here and those that came
 //   our point < last   else nothing is to be sent; a point above all of the sender's rows speaks of
-//                      other rows under its id, so the sender must take a new one first
+//                      other rows under its id, so the sender must take a new one first. So must
+//                      one with the id of the database here
+//   not sharded        else its sender asks for the ranges first, and may leave the rows to the
+//                      sharder
 //
 // Rows and points are merged in one transaction, so a crash leaves all of them or none. A request
 // that comes again, late or twice, brings rows that are here: repeats, which change nothing.
@@ -28,12 +31,13 @@ namespace replica {
 
 /// Returns the sender's last row that is here now; -1 if nothing was merged. `sender`: its id.
 /// `point`: how far its rows were here. `forgotten`: see Database::merge_items.
-template <Database D, Observer O>
+template <class Kind, Database D, Observer O>
 [[nodiscard]] std::int64_t
-merge_along(D& database, const std::string& path,
+merge_along(D& database, const typename D::info_type& info, const std::string& path,
             const std::optional<message::Along<typename D::row_type>>& along,
             const std::string& sender, std::int64_t point, Timestamp forgotten, O& observer) {
-    if (!along || along->base > point || point >= along->last) {
+    if (!along || along->base > point || point >= along->last || sender == info.id ||
+        !Kind::sends_rows(info)) {
         return -1;
     }
     std::vector<SyncPoint> points = along->syncs.points;

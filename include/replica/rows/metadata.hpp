@@ -6,6 +6,7 @@
 // key, and written byte for byte as Swift's Python writes it.
 
 #include <replica/error.hpp>
+#include <replica/words/info.hpp>
 #include <replica/words/json.hpp>
 #include <replica/words/timestamp.hpp>
 
@@ -14,6 +15,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -176,6 +178,14 @@ private:
 
     std::vector<MetadataItem> items_;
 };
+
+/// Whether the times and the metadata of two replicas are the same.
+template <std::derived_from<Info> I>
+[[nodiscard]] bool is_same_beside_rows(const I& a, const I& b) {
+    return a.timestamps() == b.timestamps() &&
+           (a.metadata == b.metadata ||
+            Metadata::parse_stored(a.metadata).is_same(Metadata::parse_stored(b.metadata)));
+}
 
 } // namespace replica
 

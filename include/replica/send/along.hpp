@@ -10,11 +10,14 @@
 // they may have been deleted elsewhere (send/stale.hpp). The limit here is half a reclaim_age, so
 // that the clock of no peer can make such a row of one of these.
 
+#include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
+#include <replica/send/rsync.hpp>
+#include <replica/send/session.hpp>
 #include <replica/send/stale.hpp>
 #include <replica/words/along.hpp>
 #include <replica/words/info.hpp>
@@ -26,6 +29,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace replica {
@@ -56,7 +60,7 @@ template <AnyPass P>
         auto points = turn.database().sync_points(Direction::incoming); // before the rows
         std::erase_if(points, [](const SyncPoint& point) { return !unusable(point).empty(); });
         const auto rows = turn.database().items_since(base, most + 1);
-        const Timestamp limit = turn.now().plus(-settings.reclaim_age / 2);
+        const Timestamp limit = turn.pass.now().plus(-settings.reclaim_age / 2);
         const auto old = [&](const auto& row) { return may_be_deleted(row, limit); };
         if (rows.empty() || std::ssize(rows) > most || std::ranges::any_of(rows, old)) {
             return {};
@@ -71,21 +75,22 @@ template <AnyPass P>
     }
 }
 
-/// Whether rows may go along to this peer; unknown if it has yet to be asked.
+/// Whether rows may go along to this peer; unknown if it has yet to be asked. Not while it may be
+/// merging an earlier state of the database: its stock server would then replace the file.
 template <AnyPass P>
-[[nodiscard]] Takers::Answer takes_along(DatabaseTurn<P>& turn, const Device& device) {
+[[nodiscard]] Takers::Answer takes_along(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
     P& pass = turn.pass;
     const bool may = pass.settings.rows_along > 0 && !turn.leaves && !turn.expiring &&
-                     P::kind_type::sends_rows(turn.info);
-    return may ? pass.memory.takers.of(device, pass.clock.monotonic()) : Takers::Answer::no;
+                     P::kind_type::sends_rows(turn.info) && !may_be_merging(turn, peer);
+    return may ? pass.memory.takers.of(peer.device(), pass.clock.monotonic()) : Takers::Answer::no;
 }
 
 } // namespace detail
 
 /// What to send along with the question to this peer; empty for nothing.
 template <AnyPass P>
-[[nodiscard]] std::string_view argument_for(DatabaseTurn<P>& turn, const Device& device) {
-    const auto answer = detail::takes_along(turn, device);
+[[nodiscard]] std::string_view argument_for(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    const auto answer = detail::takes_along(turn, peer);
     if (answer != Takers::Answer::yes) {
         return answer == Takers::Answer::unknown ? message::takes_rows : std::string_view();
     }
@@ -97,15 +102,16 @@ template <AnyPass P>
     return turn.along->argument;
 }
 
-/// The peer lacks the rows above `point`. Returns whether they are to go along with one more
-/// question to it, and to the peers after it.
+/// Whether an answer refuses the argument, as a Swift before 2.0 does, which takes exactly seven.
+/// The question is then to be asked without one.
 template <AnyPass P>
-[[nodiscard]] bool put_along(DatabaseTurn<P>& turn, const Device& device, std::int64_t point) {
-    if (detail::takes_along(turn, device) != Takers::Answer::yes) {
-        return false;
+[[nodiscard]] bool is_refusal_of(DatabaseTurn<P>& turn, const Device& device,
+                                 std::string_view argument, int status) {
+    const bool refuses = !argument.empty() && (status == 400 || status == 500);
+    if (refuses) {
+        turn.pass.memory.takers.heard(device, false, turn.pass.clock.monotonic());
     }
-    turn.along = detail::rows_along(turn, point);
-    return !turn.along->argument.empty();
+    return refuses;
 }
 
 /// Learns from the answer to a question with this argument. Returns whether the peer has all rows
@@ -121,10 +127,42 @@ template <AnyPass P>
            turn.along->last >= turn.info.max_row;
 }
 
+/// Asks once more, with the rows above the `point` that the peer has named, if these may go along.
+/// Returns whether the peer has all rows of ours now.
+template <AnyPass P>
+[[nodiscard]] Result<bool> ask_along(DatabaseTurn<P>& turn, PeerSession<P>& peer,
+                                     const message::Sync& question, std::int64_t point) {
+    if (detail::takes_along(turn, peer) != Takers::Answer::yes) {
+        return false;
+    }
+    auto rows = detail::rows_along(turn, point);
+    if (rows.argument.empty()) {
+        return false;
+    }
+    turn.along = std::move(rows); // the peers after this one are likely to lack the same
+    const std::string& argument = turn.along->argument;
+    const auto reply =
+        peer.send(message::encode_with(question, argument), turn.pass.settings.node_timeout);
+    if (!reply) {
+        return reply.error();
+    }
+    if (is_refusal_of(turn, peer.device(), argument, reply->status)) {
+        return false;
+    }
+    if (!reply->success()) {
+        return peer.fault_of(*reply);
+    }
+    const auto answer = peer.template read_info<typename P::info_type>(*reply);
+    if (!answer) {
+        return answer.error();
+    }
+    return went_along(turn, peer.device(), argument, answer->merged);
+}
+
 /// Counts and notes the rows that went along.
 template <AnyPass P>
-[[nodiscard]] decide::Outcome end_along(DatabaseTurn<P>& turn, const Device& peer,
-                                        const std::string& remote_id) {
+[[nodiscard]] Result<decide::Outcome> end_along(DatabaseTurn<P>& turn, const Device& peer,
+                                                const std::string& remote_id) {
     P& pass = turn.pass;
     const RowsAlong& along = *turn.along;
     pass.count(&Stats::diff);

@@ -115,10 +115,19 @@ struct DatabaseTurn {
     }
 
     /// Records the outgoing points of all peers, in one transaction. Points that cannot be written
-    /// are told and left out: each peer records its own.
+    /// are told and left out: each peer records its own. So are those of another id, which a pass
+    /// beside the service may have given the file meanwhile: they speak of this one.
     void record_reached() {
+        const auto points = std::exchange(reached, {});
+        if (points.empty()) {
+            return;
+        }
         try {
-            database().merge_sync_points(std::exchange(reached, {}), Direction::outgoing);
+            database().together([&] {
+                if (opened.info().id == info.id) {
+                    opened.merge_sync_points(points, Direction::outgoing);
+                }
+            });
         } catch (const Failure& failure) {
             if (is_lost(failure)) {
                 throw;

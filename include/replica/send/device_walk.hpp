@@ -52,7 +52,8 @@ public:
         pass.count(&Stats::at_rest, skipped);
         databases_ += skipped + (found ? 1 : 0);
         if (!found && !stopped && whole_) {
-            pass.memory.ledgers.with(device_->device, [](Ledger& ledger) { ledger.end_walk(); });
+            pass.memory.ledgers.with(device_->device,
+                                     [this](Ledger& ledger) { ledger.end_walk(databases_); });
         }
         pass.observer(event::DeviceProgress{device_->device, walk_.partitions_done(),
                                             walk_.partitions(), databases_});

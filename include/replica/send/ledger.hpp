@@ -24,7 +24,10 @@
 
 #include <replica/disk.hpp>
 #include <replica/ring.hpp>
+#include <replica/words/bytes.hpp>
 #include <replica/words/md5.hpp>
+#include <replica/words/sketch.hpp>
+#include <replica/words/summary.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <algorithm>
@@ -33,11 +36,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <span>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -47,32 +51,6 @@
 #include <vector>
 
 namespace replica {
-
-namespace detail {
-
-template <class T>
-concept Bytes = std::has_unique_object_representations_v<T>; // so trivially copyable as well
-
-template <Bytes T>
-void append_bytes(std::string& out, const T& value) {
-    const auto bytes = std::as_bytes(std::span(&value, 1));
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes to characters
-    out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
-
-/// Throws std::out_of_range if `rest` is shorter than a T.
-template <Bytes T>
-[[nodiscard]] T take_bytes(std::string_view& rest) {
-    if (rest.size() < sizeof(T)) {
-        throw std::out_of_range("the text of a ledger ends too early");
-    }
-    T value{};
-    std::memcpy(&value, rest.data(), sizeof value);
-    rest.remove_prefix(sizeof value);
-    return value;
-}
-
-} // namespace detail
 
 /// A digest of what stat tells of a database file. Two states are equal if nobody has written to
 /// the file in between.
@@ -92,7 +70,7 @@ using FileState = Md5Digest;
                                    static_cast<std::int64_t>(status->inode), status->size,
                                    status->modified_ns, status->changed_ns};
     std::string text;
-    detail::append_bytes(text, values);
+    words::append_bytes(text, values);
     return md5(text);
 }
 
@@ -117,19 +95,22 @@ struct Known {
     std::int64_t max_row = -1; ///< The last row that all primaries had.
 };
 
-/// The databases of one device of this machine whose content every peer has: about 90 bytes
+/// The databases of one device of this machine whose content every peer has: about 100 bytes
 /// each. Not thread safe.
 class Ledger {
 public:
     /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
     /// remembered.
     void begin_pass(int recheck_passes) {
+        agreed_.clear();
         recheck_ = static_cast<std::uint64_t>(std::max(recheck_passes, 1));
         ++pass_;
     }
 
-    /// The walk of the device has come to its end: what it has not met is forgotten.
-    void end_walk() {
+    /// The walk of the device has come to its end: what it has not met is forgotten. `databases`:
+    /// how many it has met.
+    void end_walk(std::int64_t databases) {
+        walked_ = databases;
         std::erase_if(entries_, [this](const auto& each) { return each.second.met != pass_; });
     }
 
@@ -148,9 +129,11 @@ public:
             entry.state = {}; // of no file
             return false;
         }
+        const bool compared = std::ranges::all_of(
+            primaries.devices, [this](const Device& each) { return agreed_.contains(each.id); });
         // A pass that does not come to the database spends its turn, but not for ever.
-        const bool rechecks =
-            key.second % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_;
+        const bool rechecks = !compared && (key.second % recheck_ == pass_ % recheck_ ||
+                                            pass_ - entry.confirmed >= 2 * recheck_);
         return !rechecks && now.seconds() < static_cast<double>(entry.due) &&
                std::ranges::none_of(primaries.devices, [&](const Device& device) {
                    const auto lost = distrusted_.find(device.id);
@@ -159,18 +142,18 @@ public:
     }
 
     /// All primaries have what `hash` has at `state`, up to the row `max_row`. Nothing is to be
-    /// done before `due`.
+    /// done before `due`. `content`: a digest of what they have, the same on every node.
     void confirm(const std::string& hash, const FileState& state, const Primaries& primaries,
-                 std::int64_t max_row, Timestamp due) {
+                 std::int64_t max_row, Timestamp due, std::uint64_t content) {
         constexpr double last = std::numeric_limits<std::uint32_t>::max();
-        if (recheck_ > 1) {
-            entries_[key_of(hash)] =
-                Entry{state,
-                      primaries.digest,
-                      static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last)),
-                      pass_,
-                      pass_,
-                      max_row};
+        if (recheck_ == 1) {
+            return;
+        }
+        const auto seconds = static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last));
+        entries_[key_of(hash)] = {state, primaries.digest, seconds, pass_, pass_, max_row, content};
+        auto& devices = groups_[primaries.digest];
+        if (devices.empty()) {
+            std::ranges::transform(primaries.devices, std::back_inserter(devices), &Device::id);
         }
     }
 
@@ -189,23 +172,66 @@ public:
     /// counts.
     void distrust(std::int64_t device_id) { distrusted_[device_id] = pass_; }
 
+    // ---- Comparing with another node, see send/summary.hpp.
+
+    /// The devices that share databases with the device `local` of this ledger.
+    [[nodiscard]] std::set<std::int64_t> peers_of(std::int64_t local) const {
+        std::set<std::int64_t> peers;
+        for (const auto& [digest, devices] : groups_) {
+            peers.insert(devices.begin(), devices.end());
+        }
+        peers.erase(local);
+        return peers;
+    }
+
+    /// What was at rest here, when it was last looked at, together with the device `peer`.
+    [[nodiscard]] Summary summary(std::int64_t peer, std::size_t cells) const {
+        Summary summary{walked_, 0, Sketch(cells)};
+        for (const auto& [key, entry] : entries_) {
+            if (entry.state != FileState{} && entry.met + 1 >= pass_ && is_shared(entry, peer)) {
+                summary.sketch.add(entry.content);
+                ++summary.databases;
+            }
+        }
+        return summary;
+    }
+
+    /// In this pass `device` has all that was confirmed, but for databases with these contents.
+    void agree(std::int64_t device, const std::set<std::uint64_t>& without) {
+        agreed_.insert(device);
+        for (auto& [key, entry] : entries_) {
+            if (without.contains(entry.content) && is_shared(entry, device)) {
+                entry.state = {};
+            }
+        }
+    }
+
     void clear() { entries_.clear(); }
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
     /// Appends all of it to `out`, for read() by the same program on the same machine.
     void append_to(std::string& out) const {
-        detail::append_bytes(out, pass_);
-        detail::append_bytes(out, distrusted_.size());
-        for (const auto& [device_id, pass] : distrusted_) {
-            detail::append_bytes(out, device_id);
-            detail::append_bytes(out, pass);
+        words::append_bytes(out, pass_);
+        words::append_bytes(out, walked_);
+        words::append_bytes(out, groups_.size());
+        for (const auto& [digest, devices] : groups_) {
+            words::append_bytes(out, digest);
+            words::append_bytes(out, devices.size());
+            for (const std::int64_t device : devices) {
+                words::append_bytes(out, device);
+            }
         }
-        detail::append_bytes(out, entries_.size());
+        words::append_bytes(out, distrusted_.size());
+        for (const auto& [device_id, pass] : distrusted_) {
+            words::append_bytes(out, device_id);
+            words::append_bytes(out, pass);
+        }
+        words::append_bytes(out, entries_.size());
         for (const auto& [key, entry] : entries_) {
-            detail::append_bytes(out, key.first);
-            detail::append_bytes(out, key.second);
-            detail::append_bytes(out, entry);
+            words::append_bytes(out, key.first);
+            words::append_bytes(out, key.second);
+            words::append_bytes(out, entry);
         }
     }
 
@@ -213,15 +239,22 @@ public:
     /// std::out_of_range if `rest` ends before.
     [[nodiscard]] static Ledger read(std::string_view& rest) {
         Ledger read;
-        read.pass_ = detail::take_bytes<std::uint32_t>(rest);
-        for (auto left = detail::take_bytes<std::size_t>(rest); left > 0; --left) {
-            const auto device_id = detail::take_bytes<std::int64_t>(rest);
-            read.distrusted_[device_id] = detail::take_bytes<std::uint32_t>(rest);
+        read.pass_ = words::take_bytes<std::uint32_t>(rest);
+        read.walked_ = words::take_bytes<std::int64_t>(rest);
+        for (auto left = words::take_bytes<std::size_t>(rest); left > 0; --left) {
+            auto& devices = read.groups_[words::take_bytes<std::uint32_t>(rest)];
+            for (auto more = words::take_bytes<std::size_t>(rest); more > 0; --more) {
+                devices.push_back(words::take_bytes<std::int64_t>(rest));
+            }
         }
-        for (auto left = detail::take_bytes<std::size_t>(rest); left > 0; --left) {
-            const auto first = detail::take_bytes<std::uint64_t>(rest);
-            const auto second = detail::take_bytes<std::uint64_t>(rest);
-            read.entries_[{first, second}] = detail::take_bytes<Entry>(rest);
+        for (auto left = words::take_bytes<std::size_t>(rest); left > 0; --left) {
+            const auto device_id = words::take_bytes<std::int64_t>(rest);
+            read.distrusted_[device_id] = words::take_bytes<std::uint32_t>(rest);
+        }
+        for (auto left = words::take_bytes<std::size_t>(rest); left > 0; --left) {
+            const auto first = words::take_bytes<std::uint64_t>(rest);
+            const auto second = words::take_bytes<std::uint64_t>(rest);
+            read.entries_[{first, second}] = words::take_bytes<Entry>(rest);
         }
         return read;
     }
@@ -234,7 +267,14 @@ private:
         std::uint32_t confirmed = 0; ///< The pass.
         std::uint32_t met = 0;       ///< The last pass whose walk has met the database.
         std::int64_t max_row = -1;
+        std::uint64_t content = 0; ///< See confirm().
     };
+
+    [[nodiscard]] bool is_shared(const Entry& entry, std::int64_t device) const {
+        const auto group = groups_.find(entry.primaries);
+        return group != groups_.end() &&
+               std::ranges::find(group->second, device) != group->second.end();
+    }
 
     /// A hash has 32 hexadecimal digits.
     using Key = std::pair<std::uint64_t, std::uint64_t>;
@@ -253,7 +293,10 @@ private:
     }
 
     std::unordered_map<Key, Entry, HalfOfKey> entries_;
-    std::map<std::int64_t, std::uint32_t> distrusted_; ///< Device id: in which pass.
+    std::map<std::int64_t, std::uint32_t> distrusted_;          ///< Device id: in which pass.
+    std::map<std::uint32_t, std::vector<std::int64_t>> groups_; ///< Primaries::digest: their ids.
+    std::set<std::int64_t> agreed_;                             ///< In this pass.
+    std::int64_t walked_ = -1; ///< Databases in the last walk to its end.
     std::uint32_t pass_ = 0;
     std::uint64_t recheck_ = 1;
 };
@@ -280,15 +323,15 @@ public:
     [[nodiscard]] std::string text() const {
         std::string text;
         const std::lock_guard guard(mutex_);
-        detail::append_bytes(text, form);
-        detail::append_bytes(text, ledgers_.size());
+        words::append_bytes(text, form);
+        words::append_bytes(text, ledgers_.size());
         for (const auto& [device, ledger] : ledgers_) {
-            detail::append_bytes(text, device.size());
+            words::append_bytes(text, device.size());
             text += device;
             ledger.append_to(text);
         }
         const Md5Digest digest = md5(text);
-        detail::append_bytes(text, digest);
+        words::append_bytes(text, digest);
         return text;
     }
 
@@ -301,16 +344,23 @@ public:
         }
         std::string_view digest = text.substr(text.size() - tail);
         text.remove_suffix(tail);
-        if (detail::take_bytes<Md5Digest>(digest) != md5(text) ||
-            detail::take_bytes<std::uint64_t>(text) != form) {
+        if (words::take_bytes<Md5Digest>(digest) != md5(text) || text.size() < sizeof form ||
+            words::take_bytes<std::uint64_t>(text) != form) {
             return false;
         }
         std::map<std::string, Ledger> ledgers;
-        for (auto left = detail::take_bytes<std::size_t>(text); left > 0; --left) {
-            const auto size = detail::take_bytes<std::size_t>(text);
-            const std::string device(text.substr(0, size));
-            text.remove_prefix(device.size());
-            ledgers[device] = Ledger::read(text);
+        try {
+            for (auto left = words::take_bytes<std::size_t>(text); left > 0; --left) {
+                const auto size = words::take_bytes<std::size_t>(text);
+                const std::string device(text.substr(0, size));
+                text.remove_prefix(device.size());
+                ledgers[device] = Ledger::read(text);
+            }
+        } catch (const std::out_of_range&) {
+            return false;
+        }
+        if (!text.empty()) {
+            return false;
         }
         const std::lock_guard guard(mutex_);
         ledgers_ = std::move(ledgers);
@@ -327,7 +377,7 @@ public:
 
 private:
     /// Changes with the form of the text. The bytes of a machine of the other order differ.
-    static constexpr std::uint64_t form = 0x7265706c67723031; // "replgr01"
+    static constexpr std::uint64_t form = 0x7265706c67723032; // "replgr02"
 
     mutable std::mutex mutex_;
     std::map<std::string, Ledger> ledgers_;

@@ -41,9 +41,8 @@ public:
     [[nodiscard]] Result<decide::Outcome> run() {
         P& pass = turn_.pass;
         bool renewed = false;
-        bool told = false; // with the rows above the point that the peer has named
         for (int attempt = 1;; ++attempt) {
-            const std::string_view along = argument_for(turn_, session_.device());
+            const std::string_view along = argument_for(turn_, session_);
             auto reply =
                 session_.send(message::encode_with(sync_of(), along), pass.settings.node_timeout);
             if (!reply) {
@@ -53,6 +52,9 @@ public:
             turn_.behind = std::max(turn_.behind, session_.behind());
             if (reply->status == 404) {
                 return bring_back();
+            }
+            if (is_refusal_of(turn_, session_.device(), along, reply->status)) {
+                continue;
             }
             if (!reply->success()) {
                 return session_.fault_of(*reply);
@@ -76,11 +78,6 @@ public:
             const decide::Replica local(turn_.info);
             const decide::Replica there(remote.info);
             const auto choice = decide::choose(local, there, points_of(remote), pass.settings);
-            if (choice.way == decide::Way::rows && !has_all && !told &&
-                put_along(turn_, session_.device(), choice.point)) {
-                told = true;
-                continue;
-            }
             if (choice.way != decide::Way::renew_id) {
                 look_for_loss(remote.info, choice, decide::same_content(local, there));
                 turn_.settled = turn_.settled && choice.settled;
@@ -89,7 +86,7 @@ public:
                 auto outcome = carry_out(remote.info, choice, has_all);
                 return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
             }
-            if (renewed || attempt == 4) {
+            if (renewed || attempt == 3) {
                 return Fault{Error::bad_reply, session_.address() + '/' + session_.device().device +
                                                    ": knows rows of an id that was just made"};
             }
@@ -182,18 +179,9 @@ private:
         return fault;
     }
 
-    /// Whether times and metadata are the same. Metadata have no order.
-    [[nodiscard]] bool is_same_beside_rows(const Info& remote) const {
-        const Info& local = turn_.info;
-        return remote.timestamps() == local.timestamps() &&
-               (remote.metadata == local.metadata ||
-                Metadata::parse_stored(remote.metadata)
-                    .is_same(Metadata::parse_stored(local.metadata)));
-    }
-
     /// What the peer's answer says about the ledger. `same`: its rows are the same.
     void look_for_loss(const Info& remote, const decide::Choice& choice, bool same) {
-        if (same && is_same_beside_rows(remote)) {
+        if (same && is_same_beside_rows(turn_.info, remote)) {
             ++turn_.same;
         } else if (choice.way != decide::Way::no_change) {
             distrust_if_confirmed();
@@ -334,14 +322,15 @@ private:
             turn_.note_reached(remote.id, choice.point);
             return decide::Outcome::done;
         case decide::Way::whole_then_merge:
-            pass.count(&Stats::remote_merge);
-            return push_file_to_merge(turn_, session_, remote);
-        default: {
-            if (has_all) {
-                return end_along(turn_, session_.device(), remote.id);
+            if (!has_all) {
+                pass.count(&Stats::remote_merge);
+                return push_file_to_merge(turn_, session_, remote);
             }
+            [[fallthrough]];
+        default: {
             std::int64_t point = choice.point;
-            auto outcome = push_rows(turn_, session_, remote.id, point);
+            auto outcome = has_all ? end_along(turn_, session_.device(), remote.id)
+                                   : push_new_rows(remote.id, point);
             if (turn_.leaves && point > choice.point) {
                 turn_.set_note(notes::sent_to(remote.id), point);
             }
@@ -349,6 +338,17 @@ private:
             return complete ? resend_if_diverged(remote, choice) : std::move(outcome);
         }
         }
+    }
+
+    /// Sends the rows above the point: with one more question if they are few.
+    [[nodiscard]] Result<decide::Outcome> push_new_rows(const std::string& remote_id,
+                                                        std::int64_t& point) {
+        const auto went = ask_along(turn_, session_, sync_of(), point);
+        if (!went) {
+            return went.error();
+        }
+        return *went ? end_along(turn_, session_.device(), remote_id)
+                     : push_rows(turn_, session_, remote_id, point);
     }
 
     /// The peer has no copy. It gets this one, unless the database is expired or this copy stale.

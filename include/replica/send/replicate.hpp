@@ -8,6 +8,7 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/rows/metadata.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/departure.hpp>
@@ -19,9 +20,12 @@
 #include <replica/storage/quarantine.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/hash_path.hpp>
+#include <replica/words/info.hpp>
+#include <replica/words/md5.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <string>
@@ -198,6 +202,28 @@ template <AnyPass P>
     }
 }
 
+/// A digest of what every peer was seen to have (PeerTurn): of the rows by their hash and sums, the
+/// times and the metadata. The cluster's own prefix and suffix keep clients from choosing it.
+template <AnyPass P>
+[[nodiscard]] std::uint64_t content_of(const DatabaseTurn<P>& turn) {
+    const auto& info = turn.info;
+    const auto& settings = turn.pass.settings;
+    auto items = Metadata::parse_stored(info.metadata).items();
+    std::ranges::sort(items, {}, &MetadataItem::key);
+    const Timestamps times = info.timestamps();
+    std::string text = settings.hash_path_prefix + '\n' + turn.place.hash + '\n' + info.hash + ' ' +
+                       std::to_string(info.count) + ' ' + std::to_string(info.bytes_used) + ' ' +
+                       times.created_at + ' ' + times.put_timestamp + ' ' + times.delete_timestamp +
+                       '\n';
+    for (const MetadataItem& item : items) {
+        text += item.key + '\n' + item.value + '\n' + item.time + '\n';
+    }
+    text += settings.hash_path_suffix;
+    std::uint64_t digest = 0;
+    std::memcpy(&digest, md5(text).data(), sizeof digest);
+    return digest;
+}
+
 /// Notes in the ledger that the database need not be opened before it changes, if that is so. All
 /// peers have been asked. `before`: the state of the file before it was opened.
 template <AnyPass P>
@@ -216,9 +242,10 @@ void confirm_rest(DatabaseTurn<P>& turn, const departure::Asked& asked,
     // A copy that agrees with its peers notes so twice in a reclaim_age, lest it becomes stale.
     const Seconds most = std::min(pass.settings.reclaim_age / 8, Seconds(86'400));
     const Timestamp due = std::min(turn.due, turn.now().plus(most));
+    const std::uint64_t content = content_of(turn);
     if (state_at(pass, turn.place) == before) {
         pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
-            ledger.confirm(turn.place.hash, *before, primaries, info.max_row, due);
+            ledger.confirm(turn.place.hash, *before, primaries, info.max_row, due, content);
         });
     }
 }

@@ -48,6 +48,13 @@ template <AnyPass P>
     return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
 }
 
+/// Whether a transfer to the peer is unfinished, whatever file it had then.
+template <AnyPass P>
+[[nodiscard]] bool may_be_merging(const DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    return turn.pass.memory.transfers.any_held(transfer_key(turn, peer, {}),
+                                               turn.pass.clock.monotonic());
+}
+
 } // namespace detail
 
 /// The name of an upload in the peer's tmp. The peer records a point under this name.

@@ -28,6 +28,7 @@
 #include <replica/words/times.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>

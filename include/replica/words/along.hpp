@@ -73,9 +73,10 @@ template <class Row>
     return reply;
 }
 
-/// Whether a `sync` asks, or brings rows.
+/// Whether a `sync` asks, or brings rows. An object of another kind is somebody else's argument.
 [[nodiscard]] inline bool asks_along(const Call& call) {
-    return !call.arguments.empty() && call.arguments.back().is_object();
+    const auto* const last = call.arguments.empty() ? nullptr : call.arguments.back().if_object();
+    return last != nullptr && (last->empty() || last->contains("rows"));
 }
 
 /// The rows that came along with a `sync`; nothing if it only asks. `sender`: the id in that sync.

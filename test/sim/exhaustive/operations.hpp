@@ -109,9 +109,19 @@ template <class Kind>
             .live = {"r1", "r2"}};
 }
 
-/// Each node has a row that the other has not; on the receiver another waits.
+/// Whether the peer has this row without a merge_items.
 template <class Kind>
-[[nodiscard]] Operation<Kind> merge() {
+[[nodiscard]] auto went_along(const std::string& row) {
+    return [row](World<Kind>& world) {
+        return world.nodes.names(1, world.name).contains(row) &&
+               !succeeded<Kind>("merge_items")(world);
+    };
+}
+
+/// Each node has a row that the other has not; on the receiver another waits. `along`: rows go with
+/// the question.
+template <class Kind>
+[[nodiscard]] Operation<Kind> merge(bool along = false) {
     const auto prepare = [](World<Kind>& world) {
         put_on_both(world, "both");
         put_on_both(world, "gone");
@@ -120,12 +130,17 @@ template <class Kind>
         world.nodes.erase(0, world.name, "gone");
         world.put_pending(1, "r3");
     };
-    return {.name = "merge",
-            .cut = {1, 0},
-            .prepare = prepare,
-            .act = pass_of<Kind>(0),
-            .done = succeeded<Kind>("merge_items"),
-            .live = {"both", "r1", "r2", "r3"}};
+    Operation<Kind> made{.name = along ? "merge along" : "merge",
+                         .cut = {1, 0},
+                         .prepare = prepare,
+                         .act = pass_of<Kind>(0),
+                         .done = succeeded<Kind>("merge_items"),
+                         .live = {"both", "r1", "r2", "r3"}};
+    if (along) {
+        made.setup.rows_along = 200;
+        made.done = went_along<Kind>("r1");
+    }
+    return made;
 }
 
 /// The peer has so little that the whole file goes, and the peer merges its rows into it.
@@ -335,9 +350,10 @@ template <class Kind>
 /// All of them.
 template <class Kind>
 [[nodiscard]] std::vector<Operation<Kind>> operations() {
-    return {create<Kind>(),       install<Kind>(),     merge<Kind>(),  replace<Kind>(),
-            handoff<Kind>(false), handoff<Kind>(true), expire<Kind>(), renew<Kind>(),
-            reclaim<Kind>(),      quarantine<Kind>(),  brakes<Kind>(), playback<Kind>()};
+    return {create<Kind>(),  install<Kind>(),      merge<Kind>(),       merge<Kind>(true),
+            replace<Kind>(), handoff<Kind>(false), handoff<Kind>(true), expire<Kind>(),
+            renew<Kind>(),   reclaim<Kind>(),      quarantine<Kind>(),  brakes<Kind>(),
+            playback<Kind>()};
 }
 
 } // namespace replica::test

@@ -106,6 +106,7 @@ struct Moment {
 struct Setup {
     std::size_t replicas = 2;
     std::int64_t per_diff = 1000;
+    int rows_along = 0;
 };
 
 template <class Kind>
@@ -119,6 +120,7 @@ public:
         for (const std::size_t at : {0U, 1U}) {
             Settings settings = nodes.node(at).settings;
             settings.per_diff = setup.per_diff;
+            settings.rows_along = setup.rows_along;
             nodes.restart(at, settings);
         }
     }

@@ -41,6 +41,14 @@ BOOST_AUTO_TEST_CASE(what_was_kept_before_the_machine_was_started_is_gone) {
     BOOST_TEST(cache.empty());
 }
 
+BOOST_AUTO_TEST_CASE(without_a_name_of_the_boot_nothing_is_kept_and_nothing_believed) {
+    const Cache cache;
+    LedgerFile(cache.path, "").keep(known);
+    BOOST_TEST(cache.empty());
+    LedgerFile(cache.path, "one boot").keep(known);
+    BOOST_TEST(LedgerFile(cache.path, "").take().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_taken_away_is_not_used) {
     const Cache cache;
     std::filesystem::create_directories(cache.path + "/in the way");

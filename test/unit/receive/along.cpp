@@ -54,8 +54,8 @@ struct Receiving : Duo<Kind> {
     std::int64_t take(const std::optional<Along>& along) {
         auto database = this->open(1);
         const std::int64_t point = database.sync_point(sender, Direction::incoming);
-        return merge_along(database, this->path(), along, sender, point, Timestamp{},
-                           this->journal);
+        return merge_along<Kind>(database, database.info(), this->path(), along, sender, point,
+                                 Timestamp{}, this->journal);
     }
 
     [[nodiscard]] std::int64_t point_of(const std::string& id) {
@@ -161,7 +161,30 @@ BOOST_AUTO_TEST_CASE(a_tombstone_that_was_reclaimed_here_does_not_come_back_alon
     along.items.rows[0].deleted = 1;
     auto database = there.open(1);
     const Timestamp later = there.clock.now().plus(Seconds(3600));
-    BOOST_TEST(merge_along(database, there.path(), std::optional(along), sender, 4, later,
-                           there.journal) == 5);
+    BOOST_TEST(merge_along<ContainerKind>(database, database.info(), there.path(),
+                                          std::optional(along), sender, 4, later,
+                                          there.journal) == 5);
     BOOST_TEST(there.nodes.names(1, there.name).size() == 1U);
+}
+
+// Peers hand on points, so a database may have one of its own id. A sender with this id has another
+// file, and must take a new id before its rows count as known.
+BOOST_AUTO_TEST_CASE(a_sender_with_the_id_of_this_database_gives_nothing) {
+    Receiving<ContainerKind> there(3);
+    auto database = there.open(1);
+    const std::string own = database.info().id;
+    BOOST_TEST(merge_along<ContainerKind>(database, database.info(), there.path(),
+                                          std::optional(there.rows(3, 5)), own, 3, Timestamp{},
+                                          there.journal) == -1);
+    BOOST_TEST(there.nodes.names(1, there.name).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_takes_nothing_before_its_ranges) {
+    Receiving<ContainerKind> there(3);
+    auto database = there.open(1);
+    auto info = database.info();
+    info.sharding_initiated = true;
+    BOOST_TEST(merge_along<ContainerKind>(database, info, there.path(),
+                                          std::optional(there.rows(3, 5)), sender, 3, Timestamp{},
+                                          there.journal) == -1);
 }

@@ -55,7 +55,7 @@ constexpr int recheck = 10;
 struct Confirmed : Ledger {
     explicit Confirmed(int recheck_passes = recheck) {
         begin_pass(recheck_passes);
-        confirm(hash_of(5), state, primaries, 7, later);
+        confirm(hash_of(5), state, primaries, 7, later, 99);
     }
 
     [[nodiscard]] bool skips(const FileState& seen = state, const Primaries& ring = primaries,
@@ -136,19 +136,19 @@ BOOST_AUTO_TEST_CASE(what_was_found_otherwise_once_is_confirmed_anew_before_it_i
         Confirmed ledger;
         BOOST_TEST(!ledger.skips(seen, ring));
         BOOST_TEST(!ledger.skips()); // it is as before, but what happened meanwhile is not known
-        ledger.confirm(hash_of(5), state, primaries, 7, later);
+        ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
         BOOST_TEST(ledger.skips());
     }
 }
 
 BOOST_AUTO_TEST_CASE(what_time_makes_due_is_not_skipped) {
     Confirmed ledger;
-    ledger.confirm(hash_of(5), state, primaries, 7, now.plus(Seconds(100)));
+    ledger.confirm(hash_of(5), state, primaries, 7, now.plus(Seconds(100)), 99);
     BOOST_TEST(ledger.skips(state, primaries, now.plus(Seconds(99))));
     BOOST_TEST(!ledger.skips(state, primaries, now.plus(Seconds(100))));
-    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{});
+    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{}, 99);
     BOOST_TEST(!ledger.skips());
-    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{Timestamp::max_ticks - 1, 0});
+    ledger.confirm(hash_of(5), state, primaries, 7, Timestamp{Timestamp::max_ticks - 1, 0}, 99);
     BOOST_TEST(ledger.skips(state, primaries, later));
 }
 
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
     Ledger ledger;
     ledger.begin_pass(recheck);
     for (int turn = 0; turn < recheck; ++turn) {
-        ledger.confirm(hash_of(turn), state, primaries, 7, later);
+        ledger.confirm(hash_of(turn), state, primaries, 7, later, 99);
     }
     std::vector<int> opened(recheck);
     for (int pass = 0; pass < 3 * recheck; ++pass) {
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
         ledger.begin_pass(recheck);
         for (int turn = 0; turn < recheck; ++turn) {
             if (!ledger.may_skip(hash_of(turn), state, primaries, now)) {
-                ledger.confirm(hash_of(turn), state, primaries, 7, later);
+                ledger.confirm(hash_of(turn), state, primaries, 7, later, 99);
                 ++opened[static_cast<std::size_t>(turn)];
                 ++in_this_pass;
             }
@@ -182,13 +182,13 @@ BOOST_AUTO_TEST_CASE(with_a_recheck_in_every_pass_nothing_is_remembered) {
 
 BOOST_AUTO_TEST_CASE(a_peer_that_lost_something_is_not_believed_in_what_it_said_before) {
     Confirmed ledger;
-    ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), 7, later);
+    ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), 7, later, 99);
     ledger.distrust(2);
     BOOST_TEST(!ledger.skips());
     BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries_of({4, 5, 6}), now));
     ledger.begin_pass(recheck);
     BOOST_TEST(!ledger.skips());
-    ledger.confirm(hash_of(5), state, primaries, 7, later); // it has been asked again
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99); // it has been asked again
     BOOST_TEST(ledger.skips());
     ledger.distrust(2);
     BOOST_TEST(!ledger.skips());
@@ -217,9 +217,9 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_opened_is_known_once_as_confirmed) {
     BOOST_TEST(!ledger.skips());
     FileStatus written = old_file();
     written.size += 1;
-    ledger.confirm(hash_of(5), state, primaries, 7, later);
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
     BOOST_TEST(!ledger.take(hash_of(5), state_of(written, now)).same);
-    ledger.confirm(hash_of(5), state, primaries, 7, later);
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
     BOOST_TEST(!ledger.take(hash_of(5), std::nullopt).same);
     BOOST_TEST(!ledger.take(hash_of(6), state).same);
     BOOST_TEST(ledger.size() == 0U);
@@ -238,11 +238,11 @@ BOOST_AUTO_TEST_CASE(passes_that_never_come_to_a_database_in_its_turn_do_not_put
 
 BOOST_AUTO_TEST_CASE(a_database_that_is_gone_is_forgotten_at_the_end_of_a_walk) {
     Confirmed ledger;
-    ledger.confirm(hash_of(6), state, primaries, 7, later);
+    ledger.confirm(hash_of(6), state, primaries, 7, later, 99);
     ledger.begin_pass(recheck);
     BOOST_TEST(ledger.skips());
     BOOST_TEST(ledger.size() == 2U);
-    ledger.end_walk();
+    ledger.end_walk(1);
     BOOST_TEST(ledger.size() == 1U);
     BOOST_TEST(ledger.skips());
     BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries, now));
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
     for (const std::string device : {"sda", "sdb"}) {
         ledgers.with(device, [](Ledger& ledger) { ledger.begin_pass(recheck); });
     }
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later); });
+    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later, 99); });
     const auto skips = [&](const std::string& device) {
         return ledgers.with(
             device, [](Ledger& it) { return it.may_skip(hash_of(5), state, primaries, now); });
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
     BOOST_TEST(!skips("sdb"));
     ledgers.distrust(primaries.devices[2]);
     BOOST_TEST(!skips("sda"));
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later); });
+    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later, 99); });
     ledgers.clear();
     BOOST_TEST(!ledgers.with("sda", [](Ledger& it) { return it.take(hash_of(5), state).same; }));
 }
@@ -324,5 +324,67 @@ BOOST_AUTO_TEST_CASE(any_other_text_is_refused_and_changes_nothing) {
         BOOST_TEST(refused(other), at);
     }
     BOOST_TEST(refused(text + "x"));
+    // With a digest that is right. No such file was written by this program.
+    const auto with_digest = [](std::string other) {
+        const Md5Digest digest = md5(other);
+        words::append_bytes(other, digest);
+        return other;
+    };
+    const std::string body = text.substr(0, text.size() - sizeof(Md5Digest));
+    for (std::size_t size = 0; size < body.size(); ++size) {
+        BOOST_TEST(refused(with_digest(body.substr(0, size))), size);
+    }
+    BOOST_TEST(refused(with_digest(body + "x")));
     BOOST_TEST(read.read(text));
+}
+
+// ---- Comparing with another node.
+
+BOOST_AUTO_TEST_CASE(what_all_peers_are_known_to_have_is_not_rechecked_in_this_pass) {
+    for (const bool all : {true, false}) {
+        Confirmed ledger;
+        for (int pass = 2; pass <= 5; ++pass) {
+            ledger.begin_pass(recheck);
+            ledger.agree(1, {});
+            ledger.agree(2, {});
+            if (all) {
+                ledger.agree(3, {});
+            }
+            BOOST_TEST(ledger.may_skip(hash_of(5), state, primaries, now) == (all || pass != 5));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_content_that_a_peer_lacks_is_opened) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries, 7, later, 100);
+    ledger.begin_pass(recheck);
+    ledger.agree(2, {99});
+    BOOST_TEST(!ledger.may_skip(hash_of(5), state, primaries, now));
+    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries, now));
+}
+
+BOOST_AUTO_TEST_CASE(a_summary_has_what_was_met_lately_and_is_shared) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries_of({1, 4}), 7, later, 100);
+    BOOST_TEST((ledger.peers_of(1) == std::set<std::int64_t>{2, 3, 4}));
+    BOOST_TEST(ledger.summary(2, 8).walked == -1); // no walk has ended
+    const auto databases = [&](std::int64_t peer) { return ledger.summary(peer, 8).databases; };
+    BOOST_TEST(databases(2) == 1);
+    BOOST_TEST(databases(4) == 1);
+    BOOST_TEST(databases(1) == 2);
+    BOOST_TEST(databases(5) == 0);
+    Sketch expected(std::size_t{8});
+    expected.add(99);
+    BOOST_TEST((ledger.summary(2, 8).sketch.cells() == expected.cells()));
+
+    ledger.begin_pass(recheck); // this walk has not come to it yet
+    BOOST_TEST(databases(2) == 1);
+    FileStatus written = old_file();
+    written.size += 1;
+    BOOST_TEST(!ledger.may_skip(hash_of(5), *state_of(written, now), primaries, now));
+    BOOST_TEST(databases(2) == 0); // what it has is not known any more
+    ledger.end_walk(2);
+    BOOST_TEST(ledger.summary(2, 8).walked == 2);
+    BOOST_TEST(databases(4) == 0); // gone: the walk has not met it
 }

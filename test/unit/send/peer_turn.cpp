@@ -81,6 +81,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_lacks_some_rows_gets_those, Kind, Kind
     Duo<Kind> duo;
     fill(duo, 5, 3);
     BOOST_TEST((*duo.replicate() == Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"sync 200", "sync 200"}), boost::test_tools::per_element());
+    BOOST_TEST(duo.nodes.names(1, duo.name).size() == 8U);
+    BOOST_TEST(duo.stats().diff == 1);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_that_takes_no_rows_along_gets_them_after_its_answer, Kind,
+                              Kinds) {
+    Duo<Kind> duo;
+    duo.settings.rows_along = 0;
+    fill(duo, 5, 3);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
     BOOST_TEST(duo.said() == (Said{"sync 200", "merge_items 202", "merge_syncs 202"}),
                boost::test_tools::per_element());
     BOOST_TEST(duo.nodes.names(1, duo.name).size() == 8U);
@@ -251,6 +262,7 @@ BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_
     }
     Containers duo;
     fill(duo, 5, 3);
+    duo.settings.rows_along = 0;
     duo.nodes.after("merge_syncs", [&] { duo.nodes.damage(0, duo.name, Error::corrupt); });
     BOOST_CHECK_EXCEPTION(duo.replicate(), Failure,
                           [](const Failure& failure) { return failure.error() == Error::corrupt; });
@@ -291,7 +303,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_makes_no_sense_changes_nothing_and_is_the_pe
 BOOST_AUTO_TEST_CASE(another_status_is_a_fault_and_is_never_silent) {
     for (const int status : {400, 405, 500, 503, 507}) {
         Containers duo;
-        duo.nodes.network().answer({}, Reply{status, "", "", ""});
+        duo.nodes.network().answer({}, Reply{status, "", "", ""}, 2); // rows refused, and all else
         const auto outcome = duo.replicate();
         BOOST_REQUIRE(!outcome);
         BOOST_TEST(outcome.error().what.find(std::to_string(status)) != std::string::npos);

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_handoff_that_comes_to_itself_asks_no_further) {
 BOOST_AUTO_TEST_CASE(whatever_else_a_peer_answers_it_is_not_stood_in_for) {
     for (const int status : {400, 409, 500, 503}) {
         Container turn;
-        turn.nodes.network().answer(verb("sync", address(turn, 0)), {status, "", "", ""});
+        turn.nodes.network().answer(verb("sync", address(turn, 0)), {status, "", "", ""}, 2);
         BOOST_TEST(turn.run() == (Lines{"began", "0 not done", "3 done", "ended badly"}),
                    boost::test_tools::per_element());
         BOOST_TEST(turn.stats().failure == 1);

@@ -37,7 +37,9 @@ struct Pair : Duo<Kind> {
         const std::string id = remote_id();
         return this->with_task([&](auto& task, const Device& device) {
             PeerSession peer(task.pass, task.heartbeat, device, task.place);
-            return push_rows(task, peer, id, point);
+            auto outcome = push_rows(task, peer, id, point);
+            task.record_reached();
+            return outcome;
         });
     }
     Result<decide::Outcome> push() {
