@@ -42,7 +42,7 @@ public:
         file << boot_ << text;
         file.close();
         if (!file || std::rename(fresh.c_str(), path_.c_str()) != 0) {
-            std::remove(fresh.c_str());
+            static_cast<void>(std::remove(fresh.c_str()));
             throw Failure(Error::io, path_ + ": cannot be written");
         }
     }
