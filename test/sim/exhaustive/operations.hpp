@@ -130,7 +130,7 @@ template <class Kind>
         world.nodes.erase(0, world.name, "gone");
         world.put_pending(1, "r3");
     };
-    Operation<Kind> made{.name = along ? "merge along" : "merge",
+    Operation<Kind> made{.name = along ? "merge_along" : "merge",
                          .cut = {1, 0},
                          .prepare = prepare,
                          .act = pass_of<Kind>(0),
