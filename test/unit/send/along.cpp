@@ -31,7 +31,7 @@ struct Talking : Duo<Kind> {
         this->nodes.create(1, this->name);
         this->nodes.put_many(0, this->name, "first", 3);
         ask();
-        this->said();
+        (void)this->said();
     }
 
     /// A turn of this node, as in a pass.

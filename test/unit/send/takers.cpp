@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
+#include <cstdint>
 
 using namespace replica;
 using Answer = Takers::Answer;
@@ -13,7 +14,7 @@ namespace {
 Device device(const char* ip, int port, const char* name = "sda") {
     Device made;
     made.replication_ip = ip;
-    made.replication_port = port;
+    made.replication_port = static_cast<std::uint16_t>(port);
     made.device = name;
     return made;
 }
