@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <stop_token>
 #include <string>
 
@@ -93,6 +94,19 @@ concept SelectiveFileSync = FileSync<F> && requires(F files, AnySource source, c
                                                     Instant deadline, std::stop_token stop) {
     { files.takes(source, upload, deadline, stop) } -> std::same_as<bool>;
 };
+
+/// The result of deliver(), for a send that never throws: what is thrown is a fault, whose text
+/// begins with `about`.
+template <std::invocable Deliver>
+[[nodiscard]] Result<Sent> caught(const std::string& about, Deliver deliver) {
+    try {
+        return deliver();
+    } catch (const Failure& failure) {
+        return Fault{failure.code(), about + failure.what()};
+    } catch (const std::exception& other) {
+        return Fault{Error::io, about + other.what()};
+    }
+}
 
 } // namespace replica
 

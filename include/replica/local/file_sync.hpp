@@ -18,7 +18,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -49,13 +48,7 @@ public:
     template <Source S>
     [[nodiscard]] Result<Sent> send(S& source, const Upload& upload, Instant deadline,
                                     const std::stop_token& stop) const {
-        try {
-            return deliver(source, upload, deadline, stop);
-        } catch (const Failure& failure) {
-            return Fault{failure.code(), about(upload) + failure.what()};
-        } catch (const std::exception& other) {
-            return Fault{Error::io, about(upload) + other.what()};
-        }
+        return caught(about(upload), [&] { return deliver(source, upload, deadline, stop); });
     }
 
 private:

@@ -95,8 +95,10 @@ template <AnyPass P>
         return answer == Takers::Answer::unknown ? message::takes_rows : std::string_view();
     }
     if (!turn.along) {
-        const auto noted = turn.database().sync_points(Direction::outgoing);
-        const std::int64_t base = std::max(turn.known.max_row, detail::furthest_point(noted));
+        const std::int64_t base =
+            turn.known.max_row >= 0
+                ? turn.known.max_row
+                : detail::furthest_point(turn.database().sync_points(Direction::outgoing));
         turn.along = base < 0 ? RowsAlong() : detail::rows_along(turn, base);
     }
     return turn.along->argument;

@@ -78,8 +78,7 @@ struct DatabaseTurn {
     Seconds ahead{0};                 ///< Our clock is ahead of the peers' earliest by this.
     Seconds behind{0};                ///< Our clock is behind the peers' latest by this.
     std::set<std::string> machines{}; ///< Other machines with all of it, by replication_ip.
-    std::optional<RowsAlong>
-        along{}; ///< See send/along.hpp; made for the first peer that takes it.
+    std::optional<RowsAlong> along{}; ///< See send/along.hpp.
     std::vector<SyncPoint> reached{}; ///< Outgoing points to be recorded.
 
     /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.

@@ -4,6 +4,7 @@
 // What a replicator has as long as it lives, and what its passes and its pushes do in the same way.
 
 #include <replica/observer.hpp>
+#include <replica/receive/admission.hpp>
 #include <replica/ring.hpp>
 #include <replica/send/memory.hpp>
 #include <replica/send/pass.hpp>
@@ -61,7 +62,7 @@ struct Engine {
     Pacer<C> looks; ///< Of those that are only looked at.
     Memory memory;
     PushQueues pushes;
-    TurnsNow turns;
+    Admission turns; ///< Databases that have a turn now, by hash directory.
 };
 
 /// What the threads of one pass, or of one push, share. A thread that hangs keeps it alive.
@@ -81,7 +82,7 @@ struct EnginePass {
 template <class E>
 [[nodiscard]] bool take_turn(EnginePass<E>& shared, const Place& place, const Device& device,
                              Heartbeat& heartbeat) {
-    const auto turn = shared.core->turns.begin(place.directory);
+    const auto turn = shared.core->turns.enter(place.directory, 1, 0);
     if (turn) {
         replicate_database(shared.pass, place, device, heartbeat);
     }

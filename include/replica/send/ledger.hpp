@@ -112,6 +112,11 @@ public:
     void end_walk(std::int64_t databases) {
         walked_ = databases;
         std::erase_if(entries_, [this](const auto& each) { return each.second.met != pass_; });
+        std::set<std::uint32_t> used; // a former ring's lists are asked about no more
+        for (const auto& [key, entry] : entries_) {
+            used.insert(entry.primaries);
+        }
+        std::erase_if(groups_, [&](const auto& each) { return !used.contains(each.first); });
     }
 
     /// Whether the database `hash` need not be opened in this pass: its state is known, its
@@ -199,6 +204,9 @@ public:
     /// In this pass `device` has all that was confirmed, but for databases with these contents.
     void agree(std::int64_t device, const std::set<std::uint64_t>& without) {
         agreed_.insert(device);
+        if (without.empty()) {
+            return;
+        }
         for (auto& [key, entry] : entries_) {
             if (without.contains(entry.content) && is_shared(entry, device)) {
                 entry.state = {};
@@ -206,7 +214,12 @@ public:
         }
     }
 
-    void clear() { entries_.clear(); }
+    /// Nothing is known. To a peer that compares this is another thing than an empty device.
+    void clear() {
+        entries_.clear();
+        groups_.clear();
+        walked_ = -1;
+    }
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
@@ -335,8 +348,7 @@ public:
         return text;
     }
 
-    /// Takes over what text() has written, in place of what is here. False, and nothing changes,
-    /// for any other text.
+    /// Takes over what text() has written. False, and nothing changes, for any other text.
     [[nodiscard]] bool read(std::string_view text) {
         constexpr std::size_t tail = sizeof(Md5Digest);
         if (text.size() < tail) {

@@ -18,7 +18,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -170,49 +169,6 @@ public:
 private:
     mutable std::mutex mutex_;
     std::map<std::string, PushQueue> queues_;
-};
-
-/// Databases that have a turn now, by hash directory. A pass and a push must not send one database
-/// at the same time: both would upload into the peer's file of the same name. Thread safety: any
-/// thread.
-class TurnsNow {
-public:
-    /// Ends a turn with its lifetime.
-    class Turn {
-    public:
-        Turn(TurnsNow& turns, std::string directory)
-            : turns_(&turns), directory_(std::move(directory)) {}
-        Turn(Turn&& other) noexcept
-            : turns_(std::exchange(other.turns_, nullptr)),
-              directory_(std::move(other.directory_)) {}
-        Turn& operator=(Turn&&) = delete;
-        ~Turn() {
-            if (turns_ != nullptr) {
-                turns_->end(directory_);
-            }
-        }
-
-    private:
-        TurnsNow* turns_;
-        std::string directory_;
-    };
-
-    /// Nothing if the database has a turn already.
-    [[nodiscard]] std::optional<Turn> begin(const std::string& directory) {
-        const std::lock_guard guard(mutex_);
-        return directories_.insert(directory).second
-                   ? std::optional<Turn>(std::in_place, *this, directory)
-                   : std::nullopt;
-    }
-
-private:
-    void end(const std::string& directory) {
-        const std::lock_guard guard(mutex_);
-        directories_.erase(directory);
-    }
-
-    std::mutex mutex_;
-    std::set<std::string> directories_;
 };
 
 } // namespace replica

@@ -9,6 +9,7 @@
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
 #include <replica/file_sync.hpp>
+#include <replica/send/backoff.hpp>
 #include <replica/settings.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/hash_path.hpp>
@@ -19,10 +20,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -51,7 +49,7 @@ public:
     [[nodiscard]] bool takes(const S& /*source*/, const Upload& upload, Instant deadline,
                              const std::stop_token& stop) {
         if constexpr (SnapshotSource<S> && KnowingPeer<peer_type_of<T>>) {
-            return on_ && !old_->has(key(upload.target), clock_.monotonic()) &&
+            return on_ && !old_->held(key(upload.target), clock_.monotonic()) &&
                    transport_.peer(upload.target).speaks_ours(deadline, stop);
         } else {
             return false;
@@ -63,34 +61,10 @@ public:
     template <Source S>
     [[nodiscard]] Result<Sent> send(S& source, const Upload& upload, Instant deadline,
                                     const std::stop_token& stop) {
-        try {
-            return deliver(source, upload, deadline, stop);
-        } catch (const Failure& failure) {
-            return Fault{failure.code(), about(upload) + failure.what()};
-        } catch (const std::exception& other) {
-            return Fault{Error::io, about(upload) + other.what()};
-        }
+        return caught(about(upload), [&] { return deliver(source, upload, deadline, stop); });
     }
 
 private:
-    /// Nodes that do not know the verb, and until when that is believed.
-    class Old {
-    public:
-        [[nodiscard]] bool has(const std::string& node, Instant now) {
-            const std::lock_guard guard(mutex_);
-            const auto found = until_.find(node);
-            return found != until_.end() && now < found->second;
-        }
-        void note(const std::string& node, Instant until) {
-            const std::lock_guard guard(mutex_);
-            until_[node] = until;
-        }
-
-    private:
-        std::mutex mutex_;
-        std::map<std::string, Instant> until_;
-    };
-
     static constexpr Seconds believed{600};
     static constexpr int most_steps_back = 3;
 
@@ -183,7 +157,7 @@ private:
                          failed.what);
         }
         if (reply->status == 400) { // no JSON, or an unknown operation
-            old_->note(key(upload.target), clock_.monotonic() + to_duration(believed));
+            old_->hold(key(upload.target), clock_.monotonic() + to_duration(believed));
         }
         if (!reply->success()) {
             return fault(upload, reply->status == 507 ? Error::no_space : Error::transfer_failed,
@@ -203,7 +177,7 @@ private:
     bool on_;
     Seconds timeout_;
     std::size_t piece_;
-    std::shared_ptr<Old> old_ = std::make_shared<Old>();
+    std::shared_ptr<Backoff> old_ = std::make_shared<Backoff>(); ///< Nodes without the verb.
 };
 
 } // namespace replica

@@ -28,6 +28,17 @@ BOOST_AUTO_TEST_CASE(no_more_than_the_limit_are_at_work_under_one_key) {
     BOOST_TEST(admission.enter("sda", 2).has_value());
 }
 
+// As the turn of a database, which a pass and a push must not have at the same time.
+BOOST_AUTO_TEST_CASE(a_single_place_that_takes_up_nothing_is_had_by_one_at_a_time) {
+    Admission admission;
+    auto first = admission.enter("/a", 1, 0);
+    BOOST_TEST(first.has_value());
+    BOOST_TEST(!admission.enter("/a", 1, 0).has_value());
+    BOOST_TEST(admission.enter("/b", 1, 0).has_value());
+    first.reset();
+    BOOST_TEST(admission.enter("/a", 1, 0).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_refusal_takes_no_place) {
     Admission admission;
     BOOST_TEST(!admission.enter("sda", 0).has_value());

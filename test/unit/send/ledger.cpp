@@ -388,3 +388,21 @@ BOOST_AUTO_TEST_CASE(a_summary_has_what_was_met_lately_and_is_shared) {
     BOOST_TEST(ledger.summary(2, 8).walked == 2);
     BOOST_TEST(databases(4) == 0); // gone: the walk has not met it
 }
+
+BOOST_AUTO_TEST_CASE(a_ledger_that_was_cleared_is_not_that_of_an_empty_device) {
+    Confirmed ledger;
+    ledger.end_walk(1);
+    BOOST_TEST(ledger.summary(2, 8).walked == 1);
+    ledger.clear(); // a clock has jumped
+    BOOST_TEST(ledger.summary(2, 8).walked == -1);
+    BOOST_TEST(ledger.peers_of(1).empty());
+}
+
+BOOST_AUTO_TEST_CASE(devices_that_share_nothing_any_more_are_not_asked) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries_of({1, 4}), 7, later, 100);
+    ledger.begin_pass(recheck);
+    BOOST_TEST(ledger.may_skip(hash_of(5), state, primaries, now));
+    ledger.end_walk(1); // the other has gone to another device
+    BOOST_TEST((ledger.peers_of(1) == std::set<std::int64_t>{2, 3}));
+}

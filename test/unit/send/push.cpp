@@ -166,13 +166,3 @@ BOOST_AUTO_TEST_CASE(the_queues_know_when_the_first_of_all_devices_is_due) {
     BOOST_TEST((queues.due(at(7)) == at(2)));
     BOOST_TEST((queues.due(at(1)) == at(1)));
 }
-
-BOOST_AUTO_TEST_CASE(one_database_has_one_turn_at_a_time) {
-    TurnsNow turns;
-    std::optional first = turns.begin("/a");
-    BOOST_TEST(first.has_value());
-    BOOST_TEST(!turns.begin("/a").has_value());
-    BOOST_TEST(turns.begin("/b").has_value());
-    first.reset();
-    BOOST_TEST(turns.begin("/a").has_value());
-}
