@@ -104,9 +104,10 @@ public:
         }
     }
 
-    /// Pushes what the feed has told until now, and what it tells until `until`: gives each changed
-    /// database the turn that a pass would give it. Never throws, as run_once. May run beside a
-    /// pass; one call at a time.
+    /// Pushes what the feed has told until now: gives each changed database the turn that a pass
+    /// would give it. With an `until` that is not past, also what it tells until then; what has no
+    /// turn by then has it in the next call. Never throws, as run_once. May run beside a pass; one
+    /// call at a time.
     Stats push(Instant until = {}, const std::stop_token& stop = {}) {
         const auto core = core_;
         try {

@@ -32,20 +32,28 @@ namespace replica {
 template <AnyPass P, Feed W>
 class DevicePushes {
 public:
-    /// `until`: the end of these pushes. One that is past gives out what is due, and does not wait.
+    /// `until`: the end of these pushes; what is due then waits for the next ones. One that is past
+    /// gives out all that is due, and does not wait.
     DevicePushes(P& pass, const Device& device, W& feed, PushQueues& queues, Instant until)
-        : pass_(&pass), device_(&device), feed_(&feed), queues_(&queues), until_(until),
+        : pass_(&pass), device_(&device), feed_(&feed), queues_(&queues),
+          began_(pass.clock.monotonic()), until_(until),
           path_(storage::device_path(pass.settings.devices, device.device)) {}
 
     /// The next database, as soon as one is due. Nothing after a stop, or after `until` once no
-    /// turn of this device runs: what changes during a slow turn would wait for its end, since
-    /// these pushes end before the next ones begin. At the latest five minutes after `until`.
+    /// turn of before `until` goes on, on whichever device: these pushes end before the next ones
+    /// begin, so what changes during a slow turn would wait for its end. At the latest five minutes
+    /// after `until`.
     [[nodiscard]] std::optional<Place> next(Heartbeat& heartbeat) {
         P& pass = *pass_;
         while (!pass.stop.stop_requested()) {
             heartbeat.expect(pass.after(longest_wait + pass.settings.watchdog));
             take_changes();
             const Instant now = pass.clock.monotonic();
+            const bool over = now >= until_ && (now >= until_ + to_duration(patience) ||
+                                                !queues_->runs(began_, until_));
+            if (over && began_ < until_) {
+                break;
+            }
             const auto change = with_queue([now](PushQueue& queue) { return queue.take(now); });
             if (change) {
                 if (auto place = find(*change)) {
@@ -54,13 +62,11 @@ public:
                 ended(change->hash);
                 continue;
             }
-            const auto [due, running] = with_queue(
-                [](PushQueue& queue) { return std::pair(queue.due(), queue.running()); });
-            if (now >= until_ && (running == 0 || now >= until_ + to_duration(patience))) {
+            if (over) {
                 break;
             }
             Instant wake = now + to_duration(longest_wait);
-            if (due) {
+            if (const auto due = with_queue([](PushQueue& queue) { return queue.due(); })) {
                 wake = std::min(wake, *due);
             }
             feed_->wait(path_, std::max(Seconds(wake - now), Seconds(0)), pass.stop);
@@ -126,6 +132,7 @@ private:
     const Device* device_;
     W* feed_;
     PushQueues* queues_;
+    Instant began_;
     Instant until_;
     std::string path_;
 };

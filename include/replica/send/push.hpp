@@ -18,6 +18,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -67,7 +68,7 @@ public:
         entry.waits = false;
         entry.runs = true;
         entry.earliest = now + to_duration(pause);
-        ++running_;
+        running_.insert(now);
         return entry.change;
     }
 
@@ -75,7 +76,7 @@ public:
     void ended(const std::string& hash) {
         Entry& entry = entries_.at(hash);
         entry.runs = false;
-        --running_;
+        running_.erase(running_.find(entry.earliest - to_duration(pause)));
         if (entry.waits) {
             entry.due.first = std::max(entry.due.first, entry.earliest);
             due_.emplace(entry.due, hash);
@@ -98,8 +99,11 @@ public:
         return due_.empty() ? std::nullopt : std::optional(due_.begin()->first.first);
     }
 
-    /// Databases that have their turn now.
-    [[nodiscard]] std::size_t running() const { return running_; }
+    /// Whether a turn goes on that began at `from` or later, and before `until`.
+    [[nodiscard]] bool runs(Instant from, Instant until) const {
+        const auto first = running_.lower_bound(from);
+        return first != running_.end() && *first < until;
+    }
 
     /// Databases that are known: those that wait, run, or have run within the pause.
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
@@ -138,7 +142,7 @@ private:
     }
 
     std::size_t most_;
-    std::size_t running_ = 0;
+    std::multiset<Instant> running_; ///< When they began.
     std::uint64_t count_ = 0;
     std::string told_;
     Instant told_at_{};
@@ -164,6 +168,13 @@ public:
             latest = std::min(latest, queue.due().value_or(latest));
         }
         return latest;
+    }
+
+    /// PushQueue::runs, on any device.
+    [[nodiscard]] bool runs(Instant from, Instant until) const {
+        const std::lock_guard guard(mutex_);
+        return std::ranges::any_of(queues_,
+                                   [&](const auto& each) { return each.second.runs(from, until); });
     }
 
 private:

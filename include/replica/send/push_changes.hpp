@@ -106,7 +106,7 @@ next_push(const std::shared_ptr<EnginePass<E>>& shared, const std::shared_ptr<Pu
 
 } // namespace detail
 
-/// Pushes what has changed until `until`, and at least what is due now.
+/// Pushes what changes until `until`; if that is past, all that is due now.
 template <class E>
 Stats push_changes(const std::shared_ptr<E>& engine, Instant until, const std::stop_token& stop) {
     const auto shared = std::make_shared<EnginePass<E>>(engine, stop);

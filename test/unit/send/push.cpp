@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_first_change_is_due_at_once) {
     BOOST_TEST((queue.due() == at(0)));
     BOOST_TEST((queue.take(at(0)) == Change{"a", "of a"}));
     BOOST_TEST(!queue.due());
-    BOOST_TEST(queue.running() == 1U);
+    BOOST_TEST(queue.runs(at(0), at(1)));
 }
 
 BOOST_AUTO_TEST_CASE(the_next_turn_begins_half_a_second_after_the_last_began) {
@@ -87,9 +87,31 @@ BOOST_AUTO_TEST_CASE(a_turn_that_did_not_come_is_tried_again_after_the_pause) {
     add(queue, "a", 0);
     BOOST_TEST(take(queue, 0) == "a");
     queue.again("a");
-    BOOST_TEST(queue.running() == 0U);
+    BOOST_TEST(!queue.runs(at(0), at(1)));
     BOOST_TEST(take(queue, 0.4) == "");
     BOOST_TEST(take(queue, 0.5) == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_goes_on_from_its_beginning_to_its_end) {
+    PushQueues queues;
+    queues.with("sda", [](PushQueue& queue) {
+        for (const auto& [hash, seconds] : {std::pair("a", 1.0), std::pair("b", 1.0)}) {
+            add(queue, hash, seconds);
+            BOOST_TEST(take(queue, seconds) == hash);
+        }
+    });
+    queues.with("sdb", [](PushQueue& queue) {
+        add(queue, "a", 3);
+        BOOST_TEST(take(queue, 3) == "a");
+    });
+    queues.with("sda", [](PushQueue& queue) { queue.ended("a"); });
+    BOOST_TEST(queues.runs(at(0), at(2)), "the other one that began with it");
+    BOOST_TEST(queues.runs(at(1), at(2)));
+    BOOST_TEST(!queues.runs(at(0), at(1)), "it began later");
+    BOOST_TEST(!queues.runs(at(2), at(3)));
+    BOOST_TEST(queues.runs(at(2), at(4)), "of another device");
+    queues.with("sda", [](PushQueue& queue) { queue.ended("b"); });
+    BOOST_TEST(!queues.runs(at(0), at(2)));
 }
 
 BOOST_AUTO_TEST_CASE(who_has_waited_longest_comes_first) {

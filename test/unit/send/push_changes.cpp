@@ -50,7 +50,16 @@ public:
 
     [[nodiscard]] Changes changes(const std::string& device) const {
         const std::lock_guard guard(state_->mutex);
+        ++state_->looks[device];
+        state_->told.notify_all();
         return std::exchange(state_->changes[device], {});
+    }
+
+    /// Waits until the device's changes have been asked for so often, or for a second.
+    void see_looks(const std::string& device, int count) const {
+        std::unique_lock lock(state_->mutex);
+        const int most = state_->looks[device] + count;
+        (void)state_->told.wait_for(lock, 1s, [&] { return state_->looks[device] >= most; });
     }
 
     [[nodiscard]] static bool is_of(const Change& change, const std::string& directory) {
@@ -68,6 +77,7 @@ private:
         std::mutex mutex;
         std::condition_variable_any told;
         std::map<std::string, Changes> changes;
+        std::map<std::string, int> looks;
     };
 
     std::shared_ptr<State> state_ = std::make_shared<State>();
@@ -105,6 +115,14 @@ public:
     [[nodiscard]] bool reach(const std::string& path, int count) const {
         std::unique_lock lock(state_->mutex);
         return state_->changed.wait_for(lock, 30s, [&] { return state_->ended[path] >= count; });
+    }
+
+    /// Waits until a turn of the database begins after `cause()`, or for a second.
+    void see_begin(const std::string& path, const std::function<void()>& cause) const {
+        std::unique_lock lock(state_->mutex);
+        const int before = state_->begun[path];
+        cause();
+        (void)state_->changed.wait_for(lock, 1s, [&] { return state_->begun[path] > before; });
     }
 
     struct State {
@@ -158,6 +176,17 @@ struct Machine {
         const std::string hash = HashPath{"", "changeme"}(info.name());
         broker.create(path(hash), info);
         return hash;
+    }
+
+    /// A database on the device of this name; its hash. Another one for each number.
+    std::string create_on(const std::string& device, int number = 0) {
+        for (int i = 0;; ++i) {
+            const std::string account = std::to_string(number) + '_' + std::to_string(i);
+            const std::string hash = HashPath{"", "changeme"}("/" + account + "/c");
+            if (device_of(hash) == root + device) {
+                return create(account);
+            }
+        }
     }
 
     [[nodiscard]] std::string device_of(const std::string& hash) const {
@@ -239,6 +268,50 @@ BOOST_AUTO_TEST_CASE(a_change_is_pushed_during_a_pass_that_takes_long) {
         BOOST_TEST(machine.turns.reach(machine.path(slow), 1));
     }
     BOOST_TEST(pushed);
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_that_takes_long_on_one_device_keeps_no_other_device_waiting) {
+    Machine machine;
+    const std::string slow = machine.create_on("sda");
+    const std::string other = machine.create_on("sdb");
+    bool pushed = false;
+    machine.turns->during = [&](const std::string& path) {
+        if (path == machine.path(slow)) {
+            machine.clock.advance(Seconds(60));
+            machine.feed.see_looks(root + "sdb", 3); // it knows that the time is over
+            machine.tell(other);
+            pushed = machine.turns.reach(machine.path(other), 1);
+        }
+    };
+    machine.tell(slow);
+    BOOST_TEST(machine.made().push(machine.clock.monotonic() + 30s).attempted == 2);
+    BOOST_TEST(pushed);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_is_always_busy_does_not_put_off_the_end_of_the_pushes) {
+    Machine machine;
+    const std::vector<std::string> hashes{machine.create_on("sda", 0), machine.create_on("sda", 1)};
+    machine.turns->during = [&](const std::string& path) { // goes on until the other one begins
+        machine.clock.advance(Seconds(1));
+        const std::string& other = hashes[path == machine.path(hashes[0]) ? 1 : 0];
+        machine.turns.see_begin(machine.path(other), [&] { machine.tell(other); });
+    };
+    machine.tell(hashes[0]);
+    const auto turns = machine.made().push(machine.clock.monotonic() + 10s).attempted;
+    BOOST_TEST(turns > 5);
+    BOOST_TEST(turns < 50);
+}
+
+BOOST_AUTO_TEST_CASE(a_backlog_of_one_device_goes_on_in_the_next_pushes) {
+    Machine machine;
+    machine.settings.concurrency = 1;
+    for (int i = 0; i < 8; ++i) {
+        machine.tell(machine.create_on("sda", i));
+    }
+    machine.turns->during = [&](const std::string&) { machine.clock.advance(Seconds(20)); };
+    auto replicator = machine.made();
+    BOOST_TEST(replicator.push(machine.clock.monotonic() + 30s).attempted == 2);
+    BOOST_TEST(replicator.push().attempted == 6);
 }
 
 BOOST_AUTO_TEST_CASE(a_pass_and_a_push_give_a_database_one_turn_at_a_time) {
