@@ -19,7 +19,6 @@
 #include <replica/storage/storage.hpp>
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -92,6 +91,8 @@ private:
     void take_changes() {
         P& pass = *pass_;
         Changes changes = feed_->changes(path_);
+        std::erase_if(changes.touched,
+                      [this](const Change& change) { return is_elsewhere(change); });
         const Instant now = pass.clock.monotonic();
         const bool news = with_queue([&](PushQueue& queue) {
             for (const Change& change : changes.touched) {
@@ -106,16 +107,31 @@ private:
         }
     }
 
-    /// The database of a change. Nothing if it is another device's, or gone, or cannot be looked
-    /// at: the walk comes to it as well, and tells what is wrong.
+    /// Whether a change is of a directory of the same name, as on another device of the same file
+    /// system. It must not take the place of one that is ours.
+    [[nodiscard]] bool is_elsewhere(const Change& change) const {
+        try {
+            return !feed_->is_of(change, place_of(change).directory);
+        } catch (const Failure&) {
+            return false; // find() asks again
+        }
+    }
+
+    /// Where a database of this hash belongs on the device.
+    [[nodiscard]] Place place_of(const Change& change) const {
+        return Place::on(path_, P::kind_type::datadir, pass_->ring.partition(change.hash),
+                         change.hash);
+    }
+
+    /// The database of a change. Nothing if it is gone, or cannot be looked at: the walk comes to
+    /// it as well, and tells what is wrong.
     [[nodiscard]] std::optional<Place> find(const Change& change) {
         P& pass = *pass_;
-        const std::uint32_t partition = pass.ring.partition(change.hash);
+        Place place = place_of(change);
         if (pass.settings.handoffs_only &&
-            decide::is_primary(pass.ring.primaries(partition), device_->id)) {
+            decide::is_primary(pass.ring.primaries(place.partition), device_->id)) {
             return std::nullopt;
         }
-        Place place = Place::on(path_, P::kind_type::datadir, partition, change.hash);
         try {
             if (feed_->is_of(change, place.directory)) {
                 if (const auto path = storage::find_database(pass.broker.disk(), place.directory)) {
