@@ -16,11 +16,10 @@
 // a new time. File systems tell times apart by some milliseconds only, so a state whose times are
 // younger than two seconds at step 2 is not remembered: a write just after 3 might leave the same.
 //
-// The ledger only skips work. It never moves a point, and no copy is deleted because of it. What it
-// cannot see is a peer that loses its copy. Therefore each database is opened in one of
-// recheck_passes passes all the same, some in every pass. A peer that lacks what it has confirmed,
-// or whose device is out of use, is not believed in any other entry. An entry ends when its
-// database is opened or found in another state: nothing is skipped that was not confirmed last.
+// The ledger only skips work: it moves no point and deletes no copy. It cannot see a peer that
+// loses its copy, so each database is opened in one of recheck_passes passes all the same. A peer
+// that lacks what it has confirmed, or whose device is out of use, is not believed in any other
+// entry. An entry ends when its database is opened or found in another state.
 
 #include <replica/disk.hpp>
 #include <replica/ring.hpp>
@@ -99,6 +98,7 @@ struct Known {
 /// each. Not thread safe.
 class Ledger {
 public:
+    static constexpr Seconds longest_rest{86'400}; ///< Then a database is opened.
     /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
     /// remembered.
     void begin_pass(int recheck_passes) {
@@ -123,27 +123,28 @@ public:
     /// primaries are those of then, and time makes no work due.
     [[nodiscard]] bool may_skip(const std::string& hash, const FileState& state,
                                 const Primaries& primaries, Timestamp now) {
-        const Key key = key_of(hash);
-        const auto found = entries_.find(key);
-        if (found == entries_.end()) {
+        const auto found = entries_.find(key_of(hash));
+        if (found == entries_.end() || recheck_ == 1) {
             return false;
         }
         Entry& entry = found->second;
+        bool compared = was_met_lately(entry); // else it was in no summary
         entry.met = pass_;
         if (state != entry.state || primaries.digest != entry.primaries) {
             entry.state = {}; // of no file
             return false;
         }
-        const bool compared = std::ranges::all_of(
-            primaries.devices, [this](const Device& each) { return agreed_.contains(each.id); });
+        bool believed = true;
+        for (const Device& device : primaries.devices) {
+            const auto lost = distrusted_.find(device.id);
+            believed = believed && (lost == distrusted_.end() || entry.confirmed > lost->second);
+            compared = compared && agreed_.contains(device.id);
+        }
         // A pass that does not come to the database spends its turn, but not for ever.
-        const bool rechecks = !compared && (key.second % recheck_ == pass_ % recheck_ ||
+        const bool rechecks = !compared && (found->first.second % recheck_ == pass_ % recheck_ ||
                                             pass_ - entry.confirmed >= 2 * recheck_);
-        return !rechecks && now.seconds() < static_cast<double>(entry.due) &&
-               std::ranges::none_of(primaries.devices, [&](const Device& device) {
-                   const auto lost = distrusted_.find(device.id);
-                   return lost != distrusted_.end() && entry.confirmed <= lost->second;
-               });
+        const Seconds left(entry.due - now.seconds()); // more if the clock was ahead then
+        return believed && !rechecks && left > Seconds(0) && left <= longest_rest;
     }
 
     /// All primaries have what `hash` has at `state`, up to the row `max_row`. Nothing is to be
@@ -193,7 +194,7 @@ public:
     [[nodiscard]] Summary summary(std::int64_t peer, std::size_t cells) const {
         Summary summary{walked_, 0, Sketch(cells)};
         for (const auto& [key, entry] : entries_) {
-            if (entry.state != FileState{} && entry.met + 1 >= pass_ && is_shared(entry, peer)) {
+            if (entry.state != FileState{} && was_met_lately(entry) && is_shared(entry, peer)) {
                 summary.sketch.add(entry.content);
                 ++summary.databases;
             }
@@ -220,7 +221,6 @@ public:
         groups_.clear();
         walked_ = -1;
     }
-
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
     /// Appends all of it to `out`, for read() by the same program on the same machine.
@@ -283,6 +283,7 @@ private:
         std::uint64_t content = 0; ///< See confirm().
     };
 
+    [[nodiscard]] bool was_met_lately(const Entry& entry) const { return entry.met + 1 >= pass_; }
     [[nodiscard]] bool is_shared(const Entry& entry, std::int64_t device) const {
         const auto group = groups_.find(entry.primaries);
         return group != groups_.end() &&
@@ -343,8 +344,7 @@ public:
             text += device;
             ledger.append_to(text);
         }
-        const Md5Digest digest = md5(text);
-        words::append_bytes(text, digest);
+        words::append_bytes(text, md5(text));
         return text;
     }
 

@@ -240,7 +240,7 @@ void confirm_rest(DatabaseTurn<P>& turn, const departure::Asked& asked,
         return;
     }
     // A copy that agrees with its peers notes so twice in a reclaim_age, lest it becomes stale.
-    const Seconds most = std::min(pass.settings.reclaim_age / 8, Seconds(86'400));
+    const Seconds most = std::min(pass.settings.reclaim_age / 8, Ledger::longest_rest);
     const Timestamp due = std::min(turn.due, turn.now().plus(most));
     const std::uint64_t content = content_of(turn);
     if (state_at(pass, turn.place) == before) {
