@@ -354,11 +354,11 @@ private:
         return {200, "application/json", std::move(body), {}};
     }
 
-    /// The answer is how many bytes of the file are here.
     Reply summary(const Place& place, const message::Call& call) {
         return answer_summary(call, place.device_name(), core_->summarise);
     }
 
+    /// The answer is how many bytes of the file are here.
     Reply put_file(const Place& place, const message::Call& call) {
         const auto put = message::decode_put_file(call);
         auto& disk = core_->broker.disk();

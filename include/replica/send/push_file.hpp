@@ -67,6 +67,8 @@ public:
 private:
     static constexpr Seconds believed{600};
     static constexpr int most_steps_back = 3;
+    static constexpr int most_refusals = 5; ///< Of one piece.
+    static constexpr Seconds pause{1};
 
     [[nodiscard]] static std::string key(const Device& device) {
         return device.replication_ip + ':' + std::to_string(device.replication_port);
@@ -111,18 +113,25 @@ private:
     }
 
     /// Goes on from where the receiver is. A step back, or none, happens after a lost answer or
-    /// beside another sender of the same file.
+    /// beside another sender of the same file. A large file is thousands of requests: one that
+    /// comes while the device has too many is sent again, not the file.
     [[nodiscard]] Result<Sent> push(const Snapshot auto& snapshot, const Upload& upload,
                                     Instant deadline, const std::stop_token& stop) {
         auto peer = transport_.peer(upload.target);
         message::PutFile put{upload.name, 0, snapshot.size(), digest_of(snapshot)};
         Request request{
             upload.target.device, std::to_string(upload.partition), upload.hash, {}, true, true};
+        int refusals = 0;
         for (int steps_back = 0; steps_back <= most_steps_back;) {
             request.body = message::encode(put, snapshot.read(put.offset, piece_));
             const auto reply = peer.send(request, until(put, deadline), stop);
             if (!reply && reply.error().code == Error::connection_lost) {
                 ++steps_back;
+                continue;
+            }
+            if (reply && reply->status == 503 && ++refusals <= most_refusals) {
+                clock_.sleep_until(std::min(deadline, clock_.monotonic() + to_duration(pause)),
+                                   stop);
                 continue;
             }
             auto have = understood(reply, put, upload);
@@ -134,6 +143,7 @@ private:
             }
             steps_back += *have > put.offset ? 0 : 1;
             put.offset = *have;
+            refusals = 0;
         }
         return fault(upload, Error::transfer_failed, "the peer does not get on");
     }

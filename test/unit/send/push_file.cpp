@@ -17,6 +17,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -123,6 +124,7 @@ struct World : OneNode<ContainerKind> {
 };
 
 const SimLink put_file{"", "", "put_file"};
+const Reply busy{503, "text/plain", "sda is busy", ""};
 using Statuses = std::vector<int>;
 
 } // namespace
@@ -203,9 +205,26 @@ BOOST_AUTO_TEST_CASE(a_full_device_and_a_busy_one_are_still_ours) {
     BOOST_TEST((full.error().code == Error::no_space));
     BOOST_TEST(full.error().what.find("10.0.0.2:6201/sda/tmp/id: answered 507 sda is full") !=
                std::string::npos);
-    world.network.answer(put_file, {503, "text/plain", "sda is busy", ""});
+    world.network.answer(put_file, busy, 0);
     BOOST_TEST((world.send({"content"}).error().code == Error::transfer_failed));
     BOOST_TEST(world.takes());
+    BOOST_TEST(world.statuses().size() == 7U);
+    BOOST_TEST((world.send({"content"}, Seconds(2.5)).error().code == Error::timed_out));
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_is_busy_now_and_then_costs_moments_and_not_the_transfer) {
+    World world;
+    bool first = true;
+    world.network.before([&](const SimExchange&, const Request&) {
+        if (std::exchange(first, false)) {
+            world.network.answer(put_file, busy, 4);
+        }
+    });
+    const Instant began = world.now();
+    BOOST_TEST(world.send({World::large()}).has_value());
+    BOOST_TEST((world.content("id") == World::large()));
+    BOOST_TEST(world.statuses().size() == 7U);
+    BOOST_TEST((world.now() - began >= 4s));
 }
 
 BOOST_AUTO_TEST_CASE(after_a_lost_answer_it_goes_on_where_the_receiver_is) {
