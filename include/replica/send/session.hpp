@@ -1,8 +1,9 @@
 #ifndef REPLICA_SEND_SESSION_HPP
 #define REPLICA_SEND_SESSION_HPP
 
-// A PeerSession is the only place where a request goes out: here deadlines are set, peers that do
-// not answer are left alone, and the watchdog is told how long to wait.
+// A PeerSession is the only place where a request goes out, but for the pieces of a file
+// (push_file.hpp): here deadlines are set, peers that do not answer are left alone, and the
+// watchdog is told how long to wait.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
