@@ -58,36 +58,15 @@ parse_lag_options() {
     [ "$databases" -ge 2 ] || die "--databases $databases: at least 2"
 }
 
-# Ids of the three daemons, without those of rsync.
-daemons() {
-    local node pid name
-    for node in "${nodes[@]}"; do
-        for pid in ${processes[$node]}; do
-            read -r name <"/proc/$pid/comm"
-            [ "$name" = rsync ] || echo "$pid"
-        done
-    done
-}
-
-# CPU time of all daemons in microseconds.
-cpu_of_daemons() {
-    local pid own ended_children
-    reply=0
-    for pid in $(daemons); do
-        ticks_of "$pid"
-        reply=$((reply + own * tick))
-    done
-}
-
 # Turns that the daemons have begun so far, by their logs.
 turns() { cat "$root"/*/log/container.log | grep -c "Replicating db" || true; }
 
 measure_idle() {
     local before turns_before
-    cpu_of_daemons
+    cpu_of_daemons "${nodes[@]}"
     before=$reply turns_before="$(turns)"
     sleep "$idle_seconds"
-    cpu_of_daemons
+    cpu_of_daemons "${nodes[@]}"
     awk -v us=$((reply - before)) -v s="$idle_seconds" -v turns=$(($(turns) - turns_before)) \
         'BEGIN { printf "idle     %.2f %% of a processor, %d turns\n", us / s / 1e4, turns }'
 }

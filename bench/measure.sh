@@ -163,50 +163,94 @@ run_pass() {
     peaks[$name]+=" $peak"
 }
 
-# resting_number KEY: in what run_resting's service says of its last pass; empty before that.
-resting_number() {
-    local line recon="$root/$here/resting/container.recon"
-    [ -f "$recon" ] || return 0
-    line="$(<"$recon")"
-    [[ ! "$line" =~ \"$1\":\ ?(-?[0-9.]+) ]] || echo "${BASH_REMATCH[1]}"
+# --- services ---------------------------------------------------------------------------------------
+
+# restart_nodes SED...: ends all daemons, changes their configuration, and starts them again. What
+# they said of their last passes is gone.
+restart_nodes() {
+    local node change
+    for node in "${nodes[@]}"; do
+        end_node TERM "$node"
+        rm -f "$root/$node/cache/container.recon"
+        for change in "$@"; do
+            sed -i "$change" "$root/$node/etc/container.conf"
+        done
+        start_node "$node"
+    done
 }
 
-# run_resting NAME PROGRAM CONF: starts another replicator of the first node, as a service with a pass
-# in each second, waits until nearly all databases rest, and measures twenty passes. In one of them each
-# database is opened (recheck_passes). The figures are of one pass.
-run_resting() {
-    local name="$1" program="$2" conf="$root/$here/etc/resting.conf" passes_done=0 last now
-    local own ended_children ticks servers_before until=$((SECONDS + 120))
-    sed "s|^interval = .*|interval = 1|; /^replica_port/d
-        s|^recon_cache_path = .*|recon_cache_path = $root/$here/resting|" "$3" >"$conf"
-    rm -rf "$root/$here/resting"
-    mkdir "$root/$here/resting"
-    setsid "$program" "$conf" </dev/null >>"$root/$here/log/resting.log" 2>&1 &
-    passes=("$!")
-    until [[ "$(resting_number at_rest)" -ge $((databases * 9 / 10)) ]]; do
-        [ "$SECONDS" -lt "$until" ] || die "$name: the databases do not come to rest"
-        sleep 0.2
+# Ids of the daemons of some nodes, without those of rsync.
+daemons_of() {
+    local node pid name
+    for node in "$@"; do
+        for pid in ${processes[$node]}; do
+            read -r name <"/proc/$pid/comm"
+            [ "$name" = rsync ] || echo "$pid"
+        done
     done
-    cpu_of_peers
-    servers_before=$servers
-    ticks_of "${passes[0]}"
-    ticks=$own last="$(resting_number replication_last)"
-    while [ "$passes_done" -lt 20 ]; do
-        sleep 0.1
-        now="$(resting_number replication_last)"
-        [ "$now" = "$last" ] || passes_done=$((passes_done + 1))
+}
+
+# CPU time of the daemons of some nodes in microseconds, in `reply`.
+cpu_of_daemons() {
+    local pid own ended_children sum=0
+    for pid in $(daemons_of "$@"); do
+        ticks_of "$pid"
+        sum=$((sum + own * tick))
+    done
+    reply=$sum
+}
+
+# last_pass NODE KEY: a number that a service says of its last pass; empty before that.
+last_pass() {
+    local line recon="$root/$1/cache/container.recon"
+    [ -f "$recon" ] || return 0
+    line="$(<"$recon")"
+    [[ ! "$line" =~ \"$2\":\ ?(-?[0-9.]+) ]] || echo "${BASH_REMATCH[1]}"
+}
+
+# await_rest SECONDS: until on no node a pass opens more than one in a hundred databases.
+await_rest() {
+    local node until=$((SECONDS + $1))
+    for node in "${nodes[@]}"; do
+        until [[ "$(last_pass "$node" at_rest)" -ge $((databases * 99 / 100)) ]]; do
+            [ "$SECONDS" -lt "$until" ] || die "the databases of $node do not come to rest"
+            sleep 0.2
+        done
+    done
+}
+
+# await_passes NUMBER: until the first node has ended so many more passes.
+await_passes() {
+    local ended=0 last now until=$((SECONDS + 60 + 10 * $1))
+    last="$(last_pass "$here" replication_last)"
+    while [ "$ended" -lt "$1" ]; do
+        sleep 0.05
+        now="$(last_pass "$here" replication_last)"
+        [ "$now" = "$last" ] || ended=$((ended + 1))
         last="$now"
-        [ "$SECONDS" -lt "$until" ] || die "$name: no twenty passes in two minutes"
+        [ "$SECONDS" -lt "$until" ] || die "the passes of $here do not come to an end"
     done
-    ticks_of "${passes[0]}"
-    cpu_of_peers
-    replicator_cpus[$name]+=" $(((own - ticks) * tick / 20))"
-    server_cpus[$name]+=" $(((servers - servers_before) / 20))"
-    walls[$name]+=" $(awk -v s="$(resting_number replication_time)" 'BEGIN { print int(s * 1e6) }')"
+}
+
+# run_resting NAME: all nodes are services with a pass in each second. Waits until all databases rest,
+# and measures twenty passes. The figures are of one pass; each node's are those of its daemon.
+run_resting() {
+    local name="$1" own_before peers_before memory pid
+    await_rest 120
+    cpu_of_daemons "$here"
+    own_before=$reply
+    cpu_of_daemons "${peers[@]}"
+    peers_before=$reply
+    await_passes 20
+    cpu_of_daemons "$here"
+    replicator_cpus[$name]+=" $(((reply - own_before) / 20))"
+    cpu_of_daemons "${peers[@]}"
+    server_cpus[$name]+=" $(((reply - peers_before) / 20))"
     rsync_cpus[$name]+=" 0"
-    peaks[$name]+=" $(awk '$1 == "VmHWM:" { print $2 }' "/proc/${passes[0]}/status")"
-    end_processes TERM "${passes[0]}"
-    passes=()
+    walls[$name]+=" $(awk -v s="$(last_pass "$here" replication_time)" 'BEGIN { print int(s * 1e6) }')"
+    pid="$(daemons_of "$here")"
+    memory="$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$pid/status")"
+    peaks[$name]+=" $memory"
 }
 
 # settle COMMAND...: one pass of each peer, so that the first node knows that nobody has anything for

@@ -47,7 +47,9 @@ Columns:
   peak MB      the most memory that the replicator itself had at once, looked at each 20 ms
   databases/s  databases by wall time
 
-Below each pair of ours stands how many times its figure stock to stock took. Both sides read one
+Below each pair of ours stands how many times its figure stock to stock took. A last table has the
+goals of this project: how many times less processor time all together than stock to stock (for
+"empty": time), the least, the median and the most of all runs, and whether the median is there. Both sides read one
 configuration file: databases_per_second is off (Swift's default is 50), everything else that bears
 on speed is the default of each, so Swift's servers have one worker for each processor. All nodes
 share this machine's processors. Every pass must have done exactly what its name says, by the
@@ -203,6 +205,52 @@ table() {
     done
 }
 
+# figures NAME: of each run, in microseconds: CPU time of all programs, or wall time where nothing is
+# done.
+figures() {
+    local wall replicator server rsync i
+    read -r -a wall <<<"${walls[$1]}"
+    read -r -a replicator <<<"${replicator_cpus[$1]}"
+    read -r -a server <<<"${server_cpus[$1]}"
+    read -r -a rsync <<<"${rsync_cpus[$1]}"
+    for ((i = 0; i < ${#wall[@]}; i++)); do
+        case "$1" in
+        empty*) echo "${wall[i]}" ;;
+        *) echo $((replicator[i] + server[i] + rsync[i])) ;;
+        esac
+    done
+}
+
+# The ratios that this project wants, and those of this run.
+goals() {
+    local case goal
+    printf '\n%-10s%10s%16s%15s%24s%7s\n' "" stock "ours to stock" "ours to ours" "ratio, all runs" goal
+    while read -r goal case; do
+        paste <(figures "$case stock to stock") <(figures "$case ours to stock") \
+            <(figures "$case ours to ours") | awk -v label="$case" -v goal="$goal" '
+            function median(of, n) { return (of[int((n + 1) / 2)] + of[int((n + 2) / 2)]) / 2 }
+            function sort(of, n,   i, j, t) {
+                for (i = 2; i <= n; i++)
+                    for (j = i; j > 1 && of[j - 1] > of[j]; j--) {
+                        t = of[j]; of[j] = of[j - 1]; of[j - 1] = t
+                    }
+            }
+            { stock[NR] = $1; beside[NR] = $2; ours[NR] = $3; ratio[NR] = $3 > 0 ? $1 / $3 : 0 }
+            END {
+                sort(stock, NR); sort(beside, NR); sort(ours, NR); sort(ratio, NR)
+                printf "%-10s%8.2f s%14.2f s%13.2f s%10.1f %6.1f %6.1f%7d  %s\n", label,
+                    median(stock, NR) / 1e6, median(beside, NR) / 1e6, median(ours, NR) / 1e6,
+                    ratio[1], median(ratio, NR), ratio[NR], goal,
+                    median(ratio, NR) >= goal ? "reached" : "not reached"
+            }'
+    done <<'END'
+47 empty
+20 missing
+8 in sync
+6 behind
+END
+}
+
 # --- all of it --------------------------------------------------------------------------------------
 
 find_programs
@@ -222,6 +270,7 @@ for ((run = 1; run <= runs; run++)); do
     run_all_pairs
 done
 table
+goals
 echo "Each pair in the end: $verdict"
 # shellcheck disable=SC2034 # for nodes.sh
 finished=yes

@@ -2,9 +2,9 @@
 #define REPLICA_FEED_HPP
 
 // What was written, told by the disk itself. Without a feed a write waits for the walk to come by,
-// which takes minutes. With one the replicator pushes a changed database at once. A feed only adds
-// work that is done sooner: every pass does what it does without one, so whatever a feed does not
-// know costs time and no row.
+// which takes minutes. With one the replicator pushes a changed database at once, and its passes
+// walk the directories only now and then (send/ledger.hpp). A feed must say when it may have missed
+// something: the next pass walks then, so that this costs time and no row.
 
 #include <replica/clock.hpp>
 #include <replica/words/hash_path.hpp>
@@ -19,10 +19,15 @@
 
 namespace replica {
 
-/// A hash directory in which a database, or its .pending file, was written to.
+/// A hash directory in which a database, or its .pending file, was written to, came or went.
 struct Change {
     std::string hash;     ///< Name of the directory. Other directories may have the same name.
     std::string identity; ///< What tells the directory from those, for Feed::is_of.
+
+    /// Whether it may bring a row that others do not have. Not a removal, nor a write of a process
+    /// that only replicates: a sender pushes to all primaries itself, and N receivers that pushed
+    /// on would ask each other N^2 times.
+    bool news = true;
 
     friend bool operator==(const Change&, const Change&) = default;
 };
@@ -52,9 +57,11 @@ struct Changes {
 ///
 /// Laws (test/laws/feed.hpp):
 /// - after a write that has returned, to a database below the device or to its .pending file, or a
-///   rename to such a name, the next changes(device) has its hash directory, or `unknown` is set.
-///   Writes from before the feed was made need not be told. Which writes of its own process it
-///   leaves out is up to the model.
+///   rename to or from such a name, or its removal, the next changes(device) has its hash
+///   directory, or `unknown` is set. So it is for a rename of the hash directory. Writes from
+///   before the feed was made need not be told.
+/// - watches(device) says whether that holds for the device. If it did not until now, as on a
+///   device that was mounted anew, the next changes(device) is `unknown`. It looks at the device.
 /// - a change may be told that is none: of another device, of a write without a new row.
 /// - is_of says whether `directory` is the directory of the change. A directory that does not exist
 ///   is none.
@@ -64,11 +71,12 @@ struct Changes {
 /// - if running() is false, nothing is ever told.
 ///
 /// Models: NoFeed, FanotifyFeed (disk/fanotify.hpp), SimFeed (sim/feed.hpp). Copies share what they
-/// know. Thread safety: any thread; changes() of one device by one thread at a time.
+/// know. Thread safety: any thread; what is told to one caller of changes() is told to no other.
 template <class W>
 concept Feed = std::copyable<W> && requires(W feed, const std::string& device, const Change& change,
                                             Seconds at_most, const std::stop_token& stop) {
     { feed.running() } -> std::same_as<bool>;
+    { feed.watches(device) } -> std::same_as<bool>;
     { feed.wait(device, at_most, stop) };
     { feed.changes(device) } -> std::same_as<Changes>;
     { feed.is_of(change, device) } -> std::same_as<bool>;
@@ -77,6 +85,7 @@ concept Feed = std::copyable<W> && requires(W feed, const std::string& device, c
 /// Knows nothing: the walk does all of the work.
 struct NoFeed {
     [[nodiscard]] static constexpr bool running() noexcept { return false; }
+    [[nodiscard]] static bool watches(const std::string& /*device*/) noexcept { return false; }
     static void wait(const std::string& /*device*/, Seconds /*at_most*/,
                      const std::stop_token& /*stop*/) noexcept {}
     [[nodiscard]] static Changes changes(const std::string& /*device*/) {

@@ -241,9 +241,23 @@ private:
             if (*work.usable) {
                 kind_type::device_ready(pass, work.device);
                 compare_summaries(pass, work.device, heartbeat);
+                work.walk.begin(is_told(shared, work.device));
             }
         }
         return *work.usable ? work.walk.next(heartbeat) : std::nullopt;
+    }
+
+    /// Whether the feed watches a device. The ledger learns what it has told so far: without a feed
+    /// nothing.
+    static bool is_told(Shared& shared, const Device& device) {
+        Core& core = *shared.core;
+        const bool told =
+            core.feed.running() &&
+            core.feed.watches(storage::device_path(core.settings.devices, device.device));
+        if (told) {
+            take_changes(shared.pass, device, core.feed, core.pushes);
+        }
+        return told;
     }
 
     /// The work on the next database; empty at the end of a device. find() and replicate() are the

@@ -34,6 +34,7 @@ struct Limits {
     int concurrency = 8;                // databases in flight, all devices together
     Seconds interval{30};               // from the start of a pass to the start of the next
     double databases_per_second = 50.0; // opened databases, all devices; <= 0 is unlimited
+    Seconds walk_interval{3600};        // a feed makes passes between two walks (send/ledger.hpp)
     int recheck_passes = 20;     // every database is opened in one of so many (send/ledger.hpp)
     bool summaries = true;       // one question for all that is at rest (send/summary.hpp)
     Seconds reclaim_age{604800}; // tombstones and deleted databases older than this are removed

@@ -22,6 +22,7 @@ struct FeedHands {
     std::function<void(const std::string& path, const std::string& bytes)> write; ///< Or makes it.
     std::function<void(const std::string& from, const std::string& to)> rename;
     std::function<void(const std::string& path)> make_directories;
+    std::function<void(const std::string& path)> remove;
 };
 
 inline std::string hash_number(std::size_t number) {
@@ -88,6 +89,26 @@ void check_feed_laws(Make make, const std::string& device, const std::string& ot
     BOOST_TEST(counted(directory(1)) == 1);
     BOOST_TEST(counted(directory(2)) == 0);
     BOOST_TEST(counted(below + "/none") == 0);
+
+    // What goes, or comes with its directory, is told, and is no news.
+    const auto touched = [&] {
+        Names hashes;
+        for (const Change& change : feed.changes(device).touched) {
+            if (!change.news) {
+                hashes.insert(change.hash);
+            }
+        }
+        return hashes;
+    };
+    (void)feed.changes(device);
+    hands.remove(directory(1) + '/' + hash_number(1) + ".db");
+    BOOST_TEST((touched() == Names{hash_number(1)}));
+    hands.rename(directory(4) + '/' + hash_number(4) + ".db", device + "/tmp/gone");
+    BOOST_TEST((touched() == Names{hash_number(4)}));
+    hands.rename(directory(3), device + "/tmp/" + hash_number(3));
+    BOOST_TEST((touched() == Names{hash_number(3)}));
+    BOOST_TEST(feed.watches(device));
+    BOOST_TEST(!feed.watches(device + "/none"));
 
     std::stop_source stopped;
     stopped.request_stop();

@@ -31,12 +31,13 @@ struct Resting : Cluster<Kind> {
     using Name = typename Cluster<Kind>::Name;
 
     explicit Resting(std::size_t databases = 1, int recheck_passes = 1000, std::size_t count = 3,
-                     bool summaries = false)
+                     bool summaries = false, Seconds walk_interval = {})
         : Cluster<Kind>(count, 3) {
         for (std::size_t at = 0; at < count; ++at) {
             Settings settings = this->node(at).settings;
             settings.recheck_passes = recheck_passes;
             settings.summaries = summaries;
+            settings.walk_interval = walk_interval;
             this->restart(at, settings);
         }
         this->network().before([this](const SimExchange& exchange, const Request&) {
@@ -460,4 +461,122 @@ BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_never_rests) {
     for (int i = 0; i < 6; ++i) {
         BOOST_TEST(nodes.opened() == 1);
     }
+}
+
+// ---- With a feed that tells all changes (feed.hpp) most passes walk nothing.
+
+namespace {
+
+template <class Kind>
+struct Told : Resting<Kind> {
+    explicit Told(std::size_t databases = 3)
+        : Resting<Kind>(databases, 1000, 3, false, Seconds(3600)) {
+        const std::string root = this->device_path() + '/' + std::string(Kind::datadir);
+        this->node(0).disk.on_call([this, root](SimCall call, const std::string& path) {
+            looked += path.starts_with(root) ? 1 : 0;
+            walked = walked || (call == SimCall::list && path == root);
+        });
+        look();
+        BOOST_TEST(!walked, "the walks before have met all");
+    }
+
+    Stats look() {
+        looked = 0;
+        walked = false;
+        return this->pass(0);
+    }
+
+    bool walks() {
+        look();
+        return walked;
+    }
+
+    bool walked = false;
+    std::int64_t looked = 0;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_pass_over_what_is_at_rest_makes_no_call_for_any_of_it, Kind,
+                              Kinds) {
+    Told<Kind> nodes;
+    const Stats stats = nodes.look();
+    BOOST_TEST(nodes.looked == 0);
+    BOOST_TEST(stats.at_rest == 3);
+    BOOST_TEST(stats.attempted == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_write_that_the_feed_tells_opens_that_database_alone, Kind, Kinds) {
+    Told<Kind> nodes;
+    nodes.put(0, nodes.names[1], "new");
+    const Stats stats = nodes.look();
+    BOOST_TEST(stats.attempted == 1);
+    BOOST_TEST(stats.at_rest == 2);
+    BOOST_TEST(nodes.rows(1, nodes.names[1]).size() == 2);
+    nodes.round();
+    nodes.round();
+    BOOST_TEST(nodes.look().attempted == 0);
+    BOOST_TEST(nodes.looked == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_a_peer_has_sent_open_that_database_alone, Kind, Kinds) {
+    Told<Kind> nodes;
+    nodes.put(1, nodes.names[1], "new");
+    nodes.pass(1);
+    BOOST_TEST(nodes.look().attempted == 1);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_new_database_and_one_that_went_are_told, Kind, Kinds) {
+    Told<Kind> nodes;
+    const auto name = nodes.name("another");
+    nodes.create(0, name);
+    nodes.put(0, name, "row");
+    BOOST_TEST(nodes.look().attempted == 1);
+    nodes.node(0).disk.remove_tree(storage::parent(nodes.path(0, nodes.names[0])));
+    const Stats stats = nodes.look();
+    BOOST_TEST(stats.at_rest + stats.attempted == 3);
+    nodes.pass(1); // its copy comes back
+    BOOST_TEST(nodes.look().attempted >= 1);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_the_feed_has_lost_is_found_by_a_walk, Kind, Kinds) {
+    Told<Kind> nodes;
+    nodes.put(0, nodes.names[1], "new");
+    nodes.node(0).feed.overflow();
+    BOOST_TEST(nodes.look().attempted == 1);
+    BOOST_TEST(nodes.walked);
+    BOOST_TEST(nodes.rows(1, nodes.names[1]).size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(all_directories_are_walked_now_and_then, Kind, Kinds) {
+    Told<Kind> nodes;
+    nodes.clock().advance(nodes.node(0).settings.walk_interval);
+    BOOST_TEST(nodes.walks());
+    BOOST_TEST(!nodes.walks());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_device_is_walked_as_long_as_not_all_of_it_can_be_read, Kind,
+                              Kinds) {
+    Told<Kind> nodes;
+    const std::string strange =
+        storage::parent(nodes.path(0, nodes.names[0])) + "/" + std::string(32, 'f') + ".db";
+    nodes.node(0).disk.make_directories(strange);
+    nodes.node(0).feed.overflow();
+    BOOST_TEST(nodes.walks());
+    BOOST_TEST(nodes.walks());
+    BOOST_TEST(nodes.node(0).disk.remove_empty(strange));
+    BOOST_TEST(nodes.walks());
+    BOOST_TEST(!nodes.walks());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(without_a_pass_over_the_whole_device_nothing_is_left_out, Kind,
+                              Kinds) {
+    Told<Kind> nodes;
+    nodes.look();
+    BOOST_TEST(nodes.looked == 0);
+    Selection some;
+    some.partitions = {0, 1, 2, 3};
+    nodes.looked = 0;
+    (void)nodes.node(0).replicator->run_once({}, some);
+    BOOST_TEST(nodes.looked > 0);
 }

@@ -52,7 +52,8 @@ struct Config {
         (std::int64_t, rot),    ///< Of stored hashes.
         (std::int64_t, stock),  ///< So many machines have stock servers, the last ones.
         (std::int64_t, rows_along),
-        (std::int64_t, feed),      ///< So many changes may wait to be pushed; 0: none is pushed.
+        (std::int64_t, feed), ///< So many changes may wait to be pushed; 0: none is pushed.
+        (std::int64_t, walk_interval),
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push)); ///< Bytes of a piece of a file between servers of ours; 0: rsync.
 
@@ -122,6 +123,7 @@ struct Config {
         made.feed = one_of(0, 0, 1, 1000);
         made.summaries = one_of(0, 1);
         made.push = one_of(1 << 20, 20'000, 0); // a database here has 50 to 100 KB
+        made.walk_interval = one_of(0, 60, 3600);
         return made;
     }
 

@@ -170,6 +170,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
           "a database that was written to is sent at once, not by the next pass; needs root, or "
           "CAP_SYS_ADMIN, at the start",
           Origin::replica),
+    number(&Settings::walk_interval, "walk_interval", "s", 0, 86400,
+           "while the kernel tells all changes (push_changes), passes open what has changed or is "
+           "due, and all directories are walked only so often; 0: in every pass",
+           Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",

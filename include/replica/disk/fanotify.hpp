@@ -4,11 +4,15 @@
 // The kernel tells what was written: fanotify, with one mark for each file system and none for each
 // directory. Two kinds of events are asked for:
 //
-//   FAN_MODIFY    a write: SQLite keeps a file open and writes in place, servers append to .pending
-//   FAN_MOVED_TO  a file that was made in tmp becomes a database
+//   FAN_MODIFY      a write: SQLite keeps a file open and writes in place, servers append to
+//                   .pending
+//   FAN_MOVED_TO    a file that was made in tmp becomes a database
+//   FAN_MOVED_FROM  a database goes, or its hash directory, to quarantine for example
+//   FAN_DELETE      a database goes
 //
 // Others are not needed. A file that was only made has no row. The end of a write (FAN_CLOSE_WRITE)
 // comes too late for files that stay open, and also when a server that only reads closes its file.
+// A directory above those of the hashes that is moved takes an unknown number of databases with it.
 //
 // An event has the name of the file and a handle of its directory. The name of a database says its
 // hash, and with the ring the hash says the only path at which the database can belong to this
@@ -24,7 +28,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/fanotify.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,10 +40,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -51,17 +60,14 @@ namespace replica {
 struct FanotifyOptions {
     bool mount_check = true; ///< Only mount points are watched, as they alone are replicated.
 
-    /// Whether writes of this process are told. If it only replicates and receives, they are no
-    /// news: a sender pushes to all primaries itself, and N receivers that pushed on would ask each
-    /// other N^2 times. A process that also serves clients must have them told.
-    bool own_writes = false;
+    bool own_writes = false; ///< Writes of this process are news: it serves clients.
 
     std::size_t most = 65'536; ///< So many hash directories of a device may wait for a caller.
 };
 
 /// Models Feed, on Linux 5.9 and later. Writes through mmap are not told: SQLite makes none with
-/// the rollback journal that Swift's databases have. A file system that is mounted after the feed
-/// was made is not watched, nor one that is mounted anew. Thread safety: any thread.
+/// the rollback journal that Swift's databases have. To watch a file system that was mounted after
+/// the feed was made needs the right at that time. Thread safety: any thread.
 class FanotifyFeed {
 public:
     /// Knows nothing.
@@ -79,6 +85,7 @@ public:
             return;
         }
         try {
+            const std::lock_guard guard(state_->mutex);
             state_->refusal.clear();
             const PosixDisk disk;
             for (const Entry& entry : disk.list(root)) {
@@ -94,21 +101,40 @@ public:
 
     /// Why nothing is told of all devices, or of some: lines for a log.
     [[nodiscard]] std::vector<std::string> refusals() const {
+        const std::lock_guard guard(state_->mutex);
         std::vector<std::string> lines;
         if (!state_->refusal.empty()) {
             lines.push_back(state_->refusal);
         }
         for (const auto& [path, device] : state_->devices) {
             if (!device.refusal.empty()) {
-                lines.push_back(path + ": " + device.refusal);
+                lines.push_back(path + ": " + std::string(device.refusal));
             }
         }
         return lines;
     }
 
     [[nodiscard]] bool running() const {
+        const std::lock_guard guard(state_->mutex);
         return std::ranges::any_of(state_->devices,
                                    [](const auto& each) { return each.second.refusal.empty(); });
+    }
+
+    /// The kernel drops a mark with its file system, and says so nowhere but in its list of marks.
+    [[nodiscard]] bool watches(const std::string& device) const {
+        struct ::stat status {};
+        if (!state_->notify || ::stat(device.c_str(), &status) != 0) {
+            return false;
+        }
+        const std::lock_guard guard(state_->mutex);
+        const auto found = state_->devices.find(device);
+        const bool watched = found != state_->devices.end() && found->second.refusal.empty();
+        if (watched && found->second.number == status.st_dev && has_mark(status.st_dev)) {
+            return true;
+        }
+        watch(device);
+        state_->devices.at(device).lose("it was not watched for a time");
+        return false;
     }
 
     /// One of the callers waits for the kernel, the others for that one. Events are read a moment
@@ -157,8 +183,8 @@ public:
             return changes;
         }
         state_->read_events();
-        for (const auto& [hash, identity] : std::exchange(found->second.touched, {})) {
-            changes.touched.push_back({hash, identity});
+        for (const auto& [key, news] : std::exchange(found->second.touched, {})) {
+            changes.touched.push_back({key.first, key.second, news});
         }
         changes.unknown = std::exchange(found->second.lost, {});
         return changes;
@@ -184,10 +210,11 @@ private:
     using FileSystem = std::array<char, sizeof(::fsid_t)>;
 
     struct Watched {
-        std::string refusal{}; ///< Why the device cannot be watched; empty if it is.
+        std::string_view refusal{}; ///< Why the device cannot be watched; empty if it is.
         FileSystem file_system{};
-        std::set<std::pair<std::string, std::string>> touched{}; ///< Hash and identity.
-        std::string_view lost{};                                 ///< Why there may be more.
+        ::dev_t number = 0;
+        std::map<std::pair<std::string, std::string>, bool> touched{}; ///< Hash, identity: news.
+        std::string_view lost{};                                       ///< Why there may be more.
 
         [[nodiscard]] bool has_news() const { return !touched.empty() || !lost.empty(); }
 
@@ -203,6 +230,7 @@ private:
         FanotifyOptions options;
         Descriptor notify{};
         std::string refusal{};
+        std::set<std::string> reasons{}; ///< Of all refusals so far: they stay, see Changes.
         std::mutex mutex{};
         std::condition_variable arrived{};
         bool reading = false;                     ///< A caller waits for the kernel.
@@ -245,33 +273,44 @@ private:
                 }
                 return;
             }
-            if (event.pid == self && !options.own_writes) {
-                return;
-            }
+            constexpr std::uint64_t arrives = FAN_MODIFY | FAN_MOVED_TO;
+            const bool news = (event.mask & FAN_ONDIR) == 0 && (event.mask & arrives) != 0 &&
+                              (event.pid != self || options.own_writes);
             while (records.size() >= sizeof(::fanotify_event_info_fid)) {
                 const auto head = value_at<::fanotify_event_info_fid>(records);
                 if (head.hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME) {
                     FileSystem file_system;
                     std::memcpy(file_system.data(), &head.fsid, file_system.size());
-                    take(file_system, records.substr(sizeof head, head.hdr.len - sizeof head));
+                    take(file_system, records.substr(sizeof head, head.hdr.len - sizeof head),
+                         event.mask, news);
                 }
                 records.remove_prefix(head.hdr.len);
             }
         }
 
         /// A directory's handle and, after it, the name of the file in it.
-        void take(const FileSystem& file_system, std::string_view handle_and_name) {
+        void take(const FileSystem& file_system, std::string_view handle_and_name,
+                  std::uint64_t mask, bool news) {
+            const bool directory = (mask & FAN_ONDIR) != 0;
             const std::size_t size =
                 sizeof(::file_handle) + value_at<::file_handle>(handle_and_name).handle_bytes;
             std::string_view name = handle_and_name.substr(size);
             name = name.substr(0, name.find('\0'));
-            const auto hash = hash_of_file(name);
-            if (!hash) {
+            const auto hash = !directory      ? hash_of_file(name)
+                              : is_hash(name) ? std::optional(name)
+                                              : std::nullopt;
+            const bool moved = directory && (mask & FAN_DELETE) == 0;
+            if (!hash && !moved) {
                 return;
             }
             for (auto& [path, device] : devices) {
                 if (device.refusal.empty() && device.file_system == file_system) {
-                    device.touched.emplace(*hash, handle_and_name.substr(0, size));
+                    if (!hash) {
+                        device.lose("a directory was moved");
+                        continue;
+                    }
+                    device.touched[{std::string(*hash),
+                                    std::string(handle_and_name.substr(0, size))}] |= news;
                     if (device.touched.size() > options.most) {
                         device.lose("too many databases have changed");
                     }
@@ -293,18 +332,38 @@ private:
         return ::poll(&ready, 1, static_cast<int>(at_most.count())) > 0;
     }
 
-    /// Neither call reads the disk: a mount point, and what is known of its file system, are in the
-    /// kernel's memory.
-    void watch(const std::string& path) {
+    /// Whether the kernel still has a mark on the file system with this number.
+    [[nodiscard]] bool has_mark(::dev_t number) const {
+        constexpr unsigned minor_bits = 20;
+        std::array<char, 64> wanted{};
+        std::snprintf(wanted.data(), wanted.size(), "fanotify sdev:%x ",
+                      (::gnu_dev_major(number) << minor_bits) | ::gnu_dev_minor(number));
+        std::ifstream marks("/proc/self/fdinfo/" + std::to_string(state_->notify.get()));
+        for (std::string line; std::getline(marks, line);) {
+            if (line.starts_with(wanted.data())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// No call reads the disk: a mount point, and what is known of its file system, are in the
+    /// kernel's memory. Called with the lock held.
+    void watch(const std::string& path) const {
         Watched& device = state_->devices[path];
-        struct ::statfs status {};
+        device = {};
+        struct ::statfs system {};
+        struct ::stat status {};
         if (::fanotify_mark(state_->notify.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
-                            FAN_MODIFY | FAN_MOVED_TO, AT_FDCWD, path.c_str()) != 0 ||
-            ::statfs(path.c_str(), &status) != 0) {
-            device.refusal = "fanotify cannot watch it: " + errno_text(errno);
+                            FAN_MODIFY | FAN_MOVED_TO | FAN_MOVED_FROM | FAN_DELETE | FAN_ONDIR,
+                            AT_FDCWD, path.c_str()) != 0 ||
+            ::statfs(path.c_str(), &system) != 0 || ::stat(path.c_str(), &status) != 0) {
+            device.refusal =
+                *state_->reasons.insert("fanotify cannot watch it: " + errno_text(errno)).first;
             return;
         }
-        std::memcpy(device.file_system.data(), &status.f_fsid, device.file_system.size());
+        std::memcpy(device.file_system.data(), &system.f_fsid, device.file_system.size());
+        device.number = status.st_dev;
     }
 
     std::shared_ptr<State> state_;

@@ -3,7 +3,7 @@
 
 // The changed databases of one device, one after the other, in place of a walk. Only that of the
 // partition which the ring names is looked for. One in another partition is as rare as a change of
-// the ring's partitions, and the walk finds it.
+// the ring's partitions, and the next pass walks to find it.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -12,6 +12,7 @@
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
 #include <replica/send/decide.hpp>
+#include <replica/send/ledgers.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/push.hpp>
 #include <replica/send/workers.hpp>
@@ -25,6 +26,51 @@
 #include <vector>
 
 namespace replica {
+
+/// Where a database of this hash belongs on a device.
+template <AnyPass P>
+[[nodiscard]] Place place_of(const P& pass, const Device& device, const std::string& hash) {
+    return Place::on(storage::device_path(pass.settings.devices, device.device),
+                     P::kind_type::datadir, pass.ring.partition(hash), hash);
+}
+
+/// Takes what the feed has to tell of a device: into its ledger, and what is news into its queue.
+/// What does not fit there is left to the next pass. News of a directory of the same name, as on
+/// another device of the same file system, must not take the place of our own: the next pass walks,
+/// since it may be a copy in a wrong partition. Looks at the device. Any thread.
+template <AnyPass P, Feed W>
+void take_changes(P& pass, const Device& device, W& feed, PushQueues& queues) {
+    const std::string path = storage::device_path(pass.settings.devices, device.device);
+    Changes changes = feed.changes(path);
+    const auto elsewhere = std::erase_if(changes.touched, [&](const Change& change) {
+        try {
+            return change.news &&
+                   !feed.is_of(change, place_of(pass, device, change.hash).directory);
+        } catch (const Failure&) {
+            return false; // its turn asks again
+        }
+    });
+    pass.memory.ledgers.with(device.device, [&](Ledger& ledger) {
+        for (const Change& change : changes.touched) {
+            ledger.touch(change.hash);
+        }
+        if (elsewhere > 0 || !changes.unknown.empty()) {
+            ledger.miss();
+        }
+    });
+    const Instant now = pass.clock.monotonic();
+    const bool news = queues.with(device.device, [&](PushQueue& queue) {
+        for (const Change& change : changes.touched) {
+            if (change.news && !queue.add(change, now)) {
+                changes.unknown = "too many databases have changed";
+            }
+        }
+        return queue.is_news(changes.unknown, now);
+    });
+    if (news) {
+        pass.observer(event::ChangesUnknown{path, changes.unknown});
+    }
+}
 
 /// Gives out the databases of a device that the feed says were written to. One worker at a time
 /// moves it on. The device, the pass, the feed and the queues must outlive it.
@@ -46,7 +92,7 @@ public:
         P& pass = *pass_;
         while (!pass.stop.stop_requested()) {
             heartbeat.expect(pass.after(longest_wait + pass.settings.watchdog));
-            take_changes();
+            take_changes(pass, *device_, *feed_, *queues_);
             const Instant now = pass.clock.monotonic();
             const bool over = now >= until_ && (now >= until_ + to_duration(patience) ||
                                                 !queues_->runs(began_, until_));
@@ -88,46 +134,11 @@ private:
         return queues_->with(device_->device, use);
     }
 
-    void take_changes() {
-        P& pass = *pass_;
-        Changes changes = feed_->changes(path_);
-        std::erase_if(changes.touched,
-                      [this](const Change& change) { return is_elsewhere(change); });
-        const Instant now = pass.clock.monotonic();
-        const bool news = with_queue([&](PushQueue& queue) {
-            for (const Change& change : changes.touched) {
-                if (!queue.add(change, now)) {
-                    changes.unknown = "too many databases have changed";
-                }
-            }
-            return queue.is_news(changes.unknown, now);
-        });
-        if (news) {
-            pass.observer(event::ChangesUnknown{path_, changes.unknown});
-        }
-    }
-
-    /// Whether a change is of a directory of the same name, as on another device of the same file
-    /// system. It must not take the place of one that is ours.
-    [[nodiscard]] bool is_elsewhere(const Change& change) const {
-        try {
-            return !feed_->is_of(change, place_of(change).directory);
-        } catch (const Failure&) {
-            return false; // find() asks again
-        }
-    }
-
-    /// Where a database of this hash belongs on the device.
-    [[nodiscard]] Place place_of(const Change& change) const {
-        return Place::on(path_, P::kind_type::datadir, pass_->ring.partition(change.hash),
-                         change.hash);
-    }
-
-    /// The database of a change. Nothing if it is gone, or cannot be looked at: the walk comes to
-    /// it as well, and tells what is wrong.
+    /// The database of a change. Nothing if it is gone, or cannot be looked at: the next pass comes
+    /// to it as well, and tells what is wrong.
     [[nodiscard]] std::optional<Place> find(const Change& change) {
         P& pass = *pass_;
-        Place place = place_of(change);
+        Place place = place_of(pass, *device_, change.hash);
         if (pass.settings.handoffs_only &&
             decide::is_primary(pass.ring.primaries(place.partition), device_->id)) {
             return std::nullopt;

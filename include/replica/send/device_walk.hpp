@@ -1,7 +1,8 @@
 #ifndef REPLICA_SEND_DEVICE_WALK_HPP
 #define REPLICA_SEND_DEVICE_WALK_HPP
 
-// The walk of one device in one pass: which databases are to be opened, and which are at rest.
+// The walk of one device in one pass: which databases are to be opened, and which are at rest. A
+// device of which the ledger knows all is not walked (send/ledger.hpp).
 
 #include <replica/clock.hpp>
 #include <replica/observer.hpp>
@@ -15,7 +16,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 namespace replica {
@@ -31,6 +34,36 @@ public:
     /// the pass and the pacer must outlive it.
     DeviceWalk(P& pass, const Device& device, Walk<Disk> walk, bool whole, Looks& looks)
         : pass_(&pass), device_(&device), walk_(std::move(walk)), whole_(whole), looks_(&looks) {}
+
+    /// Before the first next(). `told`: the feed watches the device, and the ledger knows what it
+    /// has told so far.
+    void begin(bool told) {
+        P& pass = *pass_;
+        const Instant now = pass.clock.monotonic();
+        std::int64_t skipped = 0;
+        const bool known = with_ledger([&](Ledger& ledger) {
+            if (!whole_ || !told || !ledger.knows_all(now, pass.settings.walk_interval)) {
+                if (whole_) {
+                    ledger.begin_walk(now);
+                }
+                return false;
+            }
+            auto hashes = ledger.to_open(
+                pass.now(), [this](const std::string& hash) { return primaries(hash); });
+            skipped = static_cast<std::int64_t>(ledger.size() - hashes.size());
+            walk_.only(
+                std::move(hashes),
+                [&pass](const std::string& hash) { return pass.ring.partition(hash); },
+                [this](const std::string& hash) {
+                    with_ledger([&](Ledger& each) { each.forget(hash); });
+                });
+            return true;
+        });
+        whole_ = whole_ && !known;
+        databases_ += skipped;
+        pass.brakes.saw(device_->device, skipped);
+        pass.count(&Stats::at_rest, skipped);
+    }
 
     /// The next database that is not at rest; nothing at the end of the device or after a stop.
     [[nodiscard]] std::optional<Place> next(Heartbeat& heartbeat) {
@@ -51,9 +84,9 @@ public:
         pass.count(&Stats::errors, errors);
         pass.count(&Stats::at_rest, skipped);
         databases_ += skipped + (found ? 1 : 0);
+        in_order_ = in_order_ && errors == 0;
         if (!found && !stopped && whole_) {
-            pass.memory.ledgers.with(device_->device,
-                                     [this](Ledger& ledger) { ledger.end_walk(databases_); });
+            with_ledger([this](Ledger& ledger) { ledger.end_walk(databases_, in_order_); });
         }
         pass.observer(event::DeviceProgress{device_->device, walk_.partitions_done(),
                                             walk_.partitions(), databases_});
@@ -64,24 +97,39 @@ private:
     /// Whether a database need not be opened (send/ledger.hpp).
     [[nodiscard]] bool is_at_rest(const Place& found) {
         P& pass = *pass_;
-        const auto state = detail::state_at(pass, found);
-        if (!state || pass.ring.partition(found.hash) != found.partition) {
+        if (pass.ring.partition(found.hash) != found.partition) {
+            in_order_ = false;
             return false;
         }
-        if (!primaries_ || primaries_->first != found.partition) {
-            primaries_.emplace(found.partition, Primaries(pass.ring.primaries(found.partition)));
-        }
-        return pass.memory.ledgers.with(device_->device, [&](Ledger& ledger) {
-            return ledger.may_skip(found.hash, *state, primaries_->second, pass.now());
+        const auto state = detail::state_at(pass, found);
+        return with_ledger([&](Ledger& ledger) {
+            return ledger.may_skip(found.hash, state, primaries(found.hash), pass.now());
         });
+    }
+
+    /// Primaries::digest of the database `hash`, by the ring of this pass.
+    [[nodiscard]] std::uint32_t primaries(const std::string& hash) {
+        const std::uint32_t partition = pass_->ring.partition(hash);
+        auto found = primaries_.find(partition);
+        if (found == primaries_.end()) {
+            const Primaries listed(pass_->ring.primaries(partition));
+            found = primaries_.emplace(partition, listed.digest).first;
+        }
+        return found->second;
+    }
+
+    template <class Use>
+    decltype(auto) with_ledger(Use use) {
+        return pass_->memory.ledgers.with(device_->device, use);
     }
 
     P* pass_;
     const Device* device_;
     Walk<Disk> walk_;
     bool whole_;
+    bool in_order_ = true; ///< So far all could be read and lay where it belongs.
     Looks* looks_;
-    std::optional<std::pair<std::uint32_t, Primaries>> primaries_; ///< Of the last partition.
+    std::unordered_map<std::uint32_t, std::uint32_t> primaries_; ///< By partition: the digest.
     std::int64_t databases_ = 0;
 };
 

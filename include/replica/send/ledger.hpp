@@ -19,74 +19,38 @@
 // The ledger only skips work: it moves no point and deletes no copy. It cannot see a peer that
 // loses its copy, so each database is opened in one of recheck_passes passes all the same. A peer
 // that lacks what it has confirmed, or whose device is out of use, is not believed in any other
-// entry. An entry ends when its database is opened or found in another state.
+// entry. A database that is opened, or found in another state, is awake until it is confirmed.
+//
+// With a feed (feed.hpp) most passes walk nothing. The last walk has left an entry for each
+// database it has met, asleep or awake; the feed wakes some, and a pass opens what is awake or due.
+// For that the last walk must be younger than Settings::walk_interval and have read all and found
+// all where the ring wants it, and the feed must have missed nothing since before that walk began.
 
-#include <replica/disk.hpp>
+#include <replica/clock.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/file_state.hpp>
 #include <replica/words/bytes.hpp>
-#include <replica/words/md5.hpp>
+#include <replica/words/hash_key.hpp>
 #include <replica/words/sketch.hpp>
 #include <replica/words/summary.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace replica {
-
-/// A digest of what stat tells of a database file. Two states are equal if nobody has written to
-/// the file in between.
-using FileState = Md5Digest;
-
-/// The state of a file; nothing if it is no file, or if its times are so young at `now` that a
-/// write to come might leave the same state. A time in the future is young.
-[[nodiscard]] inline std::optional<FileState> state_of(const std::optional<FileStatus>& status,
-                                                       Timestamp now) {
-    constexpr std::int64_t settling_ns = 2'000'000'000; // the coarsest times of a file system
-    constexpr std::int64_t ns_per_tick = 1'000'000'000 / Timestamp::ticks_per_second;
-    if (!status || !status->regular ||
-        std::max(status->modified_ns, status->changed_ns) > now.ticks * ns_per_tick - settling_ns) {
-        return std::nullopt;
-    }
-    const std::int64_t values[] = {static_cast<std::int64_t>(status->device),
-                                   static_cast<std::int64_t>(status->inode), status->size,
-                                   status->modified_ns, status->changed_ns};
-    std::string text;
-    words::append_bytes(text, values);
-    return md5(text);
-}
-
-/// The primaries of a partition, with a digest that tells one list from another.
-struct Primaries {
-    std::vector<Device> devices;
-    std::uint32_t digest = 0;
-
-    explicit Primaries(std::vector<Device> list) : devices(std::move(list)) {
-        std::string text;
-        for (const Device& device : devices) {
-            text += std::to_string(device.id) + ' ' + device.replication_ip + ' ' +
-                    std::to_string(device.replication_port) + ' ' + device.device + '\n';
-        }
-        std::memcpy(&digest, md5(text).data(), sizeof digest);
-    }
-};
 
 /// What the ledger knew of a database that is opened.
 struct Known {
@@ -94,10 +58,11 @@ struct Known {
     std::int64_t max_row = -1; ///< The last row that all primaries had.
 };
 
-/// The databases of one device of this machine whose content every peer has: about 100 bytes
-/// each. Not thread safe.
+/// The databases of one device of this machine, about 100 bytes each: asleep if every peer has its
+/// content, else awake. Not thread safe.
 class Ledger {
 public:
+    static constexpr std::size_t few_cells = 64;   ///< Of a sketch that is always at hand.
     static constexpr Seconds longest_rest{86'400}; ///< Then a database is opened.
     /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
     /// remembered.
@@ -107,44 +72,97 @@ public:
         ++pass_;
     }
 
+    /// A walk over the whole device begins. Monotonic time.
+    void begin_walk(Instant now) {
+        walk_began_ = now;
+        complete_ = false;
+        missed_ = false;
+    }
+
     /// The walk of the device has come to its end: what it has not met is forgotten. `databases`:
-    /// how many it has met.
-    void end_walk(std::int64_t databases) {
+    /// how many it has met. `all`: it could read everything, and all lie where they belong.
+    void end_walk(std::int64_t databases, bool all = false) {
         walked_ = databases;
-        std::erase_if(entries_, [this](const auto& each) { return each.second.met != pass_; });
+        covered_ = pass_;
+        complete_ = all;
         std::set<std::uint32_t> used; // a former ring's lists are asked about no more
-        for (const auto& [key, entry] : entries_) {
-            used.insert(entry.primaries);
+        for (auto each = entries_.begin(); each != entries_.end();) {
+            if (each->second.met == pass_) {
+                used.insert(each->second.primaries);
+                ++each;
+            } else {
+                wake(each->second);
+                each = entries_.erase(each);
+            }
         }
         std::erase_if(groups_, [&](const auto& each) { return !used.contains(each.first); });
     }
 
-    /// Whether the database `hash` need not be opened in this pass: its state is known, its
-    /// primaries are those of then, and time makes no work due.
-    [[nodiscard]] bool may_skip(const std::string& hash, const FileState& state,
-                                const Primaries& primaries, Timestamp now) {
-        const auto found = entries_.find(key_of(hash));
-        if (found == entries_.end() || recheck_ == 1) {
-            return false;
-        }
-        Entry& entry = found->second;
-        bool compared = was_met_lately(entry); // else it was in no summary
+    /// Whether the database `hash`, which the walk has met, need not be opened in this pass: its
+    /// state is known, its primaries are those of then (Primaries::digest), and time makes no work
+    /// due.
+    [[nodiscard]] bool may_skip(const std::string& hash, const std::optional<FileState>& state,
+                                std::uint32_t primaries, Timestamp now) {
+        const HashKey key = HashKey::of(hash);
+        Entry& entry = entries_[key];
         entry.met = pass_;
-        if (state != entry.state || primaries.digest != entry.primaries) {
-            entry.state = {}; // of no file
+        if (!entry.sleeps()) {
             return false;
         }
-        bool believed = true;
-        for (const Device& device : primaries.devices) {
-            const auto lost = distrusted_.find(device.id);
-            believed = believed && (lost == distrusted_.end() || entry.confirmed > lost->second);
-            compared = compared && agreed_.contains(device.id);
+        if (state != entry.state || primaries != entry.primaries) {
+            wake(entry);
+            return false;
         }
-        // A pass that does not come to the database spends its turn, but not for ever.
-        const bool rechecks = !compared && (found->first.second % recheck_ == pass_ % recheck_ ||
-                                            pass_ - entry.confirmed >= 2 * recheck_);
-        const Seconds left(entry.due - now.seconds()); // more if the clock was ahead then
-        return believed && !rechecks && left > Seconds(0) && left <= longest_rest;
+        return rests(key, entry, verdict_on(groups_.at(entry.primaries)), now);
+    }
+
+    // ---- Passes that walk nothing.
+
+    /// The feed has told of a write to the database `hash`, or that it came or went.
+    void touch(const std::string& hash) {
+        const auto [found, added] = entries_.try_emplace(HashKey::of(hash));
+        found->second.met = added ? pass_ : found->second.met;
+        wake(found->second);
+        found->second.due = written;
+    }
+
+    /// The feed may have missed something.
+    void miss() { missed_ = true; }
+
+    /// There is no such database.
+    void forget(const std::string& hash) {
+        if (const auto found = entries_.find(HashKey::of(hash)); found != entries_.end()) {
+            wake(found->second);
+            entries_.erase(found);
+        }
+    }
+
+    /// Whether a pass needs no walk, as far as the ledger knows. `interval`: between walks.
+    [[nodiscard]] bool knows_all(Instant now, Seconds interval) const {
+        return complete_ && !missed_ && now - walk_began_ < to_duration(interval);
+    }
+
+    /// The hashes of the databases that a pass without a walk opens. `digest_of(hash)` is
+    /// Primaries::digest by today's ring.
+    template <std::invocable<const std::string&> DigestOf>
+    [[nodiscard]] std::vector<std::string> to_open(Timestamp now, DigestOf digest_of) {
+        std::map<std::uint32_t, Verdict> verdicts;
+        for (const auto& [digest, devices] : groups_) {
+            verdicts.emplace(digest, verdict_on(devices));
+        }
+        std::vector<std::string> found;
+        for (auto& [key, entry] : entries_) {
+            const std::string hash = key.hash();
+            if (entry.sleeps() && digest_of(hash) != entry.primaries) {
+                wake(entry);
+            }
+            if (!entry.sleeps() || !rests(key, entry, verdicts.at(entry.primaries), now)) {
+                found.push_back(hash);
+            }
+        }
+        covered_ = pass_;
+        walked_ = static_cast<std::int64_t>(entries_.size());
+        return found;
     }
 
     /// All primaries have what `hash` has at `state`, up to the row `max_row`. Nothing is to be
@@ -155,27 +173,34 @@ public:
         if (recheck_ == 1) {
             return;
         }
+        Entry& entry = entries_[HashKey::of(hash)];
+        if (!entry.sleeps() && entry.due == written) {
+            return; // since it was opened
+        }
+        wake(entry);
         const auto seconds = static_cast<std::uint32_t>(std::clamp(due.seconds(), 0.0, last));
-        entries_[key_of(hash)] = {state, primaries.digest, seconds, pass_, pass_, max_row, content};
+        entry = {state, primaries.digest, seconds, pass_, pass_, max_row, content};
         auto& devices = groups_[primaries.digest];
         if (devices.empty()) {
             std::ranges::transform(primaries.devices, std::back_inserter(devices), &Device::id);
         }
+        count(entry, true);
     }
 
-    /// The database is opened: its entry ends.
+    /// The database is opened: it is awake.
     [[nodiscard]] Known take(const std::string& hash, const std::optional<FileState>& state) {
-        const auto found = entries_.find(key_of(hash));
+        const auto found = entries_.find(HashKey::of(hash));
         if (found == entries_.end()) {
             return {};
         }
-        const Known known{state == found->second.state, found->second.max_row};
-        entries_.erase(found);
+        Entry& entry = found->second;
+        const Known known{state == entry.state, std::exchange(entry.max_row, -1)};
+        wake(entry);
+        entry.due = 0;
         return known;
     }
 
-    /// A peer's device lacks what it has confirmed, or may lack it. No confirmation of it up to now
-    /// counts.
+    /// A peer's device lacks what it has confirmed, or may: nothing that it confirmed counts.
     void distrust(std::int64_t device_id) { distrusted_[device_id] = pass_; }
 
     // ---- Comparing with another node, see send/summary.hpp.
@@ -190,11 +215,15 @@ public:
         return peers;
     }
 
-    /// What was at rest here, when it was last looked at, together with the device `peer`.
+    /// What was asleep here, when it was last looked at, together with the device `peer`.
     [[nodiscard]] Summary summary(std::int64_t peer, std::size_t cells) const {
+        if (const auto shared = shared_.find(peer);
+            shared != shared_.end() && covered_ + 1 >= pass_ && cells == few_cells) {
+            return {walked_, shared->second.databases, shared->second.sketch};
+        }
         Summary summary{walked_, 0, Sketch(cells)};
         for (const auto& [key, entry] : entries_) {
-            if (entry.state != FileState{} && was_met_lately(entry) && is_shared(entry, peer)) {
+            if (entry.sleeps() && is_summed_up(entry) && is_shared(entry, peer)) {
                 summary.sketch.add(entry.content);
                 ++summary.databases;
             }
@@ -209,8 +238,8 @@ public:
             return;
         }
         for (auto& [key, entry] : entries_) {
-            if (without.contains(entry.content) && is_shared(entry, device)) {
-                entry.state = {};
+            if (entry.sleeps() && without.contains(entry.content) && is_shared(entry, device)) {
+                wake(entry);
             }
         }
     }
@@ -219,8 +248,11 @@ public:
     void clear() {
         entries_.clear();
         groups_.clear();
+        shared_.clear();
         walked_ = -1;
+        complete_ = false;
     }
+
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
     /// Appends all of it to `out`, for read() by the same program on the same machine.
@@ -242,8 +274,7 @@ public:
         }
         words::append_bytes(out, entries_.size());
         for (const auto& [key, entry] : entries_) {
-            words::append_bytes(out, key.first);
-            words::append_bytes(out, key.second);
+            words::append_bytes(out, key);
             words::append_bytes(out, entry);
         }
     }
@@ -253,6 +284,7 @@ public:
     [[nodiscard]] static Ledger read(std::string_view& rest) {
         Ledger read;
         read.pass_ = words::take_bytes<std::uint32_t>(rest);
+        read.covered_ = read.pass_;
         read.walked_ = words::take_bytes<std::int64_t>(rest);
         for (auto left = words::take_bytes<std::size_t>(rest); left > 0; --left) {
             auto& devices = read.groups_[words::take_bytes<std::uint32_t>(rest)];
@@ -265,134 +297,102 @@ public:
             read.distrusted_[device_id] = words::take_bytes<std::uint32_t>(rest);
         }
         for (auto left = words::take_bytes<std::size_t>(rest); left > 0; --left) {
-            const auto first = words::take_bytes<std::uint64_t>(rest);
-            const auto second = words::take_bytes<std::uint64_t>(rest);
-            read.entries_[{first, second}] = words::take_bytes<Entry>(rest);
+            const auto key = words::take_bytes<HashKey>(rest);
+            const auto entry = words::take_bytes<Entry>(rest);
+            if (read.groups_.contains(entry.primaries) && entry.sleeps()) {
+                read.entries_[key] = entry;
+                read.count(entry, true);
+            }
         }
         return read;
     }
 
 private:
+    static constexpr std::uint32_t written = 1; ///< Entry::due of one that is awake.
+
     struct Entry {
-        FileState state{};
+        FileState state{};           ///< Of no file: the database is awake.
         std::uint32_t primaries = 0; ///< Primaries::digest.
-        std::uint32_t due = 0;       ///< Seconds since 1970.
+        std::uint32_t due = 0;       ///< Seconds since 1970. Awake: `written` since it was opened.
         std::uint32_t confirmed = 0; ///< The pass.
         std::uint32_t met = 0;       ///< The last pass whose walk has met the database.
         std::int64_t max_row = -1;
         std::uint64_t content = 0; ///< See confirm().
+
+        [[nodiscard]] bool sleeps() const { return state != FileState{}; }
     };
 
-    [[nodiscard]] bool was_met_lately(const Entry& entry) const { return entry.met + 1 >= pass_; }
+    /// What the primaries of a database say in this pass.
+    struct Verdict {
+        bool compared = false;     ///< All have been compared with.
+        std::int64_t doubted = -1; ///< What was confirmed up to this pass does not count.
+    };
+
+    [[nodiscard]] Verdict verdict_on(const std::vector<std::int64_t>& devices) const {
+        Verdict verdict{true, -1};
+        for (const std::int64_t device : devices) {
+            verdict.compared = verdict.compared && agreed_.contains(device);
+            if (const auto lost = distrusted_.find(device); lost != distrusted_.end()) {
+                verdict.doubted = std::max<std::int64_t>(verdict.doubted, lost->second);
+            }
+        }
+        return verdict;
+    }
+
+    [[nodiscard]] bool rests(const HashKey& key, const Entry& entry, const Verdict& verdict,
+                             Timestamp now) const {
+        // A pass that does not come to the database spends its turn, but not for ever.
+        const bool rechecks =
+            !(verdict.compared && is_summed_up(entry)) &&
+            (key.low % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_);
+        const Seconds left(entry.due - now.seconds()); // more if the clock was ahead then
+        return recheck_ > 1 && !rechecks && entry.confirmed > verdict.doubted &&
+               left > Seconds(0) && left <= longest_rest;
+    }
+
+    /// Whether this pass has told peers of the entry: a pass before has come to it.
+    [[nodiscard]] bool is_summed_up(const Entry& entry) const {
+        return covered_ + 1 >= pass_ || entry.met + 1 >= pass_;
+    }
+
+    void wake(Entry& entry) {
+        if (entry.sleeps()) {
+            count(entry, false);
+            entry.state = {};
+            entry.due = 0;
+        }
+    }
+
+    /// Adds an entry to what is shared with its primaries, or takes it away.
+    void count(const Entry& entry, bool there) {
+        const auto group = groups_.find(entry.primaries);
+        for (std::size_t i = 0; group != groups_.end() && i < group->second.size(); ++i) {
+            Summary& shared =
+                shared_.try_emplace(group->second[i], Summary{0, 0, Sketch(few_cells)})
+                    .first->second;
+            there ? shared.sketch.add(entry.content) : shared.sketch.remove(entry.content);
+            shared.databases += there ? 1 : -1;
+        }
+    }
+
     [[nodiscard]] bool is_shared(const Entry& entry, std::int64_t device) const {
         const auto group = groups_.find(entry.primaries);
         return group != groups_.end() &&
                std::ranges::find(group->second, device) != group->second.end();
     }
 
-    /// A hash has 32 hexadecimal digits.
-    using Key = std::pair<std::uint64_t, std::uint64_t>;
-
-    /// The digits of an MD5 are as good as random.
-    struct HalfOfKey {
-        [[nodiscard]] std::size_t operator()(const Key& key) const noexcept { return key.second; }
-    };
-
-    [[nodiscard]] static Key key_of(std::string_view hash) {
-        Key key{};
-        const char* const middle = hash.data() + hash.size() / 2;
-        std::from_chars(hash.data(), middle, key.first, 16);
-        std::from_chars(middle, hash.data() + hash.size(), key.second, 16);
-        return key;
-    }
-
-    std::unordered_map<Key, Entry, HalfOfKey> entries_;
+    std::unordered_map<HashKey, Entry, HashKey::Hasher> entries_;
     std::map<std::int64_t, std::uint32_t> distrusted_;          ///< Device id: in which pass.
     std::map<std::uint32_t, std::vector<std::int64_t>> groups_; ///< Primaries::digest: their ids.
+    std::map<std::int64_t, Summary> shared_;                    ///< What is asleep, by device.
     std::set<std::int64_t> agreed_;                             ///< In this pass.
     std::int64_t walked_ = -1; ///< Databases in the last walk to its end.
     std::uint32_t pass_ = 0;
+    std::uint32_t covered_ = 0; ///< The last pass that has come to all databases.
     std::uint64_t recheck_ = 1;
-};
-
-/// A ledger for each device of this machine. Thread safety: any thread.
-class Ledgers {
-public:
-    /// Calls `use` with the ledger of the device with this name, and returns what it returns.
-    template <std::invocable<Ledger&> Use>
-    std::invoke_result_t<Use, Ledger&> with(const std::string& device, Use use) {
-        const std::lock_guard guard(mutex_);
-        return use(ledgers_[device]);
-    }
-
-    /// Ledger::distrust in all ledgers.
-    void distrust(const Device& peer) {
-        const std::lock_guard guard(mutex_);
-        for (auto& [device, ledger] : ledgers_) {
-            ledger.distrust(peer.id);
-        }
-    }
-
-    /// All ledgers, for read() by the same program on the same machine.
-    [[nodiscard]] std::string text() const {
-        std::string text;
-        const std::lock_guard guard(mutex_);
-        words::append_bytes(text, form);
-        words::append_bytes(text, ledgers_.size());
-        for (const auto& [device, ledger] : ledgers_) {
-            words::append_bytes(text, device.size());
-            text += device;
-            ledger.append_to(text);
-        }
-        words::append_bytes(text, md5(text));
-        return text;
-    }
-
-    /// Takes over what text() has written. False, and nothing changes, for any other text.
-    [[nodiscard]] bool read(std::string_view text) {
-        constexpr std::size_t tail = sizeof(Md5Digest);
-        if (text.size() < tail) {
-            return false;
-        }
-        std::string_view digest = text.substr(text.size() - tail);
-        text.remove_suffix(tail);
-        if (words::take_bytes<Md5Digest>(digest) != md5(text) || text.size() < sizeof form ||
-            words::take_bytes<std::uint64_t>(text) != form) {
-            return false;
-        }
-        std::map<std::string, Ledger> ledgers;
-        try {
-            for (auto left = words::take_bytes<std::size_t>(text); left > 0; --left) {
-                const auto size = words::take_bytes<std::size_t>(text);
-                const std::string device(text.substr(0, size));
-                text.remove_prefix(device.size());
-                ledgers[device] = Ledger::read(text);
-            }
-        } catch (const std::out_of_range&) {
-            return false;
-        }
-        if (!text.empty()) {
-            return false;
-        }
-        const std::lock_guard guard(mutex_);
-        ledgers_ = std::move(ledgers);
-        return true;
-    }
-
-    /// The clock cannot be believed: nothing is remembered.
-    void clear() {
-        const std::lock_guard guard(mutex_);
-        for (auto& [device, ledger] : ledgers_) {
-            ledger.clear();
-        }
-    }
-
-private:
-    /// Changes with the form of the text. The bytes of a machine of the other order differ.
-    static constexpr std::uint64_t form = 0x7265706c67723032; // "replgr02"
-
-    mutable std::mutex mutex_;
-    std::map<std::string, Ledger> ledgers_;
+    Instant walk_began_{};
+    bool complete_ = false; ///< See end_walk.
+    bool missed_ = false;   ///< Since then.
 };
 
 } // namespace replica

@@ -6,7 +6,7 @@
 
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
-#include <replica/send/ledger.hpp>
+#include <replica/send/ledgers.hpp>
 #include <replica/send/takers.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>

@@ -39,9 +39,9 @@ namespace detail {
 /// The peer's summary in so many cells; nothing if it has none.
 template <AnyPass P>
 [[nodiscard]] std::optional<Summary> ask_summary(P& pass, PeerSession<P>& peer, const Device& local,
-                                                 std::int64_t cells) {
-    const auto reply = peer.send(message::encode(message::AskSummary{local.id, cells}),
-                                 pass.settings.node_timeout);
+                                                 std::size_t cells) {
+    const message::AskSummary ask{local.id, static_cast<std::int64_t>(cells)};
+    const auto reply = peer.send(message::encode(ask), pass.settings.node_timeout);
     if (reply && reply->status == 507 && peer.fault_of(*reply).code == Condition::hand_off) {
         pass.memory.ledgers.distrust(peer.device()); // all that it had needs a handoff now
     }
@@ -63,13 +63,13 @@ void compare_with(P& pass, const Device& local, const Device& device, Heartbeat&
     nowhere.hash = message::no_database;
     PeerSession<P> peer(pass, heartbeat, device, nowhere);
     std::int64_t missing = 0;
-    for (const std::int64_t cells : {64, 512, 4096}) {
+    for (const std::size_t cells : {Ledger::few_cells, std::size_t{512}, std::size_t{4096}}) {
         const auto theirs = ask_summary(pass, peer, local, cells);
         if (!theirs) {
             return;
         }
         const bool compared = pass.memory.ledgers.with(local.device, [&](Ledger& ledger) {
-            const Summary ours = ledger.summary(device.id, static_cast<std::size_t>(cells));
+            const Summary ours = ledger.summary(device.id, cells);
             missing = ours.databases - theirs->walked;
             const auto difference = Sketch::between(ours.sketch, theirs->sketch);
             if (difference) {

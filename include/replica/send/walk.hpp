@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -45,6 +46,20 @@ public:
           root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
           wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
 
+    /// Comes to the databases with these hashes alone, in their partitions, and lists nothing else.
+    /// `gone` is called with the hash of one that certainly is not there. Before the first next().
+    template <std::invocable<const std::string&> PartitionOf>
+    void only(std::vector<std::string> hashes, PartitionOf partition_of,
+              std::function<void(const std::string&)> gone) {
+        started_ = true;
+        gone_ = std::move(gone);
+        random_->shuffle(hashes);
+        for (std::string& hash : hashes) {
+            const std::uint32_t partition = partition_of(hash);
+            chosen_.emplace_back(partition, std::move(hash));
+        }
+    }
+
     /// The next database, or nothing at the end. What could not be read is told to `observer` and
     /// counted in `errors`. Calls `beat` before each directory and for each partition: thousands
     /// without a database may come before the next one, and the disk does not hang meanwhile.
@@ -67,6 +82,18 @@ public:
             } else if (!partitions_.empty()) {
                 partition_ = take(partitions_);
                 suffixes_ = directories(root_ + '/' + partition_, observer, errors);
+            } else if (!chosen_.empty()) {
+                auto [partition, hash] = std::move(chosen_.back());
+                chosen_.pop_back();
+                partition_ = std::to_string(partition);
+                suffix_ = hash.substr(hash.size() - suffix_size);
+                const std::int64_t before = errors;
+                if (auto found = inspect(hash, observer, errors)) {
+                    return found;
+                }
+                if (errors == before) {
+                    gone_(hash);
+                }
             } else {
                 return std::nullopt;
             }
@@ -79,6 +106,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t suffix_size = 3;
+
     static std::string take(std::vector<std::string>& names) {
         std::string name = std::move(names.back());
         names.pop_back();
@@ -212,6 +241,8 @@ private:
     std::vector<std::string> hashes_;
     std::string partition_;
     std::string suffix_;
+    std::vector<std::pair<std::uint32_t, std::string>> chosen_; ///< Partition and hash, see only().
+    std::function<void(const std::string&)> gone_;
 };
 
 } // namespace replica

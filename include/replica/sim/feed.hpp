@@ -20,7 +20,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -40,6 +39,11 @@ public:
 
     [[nodiscard]] bool running() const { return state_->most > 0; }
 
+    /// A device that is mounted. What was changed while it was not is found like the rest.
+    [[nodiscard]] bool watches(const std::string& device) const {
+        return running() && state_->disk.is_mount(device);
+    }
+
     /// Looks every tenth of a virtual second, at all devices.
     void wait(const std::string& /*device*/, Seconds at_most, const std::stop_token& stop) const {
         const Instant until = state_->clock.monotonic() + to_duration(at_most);
@@ -54,10 +58,10 @@ public:
         const std::scoped_lock guard(state_->mutex);
         Changes changes;
         const std::string below = device + '/';
-        std::erase_if(state_->waiting, [&](const std::string& directory) {
-            const bool here = directory.starts_with(below);
+        std::erase_if(state_->waiting, [&](const auto& each) {
+            const bool here = each.first.starts_with(below);
             if (here) {
-                changes.touched.push_back({storage::base(directory), directory});
+                changes.touched.push_back({storage::base(each.first), each.first, each.second});
             }
             return here;
         });
@@ -106,7 +110,7 @@ private:
         std::size_t most;
         std::mutex mutex{};
         Files files{};
-        std::set<std::string> waiting{};
+        std::map<std::string, bool> waiting{}; ///< Hash directories, and Change::news.
         std::uint64_t overflows = 0;
         std::map<std::string, std::uint64_t> told{}; ///< By device: overflows it knows of.
     };
@@ -121,7 +125,12 @@ private:
         for (const auto& [path, digest] : now) {
             const auto before = state_->files.find(path);
             if (before == state_->files.end() || before->second != digest) {
-                state_->waiting.insert(storage::parent(path));
+                state_->waiting[storage::parent(path)] = true;
+            }
+        }
+        for (const auto& [path, digest] : state_->files) {
+            if (!now.contains(path)) {
+                state_->waiting.try_emplace(storage::parent(path), false);
             }
         }
         state_->files = std::move(now);

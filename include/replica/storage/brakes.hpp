@@ -41,10 +41,10 @@ public:
     /// `share`: percent of the databases seen that may leave (Limits::leave_share).
     explicit Brakes(double share) : share_(share) {}
 
-    /// A database of the device has its turn.
-    void saw(const std::string& device) {
+    /// So many databases of the device have their turn, or need none.
+    void saw(const std::string& device, std::int64_t databases = 1) {
         const std::lock_guard guard(mutex_);
-        ++devices_[device].seen;
+        devices_[device].seen += databases;
     }
 
     /// A name does not hash to its place (defect 23). From now on nothing leaves the device in this

@@ -43,6 +43,11 @@ public:
         change(number, 1, [](std::size_t) {});
     }
 
+    /// Removes a number that is in the set.
+    void remove(std::uint64_t number) {
+        change(number, -1, [](std::size_t) {});
+    }
+
     /// What only one of two sets has.
     struct Difference {
         std::vector<std::uint64_t> here;

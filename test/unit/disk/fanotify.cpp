@@ -9,6 +9,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <laws/feed.hpp>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +69,8 @@ void append(const std::string& path, const std::string& bytes) {
 const FeedHands hands{
     append,
     [](const std::string& from, const std::string& to) { std::filesystem::rename(from, to); },
-    [](const std::string& path) { std::filesystem::create_directories(path); }};
+    [](const std::string& path) { std::filesystem::create_directories(path); },
+    [](const std::string& path) { std::filesystem::remove(path); }};
 
 /// How many databases of sda are told. The file system may be others' too.
 std::size_t told_of(const FanotifyFeed& feed, const Devices& devices) {
@@ -198,15 +201,60 @@ BOOST_AUTO_TEST_CASE(of_random_writes_by_two_threads_none_is_missed, *if_it_can)
     BOOST_TEST(lost > 0U);
 }
 
-BOOST_AUTO_TEST_CASE(writes_of_this_process_are_left_out_and_those_of_others_are_not, *if_it_can) {
+BOOST_AUTO_TEST_CASE(writes_of_this_process_are_no_news_and_those_of_others_are, *if_it_can) {
     const Devices devices;
     const std::string file = devices.database(1);
     const FanotifyFeed feed = feed_over(devices, {false, false, 100});
+    const auto news = [&] {
+        const auto touched = feed.changes(devices.sda()).touched;
+        BOOST_REQUIRE(touched.size() == 1U);
+        return touched[0].news;
+    };
     append(file, "ours");
-    BOOST_TEST(told_of(feed, devices) == 0U);
+    BOOST_TEST(!news());
     in_a_child([&] { append(file, "theirs"); });
     append(file, "ours");
-    BOOST_TEST(told_of(feed, devices) == 1U);
+    BOOST_TEST(news());
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_above_the_hashes_that_is_moved_is_unknown, *if_it_can) {
+    const Devices devices;
+    (void)devices.database(1);
+    const FanotifyFeed feed = feed_over(devices);
+    const std::string suffix = devices.sda() + "/containers/1/001";
+    std::filesystem::rename(suffix, devices.sda() + "/elsewhere");
+    BOOST_TEST(feed.changes(devices.sda()).unknown == "a directory was moved");
+    std::filesystem::rename(devices.sda() + "/elsewhere", suffix);
+    BOOST_TEST(feed.changes(devices.sda()).unknown == "a directory was moved");
+    BOOST_TEST(feed.changes(devices.sda()).unknown.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_was_mounted_anew_is_unknown_once, *if_it_can) {
+    const Devices devices;
+    in_a_child([&] { // with mounts of its own
+        const std::string disk = devices.root + "/disk";
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+            std::_Exit(0); // without the right to mount
+        }
+        const auto mount = [&] {
+            return ::mount("replica-test", devices.sda().c_str(), "tmpfs", 0, "size=1m") == 0;
+        };
+        const FanotifyFeed feed = [&] {
+            return mount() ? FanotifyFeed(devices.root) : FanotifyFeed();
+        }();
+        if (!feed.running()) {
+            std::_Exit(0); // a kernel that does not watch such a file system
+        }
+        const auto known = [&] { return feed.changes(devices.sda()).unknown.empty(); };
+        bool right = feed.watches(devices.sda()) && known();
+        right = right && ::umount(devices.sda().c_str()) == 0 && mount();
+        right = right && !feed.watches(devices.sda()) && !known();
+        right = right && feed.watches(devices.sda()) && known();
+        append(devices.sda() + '/' + hash_number(1) + ".db", "a row");
+        right = right && feed.changes(devices.sda()).touched.size() == 1;
+        std::_Exit(right ? 0 : 1);
+    });
 }
 
 BOOST_AUTO_TEST_CASE(reading_and_making_a_file_are_no_changes, *if_it_can) {

@@ -3,125 +3,25 @@
 #define BOOST_TEST_MODULE ledger
 #include <boost/test/unit_test.hpp>
 
+#include <support/confirmed.hpp>
+
+#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
+#include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 using namespace replica;
-
-namespace {
-
-constexpr std::int64_t second_ns = 1'000'000'000;
-constexpr std::int64_t now_s = 1'700'000'000;
-constexpr Timestamp now{now_s * Timestamp::ticks_per_second, 0};
-constexpr Timestamp later = Timestamp{(now_s + 80'000) * Timestamp::ticks_per_second, 0};
-
-/// A database nobody has touched for an hour.
-FileStatus old_file() {
-    return {.device = 1,
-            .inode = 2,
-            .size = 40'960,
-            .modified_ns = (now_s - 3600) * second_ns,
-            .changed_ns = (now_s - 3600) * second_ns,
-            .directory = false,
-            .regular = true};
-}
-
-Primaries primaries_of(std::initializer_list<std::int64_t> ids) {
-    std::vector<Device> devices;
-    for (const std::int64_t id : ids) {
-        Device device;
-        device.id = id;
-        device.device = "sda";
-        device.replication_ip = "10.0.0." + std::to_string(id);
-        devices.push_back(device);
-    }
-    return Primaries(devices);
-}
-
-/// A hash that is rechecked in passes whose number leaves `turn` when divided by 10.
-std::string hash_of(int turn) {
-    return std::string(31, '0') + std::to_string(turn);
-}
-
-const FileState state = *state_of(old_file(), now);
-const Primaries primaries = primaries_of({1, 2, 3});
-constexpr int recheck = 10;
-
-/// A ledger in its first pass, with a database whose turn is pass 5.
-struct Confirmed : Ledger {
-    explicit Confirmed(int recheck_passes = recheck) {
-        begin_pass(recheck_passes);
-        confirm(hash_of(5), state, primaries, 7, later, 99);
-    }
-
-    [[nodiscard]] bool skips(const FileState& seen = state, const Primaries& ring = primaries,
-                             Timestamp at = now) {
-        return may_skip(hash_of(5), seen, ring, at);
-    }
-
-    void all_agree() {
-        for (const std::int64_t device : {1, 2, 3}) {
-            agree(device, {});
-        }
-    }
-};
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE(a_file_that_was_left_alone_has_a_state) {
-    BOOST_TEST(state_of(old_file(), now).has_value());
-    BOOST_TEST((state_of(old_file(), now) == state_of(old_file(), later)));
-}
-
-BOOST_AUTO_TEST_CASE(whatever_a_write_changes_is_another_state) {
-    const std::vector<std::pair<std::string, std::function<void(FileStatus&)>>> changes{
-        {"device", [](FileStatus& it) { it.device = 9; }},
-        {"inode", [](FileStatus& it) { it.inode = 9; }},
-        {"size", [](FileStatus& it) { it.size += 4096; }},
-        {"mtime", [](FileStatus& it) { it.modified_ns += 1; }},
-        {"ctime", [](FileStatus& it) { it.changed_ns += 1; }},
-        {"swapped", [](FileStatus& it) { std::swap(it.device, it.inode); }}};
-    for (const auto& [name, change] : changes) {
-        FileStatus status = old_file();
-        change(status);
-        const auto changed = state_of(status, now);
-        BOOST_REQUIRE(changed.has_value());
-        BOOST_TEST((*changed != state), name);
-    }
-}
-
-BOOST_AUTO_TEST_CASE(what_may_still_change_without_a_trace_has_no_state) {
-    const std::vector<std::pair<std::string, std::function<void(FileStatus&)>>> young{
-        {"written a second ago", [](FileStatus& it) { it.modified_ns = (now_s - 1) * second_ns; }},
-        {"renamed a second ago", [](FileStatus& it) { it.changed_ns = (now_s - 1) * second_ns; }},
-        {"just under two", [](FileStatus& it) { it.modified_ns = (now_s - 2) * second_ns + 1; }},
-        {"in the future", [](FileStatus& it) { it.changed_ns = (now_s + 3600) * second_ns; }},
-        {"a directory",
-         [](FileStatus& it) {
-             it.regular = false;
-             it.directory = true;
-         }},
-        {"a FIFO", [](FileStatus& it) { it.regular = false; }}};
-    for (const auto& [name, change] : young) {
-        FileStatus status = old_file();
-        change(status);
-        BOOST_TEST(!state_of(status, now).has_value(), name);
-    }
-    BOOST_TEST(!state_of(std::nullopt, now).has_value());
-    FileStatus settled = old_file();
-    settled.modified_ns = settled.changed_ns = (now_s - 2) * second_ns;
-    BOOST_TEST(state_of(settled, now).has_value());
-}
+using namespace replica::test;
 
 BOOST_AUTO_TEST_CASE(a_database_that_all_peers_have_is_skipped) {
     Confirmed ledger;
     BOOST_TEST(ledger.skips());
     BOOST_TEST(ledger.skips());
-    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries, now)); // never seen
+    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries.digest, now)); // never seen
 }
 
 BOOST_AUTO_TEST_CASE(what_was_found_otherwise_once_is_confirmed_anew_before_it_is_skipped) {
@@ -174,7 +74,7 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
         int in_this_pass = 0;
         ledger.begin_pass(recheck);
         for (int turn = 0; turn < recheck; ++turn) {
-            if (!ledger.may_skip(hash_of(turn), state, primaries, now)) {
+            if (!ledger.may_skip(hash_of(turn), state, primaries.digest, now)) {
                 ledger.confirm(hash_of(turn), state, primaries, 7, later, 99);
                 ++opened[static_cast<std::size_t>(turn)];
                 ++in_this_pass;
@@ -187,8 +87,8 @@ BOOST_AUTO_TEST_CASE(in_one_of_so_many_passes_each_database_is_opened) {
 
 BOOST_AUTO_TEST_CASE(with_a_recheck_in_every_pass_nothing_is_remembered) {
     Confirmed ledger(1);
-    BOOST_TEST(!ledger.skips());
     BOOST_TEST(ledger.size() == 0U);
+    BOOST_TEST(!ledger.skips());
 
     Confirmed before; // of a service with other settings
     before.begin_pass(1);
@@ -201,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_lost_something_is_not_believed_in_what_it_said_
     ledger.confirm(hash_of(6), state, primaries_of({4, 5, 6}), 7, later, 99);
     ledger.distrust(2);
     BOOST_TEST(!ledger.skips());
-    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries_of({4, 5, 6}), now));
+    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries_of({4, 5, 6}).digest, now));
     ledger.begin_pass(recheck);
     BOOST_TEST(!ledger.skips());
     ledger.confirm(hash_of(5), state, primaries, 7, later, 99); // it has been asked again
@@ -217,7 +117,7 @@ BOOST_AUTO_TEST_CASE(what_all_had_is_known_although_the_file_has_changed) {
     const auto now_state = state_of(written, now);
     BOOST_REQUIRE(now_state.has_value());
     ledger.begin_pass(recheck);
-    BOOST_TEST(!ledger.may_skip(hash_of(5), *now_state, primaries, now)); // so it is opened
+    BOOST_TEST(!ledger.may_skip(hash_of(5), *now_state, primaries.digest, now)); // so it is opened
     const Known known = ledger.take(hash_of(5), now_state);
     BOOST_TEST(!known.same);
     BOOST_TEST(known.max_row == 7);
@@ -238,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_opened_is_known_once_as_confirmed) {
     ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
     BOOST_TEST(!ledger.take(hash_of(5), std::nullopt).same);
     BOOST_TEST(!ledger.take(hash_of(6), state).same);
-    BOOST_TEST(ledger.size() == 0U);
+    BOOST_TEST(!ledger.skips());
 }
 
 BOOST_AUTO_TEST_CASE(passes_that_never_come_to_a_database_in_its_turn_do_not_put_it_off_for_ever) {
@@ -261,97 +161,125 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_gone_is_forgotten_at_the_end_of_a_walk) 
     ledger.end_walk(1);
     BOOST_TEST(ledger.size() == 1U);
     BOOST_TEST(ledger.skips());
-    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries, now));
+    BOOST_TEST(!ledger.may_skip(hash_of(6), state, primaries.digest, now));
 }
 
 BOOST_AUTO_TEST_CASE(after_a_jump_of_the_clock_nothing_is_known) {
     Confirmed ledger;
     ledger.clear();
+    BOOST_TEST(ledger.size() == 0U);
     BOOST_TEST(!ledger.skips());
+}
+
+// ---- Passes that walk nothing.
+
+namespace {
+
+/// What a pass opens, where the ring gives all databases the same primaries.
+std::vector<std::string> opened(Ledger& ledger, std::uint32_t digest = primaries.digest,
+                                Timestamp at = now) {
+    auto hashes = ledger.to_open(at, [&](const std::string&) { return digest; });
+    std::ranges::sort(hashes);
+    return hashes;
+}
+
+using Hashes = std::vector<std::string>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(what_sleeps_is_not_opened_and_what_was_met_awake_is) {
+    Confirmed ledger;
+    BOOST_TEST(opened(ledger).empty());
+    BOOST_TEST(!ledger.may_skip(hash_of(7), state, primaries.digest, now));
+    BOOST_TEST(!ledger.may_skip(hash_of(6), std::nullopt, primaries.digest, now));
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(6), hash_of(7)}));
+    (void)ledger.take(hash_of(6), state);
+    ledger.confirm(hash_of(6), state, primaries, 7, later, 99);
+    ledger.forget(hash_of(7));
+    ledger.forget(hash_of(8));
+    BOOST_TEST(opened(ledger).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_the_feed_has_told_is_opened_until_it_was_read_after_that) {
+    Confirmed ledger;
+    ledger.touch(hash_of(5));
+    ledger.touch(hash_of(6)); // new
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(5), hash_of(6)}));
+    BOOST_TEST(!ledger.skips(), "a walk opens it as well, whatever the file looks like");
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99); // read before the write
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(5), hash_of(6)}));
+    BOOST_TEST(ledger.take(hash_of(5), state).max_row == 7);
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(6)}));
+    ledger.end_walk(1);
+    BOOST_TEST(ledger.size() == 2U, "what comes while a walk is under way stays");
+    ledger.begin_pass(recheck);
+    ledger.end_walk(0);
     BOOST_TEST(ledger.size() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(each_device_has_a_ledger_of_its_own) {
-    Ledgers ledgers;
-    for (const std::string device : {"sda", "sdb"}) {
-        ledgers.with(device, [](Ledger& ledger) { ledger.begin_pass(recheck); });
-    }
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later, 99); });
-    const auto skips = [&](const std::string& device) {
-        return ledgers.with(
-            device, [](Ledger& it) { return it.may_skip(hash_of(5), state, primaries, now); });
-    };
-    BOOST_TEST(skips("sda"));
-    BOOST_TEST(!skips("sdb"));
-    ledgers.distrust(primaries.devices[2]);
-    BOOST_TEST(!skips("sda"));
-    ledgers.with("sda", [](Ledger& it) { it.confirm(hash_of(5), state, primaries, 7, later, 99); });
-    ledgers.clear();
-    BOOST_TEST(!ledgers.with("sda", [](Ledger& it) { return it.take(hash_of(5), state).same; }));
+BOOST_AUTO_TEST_CASE(a_write_while_the_peers_are_asked_keeps_a_database_awake) {
+    Confirmed ledger;
+    (void)ledger.take(hash_of(5), state);
+    ledger.touch(hash_of(5));
+    ledger.confirm(hash_of(5), state, primaries, 7, later, 99);
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(5)}));
 }
 
-// ---- For the next start.
+BOOST_AUTO_TEST_CASE(time_a_ring_a_lost_peer_and_a_recheck_open_what_sleeps) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(5), state, primaries, 7, now.plus(Seconds(100)), 99);
+    BOOST_TEST(opened(ledger, primaries.digest, now.plus(Seconds(99))).empty());
+    BOOST_TEST(opened(ledger, primaries.digest, now.plus(Seconds(100))).size() == 1U);
 
-BOOST_AUTO_TEST_CASE(a_ledger_that_was_read_skips_what_the_written_one_did) {
-    Ledgers written;
-    written.with("sda", [](Ledger& it) { it = Confirmed(); });
-    written.with("sdb", [](Ledger&) {});
-    Ledgers read;
-    BOOST_REQUIRE(read.read(written.text()));
-    BOOST_TEST(read.text() == written.text());
-    read.with("sda", [](Ledger& it) {
-        it.begin_pass(recheck);
-        BOOST_TEST(it.may_skip(hash_of(5), state, primaries, now));
-        BOOST_TEST(!it.may_skip(hash_of(5), state, primaries_of({1, 2, 4}), now)); // the ring
-        BOOST_TEST(it.take(hash_of(5), state).max_row == 7);
-    });
+    Confirmed moved;
+    BOOST_TEST(opened(moved, primaries_of({1, 2, 4}).digest).size() == 1U);
+    BOOST_TEST(opened(moved).size() == 1U, "it is back, but what happened meanwhile is not known");
+
+    Confirmed doubted;
+    doubted.distrust(2);
+    BOOST_TEST(opened(doubted).size() == 1U);
+
+    Confirmed rechecked;
+    for (int pass = 2; pass <= 25; ++pass) {
+        rechecked.begin_pass(recheck);
+        BOOST_TEST(opened(rechecked).size() == (pass % 10 == 5 || pass >= 21 ? 1U : 0U), pass);
+    }
 }
 
-BOOST_AUTO_TEST_CASE(a_peer_that_was_not_believed_is_not_after_a_restart) {
-    Ledgers written;
-    written.with("sda", [](Ledger& it) {
-        it = Confirmed();
-        it.distrust(2);
-    });
-    Ledgers read;
-    BOOST_REQUIRE(read.read(written.text()));
-    read.with("sda", [](Ledger& it) {
-        it.begin_pass(recheck);
-        BOOST_TEST(!it.may_skip(hash_of(5), state, primaries, now));
-    });
-}
+BOOST_AUTO_TEST_CASE(a_pass_walks_unless_all_is_known) {
+    constexpr Seconds hour{3600};
+    const Instant start{};
+    const auto ended = [&] {
+        Confirmed ledger;
+        ledger.begin_walk(start);
+        ledger.end_walk(1, true);
+        return ledger;
+    };
+    BOOST_TEST(!Confirmed().knows_all(start, hour), "never walked");
+    BOOST_TEST(ended().knows_all(start, hour));
+    BOOST_TEST(ended().knows_all(start + to_duration(Seconds(3599)), hour));
+    BOOST_TEST(!ended().knows_all(start + to_duration(hour), hour));
+    BOOST_TEST(!ended().knows_all(start, Seconds(0)));
 
-BOOST_AUTO_TEST_CASE(any_other_text_is_refused_and_changes_nothing) {
-    Ledgers written;
-    written.with("sda", [](Ledger& it) { it = Confirmed(); });
-    const std::string text = written.text();
-    Ledgers read;
-    read.with("sdb", [](Ledger& it) { it = Confirmed(); });
-    const std::string before = read.text();
-    const auto refused = [&](const std::string& other) {
-        return !read.read(other) && read.text() == before;
-    };
-    for (std::size_t size = 0; size < text.size(); ++size) {
-        BOOST_TEST(refused(text.substr(0, size)), size);
-    }
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        std::string other = text;
-        other[at] = static_cast<char>(other[at] ^ 1);
-        BOOST_TEST(refused(other), at);
-    }
-    BOOST_TEST(refused(text + "x"));
-    // With a digest that is right. No such file was written by this program.
-    const auto with_digest = [](std::string other) {
-        const Md5Digest digest = md5(other);
-        words::append_bytes(other, digest);
-        return other;
-    };
-    const std::string body = text.substr(0, text.size() - sizeof(Md5Digest));
-    for (std::size_t size = 0; size < body.size(); ++size) {
-        BOOST_TEST(refused(with_digest(body.substr(0, size))), size);
-    }
-    BOOST_TEST(refused(with_digest(body + "x")));
-    BOOST_TEST(read.read(text));
+    Confirmed bad = ended();
+    bad.begin_walk(start);
+    BOOST_TEST(!bad.knows_all(start, hour), "a walk that was stopped");
+    bad.end_walk(1);
+    BOOST_TEST(!bad.knows_all(start, hour), "a walk that met an error");
+
+    Confirmed missed = ended();
+    missed.miss();
+    BOOST_TEST(!missed.knows_all(start, hour));
+    missed.begin_walk(start);
+    missed.miss(); // during the walk
+    missed.end_walk(1, true);
+    BOOST_TEST(!missed.knows_all(start, hour));
+    missed.begin_walk(start);
+    missed.end_walk(1, true);
+    BOOST_TEST(missed.knows_all(start, hour));
+    missed.clear();
+    BOOST_TEST(!missed.knows_all(start, hour), "a clock has jumped");
 }
 
 // ---- Comparing with another node.
@@ -379,6 +307,8 @@ BOOST_AUTO_TEST_CASE(what_was_not_in_the_comparison_is_left_to_the_rechecks) {
     BOOST_TEST(ledger.summary(2, 8).databases == 0);
     ledger.all_agree();
     BOOST_TEST(!ledger.skips());
+    BOOST_TEST(opened(ledger).size() == 1U);
+    BOOST_TEST(opened(ledger).empty(), "now a pass has come to it");
 }
 
 BOOST_AUTO_TEST_CASE(a_content_that_a_peer_lacks_is_opened) {
@@ -386,8 +316,8 @@ BOOST_AUTO_TEST_CASE(a_content_that_a_peer_lacks_is_opened) {
     ledger.confirm(hash_of(6), state, primaries, 7, later, 100);
     ledger.begin_pass(recheck);
     ledger.agree(2, {99});
-    BOOST_TEST(!ledger.may_skip(hash_of(5), state, primaries, now));
-    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries, now));
+    BOOST_TEST(!ledger.may_skip(hash_of(5), state, primaries.digest, now));
+    BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries.digest, now));
 }
 
 BOOST_AUTO_TEST_CASE(a_summary_has_what_was_met_lately_and_is_shared) {
@@ -408,7 +338,7 @@ BOOST_AUTO_TEST_CASE(a_summary_has_what_was_met_lately_and_is_shared) {
     BOOST_TEST(databases(2) == 1);
     FileStatus written = old_file();
     written.size += 1;
-    BOOST_TEST(!ledger.may_skip(hash_of(5), *state_of(written, now), primaries, now));
+    BOOST_TEST(!ledger.may_skip(hash_of(5), *state_of(written, now), primaries.digest, now));
     BOOST_TEST(databases(2) == 0); // what it has is not known any more
     ledger.end_walk(2);
     BOOST_TEST(ledger.summary(2, 8).walked == 2);
@@ -428,7 +358,67 @@ BOOST_AUTO_TEST_CASE(devices_that_share_nothing_any_more_are_not_asked) {
     Confirmed ledger;
     ledger.confirm(hash_of(6), state, primaries_of({1, 4}), 7, later, 100);
     ledger.begin_pass(recheck);
-    BOOST_TEST(ledger.may_skip(hash_of(5), state, primaries, now));
+    BOOST_TEST(ledger.may_skip(hash_of(5), state, primaries.digest, now));
     ledger.end_walk(1); // the other has gone to another device
     BOOST_TEST((ledger.peers_of(1) == std::set<std::int64_t>{2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(the_sketch_at_hand_is_that_of_all_that_sleeps) {
+    Ledger ledger;
+    std::map<int, std::uint64_t> asleep;
+    const auto agrees = [&](const Ledger& it) {
+        Sketch expected(Ledger::few_cells);
+        for (const auto& [number, content] : asleep) {
+            expected.add(content);
+        }
+        const Summary found = it.summary(2, Ledger::few_cells);
+        return found.databases == static_cast<std::int64_t>(asleep.size()) &&
+               found.sketch.cells() == expected.cells();
+    };
+    const auto sleep = [&](int number, std::uint64_t content) {
+        (void)ledger.take(hash_of(number), state);
+        ledger.confirm(hash_of(number), state, primaries, 7, later, content);
+        asleep[number] = content;
+    };
+    ledger.begin_pass(recheck);
+    for (int number = 1; number < 10; ++number) {
+        sleep(number, 1000 + static_cast<std::uint64_t>(number));
+    }
+    BOOST_TEST(agrees(ledger));
+    sleep(1, 2000); // it was written to, and all have the rows
+    BOOST_TEST(agrees(ledger));
+    ledger.touch(hash_of(2));
+    (void)ledger.take(hash_of(3), state);
+    BOOST_TEST(!ledger.may_skip(hash_of(4), std::nullopt, primaries.digest, now));
+    ledger.agree(2, {1005});
+    ledger.forget(hash_of(6));
+    for (int number = 2; number <= 6; ++number) {
+        asleep.erase(number);
+        ledger.touch(hash_of(number)); // twice is once
+    }
+    BOOST_TEST(agrees(ledger));
+    std::string text;
+    ledger.append_to(text);
+    std::string_view rest = text;
+    BOOST_TEST(agrees(Ledger::read(rest)));
+    ledger.begin_pass(recheck);
+    BOOST_TEST(!ledger.may_skip(hash_of(2), state, primaries.digest, now));
+    BOOST_TEST(ledger.may_skip(hash_of(7), state, primaries.digest, now));
+    ledger.end_walk(2);
+    asleep = {{7, 1007}};
+    BOOST_TEST(agrees(ledger));
+}
+
+BOOST_AUTO_TEST_CASE(after_passes_that_came_to_part_of_a_device_only_that_is_vouched_for) {
+    Confirmed ledger;
+    ledger.confirm(hash_of(6), state, primaries, 7, later, 100);
+    const auto databases = [&] { return ledger.summary(2, Ledger::few_cells).databases; };
+    (void)opened(ledger);
+    ledger.begin_pass(recheck);
+    BOOST_TEST(databases() == 2); // the last pass knew of both
+    for (int pass = 0; pass < 2; ++pass) {
+        ledger.begin_pass(recheck);
+        BOOST_TEST(ledger.may_skip(hash_of(6), state, primaries.digest, now));
+    }
+    BOOST_TEST(databases() == 1);
 }

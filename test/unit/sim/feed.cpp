@@ -27,7 +27,8 @@ struct Machine {
     FeedHands hands{
         [this](const std::string& path, const std::string& bytes) { disk.write(path, bytes); },
         [this](const std::string& from, const std::string& to) { disk.rename(from, to); },
-        [this](const std::string& path) { disk.make_directories(path); }};
+        [this](const std::string& path) { disk.make_directories(path); },
+        [this](const std::string& path) { disk.remove(path); }};
     std::string hash = hash_number(7);
     std::string file = sda + "/containers/1/007/" + hash + '/' + hash + ".db";
 };
