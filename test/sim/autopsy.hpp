@@ -32,6 +32,7 @@ struct Copy {
     typename Kind::info_type info{};
     std::vector<typename Kind::row_type> rows{};
     std::vector<SyncPoint> incoming{};
+    std::vector<SyncPoint> outgoing{};
     std::map<std::string, Version> versions{}; ///< Of rows, by name.
     std::map<std::string, Version> metadata{};
     std::map<std::string, Version> ranges{}; ///< Of shards.
@@ -103,6 +104,7 @@ public:
             copy.info = database.info();
             copy.rows = database.items_since(-1, std::numeric_limits<std::int64_t>::max());
             copy.incoming = database.sync_points(Direction::incoming);
+            copy.outgoing = database.sync_points(Direction::outgoing);
             for (const auto& row : copy.rows) {
                 copy.versions[row.name] = version_of(row);
             }

@@ -55,7 +55,8 @@ struct Config {
         (std::int64_t, feed), ///< So many changes may wait to be pushed; 0: none is pushed.
         (std::int64_t, walk_interval),
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
-        (std::int64_t, push)); ///< Bytes of a piece of a file between servers of ours; 0: rsync.
+        (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
+        (std::int64_t, stock_sender)); ///< Whether those machines have stock replicators too.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -123,8 +124,18 @@ struct Config {
         made.feed = one_of(0, 0, 1, 1000);
         made.summaries = one_of(0, 1);
         made.push = one_of(1 << 20, 20'000, 0); // a database here has 50 to 100 KB
+        made.draw_more(random);
         made.walk_interval = one_of(0, 60, 3600);
         return made;
+    }
+
+    /// What was added later, so that what is above stays as it was drawn.
+    void draw_more(Random& random) {
+        stock_sender = stock > 0 ? static_cast<std::int64_t>(random.next() % 2) : 0;
+        if (stock_sender > 0) { // what stock loses is noticed by a recheck as well
+            constexpr std::int64_t rechecks[] = {1, 3, 20};
+            recheck_passes = rechecks[random.next() % 3];
+        }
     }
 
     [[nodiscard]] std::string text() const {

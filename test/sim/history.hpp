@@ -13,13 +13,17 @@
 #include "rest.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
+#include <replica/storage/leaving.hpp>
+#include <replica/storage/place.hpp>
 
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/for_each.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 namespace replica::test {
 
@@ -37,12 +41,31 @@ public:
     WorldHistory(const Config& config, std::uint64_t seed, Marks& marks)
         : world_(config, seed, marks), clients_(world_), nemesis_(world_, clients_),
           checker_(world_, clients_, nemesis_, losses_) {
-        world_.on_loss = [this](const Machine& machine, const std::string& old,
-                                const std::string& path) {
+        world_.stock.replaced = [this](const Machine& machine, const std::string& old,
+                                       const std::string& path) {
             const bool lost = losses_.note(machine.disk, world_.clock.now(), old, path);
             world_.marks(lost ? "a stock server replaces what it has not merged"
                               : "a stock server replaces a file");
         };
+        world_.stock.removes = [this](const Machine& machine, const std::string& path,
+                                      const std::function<void()>& task) {
+            world_.fibers.alone([&] {
+                if (losses_.note_removal(read(machine, path), others_of(machine, path))) {
+                    world_.marks("a stock replicator removes what nobody else has");
+                }
+                task();
+            });
+        };
+        world_.stock.reclaims = [this](const Machine& machine, const std::string& path,
+                                       const std::function<void()>& task) {
+            const Copy<Kind> before = read(machine, path);
+            task();
+            if (losses_.note_reclaim(before, read(machine, path))) {
+                world_.marks("a stock replicator forgets a deletion");
+            }
+        };
+        world_.stock.overstated = [this](const std::string& id, std::int64_t first,
+                                         std::int64_t last) { losses_.overstate(id, first, last); };
     }
 
     /// Throws Violation.
@@ -82,6 +105,27 @@ private:
     static constexpr std::uint64_t look_every = 5000;
     static constexpr std::int64_t most_rounds = 80;
     static constexpr int acts = 3; ///< Single changes, each after all was at rest.
+
+    /// The copy at `path`, with what waits in its pending file.
+    [[nodiscard]] Copy<Kind> read(const Machine& machine, const std::string& path) const {
+        return Examiner<Kind>(machine.disk, world_.clock.now(),
+                              [&](const std::string& file) { return file.starts_with(path); })
+            .read(path);
+    }
+
+    /// The copies on other machines that are not about to leave. What lies on a device that is away
+    /// counts as lost, unless it comes back.
+    [[nodiscard]] std::vector<Copy<Kind>> others_of(const Machine& machine,
+                                                    const std::string& path) const {
+        std::vector<Copy<Kind>> others;
+        for (const auto& other : world_.machines) {
+            if (other->number != machine.number && other->disk.glance(path) &&
+                !storage::is_leaving(other->disk, storage::parent(path))) {
+                others.push_back(read(*other, path));
+            }
+        }
+        return others;
+    }
 
     void heal() {
         clients_.rest();
@@ -197,7 +241,8 @@ private:
             play_round();
         }
         for (const auto& machine : world_.machines) {
-            if (const std::string path = stray_file(machine->disk); !path.empty()) {
+            const bool stock = world_.sends_as_stock(*machine);
+            if (const std::string path = stray_file(machine->disk, stock); !path.empty()) {
                 throw Violation("machine " + std::to_string(machine->number) + ": " + path +
                                 " is left for ever");
             }
@@ -209,7 +254,7 @@ private:
         bool ended = false;
         Stats stats;
         world_.fibers.spawn(machine.sender->life, [&] {
-            stats = machine.sender->replicator->run_once();
+            stats = machine.sender->pass();
             ended = true;
         });
         world_.fibers.run([&] { return ended; }, 3'000'000);

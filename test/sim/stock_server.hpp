@@ -22,10 +22,13 @@
 #include <replica/words/put_file.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace replica::test {
@@ -40,9 +43,15 @@ public:
     /// Called when the file `old` has just been replaced by the one at `path`, before it goes.
     using Replaced = std::function<void(const std::string& old, const std::string& path)>;
 
-    StockServer(Settings settings, B broker, O observer, Fibers& fibers, Replaced replaced)
+    /// Called when points of `id` from `first` to `last` may speak of rows that are not there.
+    using Overstated =
+        std::function<void(const std::string& id, std::int64_t first, std::int64_t last)>;
+
+    StockServer(Settings settings, B broker, O observer, Fibers& fibers, Replaced replaced,
+                Overstated overstated)
         : settings_(std::move(settings)), broker_(std::move(broker)),
-          observer_(std::move(observer)), fibers_(&fibers), replaced_(std::move(replaced)) {}
+          observer_(std::move(observer)), fibers_(&fibers), replaced_(std::move(replaced)),
+          overstated_(std::move(overstated)) {}
 
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = broker_.clock().monotonic();
@@ -163,30 +172,50 @@ private:
         if (!broker_.disk().stat(place.path()) || !broker_.disk().stat(upload)) {
             return answer::not_found();
         }
-        {
-            Database fresh = broker_.open(upload, patience());
-            Database existing = broker_.open(place.path(), patience());
-            std::int64_t point = -1;
-            for (auto rows = existing.items_since(point, 1000); !rows.empty();
-                 rows = existing.items_since(point, 1000)) {
-                fresh.merge_items(rows, {});
-                point = rows.back().rowid;
+        try {
+            merge(place, upload, name);
+        } catch (const Failure& failure) {
+            const bool moved = failure.error() == Error::moved &&
+                               std::string_view(failure.what()).starts_with(upload);
+            if (!moved || !broker_.disk().stat(upload)) {
+                throw;
             }
-            fresh.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
-            B::kind_type::merge_more(existing, fresh);
-            give_new_id(fresh, name);
+            // Swift merges into the file that has no name any more, and goes on with the new one.
+            static_cast<void>(broker_.open(upload, patience())); // a part of a file is damage
+            observer_(event::ServeFailed{place.hash, "puts a second upload in place unmerged"});
+            overstated_(name, -1, std::numeric_limits<std::int64_t>::max());
         }
         put_in_place(upload, place);
         return done();
     }
 
+    void merge(const Place& place, const std::string& upload, const std::string& name) {
+        Database fresh = broker_.open(upload, patience());
+        Database existing = broker_.open(place.path(), patience());
+        const std::int64_t sent = fresh.info().max_row;
+        std::int64_t point = -1;
+        for (auto rows = existing.items_since(point, 1000); !rows.empty();
+             rows = existing.items_since(point, 1000)) {
+            fresh.merge_items(rows, {});
+            point = rows.back().rowid;
+        }
+        fresh.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
+        B::kind_type::merge_more(existing, fresh);
+        const std::int64_t noted = give_new_id(fresh, name);
+        if (noted > sent) {
+            overstated_(name, sent + 1, noted);
+        }
+    }
+
     /// The point of the name is the highest ROWID that is left (Swift: newid). Notes go on.
-    void give_new_id(Database& fresh, const std::string& name) {
+    std::int64_t give_new_id(Database& fresh, const std::string& name) {
         const auto noted = fresh.sync_point(notes::agreed(), Direction::outgoing);
         fresh.adopt(name);
         fresh.set_sync_point({noted, notes::agreed()}, Direction::outgoing);
         const auto rows = fresh.items_since(-1, std::numeric_limits<std::int64_t>::max());
-        fresh.set_sync_point({rows.empty() ? -1 : rows.back().rowid, name}, Direction::incoming);
+        const std::int64_t last = rows.empty() ? -1 : rows.back().rowid;
+        fresh.set_sync_point({last, name}, Direction::incoming);
+        return last;
     }
 
     /// Swift: renamer. Whatever is at the place by now is replaced, and told.
@@ -229,6 +258,7 @@ private:
     O observer_;
     Fibers* fibers_;
     Replaced replaced_;
+    Overstated overstated_;
 };
 
 } // namespace replica::test

@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "fibers.hpp"
 #include "record.hpp"
+#include "stock_sender.hpp"
 #include "stock_server.hpp"
 #include "wire.hpp"
 #include "witness.hpp"
@@ -47,6 +48,7 @@ public:
     using Repl = Replicator<Broker, NewestRing, SimTransport, Files, SimClock, Witness, SimFeed>;
     using Server = RpcServer<Broker, Witness>;
     using Stock = StockServer<Broker, Witness>;
+    using StockRepl = StockSender<Broker, NewestRing, SimTransport, SimFileSync>;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
     using Words = StoryCluster<World, Kind>;
@@ -63,8 +65,11 @@ public:
         Broker broker;
         bool serves = false;
         std::optional<Repl> replicator;
+        std::optional<StockRepl> stock;
         std::stop_source stop{};
         bool resting = true; ///< The replicator's passes have ended.
+
+        [[nodiscard]] Stats pass() { return stock ? stock->run_once() : replicator->run_once(); }
     };
 
     struct Machine {
@@ -179,6 +184,11 @@ public:
         return static_cast<std::int64_t>(machine.number) >= config.nodes - config.stock;
     }
 
+    /// Whether its replicator goes by the rules of stock Swift.
+    [[nodiscard]] bool sends_as_stock(const Machine& machine) const {
+        return config.stock_sender != 0 && is_stock(machine);
+    }
+
     void start_server(Machine& machine) {
         machine.server = program(machine, "server");
         Program& it = *machine.server;
@@ -194,10 +204,14 @@ public:
             });
         };
         if (is_stock(machine)) {
-            serve(Stock(machine.settings, it.broker, witness(it), fibers,
-                        [&](const std::string& old, const std::string& path) {
-                            on_loss(machine, old, path);
-                        }));
+            serve(Stock(
+                machine.settings, it.broker, witness(it), fibers,
+                [&](const std::string& old, const std::string& path) {
+                    stock.replaced(machine, old, path);
+                },
+                [this](const std::string& id, std::int64_t first, std::int64_t last) {
+                    stock.overstated(id, first, last);
+                }));
         } else {
             Server server(machine.settings, it.broker, witness(it));
             server.summarise_by([&machine](const std::string& device, std::int64_t peer,
@@ -217,6 +231,12 @@ public:
         machine.sender = program(machine, "replicator");
         Program& it = *machine.sender;
         const SimTransport transport(network, machine.clock, machine.ip);
+        if (sends_as_stock(machine)) {
+            it.stock.emplace(machine.settings, it.broker, machine.ring, transport,
+                             files.from(machine.disk), machine.ip, hooks(machine));
+            run(it, *it.stock, runs);
+            return;
+        }
         it.replicator.emplace(
             machine.settings, it.broker, machine.ring, transport,
             Files(Push(transport, machine.settings, machine.clock,
@@ -226,13 +246,7 @@ public:
             [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
             witness(it),
             SimFeed(machine.disk, machine.clock, static_cast<std::size_t>(config.feed)));
-        if (runs) {
-            it.resting = false;
-            fibers.spawn(it.life, [&it] {
-                it.replicator->run_forever(it.stop.get_token());
-                it.resting = true;
-            });
-        }
+        run(it, *it.replicator, runs);
     }
 
     /// The program is killed. Nothing runs in its place.
@@ -258,8 +272,19 @@ public:
     std::vector<std::unique_ptr<Machine>> machines;
     std::vector<Known> known;
 
-    /// Called when a stock server has replaced the file `old` by the one at `path`.
-    std::function<void(const Machine&, const std::string& old, const std::string& path)> on_loss;
+    /// What stock programs do that may lose something.
+    struct StockDoes {
+        /// A server has replaced the file `old` by the one at `path`.
+        std::function<void(const Machine&, const std::string& old, const std::string& path)>
+            replaced;
+        /// A replicator removes the database at `path` by `task`, or drops old deletions from it.
+        std::function<void(const Machine&, const std::string& path,
+                           const std::function<void()>& task)>
+            removes, reclaims;
+        /// Points of `id` from `first` to `last` may speak of rows that are not there.
+        std::function<void(const std::string& id, std::int64_t first, std::int64_t last)>
+            overstated;
+    } stock;
 
 private:
     [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
@@ -274,6 +299,30 @@ private:
                                       exchange.verb));
             }
         }
+    }
+
+    template <class Sender>
+    void run(Program& it, Sender& sender, bool runs) {
+        if (runs) {
+            it.resting = false;
+            fibers.spawn(it.life, [&it, &sender] {
+                static_cast<void>(sender.run_forever(it.stop.get_token()));
+                it.resting = true;
+            });
+        }
+    }
+
+    [[nodiscard]] StockSenderHooks hooks(const Machine& machine) {
+        const auto with = [&](const auto& does) {
+            return [&machine, &does](const std::string& path, const std::function<void()>& task) {
+                does(machine, path, task);
+            };
+        };
+        return {with(stock.reclaims), with(stock.removes),
+                [this](const std::string& id, std::int64_t first, std::int64_t last) {
+                    stock.overstated(id, first, last);
+                },
+                [this](const char* mark) { marks(mark); }};
     }
 
     [[nodiscard]] Witness witness(const Program& program) { return Witness(marks, program.life); }

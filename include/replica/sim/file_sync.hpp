@@ -227,7 +227,15 @@ private:
         if (!target.stat(tmp)) {
             throw Failure(Error::missing, tmp + ": no such directory");
         }
-        target.write(tmp + '/' + upload.name, std::move(content));
+        const std::string path = tmp + '/' + upload.name;
+        if (!target.glance(path)) {
+            target.write(path, std::move(content));
+            return;
+        }
+        // rsync writes beside a file that is there. Who has the old one open keeps it.
+        const std::string beside = tmp + "/." + upload.name;
+        target.write(beside, std::move(content));
+        target.rename(beside, path);
     }
 
     std::shared_ptr<State> state_;

@@ -95,6 +95,17 @@ BOOST_AUTO_TEST_CASE(what_arrives_is_a_file_of_its_own_and_not_durable) {
     BOOST_TEST(world.names().empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_has_an_earlier_upload_open_keeps_it_when_another_comes_under_its_name) {
+    World world;
+    const std::string path = "/srv/node/sdb1/tmp/id";
+    BOOST_TEST(world.send(world.source("first")).has_value());
+    const auto opened = world.there.stat(path)->inode;
+    BOOST_TEST(world.send(world.source("second")).has_value());
+    BOOST_TEST(world.content("id") == "second");
+    BOOST_TEST(world.there.stat(path)->inode != opened);
+    BOOST_TEST(world.names() == std::vector<std::string>{"id"});
+}
+
 BOOST_AUTO_TEST_CASE(bytes_that_change_in_the_middle_arrive_half_old_half_new) {
     World world;
     const auto source = world.source("0123456789");

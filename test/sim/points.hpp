@@ -1,0 +1,112 @@
+#ifndef REPLICA_TEST_SIM_POINTS_HPP
+#define REPLICA_TEST_SIM_POINTS_HPP
+
+// What the points of a simulated world's copies say, and whether it is true. A point of ours never
+// speaks of a row that is not there; a stock replicator believes points that do.
+
+#include "autopsy.hpp"
+#include "losses.hpp"
+#include "record.hpp"
+#include "world.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace replica::test {
+
+/// Deletions from then on nobody has forgotten yet.
+template <class Kind>
+[[nodiscard]] std::int64_t certain_since(const World<Kind>& world) {
+    const auto age = static_cast<double>(world.config.reclaim_age - 2 * world.config.skew - 10);
+    return world.clock.now().plus(-Seconds(age)).ticks;
+}
+
+template <class Kind>
+class PointCheck {
+public:
+    PointCheck(World<Kind>& world, const Losses<Kind>& losses) : world_(world), losses_(losses) {}
+
+    /// Invariant I2. A restored copy that has passed its old points may break it, and so may a
+    /// stock server (defects 5 and 14).
+    void require_honest(const std::vector<Autopsy<Kind>>& found) const {
+        if (world_.config.backup > 0) {
+            return;
+        }
+        std::map<std::string, const Copy<Kind>*> by_id;
+        for (const auto& each : found) {
+            for (const auto& copy : each.copies) {
+                by_id[copy.info.id] = &copy;
+            }
+        }
+        for (std::size_t at = 0; at < found.size(); ++at) {
+            for (const auto& copy : found[at].copies) {
+                if (world_.is_stock(*world_.machines[at])) {
+                    break;
+                }
+                for (const SyncPoint& point : copy.incoming) {
+                    const auto other = by_id.find(point.remote_id);
+                    if (other != by_id.end()) {
+                        require_rows(copy, *other->second, point, at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All rows of `source` are in `target`, but for those that a stock sender takes for known.
+    void require_sent(const typename World<Kind>::Known& database, const Copy<Kind>& source,
+                      const Copy<Kind>& target, const std::string& where, bool stock) const {
+        const std::int64_t point = std::max(point_of(target.incoming, source.info.id),
+                                            point_of(source.outgoing, target.info.id));
+        for (const auto& row : source.rows) {
+            const Version version = version_of(row);
+            const auto held = target.versions.find(row.name);
+            if (held != target.versions.end() && held->second.ticks >= version.ticks) {
+                continue;
+            }
+            if (version.deleted && (version.ticks < certain_since(world_) ||
+                                    losses_.forgot(database.hash, row.name, version))) {
+                continue;
+            }
+            if (stock && row.rowid <= point) {
+                world_.marks("excused: a stock replicator takes a row for known");
+                continue;
+            }
+            throw Violation(where + ": does not have " + row.name + ' ' + version.text());
+        }
+    }
+
+private:
+    void require_rows(const Copy<Kind>& copy, const Copy<Kind>& other, const SyncPoint& point,
+                      std::size_t at) const {
+        for (const auto& row : other.rows) {
+            const Version version = version_of(row);
+            const auto held = copy.versions.find(row.name);
+            const bool has = held != copy.versions.end() && held->second.ticks >= version.ticks;
+            if (row.rowid <= point.sync_point && !has && !version.deleted &&
+                !losses_.is_overstated(point.remote_id, row.rowid)) {
+                throw Violation("machine " + std::to_string(at) + ": " + copy.path +
+                                ": its point " + std::to_string(point.sync_point) + " for " +
+                                point.remote_id + " speaks of " + row.name +
+                                ", which is not there");
+            }
+        }
+    }
+
+    [[nodiscard]] static std::int64_t point_of(const std::vector<SyncPoint>& points,
+                                               const std::string& id) {
+        const auto found = std::ranges::find(points, id, &SyncPoint::remote_id);
+        return found == points.end() ? -1 : found->sync_point;
+    }
+
+    World<Kind>& world_;
+    const Losses<Kind>& losses_;
+};
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_POINTS_HPP
