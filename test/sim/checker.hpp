@@ -178,15 +178,21 @@ private:
                (untold && losses_.forgot(database.hash, name, *untold));
     }
 
+    [[nodiscard]] std::string place(const Known& database, Spot at) const {
+        return "machine " + std::to_string(at.machine) + ": " + world_.path(database, at.device);
+    }
+
     void judge(const Known& database, const std::vector<Autopsy<Kind>>& found) {
         const TableRing ring = world_.machines[0]->ring.version();
-        const auto primaries = World<Kind>::primaries(ring, database);
-        const std::string path = world_.path(database);
-        const Copy<Kind>* const first = found[primaries[0]].live(path);
-        for (std::size_t at = 0; at < found.size(); ++at) {
+        const auto primaries = world_.layout.primaries(ring, database.hash);
+        const auto live = [&](Spot at) {
+            return found[at.machine].live(world_.path(database, at.device));
+        };
+        const Copy<Kind>* const first = live(primaries[0]);
+        for (const Spot at : world_.layout.spots()) {
             const bool belongs = std::ranges::find(primaries, at) != primaries.end();
-            const Copy<Kind>* const copy = found[at].live(path);
-            const std::string where = "machine " + std::to_string(at) + ": " + path;
+            const Copy<Kind>* const copy = live(at);
+            const std::string where = place(database, at);
             if (belongs && (copy != nullptr) != (first != nullptr)) {
                 throw Violation(where + (copy != nullptr ? ": is here only" : ": is missing"));
             }
@@ -198,7 +204,7 @@ private:
             }
         }
         if (world_.config.stock_sender != 0 && first != nullptr) {
-            judge_by_sender(database, found, primaries, path);
+            judge_by_sender(database, found, primaries, live);
             return;
         }
         const Copy<Kind> none;
@@ -229,22 +235,22 @@ private:
 
     /// With stock replicators primaries may differ: what a stock replicator takes for known stays
     /// with it (defect 10). What ours has is everywhere.
+    template <class Live>
     void judge_by_sender(const Known& database, const std::vector<Autopsy<Kind>>& found,
-                         const std::vector<std::size_t>& primaries, const std::string& path) {
-        std::map<std::string, Version> rows;
-        for (const std::size_t from : primaries) {
-            const Copy<Kind>& source = *found[from].live(path);
-            for (const std::size_t to : primaries) {
-                points_.require_sent(database, source, *found[to].live(path),
-                                     "machine " + std::to_string(to) + ": " + path,
-                                     world_.sends_as_stock(*world_.machines[from]));
+                         const std::vector<Spot>& primaries, Live live) {
+        Versions rows;
+        for (const Spot from : primaries) {
+            const Copy<Kind>& source = *live(from);
+            for (const Spot to : primaries) {
+                points_.require_sent(database, source, *live(to), place(database, to),
+                                     world_.sends_as_stock(*world_.machines[from.machine]));
             }
             for (const auto& [name, version] : source.versions) {
                 Version& newest = rows.try_emplace(name, version).first->second;
                 newest = newest.ticks < version.ticks ? version : newest;
             }
         }
-        const Copy<Kind>& first = *found[primaries[0]].live(path);
+        const Copy<Kind>& first = *live(primaries[0]);
         judge_all(database, rows, first.metadata, first.ranges, true, has_orphans(found));
     }
 

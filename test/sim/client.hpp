@@ -36,11 +36,11 @@ public:
     /// Each database is there on some of its primaries.
     void begin() {
         for (Known& database : world_.known) {
-            for (const std::size_t at :
-                 World<Kind>::primaries(world_.machines[0]->ring.version(), database)) {
-                if (at == 0 || world_.pick(2) == 0) {
-                    static_cast<void>(world_.machines[at]->server->broker.create(
-                        world_.path(database), database.info));
+            for (const Spot at :
+                 world_.layout.primaries(world_.machines[0]->ring.version(), database.hash)) {
+                if (at == Spot{} || world_.pick(2) == 0) {
+                    static_cast<void>(world_.machines[at.machine]->server->broker.create(
+                        world_.path(database, at.device), database.info));
                 }
             }
         }
@@ -74,29 +74,36 @@ public:
     }
 
 private:
-    using Task = std::function<void(Machine&, Known&)>;
+    /// Where a client's call goes: a machine and the database's path there.
+    struct Site {
+        Machine& machine;
+        std::string path;
+    };
+
+    using Task = std::function<void(const Site&, Known&)>;
 
     void call() {
         Known& database = world_.known[world_.pick(world_.known.size())];
         const TableRing ring = world_.machines[world_.pick(world_.machines.size())]->ring.version();
-        const auto primaries = World<Kind>::primaries(ring, database);
-        const std::size_t at = world_.chance(world_.config.to_handoffs)
-                                   ? world_.pick(world_.machines.size())
-                                   : primaries[world_.pick(primaries.size())];
-        Machine& machine = *world_.machines[at];
+        const auto primaries = world_.layout.primaries(ring, database.hash);
+        const auto all = world_.layout.spots();
+        const Spot at = world_.chance(world_.config.to_handoffs)
+                            ? all[world_.pick(all.size())]
+                            : primaries[world_.pick(primaries.size())];
+        Machine& machine = *world_.machines[at.machine];
         if (!machine.server) {
             return;
         }
+        const Site site{machine, world_.path(database, at.device)};
         auto answered = std::make_shared<bool>(false);
-        world_.fibers.spawn(
-            machine.server->life, [this, answered, &machine, &database, task = draw()] {
-                try {
-                    task(machine, database);
-                } catch (const Failure& failure) {
-                    world_.marks(std::string("client: ") + failure.code().message());
-                }
-                *answered = true;
-            });
+        world_.fibers.spawn(machine.server->life, [this, answered, site, &database, task = draw()] {
+            try {
+                task(site, database);
+            } catch (const Failure& failure) {
+                world_.marks(std::string("client: ") + failure.code().message());
+            }
+            *answered = true;
+        });
         world_.fibers.await(*answered, world_.clock.monotonic() + to_duration(Seconds(60)));
     }
 
@@ -105,27 +112,27 @@ private:
         const std::size_t which = world_.pick_by(
             std::array<std::int64_t, 7>{10, config.deletes, config.late, config.pending,
                                         config.posts, config.drops, config.shards});
-        using Member = void (Clients::*)(Machine&, Known&);
+        using Member = void (Clients::*)(const Site&, Known&);
         constexpr Member tasks[] = {&Clients::put,  &Clients::erase, &Clients::come_late,
                                     &Clients::pend, &Clients::post,  &Clients::drop,
                                     &Clients::shard};
-        return [this, task = tasks[which]](Machine& machine, Known& database) {
-            (this->*task)(machine, database);
+        return [this, task = tasks[which]](const Site& at, Known& database) {
+            (this->*task)(at, database);
         };
     }
 
-    [[nodiscard]] auto open(Machine& machine, const Known& database) {
-        return machine.server->broker.open(world_.path(database),
-                                           machine.clock.monotonic() + to_duration(Seconds(20)));
+    [[nodiscard]] auto open(const Site& at) {
+        return at.machine.server->broker.open(at.path, at.machine.clock.monotonic() +
+                                                           to_duration(Seconds(20)));
     }
 
     /// The database, made if it is missing, as a PUT does; none if it is deleted.
-    [[nodiscard]] auto open_or_make(Machine& machine, Known& database) {
+    [[nodiscard]] auto open_or_make(const Site& at, Known& database) {
         using Database = typename World<Kind>::Broker::database_type;
-        if (!machine.server->broker.disk().stat(world_.path(database))) {
-            return std::optional<Database>(make(machine, database));
+        if (!at.machine.server->broker.disk().stat(at.path)) {
+            return std::optional<Database>(make(at, database));
         }
-        std::optional<Database> opened(open(machine, database));
+        std::optional<Database> opened(open(at));
         if (opened->is_deleted()) {
             if (world_.pick(4) != 0) {
                 return std::optional<Database>();
@@ -137,12 +144,12 @@ private:
         return opened;
     }
 
-    [[nodiscard]] auto make(Machine& machine, Known& database) {
+    [[nodiscard]] auto make(const Site& at, Known& database) {
         auto info = database.info;
         const Timestamp now{stamp(), 0};
         info.put_timestamp = now.internal();
         world_.marks("client: made");
-        return machine.server->broker.create(world_.path(database), info);
+        return at.machine.server->broker.create(at.path, info);
     }
 
     /// No two are equal. A proxy's clock may be wrong too.
@@ -160,8 +167,8 @@ private:
         return "row" + std::to_string(world_.pick(static_cast<std::size_t>(world_.config.names)));
     }
 
-    void put(Machine& machine, Known& database) { write(machine, database, stamp(), false); }
-    void erase(Machine& machine, Known& database) { write(machine, database, stamp(), true); }
+    void put(const Site& at, Known& database) { write(at, database, stamp(), false); }
+    void erase(const Site& at, Known& database) { write(at, database, stamp(), true); }
 
     /// About the age at which deletions are forgotten.
     [[nodiscard]] Seconds old_age() {
@@ -170,8 +177,8 @@ private:
     }
 
     /// A write that was long on its way.
-    void come_late(Machine& machine, Known& database) {
-        write(machine, database, stamp(-old_age()), world_.pick(2) == 0, true);
+    void come_late(const Site& at, Known& database) {
+        write(at, database, stamp(-old_age()), world_.pick(2) == 0, true);
     }
 
     [[nodiscard]] Row row_of(const std::string& name, std::int64_t ticks, bool deleted) {
@@ -179,9 +186,9 @@ private:
                                             static_cast<std::int64_t>(world_.pick(100)), deleted);
     }
 
-    void write(Machine& machine, Known& database, std::int64_t ticks, bool deleted,
+    void write(const Site& at, Known& database, std::int64_t ticks, bool deleted,
                bool late = false) {
-        auto opened = open_or_make(machine, database);
+        auto opened = open_or_make(at, database);
         if (!opened) {
             return;
         }
@@ -191,8 +198,8 @@ private:
         database.record.rows[name].attempt(version, late);
         opened->put(row);
         if (world_.marks.trace) {
-            std::cerr << machine.ip << ' ' << database.hash << ' ' << name << ' ' << version.text()
-                      << ": ";
+            std::cerr << at.machine.ip << ' ' << database.hash << ' ' << name << ' '
+                      << version.text() << ": ";
         }
         database.record.rows[name].acknowledge(version);
         world_.marks(deleted ? "client: deleted" : "client: written");
@@ -200,20 +207,20 @@ private:
 
     /// Order of a stock server: look for the database; take the lock; append; answer. Nothing is
     /// synced.
-    void pend(Machine& machine, Known& database) {
-        const SimDisk disk = machine.disk;
-        const std::string path = world_.path(database);
+    void pend(const Site& at, Known& database) {
+        const SimDisk disk = at.machine.disk;
+        const std::string path = at.path;
         if (!disk.stat(path)) {
             return;
         }
         if (world_.pick(3) == 0) {
-            commit(machine, database);
+            commit(at);
             return;
         }
         const std::string name = some_name();
         const Row row = row_of(name, stamp(), world_.pick(4) == 0);
         const Version version = version_of(row);
-        const auto lock = lock_of(machine, path);
+        const auto lock = lock_of(at.machine, path);
         database.record.rows[name].attempt(version);
         const auto held = disk.content(path + ".pending");
         disk.write(path + ".pending", (held ? held->bytes : "") + pending_entry(row));
@@ -223,9 +230,9 @@ private:
     }
 
     /// A reader of a stock server merges the pending file first.
-    void commit(Machine& machine, Known& database) {
-        auto opened = open(machine, database);
-        const auto lock = lock_of(machine, world_.path(database));
+    void commit(const Site& at) {
+        auto opened = open(at);
+        const auto lock = lock_of(at.machine, at.path);
         static_cast<void>(opened.commit_pending(lock));
         world_.marks("client: pending file merged");
     }
@@ -241,8 +248,8 @@ private:
         throw Failure(Error::locked, directory);
     }
 
-    void post(Machine& machine, Known& database) {
-        auto opened = open(machine, database);
+    void post(const Site& at, Known& database) {
+        auto opened = open(at);
         if (opened.is_deleted()) {
             return;
         }
@@ -257,9 +264,9 @@ private:
     }
 
     /// What a sharder writes: the range of a shard, not the container's own, so that rows stay.
-    void shard(Machine& machine, Known& database) {
+    void shard(const Site& at, Known& database) {
         if constexpr (ShardedKind<Kind>) {
-            auto opened = open(machine, database);
+            auto opened = open(at);
             const bool late = world_.config.late > 0 && world_.pick(4) == 0;
             ShardRange range;
             range.name = ".shards_a/" + std::to_string(world_.pick(4));
@@ -277,8 +284,8 @@ private:
     }
 
     /// DELETE of an empty database; its metadata go with it.
-    void drop(Machine& machine, Known& database) {
-        auto opened = open(machine, database);
+    void drop(const Site& at, Known& database) {
+        auto opened = open(at);
         if (!opened.empty() || opened.is_deleted()) {
             return;
         }

@@ -56,7 +56,8 @@ struct Config {
         (std::int64_t, walk_interval),
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
-        (std::int64_t, stock_sender)); ///< Whether those machines have stock replicators too.
+        (std::int64_t, stock_sender), ///< Whether those machines have stock replicators too.
+        (std::int64_t, devices));     ///< Of each machine: 1 or 2.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -135,6 +136,10 @@ struct Config {
         if (stock_sender > 0) { // what stock loses is noticed by a recheck as well
             constexpr std::int64_t rechecks[] = {1, 3, 20};
             recheck_passes = rechecks[random.next() % 3];
+        }
+        devices = random.next() % 3 == 0 ? 2 : 1;
+        if (devices > 1 && nodes == 2) { // some machines have two replicas
+            replicas = 2 + static_cast<std::int64_t>(random.next() % 2);
         }
     }
 

@@ -113,15 +113,17 @@ private:
             .read(path);
     }
 
-    /// The copies on other machines that are not about to leave. What lies on a device that is away
+    /// The copies elsewhere that are not about to leave. What lies on a device that is away
     /// counts as lost, unless it comes back.
     [[nodiscard]] std::vector<Copy<Kind>> others_of(const Machine& machine,
                                                     const std::string& path) const {
         std::vector<Copy<Kind>> others;
-        for (const auto& other : world_.machines) {
-            if (other->number != machine.number && other->disk.glance(path) &&
-                !storage::is_leaving(other->disk, storage::parent(path))) {
-                others.push_back(read(*other, path));
+        for (const Spot at : world_.layout.spots()) {
+            Machine& other = *world_.machines[at.machine];
+            const std::string there = Layout::moved(path, at.device);
+            if ((&other != &machine || there != path) && other.disk.glance(there) &&
+                !storage::is_leaving(other.disk, storage::parent(there))) {
+                others.push_back(read(other, there));
             }
         }
         return others;

@@ -48,7 +48,7 @@ public:
     /// All go over to the next ring at once, between two passes.
     void change_ring() {
         world_.marks("ring changed at rest");
-        const TableRing next = world_.ring_of(++rings_);
+        const TableRing next = next_ring();
         for (auto& machine : world_.machines) {
             machine->ring.set(next);
         }
@@ -60,7 +60,7 @@ public:
     [[nodiscard]] std::vector<Autopsy<Kind>> all() const {
         std::vector<Autopsy<Kind>> found;
         for (const auto& machine : world_.machines) {
-            if (!machine->mounted) {
+            if (std::ranges::count(machine->mounted, false) > 0) {
                 return {};
             }
             found.push_back(autopsy<Kind>(machine->disk, world_.clock.now()));
@@ -111,6 +111,19 @@ private:
     static bool anything(const typename World<Kind>::Known& /*database*/,
                          const std::string& /*name*/, const Version& /*told*/) {
         return true;
+    }
+
+    /// One of a machine's devices.
+    [[nodiscard]] std::size_t some_device() {
+        return world_.layout.devices > 1 ? world_.pick(world_.layout.devices) : 0;
+    }
+
+    [[nodiscard]] TableRing next_ring() {
+        const bool within = world_.layout.devices > 1 && world_.pick(2) == 0;
+        if (within) {
+            world_.marks("ring: to the other device of each machine");
+        }
+        return world_.ring_of(places_ += within ? world_.layout.machines : 1);
     }
 
     void wait() {
@@ -184,23 +197,25 @@ private:
     void unmount(Machine& machine) {
         world_.marks("fault: unmounted");
         lurk(machine);
-        machine.disk.unmount(World<Kind>::device);
-        machine.mounted = false;
+        const std::size_t device = some_device();
+        machine.disk.unmount(Layout::path(device));
+        machine.mounted[device] = false;
         wait();
-        machine.disk.mount(World<Kind>::device);
-        machine.mounted = true;
+        machine.disk.mount(Layout::path(device));
+        machine.mounted[device] = true;
     }
 
     void fill(Machine& machine) {
         world_.marks("fault: full");
         lurk(machine);
+        const std::string device = Layout::path(some_device());
         std::uint64_t used = 0;
-        for (const auto& [path, bytes] : machine.disk.dump()) {
+        for (const auto& [path, bytes] : files_of(machine, device)) {
             used += bytes.size();
         }
-        machine.disk.mount(World<Kind>::device, used + world_.pick(100'000));
+        machine.disk.mount(device, used + world_.pick(100'000));
         wait();
-        machine.disk.mount(World<Kind>::device);
+        machine.disk.mount(device);
     }
 
     void fail(Machine& machine) {
@@ -224,9 +239,10 @@ private:
     /// A new, empty device.
     void wipe(Machine& machine) {
         world_.marks("fault: device replaced");
+        const std::string device = Layout::path(some_device());
         world_.fibers.alone([&] {
             stop(machine);
-            empty(machine);
+            empty(machine, device);
             forgive(anything);
         });
         start(machine);
@@ -234,15 +250,16 @@ private:
 
     /// A device is restored as it was some time ago.
     void backup(Machine& machine) {
-        const auto kept = backups_.find(machine.number);
+        const std::string device = Layout::path(some_device());
+        const auto kept = backups_.find({machine.number, device});
         if (kept == backups_.end()) {
-            backups_[machine.number] = machine.disk.dump();
+            backups_[{machine.number, device}] = files_of(machine, device);
             return;
         }
         world_.marks("fault: restored");
         world_.fibers.alone([&] {
             stop(machine);
-            empty(machine);
+            empty(machine, device);
             for (const auto& [path, bytes] : kept->second) {
                 if (!path.ends_with('/') && path.find(".brakes/") == std::string::npos) {
                     machine.disk.write(path, bytes);
@@ -255,10 +272,19 @@ private:
         start(machine);
     }
 
-    static void empty(Machine& machine) {
+    using Files = std::map<std::string, std::string>;
+
+    [[nodiscard]] static Files files_of(const Machine& machine, const std::string& device) {
+        Files files = machine.disk.dump();
+        std::erase_if(files,
+                      [&](const auto& file) { return !file.first.starts_with(device + '/'); });
+        return files;
+    }
+
+    static void empty(Machine& machine, const std::string& device) {
         machine.disk.clear_faults();
-        for (const auto& entry : machine.disk.list(World<Kind>::device)) {
-            machine.disk.remove_tree(std::string(World<Kind>::device) + '/' + entry.name);
+        for (const auto& entry : machine.disk.list(device)) {
+            machine.disk.remove_tree(device + '/' + entry.name);
         }
         machine.disk.settle();
     }
@@ -267,7 +293,7 @@ private:
     /// copy that leaves must not vouch for one that leaves by another ring (defect 70).
     void ring(Machine& /*machine*/) {
         world_.marks("fault: ring");
-        const TableRing next = world_.ring_of(++rings_);
+        const TableRing next = next_ring();
         if (world_.config.stock > 0) {
             for (auto& machine : world_.machines) {
                 world_.kill(machine->sender);
@@ -312,7 +338,8 @@ private:
 
     /// A stored hash is no longer that of the rows, as after a mistake of a server (defect 72).
     void rot(Machine& machine) {
-        const std::string path = world_.path(world_.known[world_.pick(world_.known.size())]);
+        const std::string path =
+            world_.path(world_.known[world_.pick(world_.known.size())], some_device());
         if (!machine.server || !machine.disk.stat(path)) {
             return;
         }
@@ -338,8 +365,8 @@ private:
     World<Kind>& world_;
     const Clients<Kind>& clients_;
     std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{"nemesis"});
-    std::map<std::size_t, std::map<std::string, std::string>> backups_;
-    std::size_t rings_ = 0;
+    std::map<std::pair<std::size_t, std::string>, Files> backups_; ///< By machine and device.
+    std::size_t places_ = 0; ///< By which the devices of the ring have moved on.
     std::uint64_t rotten_ = 0;
     bool resting_ = false;
     bool rested_ = false;

@@ -115,7 +115,8 @@ constexpr Found once_failed[] = {
      "call_us=50 patience=5 calm=1 think_ms=20 skew=0 deletes=5 late=0 pending=7 posts=0 drops=0 "
      "to_handoffs=0 lose=0 delay=159 repeat=0 cut=0 mute=0 kill=0 power=3 unmount=9 fill=0 "
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
-     "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0"},
+     "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
+     "devices=1"},
 };
 
 /// What a run of many histories has come to.

@@ -27,24 +27,26 @@ template <std::predicate<const Config&> Fails>
         return still;
     };
     constexpr std::int64_t Config::*faults[] = {
-        &Config::late,    &Config::pending,  &Config::posts,   &Config::drops, &Config::to_handoffs,
-        &Config::lose,    &Config::delay,    &Config::repeat,  &Config::cut,   &Config::mute,
-        &Config::kill,    &Config::power,    &Config::unmount, &Config::fill,  &Config::fail,
-        &Config::slow,    &Config::wipe,     &Config::backup,  &Config::ring,  &Config::jump,
-        &Config::isolate, &Config::transfer, &Config::rest,    &Config::skew,  &Config::rot,
-        &Config::shards,  &Config::stock,    &Config::feed};
+        &Config::late,        &Config::pending,  &Config::posts, &Config::drops,
+        &Config::to_handoffs, &Config::lose,     &Config::delay, &Config::repeat,
+        &Config::cut,         &Config::mute,     &Config::kill,  &Config::power,
+        &Config::unmount,     &Config::fill,     &Config::fail,  &Config::slow,
+        &Config::wipe,        &Config::backup,   &Config::ring,  &Config::jump,
+        &Config::isolate,     &Config::transfer, &Config::rest,  &Config::skew,
+        &Config::rot,         &Config::shards,   &Config::stock, &Config::feed,
+        &Config::stock_sender};
     for (bool progress = true; progress;) {
         progress = false;
         for (const auto fault : faults) {
             progress = attempt(fault, 0) || progress;
         }
-        for (const auto field : {&Config::clients, &Config::databases}) {
+        for (const auto field : {&Config::clients, &Config::databases, &Config::devices}) {
             progress = attempt(field, 1) || progress;
         }
         progress = attempt(&Config::names, 5) || progress;
-        progress =
-            (smallest.nodes > smallest.replicas && attempt(&Config::nodes, smallest.nodes - 1)) ||
-            progress;
+        progress = (smallest.nodes > 2 && smallest.nodes > smallest.replicas &&
+                    attempt(&Config::nodes, smallest.nodes - 1)) ||
+                   progress;
         progress = (smallest.replicas > 2 && attempt(&Config::replicas, 2)) || progress;
         progress =
             (smallest.steps > 500 && attempt(&Config::steps, smallest.steps / 2)) || progress;

@@ -10,6 +10,7 @@
 #include "../support/story_cluster.hpp"
 #include "config.hpp"
 #include "fibers.hpp"
+#include "layout.hpp"
 #include "record.hpp"
 #include "stock_sender.hpp"
 #include "stock_server.hpp"
@@ -81,7 +82,7 @@ public:
         Settings settings;
         std::unique_ptr<Program> server{};
         std::unique_ptr<Program> sender{};
-        bool mounted = true;
+        std::array<bool, 2> mounted{true, true};
         std::uint64_t calls = 0;  ///< Of its disk.
         std::uint64_t ambush = 0; ///< At this call `ambushed` is set.
         bool ambushed = false;
@@ -94,15 +95,11 @@ public:
         DatabaseRecord record{};
     };
 
-    static constexpr std::uint16_t port = 6201;
-    static constexpr const char* root = "/srv/node";
-    static constexpr const char* device = "/srv/node/sda";
-
     World(const Config& config_, std::uint64_t seed, Marks& marks_)
-        : config(config_), random(seed), marks(marks_),
+        : config(config_), layout(config_), random(seed), marks(marks_),
           fibers(clock, seed + 1, Seconds(static_cast<double>(config.call_us) / 1e6),
                  static_cast<std::uint64_t>(config.patience)),
-          wire(config, seed + 2, clock, fibers, marks), files(root) {
+          wire(config, seed + 2, clock, fibers, marks), files(Layout::root) {
         network.carry([this](const SimExchange& exchange, const Request& request,
                              const SimNetwork::Handler& handler, Instant deadline,
                              const std::stop_token& stop) {
@@ -150,33 +147,26 @@ public:
         return which;
     }
 
-    /// The ring after `changes` changes: all devices move on by one place.
-    [[nodiscard]] TableRing ring_of(std::size_t changes) const {
-        const auto count = static_cast<std::size_t>(config.nodes);
+    /// The ring in which all devices have moved on by so many places. By as many as there are
+    /// machines, each partition moves to the other device of its machine.
+    [[nodiscard]] TableRing ring_of(std::size_t places) const {
+        const std::size_t count = layout.machines * layout.devices;
         std::vector<Device> devices;
         for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t number = (i + changes) % count;
-            devices.push_back(Words::device_of(number, ip(number), port));
+            const std::size_t number = (i + places) % count;
+            const Spot spot = layout.spot(number);
+            devices.push_back(Words::device_of(number, Layout::ip(spot.machine), Layout::port));
+            devices.back().device = Layout::name(spot.device);
         }
         return {std::move(devices), static_cast<std::size_t>(config.replicas), 2};
     }
 
     /// The same on every machine.
-    [[nodiscard]] std::string path(const Known& database) const {
+    [[nodiscard]] std::string path(const Known& database, std::size_t device) const {
         const std::uint32_t partition = machines[0]->ring.version().partition(database.hash);
-        return std::string(device) + '/' +
+        return Layout::path(device) + '/' +
                storage_directory(Kind::datadir, std::to_string(partition), database.hash) + '/' +
                database.hash + ".db";
-    }
-
-    /// The machines that a ring gives a database.
-    [[nodiscard]] static std::vector<std::size_t> primaries(const TableRing& ring,
-                                                            const Known& database) {
-        std::vector<std::size_t> numbers;
-        for (const Device& device : ring.primaries(ring.partition(database.hash))) {
-            numbers.push_back(static_cast<std::size_t>(device.id));
-        }
-        return numbers;
     }
 
     /// Whether its server answers by the rules of stock Swift.
@@ -194,7 +184,7 @@ public:
         Program& it = *machine.server;
         it.serves = true;
         const auto serve = [&](auto server) {
-            network.serve(machine.ip, port, [this, server](const Request& request) mutable {
+            network.serve(machine.ip, Layout::port, [this, server](const Request& request) mutable {
                 Reply reply = server.handle(request);
                 const auto merged = reply.body.find("\"merged\": ");
                 if (merged != std::string::npos && reply.body[merged + 10] != '-') {
@@ -222,9 +212,9 @@ public:
                 return machine.sender->replicator->summary(device, peer, cells);
             });
             serve(std::move(server));
-            network.serves_ours(machine.ip, port);
+            network.serves_ours(machine.ip, Layout::port);
         }
-        wire.listen(SimNetwork::address(machine.ip, port), it.life);
+        wire.listen(SimNetwork::address(machine.ip, Layout::port), it.life);
     }
 
     void start_sender(Machine& machine, bool runs = true) {
@@ -262,6 +252,7 @@ public:
     }
 
     const Config config;
+    const Layout layout;
     Random random;
     Marks& marks;
     SimClock clock;
@@ -287,8 +278,6 @@ public:
     } stock;
 
 private:
-    [[nodiscard]] static std::string ip(std::size_t i) { return "10.0.0." + std::to_string(i + 1); }
-
     /// A peer may take as long as it likes to answer.
     void require_no_locks(const SimExchange& exchange) {
         for (auto& machine : machines) {
@@ -347,23 +336,33 @@ private:
         SimClock own = clock.apart(Seconds(wrong));
         SimDisk disk(own);               // a kernel has one clock for programs and files
         disk.round_times(1'000'000'000); // the coarsest step that send/ledger.hpp allows for
-        disk.mount(device);
+        for (std::size_t device = 0; device < layout.devices; ++device) {
+            disk.mount(Layout::path(device));
+            files.attach(Layout::ip(i), Layout::port, Layout::name(device), disk);
+        }
         disk.settle();
-        disk.on_call([this, i, name = ip(i)](SimCall call, const std::string& path) {
+        disk.on_call([this, i, name = Layout::ip(i)](SimCall call, const std::string& path) {
             if (machines.size() > i && ++machines[i]->calls == machines[i]->ambush) {
                 machines[i]->ambushed = true;
                 fibers.hurry();
             }
             // The counts of the brakes are kept under a mutex, which a fiber must not leave locked.
             fibers.point(name, path.find(".brakes") == std::string::npos);
-            if (machines.size() > i && !machines[i]->mounted && makes(call) &&
-                path.starts_with(device)) {
+            if (machines.size() > i && makes(call) && is_away(*machines[i], path)) {
                 throw Failure(Error::io, path + ": permission denied");
             }
         });
         machines.push_back(std::make_unique<Machine>(
-            Machine{i, ip(i), own, disk, NewestRing(ring), settings_of(i)}));
-        files.attach(ip(i), port, "sda", disk);
+            Machine{i, Layout::ip(i), own, disk, NewestRing(ring), settings_of(i)}));
+    }
+
+    [[nodiscard]] bool is_away(const Machine& machine, const std::string& path) const {
+        for (std::size_t device = 0; device < layout.devices; ++device) {
+            if (!machine.mounted[device] && path.starts_with(Layout::path(device))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether a call may make a name. A mount point without its device belongs to root.
