@@ -7,7 +7,9 @@
 
 #include "record.hpp"
 #include "world.hpp"
+#include <replica/container/queue_entry.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/storage/place.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -15,6 +17,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -106,7 +109,7 @@ public:
             copy.incoming = database.sync_points(Direction::incoming);
             copy.outgoing = database.sync_points(Direction::outgoing);
             for (const auto& row : copy.rows) {
-                copy.versions[row.name] = version_of(row);
+                copy.versions[key_of(row)] = version_of(row);
             }
             if constexpr (ShardedKind<Kind>) {
                 for (const ShardRange& range : database.shard_ranges()) {
@@ -131,6 +134,24 @@ private:
     Broker broker_;
     std::vector<std::string> files_;
 };
+
+/// Rows of the reconciler's queues, each by the hash of its queue and its name.
+using QueueEntries = std::set<std::pair<std::string, std::string>>;
+
+template <class Kind>
+[[nodiscard]] QueueEntries queue_entries(const std::vector<Autopsy<Kind>>& found) {
+    QueueEntries entries;
+    for (const auto& each : found) {
+        for (const auto& copy : each.copies) {
+            for (const auto& [name, version] : copy.versions) {
+                if (copy.info.account == reconciler::account) {
+                    entries.emplace(Place::of(copy.path, Kind::datadir).hash, name);
+                }
+            }
+        }
+    }
+    return entries;
+}
 
 template <class Kind>
 [[nodiscard]] Autopsy<Kind> autopsy(const SimDisk& disk, Timestamp now) {

@@ -9,6 +9,7 @@
 #include "losses.hpp"
 #include "nemesis.hpp"
 #include "points.hpp"
+#include "queues.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
 
@@ -43,7 +44,7 @@ public:
     Checker(World<Kind>& world, const Clients<Kind>& clients, Nemesis<Kind>& nemesis,
             const Losses<Kind>& losses)
         : world_(world), clients_(clients), nemesis_(nemesis), losses_(losses),
-          points_(world, losses) {}
+          points_(world, losses), queues_(world, nemesis, losses) {}
 
     /// Invariants that must hold at any moment.
     void look() {
@@ -97,6 +98,9 @@ public:
         require_sound(found, true);
         for (const Known& database : world_.known) {
             judge(database, found);
+        }
+        for (const Known& queue : QueueCheck<Kind>::all(found)) {
+            judge(queue, found);
         }
     }
 
@@ -201,6 +205,9 @@ private:
             }
             if (belongs && copy != nullptr) {
                 require_equal(*copy, *first, where);
+                if (!world_.sends_as_stock(*world_.machines[at.machine])) {
+                    queues_.require_queued(found, *copy, where);
+                }
             }
         }
         if (world_.config.stock_sender != 0 && first != nullptr) {
@@ -294,6 +301,11 @@ private:
         if (copy.info.timestamps() != first.info.timestamps()) {
             throw Violation(where + ": times differ");
         }
+        if constexpr (requires { copy.info.storage_policy_index; }) {
+            if (copy.info.storage_policy_index != first.info.storage_policy_index) {
+                throw Violation(where + ": policies differ");
+            }
+        }
         if (world_.config.stock_sender != 0) {
             return; // rows: judge_by_sender
         }
@@ -333,7 +345,7 @@ private:
                 rows.push_back(std::move(row));
             }
         }
-        std::ranges::sort(rows, {}, [](const auto& row) { return row.name; });
+        std::ranges::sort(rows, {}, [](const auto& row) { return key_of(row); });
         return rows;
     }
 
@@ -346,7 +358,7 @@ private:
             const Rows& others = rows == &ours ? theirs : ours;
             for (const auto& row : *rows) {
                 if (std::ranges::find(others, row) == others.end()) {
-                    text += row.name + (rows == &ours ? " here " : " there ") +
+                    text += key_of(row) + (rows == &ours ? " here " : " there ") +
                             version_of(row).text() + "; ";
                 }
             }
@@ -359,6 +371,7 @@ private:
     Nemesis<Kind>& nemesis_;
     const Losses<Kind>& losses_;
     PointCheck<Kind> points_;
+    QueueCheck<Kind> queues_;
 };
 
 } // namespace replica::test

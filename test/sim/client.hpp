@@ -39,8 +39,12 @@ public:
             for (const Spot at :
                  world_.layout.primaries(world_.machines[0]->ring.version(), database.hash)) {
                 if (at == Spot{} || world_.pick(2) == 0) {
+                    auto info = database.info;
+                    if (draw_policy(info)) {
+                        info.put_timestamp = Timestamp{stamp(), 0}.internal();
+                    }
                     static_cast<void>(world_.machines[at.machine]->server->broker.create(
-                        world_.path(database, at.device), database.info));
+                        world_.path(database, at.device), info));
                 }
             }
         }
@@ -139,6 +143,11 @@ private:
             }
             const Timestamp now{stamp(), 0};
             opened->mark_put(now);
+            if constexpr (requires { opened->set_storage_policy_index(0, now); }) {
+                if (auto info = database.info; draw_policy(info)) {
+                    opened->set_storage_policy_index(info.storage_policy_index, now);
+                }
+            }
             world_.marks("client: put again");
         }
         return opened;
@@ -148,6 +157,7 @@ private:
         auto info = database.info;
         const Timestamp now{stamp(), 0};
         info.put_timestamp = now.internal();
+        draw_policy(info);
         world_.marks("client: made");
         return at.machine.server->broker.create(at.path, info);
     }
@@ -181,6 +191,30 @@ private:
         write(at, database, stamp(-old_age()), world_.pick(2) == 0, true);
     }
 
+    /// The policy that a client asks for, if there are several.
+    template <class Info>
+    bool draw_policy(Info& info) {
+        if constexpr (requires { info.storage_policy_index; }) {
+            if (world_.config.policies > 0) {
+                info.storage_policy_index = static_cast<std::int64_t>(world_.pick(2));
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// A proxy may have asked another replica for the policy.
+    template <class Database>
+    void place(Row& row, Database& opened) {
+        if (world_.config.policies == 0) {
+            return;
+        }
+        if constexpr (requires { opened.info().storage_policy_index; }) {
+            const std::int64_t index = opened.info().storage_policy_index;
+            row.storage_policy_index = world_.pick(4) == 0 ? 1 - index : index;
+        }
+    }
+
     [[nodiscard]] Row row_of(const std::string& name, std::int64_t ticks, bool deleted) {
         return World<Kind>::Words::make_row(name, Timestamp{ticks, 0},
                                             static_cast<std::int64_t>(world_.pick(100)), deleted);
@@ -192,8 +226,9 @@ private:
         if (!opened) {
             return;
         }
-        const std::string name = some_name();
-        const Row row = row_of(name, ticks, deleted);
+        Row row = row_of(some_name(), ticks, deleted);
+        place(row, *opened);
+        const std::string name = key_of(row);
         const Version version = version_of(row);
         database.record.rows[name].attempt(version, late);
         opened->put(row);
@@ -217,8 +252,13 @@ private:
             commit(at);
             return;
         }
-        const std::string name = some_name();
-        const Row row = row_of(name, stamp(), world_.pick(4) == 0);
+        const std::string drawn = some_name();
+        Row row = row_of(drawn, stamp(), world_.pick(4) == 0);
+        if (world_.config.policies > 0) {
+            auto opened = open(at);
+            place(row, opened);
+        }
+        const std::string name = key_of(row);
         const Version version = version_of(row);
         const auto lock = lock_of(at.machine, path);
         database.record.rows[name].attempt(version);

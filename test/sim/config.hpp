@@ -57,7 +57,8 @@ struct Config {
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
         (std::int64_t, stock_sender), ///< Whether those machines have stock replicators too.
-        (std::int64_t, devices));     ///< Of each machine: 1 or 2.
+        (std::int64_t, devices),      ///< Of each machine: 1 or 2.
+        (std::int64_t, policies));    ///< Whether containers have one of two policies.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -141,6 +142,7 @@ struct Config {
         if (devices > 1 && nodes == 2) { // some machines have two replicas
             replicas = 2 + static_cast<std::int64_t>(random.next() % 2);
         }
+        policies = random.next() % 3 == 0 ? containers : 0;
     }
 
     [[nodiscard]] std::string text() const {

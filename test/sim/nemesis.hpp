@@ -68,6 +68,9 @@ public:
         return found;
     }
 
+    /// Rows of the reconciler's queues that were only on devices that were lost.
+    [[nodiscard]] const QueueEntries& lost_entries() const { return lost_entries_; }
+
     using Versions = std::map<std::string, Version>;
 
     /// Whether a copy, wherever it is, has this version of a row or of a key, or a newer one.
@@ -242,8 +245,10 @@ private:
         const std::string device = Layout::path(some_device());
         world_.fibers.alone([&] {
             stop(machine);
+            const auto before = entries();
             empty(machine, device);
             forgive(anything);
+            note_lost(before);
         });
         start(machine);
     }
@@ -259,6 +264,7 @@ private:
         world_.marks("fault: restored");
         world_.fibers.alone([&] {
             stop(machine);
+            const auto before = entries();
             empty(machine, device);
             for (const auto& [path, bytes] : kept->second) {
                 if (!path.ends_with('/') && path.find(".brakes/") == std::string::npos) {
@@ -268,6 +274,7 @@ private:
             machine.disk.settle();
             backups_.erase(kept);
             forgive(anything);
+            note_lost(before);
         });
         start(machine);
     }
@@ -279,6 +286,15 @@ private:
         std::erase_if(files,
                       [&](const auto& file) { return !file.first.starts_with(device + '/'); });
         return files;
+    }
+
+    [[nodiscard]] QueueEntries entries() const {
+        return world_.config.policies > 0 ? queue_entries(all()) : QueueEntries();
+    }
+
+    void note_lost(const QueueEntries& before) {
+        const QueueEntries now = entries();
+        std::ranges::set_difference(before, now, std::inserter(lost_entries_, lost_entries_.end()));
     }
 
     static void empty(Machine& machine, const std::string& device) {
@@ -367,6 +383,7 @@ private:
     std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{"nemesis"});
     std::map<std::pair<std::size_t, std::string>, Files> backups_; ///< By machine and device.
     std::size_t places_ = 0; ///< By which the devices of the ring have moved on.
+    QueueEntries lost_entries_;
     std::uint64_t rotten_ = 0;
     bool resting_ = false;
     bool rested_ = false;

@@ -64,19 +64,19 @@ public:
                                             point_of(source.outgoing, target.info.id));
         for (const auto& row : source.rows) {
             const Version version = version_of(row);
-            const auto held = target.versions.find(row.name);
+            const auto held = target.versions.find(key_of(row));
             if (held != target.versions.end() && held->second.ticks >= version.ticks) {
                 continue;
             }
             if (version.deleted && (version.ticks < certain_since(world_) ||
-                                    losses_.forgot(database.hash, row.name, version))) {
+                                    losses_.forgot(database.hash, key_of(row), version))) {
                 continue;
             }
             if (stock && row.rowid <= point) {
                 world_.marks("excused: a stock replicator takes a row for known");
                 continue;
             }
-            throw Violation(where + ": does not have " + row.name + ' ' + version.text());
+            throw Violation(where + ": does not have " + key_of(row) + ' ' + version.text());
         }
     }
 
@@ -85,13 +85,13 @@ private:
                       std::size_t at) const {
         for (const auto& row : other.rows) {
             const Version version = version_of(row);
-            const auto held = copy.versions.find(row.name);
+            const auto held = copy.versions.find(key_of(row));
             const bool has = held != copy.versions.end() && held->second.ticks >= version.ticks;
             if (row.rowid <= point.sync_point && !has && !version.deleted &&
                 !losses_.is_overstated(point.remote_id, row.rowid)) {
                 throw Violation("machine " + std::to_string(at) + ": " + copy.path +
                                 ": its point " + std::to_string(point.sync_point) + " for " +
-                                point.remote_id + " speaks of " + row.name +
+                                point.remote_id + " speaks of " + key_of(row) +
                                 ", which is not there");
             }
         }

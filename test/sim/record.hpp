@@ -50,6 +50,17 @@ struct Version {
     return {std::max(put, gone), row.deleted != 0, std::to_string(row.bytes_used)};
 }
 
+/// The name of a row in the record. An object may have a row under each policy.
+[[nodiscard]] inline std::string key_of(const ObjectRow& row) {
+    return row.storage_policy_index == 0
+               ? row.name
+               : row.name + " of policy " + std::to_string(row.storage_policy_index);
+}
+
+[[nodiscard]] inline std::string key_of(const ContainerRow& row) {
+    return row.name;
+}
+
 [[nodiscard]] inline Version version_of(const ShardRange& range) {
     return {timestamp_or_zero(range.timestamp).ticks, range.deleted != 0,
             std::to_string(range.object_count)};

@@ -7,11 +7,13 @@
 
 #include "record.hpp"
 #include "world.hpp"
+#include <replica/storage/place.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,7 @@ public:
 
     /// The round that began with this object has ended. Throws Violation.
     void end() const {
-        const auto copies = world_.known.size() * static_cast<std::size_t>(world_.config.replicas);
+        const auto copies = databases() * static_cast<std::size_t>(world_.config.replicas);
         auto asked = world_.network.log();
         // One for each pair of devices, and what is different shows at once.
         std::erase_if(asked,
@@ -59,6 +61,23 @@ public:
 
 private:
     using Disk = std::map<std::string, std::string>;
+    using Known = typename World<Kind>::Known;
+
+    /// Those that clients know, and the reconciler's queues.
+    [[nodiscard]] std::size_t databases() const {
+        std::set<std::string> names;
+        for (const Known& known : world_.known) {
+            names.insert(known.hash + ".db");
+        }
+        for (const Disk& disk : disks_) {
+            for (const auto& [path, bytes] : disk) {
+                if (path.ends_with(".db")) {
+                    names.insert(storage::base(path));
+                }
+            }
+        }
+        return names.size();
+    }
 
     [[nodiscard]] std::vector<Disk> disks() const {
         std::vector<Disk> all;
