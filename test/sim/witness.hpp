@@ -72,7 +72,9 @@ public:
                 std::cerr << event.what << ": ";
             }
         }
-        if constexpr (std::same_as<Event, event::Served>) {
+        if constexpr (std::same_as<Event, event::DeviceProgress>) {
+            (*marks_)(event.partitions > 0 ? name : "nothing was walked");
+        } else if constexpr (std::same_as<Event, event::Served>) {
             (*marks_)(std::string(event.verb) + ' ' + std::to_string(event.status));
         } else if constexpr (requires { std::string_view(event.reason); }) {
             (*marks_)(name + ": " + without_names(event.reason));

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -48,8 +49,8 @@ public:
                 }
                 return false;
             }
-            auto hashes = ledger.to_open(
-                pass.now(), [this](const std::string& hash) { return primaries(hash); });
+            auto hashes = ledger.to_open(pass.now(),
+                                         [this](std::string_view hash) { return primaries(hash); });
             skipped = static_cast<std::int64_t>(ledger.size() - hashes.size());
             walk_.only(
                 std::move(hashes),
@@ -108,7 +109,7 @@ private:
     }
 
     /// Primaries::digest of the database `hash`, by the ring of this pass.
-    [[nodiscard]] std::uint32_t primaries(const std::string& hash) {
+    [[nodiscard]] std::uint32_t primaries(std::string_view hash) {
         const std::uint32_t partition = pass_->ring.partition(hash);
         auto found = primaries_.find(partition);
         if (found == primaries_.end()) {

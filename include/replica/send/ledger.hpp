@@ -144,20 +144,20 @@ public:
 
     /// The hashes of the databases that a pass without a walk opens. `digest_of(hash)` is
     /// Primaries::digest by today's ring.
-    template <std::invocable<const std::string&> DigestOf>
+    template <std::invocable<std::string_view> DigestOf>
     [[nodiscard]] std::vector<std::string> to_open(Timestamp now, DigestOf digest_of) {
-        std::map<std::uint32_t, Verdict> verdicts;
+        std::unordered_map<std::uint32_t, Verdict> verdicts;
         for (const auto& [digest, devices] : groups_) {
             verdicts.emplace(digest, verdict_on(devices));
         }
         std::vector<std::string> found;
         for (auto& [key, entry] : entries_) {
-            const std::string hash = key.hash();
-            if (entry.sleeps() && digest_of(hash) != entry.primaries) {
+            const auto hash = key.digits();
+            if (entry.sleeps() && digest_of({hash.data(), hash.size()}) != entry.primaries) {
                 wake(entry);
             }
             if (!entry.sleeps() || !rests(key, entry, verdicts.at(entry.primaries), now)) {
-                found.push_back(hash);
+                found.emplace_back(hash.data(), hash.size());
             }
         }
         covered_ = pass_;

@@ -3,6 +3,7 @@
 
 // The hash of a database in half the bytes of its text, for tables with a row for each database.
 
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -25,14 +26,20 @@ struct HashKey {
         return key;
     }
 
-    [[nodiscard]] std::string hash() const {
+    /// The digits, without a string on the heap.
+    [[nodiscard]] std::array<char, 32> digits() const {
         constexpr std::size_t half = 16;
-        std::string text(2 * half, '0');
+        std::array<char, 2 * half> text{};
         for (std::size_t i = 0; i < half; ++i) {
             text[i] = digit(high, half - 1 - i);
             text[half + i] = digit(low, half - 1 - i);
         }
         return text;
+    }
+
+    [[nodiscard]] std::string hash() const {
+        const auto text = digits();
+        return {text.data(), text.size()};
     }
 
     friend bool operator==(const HashKey&, const HashKey&) = default;

@@ -178,7 +178,7 @@ namespace {
 /// What a pass opens, where the ring gives all databases the same primaries.
 std::vector<std::string> opened(Ledger& ledger, std::uint32_t digest = primaries.digest,
                                 Timestamp at = now) {
-    auto hashes = ledger.to_open(at, [&](const std::string&) { return digest; });
+    auto hashes = ledger.to_open(at, [&](std::string_view) { return digest; });
     std::ranges::sort(hashes);
     return hashes;
 }

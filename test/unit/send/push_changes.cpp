@@ -41,6 +41,7 @@ const std::string root = "/srv/node/";
 class ToldFeed {
 public:
     [[nodiscard]] static bool running() { return true; }
+    [[nodiscard]] static bool watches(const std::string& /*device*/) { return true; }
 
     void wait(const std::string& device, Seconds at_most, const std::stop_token& stop) const {
         std::unique_lock lock(state_->mutex);
