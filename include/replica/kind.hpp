@@ -55,6 +55,10 @@ struct PlainKind {
     /// Whether peers get the rows of this database.
     [[nodiscard]] static bool sends_rows(const I& /*info*/) { return true; }
 
+    /// Whether rows of a copy that was away may bring back what was deleted meanwhile
+    /// (send/stale.hpp).
+    [[nodiscard]] static bool may_be_stale(const I& /*info*/) { return true; }
+
     /// Whether sharding is over: the rows have gone to shards.
     [[nodiscard]] static bool is_sharded(const I& /*info*/) { return false; }
 
@@ -145,6 +149,7 @@ concept Kind =
         { K::live_rows(info) } -> std::same_as<std::int64_t>;
         { K::reported(info) } -> std::same_as<bool>;
         { K::sends_rows(info) } -> std::same_as<bool>;
+        { K::may_be_stale(info) } -> std::same_as<bool>;
         { K::is_sharded(info) } -> std::same_as<bool>;
         { K::may_remove(info) } -> std::same_as<bool>;
         { K::may_expire(info) } -> std::same_as<bool>;

@@ -130,6 +130,7 @@ BOOST_AUTO_TEST_CASE(a_plain_kind_does_nothing_in_any_hook) {
     BOOST_TEST(!Smallest::before_rows(database, database, info).has_value());
     BOOST_TEST(Smallest::reported(info));
     BOOST_TEST(Smallest::sends_rows(info));
+    BOOST_TEST(Smallest::may_be_stale(info));
     BOOST_TEST(!Smallest::is_sharded(info));
     BOOST_TEST(Smallest::may_remove(info));
     BOOST_TEST(Smallest::may_expire(info));

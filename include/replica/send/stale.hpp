@@ -21,6 +21,8 @@
 //   have missed. The exception is a database that expired everywhere while a ring had no place for
 //   this copy (defect 96). Nothing tells the two apart, so the copy is sent, counted and told.
 // - The rows of a container that is being sharded belong to the sharder, so no copy of it is stale.
+//   No queue of the reconciler is: to do an entry again does no harm, and to lose one does (defect
+//   117).
 
 #include <replica/broker.hpp>
 #include <replica/observer.hpp>
@@ -73,7 +75,8 @@ template <AnyPass P>
 template <AnyPass P>
 [[nodiscard]] bool is_stale(DatabaseTurn<P>& turn) {
     return !turn.agreed && !turn.pass.settings.accept_stale &&
-           P::kind_type::sends_rows(turn.info) && detail::last_agreement(turn) < turn.stale_limit();
+           P::kind_type::may_be_stale(turn.info) &&
+           detail::last_agreement(turn) < turn.stale_limit();
 }
 
 /// Whether it is known that this copy has not been away: it has agreed with a peer before, or the

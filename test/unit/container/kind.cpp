@@ -94,6 +94,17 @@ BOOST_AUTO_TEST_CASE(a_container_whose_sharding_has_begun_is_the_sharders) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(neither_a_queue_nor_what_the_sharder_has_is_ever_stale) {
+    ContainerInfo info = container();
+    BOOST_TEST(ContainerKind::may_be_stale(info));
+    info.sharding_initiated = true;
+    BOOST_TEST(!ContainerKind::may_be_stale(info));
+    info = container();
+    info.account = ".misplaced_objects";
+    BOOST_TEST(!ContainerKind::may_be_stale(info));
+    BOOST_TEST(ContainerKind::sends_rows(info));
+}
+
 BOOST_AUTO_TEST_CASE(an_expired_root_stays_as_long_as_it_has_shards) {
     ContainerInfo info = container();
     BOOST_TEST(ContainerKind::may_expire(info));

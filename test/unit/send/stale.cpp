@@ -236,6 +236,24 @@ BOOST_AUTO_TEST_CASE(a_container_that_is_being_sharded_comes_to_a_new_device_aft
     BOOST_TEST((sharding.open(1).shard_ranges() == sharding.open(0).shard_ranges()));
 }
 
+BOOST_AUTO_TEST_CASE(an_entry_for_an_old_row_reaches_a_queue_that_is_as_old) {
+    Containers made;
+    made.name = made.nodes.name(".misplaced_objects", "1700000000");
+    made.file = made.path();
+    const Timestamp written = made.clock.now();
+    made.nodes.create(1, made.name);
+    made.clock.advance(week + Seconds(60));
+    made.nodes.create(0, made.name); // a machine finds the misplaced row only now
+    const auto queued = [&](const std::string& row) {
+        made.open(0).put(Containers::Nodes::make_row(row, written, 0, false));
+    };
+    queued("1:/a/c/o");
+    BOOST_TEST((*made.turn(true) == Outcome::done));
+    queued("1:/a/c/p"); // the queue has its peer's time of creation by now
+    BOOST_TEST((*made.turn(true) == Outcome::done));
+    BOOST_TEST((made.there() == std::set<std::string>{"1:/a/c/o", "1:/a/c/p"}));
+}
+
 BOOST_AUTO_TEST_CASE(
     a_stale_copy_whose_points_say_that_nothing_is_to_be_sent_is_told_all_the_same) {
     Containers away;
