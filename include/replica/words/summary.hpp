@@ -8,19 +8,17 @@
 //   answer   {"walked": n, "databases": n, "cells": [sum, check, count, sum, ...]}
 
 #include <replica/error.hpp>
+#include <replica/words/cells.hpp>
 #include <replica/words/json.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/sketch.hpp>
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace replica {
 
@@ -68,12 +66,8 @@ inline constexpr std::string_view no_database = "fffffffffffffffffffffffffffffff
 [[nodiscard]] inline std::string encode(const Summary& summary) {
     std::string out = "{\"walked\": " + std::to_string(summary.walked) +
                       ", \"databases\": " + std::to_string(summary.databases) + ", \"cells\": [";
-    bool first = true;
     for (const Sketch::Cell& cell : summary.sketch.cells()) {
-        out += first ? "" : ", ";
-        first = false;
-        out += std::to_string(std::bit_cast<std::int64_t>(cell.sum)) + ", " +
-               std::to_string(cell.check) + ", " + std::to_string(cell.count);
+        json::append_next(out, cell);
     }
     return out + "]}";
 }
@@ -93,23 +87,10 @@ inline constexpr std::string_view no_database = "fffffffffffffffffffffffffffffff
     json::read(member("walked"), summary.walked, "a summary's walked");
     json::read(member("databases"), summary.databases, "a summary's databases");
     const auto* const numbers = member("cells").if_array();
-    constexpr std::size_t each = 3;
-    if (numbers == nullptr || numbers->size() % each != 0 ||
-        numbers->size() / each > static_cast<std::size_t>(AskSummary::most_cells)) {
-        throw Failure(Error::bad_reply, "a summary's cells must be a list of threes");
+    if (numbers == nullptr) {
+        throw Failure(Error::bad_reply, "a summary's cells must be a list");
     }
-    std::vector<Sketch::Cell> cells(numbers->size() / each);
-    for (std::size_t at = 0; at < cells.size(); ++at) {
-        std::int64_t sum = 0;
-        std::int64_t check = 0;
-        std::int64_t count = 0;
-        json::read((*numbers)[each * at], sum, "a cell's sum");
-        json::read((*numbers)[each * at + 1], check, "a cell's check");
-        json::read((*numbers)[each * at + 2], count, "a cell's count");
-        cells[at] = {std::bit_cast<std::uint64_t>(sum), static_cast<std::uint32_t>(check),
-                     static_cast<std::int32_t>(count)};
-    }
-    summary.sketch = Sketch(std::move(cells));
+    summary.sketch = Sketch(json::read_cells(*numbers, 0, AskSummary::most_cells));
     return summary;
 }
 
