@@ -11,6 +11,7 @@
 #include <replica/words/info.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,6 +20,9 @@
 #include <vector>
 
 namespace replica {
+
+class RowChoice; // words/row_digests.hpp
+struct RowScan;
 
 /// A handle on one open database, never shared between threads. Every call may throw `Failure`.
 /// Error::moved means that the file was replaced under the handle: nothing was changed, and the
@@ -37,8 +41,9 @@ namespace replica {
 ///   container's reports to its account are the exception: of two reports with one time, the report
 ///   merged last stays, unless it is a repeat. With a source, the rows up to the source's incoming
 ///   point are repeats and undo nothing that came after them; the point then becomes the highest
-///   ROWID given, and never falls. Rows and point change in one transaction. A repeated tombstone
-///   from before `forgotten` of a name that the database does not have is left out.
+///   ROWID given, and never falls. Rows and point change in one transaction. A tombstone from
+///   before `forgotten` of a name that the database does not have is left out if it is a repeat, or
+///   has come without a source.
 /// - together(f) calls f() once, or not at all. What f() does through this handle is written in one
 ///   transaction; if f() throws, nothing of it is.
 /// - last_heard() is when an incoming point was last written, in whole seconds of the writer's
@@ -106,6 +111,26 @@ concept Database =
 template <class D>
 concept ImagedDatabase = Database<D> && requires(D db, std::int64_t most, Instant deadline) {
     { db.image(most, deadline) } -> std::same_as<std::optional<std::string>>;
+};
+
+/// A database whose rows can be compared with those of another replica. Optional: without it, all
+/// rows go to a peer whose points are lost.
+///
+/// - scan_rows(key, groups, up_to) gives digests of the rows with ROWIDs up to `up_to`, and whether
+///   the stored hash and sums are those of all rows. Two rows that differ in anything have other
+///   digests; with one key they are the same on every node.
+/// - chosen_rows(choice, key, point, up_to, count) gives the first `count` chosen rows with
+///   point < ROWID <= up_to, in ascending order.
+/// - a row that is there when chosen_rows looks, with a ROWID up to the max_row of an info() before
+///   scan_rows, was there under this ROWID when scan_rows looked. Neither keeps writers out for
+///   more than a moment.
+template <class D>
+concept ComparableDatabase = Database<D> && requires(D db, std::uint64_t key, std::size_t groups,
+                                                     std::int64_t point, const RowChoice& choice) {
+    { db.scan_rows(key, groups, point) } -> std::same_as<RowScan>;
+    {
+        db.chosen_rows(choice, key, point, point, point)
+    } -> std::same_as<std::vector<typename D::row_type>>;
 };
 
 /// A store of databases.

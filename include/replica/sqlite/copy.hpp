@@ -8,9 +8,12 @@
 // last. Rows that were removed from the original meanwhile are noticed by comparing hashes.
 
 #include <replica/clock.hpp>
+#include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/sqlite/chexor.hpp>
 #include <replica/sqlite/connection.hpp>
+#include <replica/sqlite/options.hpp>
+#include <replica/storage/place.hpp>
 
 #include <sqlite3.h>
 
@@ -278,6 +281,28 @@ void copy_to(Connection& source, const std::string& target, std::int64_t page_ro
         }
     };
     RowCopy<S>(source, file, page_rows, between).run();
+}
+
+/// Makes a durable copy at `target`, of a large file by rows. Throws exists if `target` exists. A
+/// copy that failed is removed.
+template <class S, Disk D, Clock C>
+void copy_durably(Connection& source, const std::string& target, D& disk, C& clock,
+                  const SqliteOptions& options) {
+    if (disk.stat(target)) {
+        throw Failure(Error::exists, target + ": already exists");
+    }
+    const auto status = disk.stat(source.path());
+    const bool small = status && status->size <= options.copy_at_once;
+    try {
+        const bool at_once = small && !source.in_transaction();
+        copy_to<S>(source, target, at_once ? 0 : options.page_rows, clock);
+        disk.sync(target);
+        disk.sync(storage::parent(target));
+    } catch (...) {
+        disk.remove(target);
+        disk.remove(target + "-journal"); // SQLite leaves it if the disk fails
+        throw;
+    }
 }
 
 } // namespace replica::sqlite

@@ -17,6 +17,7 @@
 #include <replica/sqlite/merge.hpp>
 #include <replica/sqlite/options.hpp>
 #include <replica/sqlite/pending.hpp>
+#include <replica/sqlite/scan.hpp>
 #include <replica/sqlite/schema.hpp>
 #include <replica/sqlite/sums.hpp>
 #include <replica/sqlite/sync_table.hpp>
@@ -25,10 +26,12 @@
 #include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/notes.hpp>
+#include <replica/words/row_digests.hpp>
 #include <replica/words/times.hpp>
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -77,6 +80,21 @@ public:
             rows.push_back(S::read(found));
         }
         return rows;
+    }
+
+    /// See scan.hpp.
+    [[nodiscard]] RowScan scan_rows(std::uint64_t key, std::size_t groups, std::int64_t up_to) {
+        connection_->require_in_place();
+        return sqlite::scan_rows<S>(*connection_, key, groups, up_to, options_.page_rows,
+                                    [this] { return version(); });
+    }
+
+    [[nodiscard]] std::vector<row_type> chosen_rows(const RowChoice& choice, std::uint64_t key,
+                                                    std::int64_t point, std::int64_t up_to,
+                                                    std::int64_t count) {
+        connection_->require_in_place();
+        return sqlite::chosen_rows<S>(*connection_, choice, key, point, up_to, count,
+                                      options_.page_rows);
     }
 
     [[nodiscard]] std::int64_t sync_point(std::string_view id, Direction direction) {
@@ -298,22 +316,8 @@ public:
     /// that failed is removed. How writers are affected: copy.hpp.
     void copy_to(const std::string& target, Instant deadline) {
         connection_->require_in_place();
-        if (disk_.stat(target)) {
-            throw Failure(Error::exists, target + ": already exists");
-        }
-        const auto status = disk_.stat(path());
-        const bool small = status && status->size <= options_.copy_at_once;
-        try {
-            const bool at_once = small && !connection_->in_transaction();
-            const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's has passed
-            sqlite::copy_to<S>(*connection_, target, at_once ? 0 : options_.page_rows, clock_);
-            disk_.sync(target);
-            disk_.sync(storage::parent(target));
-        } catch (...) {
-            disk_.remove(target);
-            disk_.remove(target + "-journal"); // SQLite leaves it if the disk fails
-            throw;
-        }
+        const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's has passed
+        sqlite::copy_durably<S>(*connection_, target, disk_, clock_, options_);
     }
 
     /// Nothing inside exclusive(). Writers wait while 4 MiB are read: about a millisecond.

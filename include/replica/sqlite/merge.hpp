@@ -55,9 +55,10 @@ public:
     explicit RowChanges(Connection& connection) : connection_(&connection) {}
 
     /// Merges rows of another replica or of a client. Rows with a ROWID up to `known` are repeats:
-    /// they undo nothing that came after them. A repeated tombstone from before `forgotten` whose
-    /// name is not here was reclaimed here, and is no news: else it would go round (defect 116).
-    /// Throws bad_request, with nothing written, if a row cannot be used.
+    /// they undo nothing that came after them. A tombstone from before `forgotten` whose name is
+    /// not here was reclaimed here, and is no news, if it is a repeat or nobody knows whether it is
+    /// one: else it would go round (defect 116). Throws bad_request, with nothing written, if a row
+    /// cannot be used.
     Merged put(std::span<const Row> rows, std::optional<std::int64_t> known = {},
                Timestamp forgotten = {}) {
         Merged merged;
@@ -96,6 +97,7 @@ private:
     struct Incoming {
         State state;
         RowOrigin origin;
+        bool may_have_been_here;
 
         [[nodiscard]] auto key() const { return state.key(); }
     };
@@ -108,7 +110,8 @@ private:
         incoming.reserve(rows.size());
         for (const Row& row : rows) {
             const bool repeat = known && row.rowid <= *known;
-            incoming.push_back({State::of(row), repeat ? RowOrigin::repeat : RowOrigin::news});
+            incoming.push_back({State::of(row), repeat ? RowOrigin::repeat : RowOrigin::news,
+                                repeat || !known.has_value()});
         }
         std::ranges::stable_sort(incoming, {}, &Incoming::key);
         std::size_t kept = 0;
@@ -116,6 +119,7 @@ private:
             if (incoming[i].key() == incoming[kept].key()) {
                 incoming[kept].state.join(incoming[i].state, RowOrigin::news);
                 incoming[kept].origin = incoming[i].origin;
+                incoming[kept].may_have_been_here = incoming[i].may_have_been_here;
             } else if (++kept != i) {
                 incoming[kept] = std::move(incoming[i]);
             }
@@ -149,7 +153,7 @@ private:
                 changed = joined.changed;
                 tie = joined.tie;
             } else {
-                changed = incoming.origin == RowOrigin::news ||
+                changed = !incoming.may_have_been_here ||
                           !incoming.state.is_tombstone_from_before(forgotten);
             }
         }

@@ -77,6 +77,7 @@ public:
     [[nodiscard]] std::int64_t number(int column) const { return at(column).integer; }
     [[nodiscard]] std::string_view text(int column) const { return at(column).text; }
     [[nodiscard]] bool is_null(int column) const { return at(column).null; }
+    [[nodiscard]] bool is_number(int column) const { return at(column).number; }
 
 private:
     struct Column {

@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(an_old_tombstone_that_has_come_before_and_is_gone_is_no_new
     struct Row {
         const char* what;
         ObjectRow row;
-        std::int64_t point;
+        std::optional<std::int64_t> point; ///< Nothing: rows without a source.
         const char* after;
     };
     ObjectRow live = tombstone(8, 3);
@@ -275,6 +275,9 @@ BOOST_AUTO_TEST_CASE(an_old_tombstone_that_has_come_before_and_is_gone_is_no_new
         {"old, but new here", tombstone(8, 3), 2, "o|1|"},
         {"as old as the limit", tombstone(9, 3), 3, "o|1|"},
         {"old, a repeat, not deleted", live, 3, "o|0|"},
+        {"old, and nobody knows whether it is a repeat", tombstone(8, 3), {}, ""},
+        {"as old as the limit, without a source", tombstone(9, 3), {}, "o|1|"},
+        {"old, without a source, not deleted", live, {}, "o|0|"},
     };
     for (const Row& row : table) {
         ContainerFile file;
@@ -285,6 +288,10 @@ BOOST_AUTO_TEST_CASE(an_old_tombstone_that_has_come_before_and_is_gone_is_no_new
     file.put({{-1, "o", stamp(7), 4, "text/plain", "e", 0, 0}});
     file.put({tombstone(8, 3)}, 3, limit);
     BOOST_TEST(file.rows("SELECT name, deleted FROM object") == "o|1|"); // the row must not live
+    ContainerFile other;
+    other.put({{-1, "o", stamp(7), 4, "text/plain", "e", 0, 0}});
+    other.put({tombstone(8, 3)}, {}, limit);
+    BOOST_TEST(other.rows("SELECT name, deleted FROM object") == "o|1|"); // nor this one
 
     AccountFile account;
     std::vector<ContainerRow> rows{reported("c", 1, 0, 0, 0, 8), reported("d", 1, 0, 0, 0, 9),
