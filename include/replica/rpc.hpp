@@ -13,8 +13,10 @@
 #include <replica/receive/admission.hpp>
 #include <replica/receive/along.hpp>
 #include <replica/receive/answer.hpp>
+#include <replica/receive/compare.hpp>
 #include <replica/receive/device.hpp>
 #include <replica/receive/finish.hpp>
+#include <replica/receive/merge.hpp>
 #include <replica/receive/put_file.hpp>
 #include <replica/receive/summary.hpp>
 #include <replica/requirements.hpp>
@@ -29,6 +31,7 @@
 #include <replica/words/random.hpp>
 #include <replica/words/seed.hpp>
 
+#include <boost/hana/append.hpp>
 #include <boost/hana/concat.hpp>
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/pair.hpp>
@@ -66,7 +69,7 @@ public:
 
     /// Answers one request. Never throws.
     ///
-    /// 200  sync, with the info; get_shard_ranges, with a list; summary
+    /// 200  sync, with the info; get_shard_ranges, with a list; summary; compare
     /// 202  merge_items, merge_syncs, merge_shard_ranges, put_file
     /// 204  complete_rsync, rsync_then_merge
     /// 400  not a valid request; 404: no such database or upload; 413: too many values
@@ -148,7 +151,7 @@ private:
             hana::make_pair(hana::type_c<message::RsyncThenMerge>,
                             &RpcServer::template finish<message::RsyncThenMerge>));
         Reply (RpcServer::*handler)(const Place&, const message::Call&) = nullptr;
-        hana::for_each(hana::concat(verbs, shard_verbs()), [&](const auto& pair) {
+        hana::for_each(hana::concat(verbs, optional_verbs()), [&](const auto& pair) {
             using Verb = typename std::decay_t<decltype(hana::first(pair))>::type;
             if (call.verb == Verb::verb) {
                 handler = hana::second(pair);
@@ -177,16 +180,24 @@ private:
         }
     }
 
-    /// The verbs that only containers have.
-    [[nodiscard]] static constexpr auto shard_verbs() {
+    /// The verbs that only containers have, and that of databases that can be compared.
+    [[nodiscard]] static constexpr auto optional_verbs() {
         namespace hana = boost::hana;
-        if constexpr (ShardedKind<kind_type>) {
-            return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
-                                                    &RpcServer::merge_shard_ranges),
-                                    hana::make_pair(hana::type_c<message::GetShardRanges>,
-                                                    &RpcServer::get_shard_ranges));
+        const auto shards = [] {
+            if constexpr (ShardedKind<kind_type>) {
+                return hana::make_tuple(hana::make_pair(hana::type_c<message::MergeShardRanges>,
+                                                        &RpcServer::merge_shard_ranges),
+                                        hana::make_pair(hana::type_c<message::GetShardRanges>,
+                                                        &RpcServer::get_shard_ranges));
+            } else {
+                return hana::make_tuple();
+            }
+        }();
+        if constexpr (ComparableDatabase<Database>) {
+            return hana::append(
+                shards, hana::make_pair(hana::type_c<message::Compare>, &RpcServer::compare));
         } else {
-            return hana::make_tuple();
+            return shards;
         }
     }
 
@@ -261,7 +272,7 @@ private:
             info = database.info();
         }
         if (!remote.metadata.empty() && remote.metadata != info.metadata) {
-            merge_metadata(path, database, remote.metadata);
+            merge_metadata(database, path, remote.metadata, reclaim_limit(), core_->observer);
         }
         if (remote.times != info.timestamps()) {
             database.merge_timestamps(remote.times);
@@ -285,39 +296,15 @@ private:
         return reply;
     }
 
-    /// Merges the sender's metadata, or leaves out what cannot be read, as a stock server does
-    /// (defect 55).
-    void merge_metadata(const std::string& path, Database& database, const std::string& metadata) {
-        try {
-            database.merge_metadata(metadata, reclaim_limit());
-        } catch (const Failure& failure) {
-            if (failure.error() != Error::bad_request) {
-                throw;
-            }
-            const std::string what =
-                std::string("Unable to decode remote metadata: ") + failure.what();
-            core_->observer(event::SetAside{path, what});
-        }
-    }
-
     Reply merge_items(const Place& place, const message::Call& call) {
         const auto items = message::decode_merge_items<Row>(call);
         auto opened = open(place);
         if (!opened) {
             return answer::not_found();
         }
-        auto& [path, database] = *opened;
-        for (const std::string& what : items.set_aside) {
-            core_->observer(event::SetAside{path, what});
-        }
-        if (!items.rows.empty()) {
-            database.merge_items(items.rows, items.source, reclaim_limit());
-        }
-        if (!items.set_aside.empty() && !items.source.empty()) {
-            const std::vector<SyncPoint> reached{{items.last_rowid, items.source}};
-            database.merge_sync_points(reached, Direction::incoming);
-        }
-        return answer::accepted();
+        return merge_rows(opened->second, opened->first, items, reclaim_limit(), core_->observer)
+                   ? answer::accepted()
+                   : answer::replaced();
     }
 
     Reply merge_syncs(const Place& place, const message::Call& call) {
@@ -326,10 +313,20 @@ private:
         if (!opened) {
             return answer::not_found();
         }
-        if (!syncs.points.empty()) {
-            opened->second.merge_sync_points(syncs.points, Direction::incoming);
+        return merge_points(opened->second, syncs)
+                   ? answer::accepted()
+                   : answer::replaced();
+    }
+
+    Reply compare(const Place& place, const message::Call& call)
+        requires ComparableDatabase<Database>
+    {
+        const auto ask = message::decode_compare(call);
+        auto opened = open(place);
+        if (!opened) {
+            return answer::not_found();
         }
-        return answer::accepted();
+        return answer_compare(opened->second, opened->first, ask, core_->observer);
     }
 
     Reply merge_shard_ranges(const Place& place, const message::Call& call) {

@@ -1,8 +1,8 @@
 #ifndef REPLICA_TEST_FUZZ_REPLY_DOOR_HPP
 #define REPLICA_TEST_FUZZ_REPLY_DOOR_HPP
 
-// What a sender reads from a peer: the answers to sync and get_shard_ranges. What is accepted is
-// the same when it is written down and read again, and can be decided by.
+// What a sender reads from a peer: the answers to sync, get_shard_ranges and compare. What is
+// accepted is the same when it is written down and read again, and can be decided by.
 
 #include "door.hpp"
 #include <replica/account/kind.hpp>
@@ -11,9 +11,14 @@
 #include <replica/container/shards.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/settings.hpp>
+#include <replica/words/compare.hpp>
 #include <replica/words/json.hpp>
 #include <replica/words/message.hpp>
+#include <replica/words/mix.hpp>
+#include <replica/words/row_digests.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +32,7 @@ struct ReplyDoor {
         require_sync<AccountInfo>(input);
         require_sync<ContainerInfo>(input);
         require_ranges(input);
+        require_compared(input);
     }
 
 private:
@@ -67,6 +73,31 @@ private:
             const auto time = Timestamp::parse(*text);
             require(time && Timestamp::parse(time->internal()) == time,
                     "a time does not round-trip: " + *text);
+        }
+    }
+
+    /// Whatever an answer claims, only rows of unlike buckets are chosen.
+    static void require_compared(std::string_view input) {
+        constexpr std::size_t groups = 8;
+        message::Compared answer;
+        if (!accepts([&] { answer = message::decode_compared(input, groups); }, is_bad_input)) {
+            return;
+        }
+        const auto again = message::decode_compared(message::encode(answer), groups);
+        require(again.id == answer.id && again.sound == answer.sound &&
+                    again.unlike == answer.unlike,
+                "an answer to compare does not round-trip");
+        RowDigests digests(groups);
+        for (std::uint64_t number = 1; number <= 100; ++number) {
+            digests.add(mixed(number));
+        }
+        const RowChoice choice = digests.only_here(answer.unlike);
+        for (std::uint64_t number = 1; number <= 100; ++number) {
+            const auto place = DigestPlace::of(mixed(number), groups);
+            const bool unlike = std::ranges::any_of(answer.unlike, [&](const UnlikeGroup& group) {
+                return group.number == place.group && (group.buckets & place.bucket) != 0;
+            });
+            require(unlike || !choice.contains(mixed(number)), "a row of a like bucket is chosen");
         }
     }
 

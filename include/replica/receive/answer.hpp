@@ -29,6 +29,11 @@ inline constexpr const char* html_type = "text/html; charset=UTF-8";
     return html(202, "Accepted", "The request is accepted for processing.");
 }
 
+/// To what was meant for another file.
+[[nodiscard]] inline Reply replaced() {
+    return text(503, "the database was replaced since it was compared");
+}
+
 /// 507 with a phrase that says why: an unmounted device needs a handoff, a full one must not get
 /// one (defect 21).
 [[nodiscard]] inline Reply no_storage(const std::string& body, std::string reason) {

@@ -8,15 +8,16 @@
 //
 //   sync               max_row, hash, id, created_at, put_timestamp, delete_timestamp, metadata
 //                      [, status_changed_at, count, storage_policy_index]    -> 200 + info, 404
-//   merge_items        rows, id of the sender                                -> 202
-//   merge_syncs        incoming sync points of the sender                    -> 202
+//   merge_items        rows, id of the sender [, receiver's id]              -> 202
+//   merge_syncs        incoming sync points of the sender [, receiver's id]  -> 202
 //   complete_rsync     upload's name [, database's file name]                -> 204, 404
 //   rsync_then_merge   the same                                              -> 204, 404
 //   merge_shard_ranges ranges [, id of the sender]                           -> 202
 //   get_shard_ranges                                                         -> 200 + ranges
 //   put_file           upload's name, offset, size of the file, its SHA-256  -> 202 + bytes there
 //
-// put_file (words/put_file.hpp) is ours. Behind the line with its list come bytes as they are.
+// Ours are put_file (words/put_file.hpp), summary (words/summary.hpp), compare (words/compare.hpp)
+// and the receiver's id. In put_file bytes follow behind the line with its list.
 
 #include <replica/rows/checks.hpp>
 #include <replica/words/call.hpp>
@@ -65,6 +66,10 @@ struct MergeItems {
     std::vector<Row> rows;
     std::string source;
 
+    /// The id of the file that lacks these rows, by a comparison (words/compare.hpp). Known to
+    /// servers of ours only. Empty: nobody has compared.
+    std::string receiver{};
+
     /// The ROWID of the last row, set aside or not: the point to record.
     std::int64_t last_rowid = -1;
 
@@ -78,6 +83,10 @@ struct MergeItems {
 struct MergeSyncs {
     static constexpr std::string_view verb = "merge_syncs";
     std::vector<SyncPoint> points;
+
+    /// The id of the file that they are for. A stock server knows no second argument, so it goes
+    /// to ours only. Empty: any file.
+    std::string receiver{};
 };
 
 /// The file is in tmp under the name `upload`: put it in place.
@@ -106,6 +115,18 @@ struct GetShardRanges {
 
 // ---- Going out.
 
+namespace detail {
+
+/// The last argument of what only one file of the receiver's shall take.
+inline void append_receiver(std::string& out, std::string_view receiver) {
+    if (!receiver.empty()) {
+        out += ", ";
+        json::append(out, receiver);
+    }
+}
+
+} // namespace detail
+
 [[nodiscard]] inline std::string encode(const Sync& sync) {
     std::string out = "[\"sync\", ";
     json::append(out, sync.max_row);
@@ -128,11 +149,13 @@ struct GetShardRanges {
 }
 
 template <class Row>
-[[nodiscard]] std::string encode_rows(const std::vector<Row>& rows, std::string_view source) {
+[[nodiscard]] std::string encode_rows(const std::vector<Row>& rows, std::string_view source,
+                                      std::string_view receiver = {}) {
     std::string out = "[\"merge_items\", ";
     json::append(out, rows);
     out += ", ";
     json::append(out, source);
+    detail::append_receiver(out, receiver);
     out += ']';
     return out;
 }
@@ -140,6 +163,7 @@ template <class Row>
 [[nodiscard]] inline std::string encode(const MergeSyncs& syncs) {
     std::string out = "[\"merge_syncs\", ";
     json::append(out, syncs.points);
+    detail::append_receiver(out, syncs.receiver);
     out += ']';
     return out;
 }
@@ -187,6 +211,15 @@ inline void require_timestamps(const Timestamps& times, const std::string& whose
     require(times.created_at, "created_at");
     require(times.put_timestamp, "put_timestamp");
     require(times.delete_timestamp, "delete_timestamp");
+}
+
+/// Reads the argument with this number, if there is one.
+inline void read_receiver(const Call& call, std::size_t number, std::string& receiver) {
+    if (call.arguments.size() > number) {
+        const std::string what = call.verb + "' receiver";
+        json::read(call.arguments[number], receiver, what);
+        require_id(receiver, what);
+    }
 }
 
 /// For points and last rows, which are added and subtracted.
@@ -265,18 +298,19 @@ template <class Info>
 
 template <class Row>
 [[nodiscard]] MergeItems<Row> decode_merge_items(const Call& call) {
-    require_count(call, 1, 2);
+    require_count(call, 1, 3);
     const auto* const rows = call.arguments[0].if_array();
     if (rows == nullptr) {
         throw Failure(Error::bad_request, "merge_items' rows must be a list");
     }
     MergeItems<Row> items;
-    if (call.arguments.size() == 2 && !call.arguments[1].is_null()) {
+    if (call.arguments.size() > 1 && !call.arguments[1].is_null()) {
         json::read(call.arguments[1], items.source, "merge_items' source");
     }
     if (!items.source.empty()) {
         require_id(items.source, "merge_items' source");
     }
+    detail::read_receiver(call, 2, items.receiver);
     items.rows.reserve(rows->size());
     for (const auto& value : *rows) {
         const auto* const object = value.if_object();
@@ -315,7 +349,7 @@ template <class Row>
 }
 
 [[nodiscard]] inline MergeSyncs decode_merge_syncs(const Call& call) {
-    require_count(call, 1, 1);
+    require_count(call, 1, 2);
     const auto* const points = call.arguments[0].if_array();
     if (points == nullptr) {
         throw Failure(Error::bad_request, "merge_syncs' points must be a list");
@@ -335,6 +369,7 @@ template <class Row>
             syncs.points.push_back(std::move(point));
         }
     }
+    detail::read_receiver(call, 1, syncs.receiver);
     return syncs;
 }
 

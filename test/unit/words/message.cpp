@@ -344,8 +344,8 @@ BOOST_AUTO_TEST_CASE(merge_items_of_the_wrong_shape_is_refused_whole) {
         return refusal([&] { (void)items<ObjectRow>(body); });
     };
     BOOST_TEST(refused(R"(["merge_items"])") == "merge_items takes 1 or more arguments, not 0");
-    BOOST_TEST(refused(R"(["merge_items", [], "a", 3])") ==
-               "merge_items takes 1 or more arguments, not 3");
+    BOOST_TEST(refused(R"(["merge_items", [], "a", "b", 3])") ==
+               "merge_items takes 1 or more arguments, not 4");
     BOOST_TEST(refused(R"(["merge_items", {}, "a"])") == "merge_items' rows must be a list");
     BOOST_TEST(refused(R"(["merge_items", null, "a"])") == "merge_items' rows must be a list");
     BOOST_TEST(refused(R"(["merge_items", [], 7])") == "merge_items' source must be a string");
@@ -373,6 +373,37 @@ BOOST_AUTO_TEST_CASE(merge_items_may_have_no_rows_or_no_source) {
     BOOST_TEST(items<ObjectRow>(R"(["merge_items", [{"ROWID": -7, "name": "x"}]])").rows.empty());
 }
 
+BOOST_AUTO_TEST_CASE(rows_may_be_for_one_file_only) {
+    const auto read = [](const std::string& body) {
+        return decode_merge_items<ObjectRow>(decode_call(body));
+    };
+    const std::vector<ObjectRow> none;
+    BOOST_TEST(encode_rows(none, "") == R"(["merge_items", [], ""])");
+    BOOST_TEST(encode_rows(none, "", "an-id") == R"(["merge_items", [], "", "an-id"])");
+    BOOST_TEST(read(encode_rows(none, "")).receiver.empty());
+    BOOST_TEST(read(encode_rows(none, "", "an-id")).receiver == "an-id");
+    for (const char* const bad :
+         {R"(["merge_items", [], "", ""])", R"(["merge_items", [], "", "a/b"])",
+          R"(["merge_items", [], "", 5])", R"(["merge_items", [], "", "a", "b"])"}) {
+        BOOST_TEST(!refusal([&] { (void)read(bad); }).empty(), bad);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(points_may_be_for_one_file_only) {
+    const auto read = [](const std::string& body) { return decode_merge_syncs(decode_call(body)); };
+    const std::string any = encode(MergeSyncs{{{2, "r"}}});
+    const std::string one = encode(MergeSyncs{{{2, "r"}}, "an-id"});
+    BOOST_TEST(any == R"(["merge_syncs", [{"sync_point": 2, "remote_id": "r"}]])");
+    BOOST_TEST(one == R"(["merge_syncs", [{"sync_point": 2, "remote_id": "r"}], "an-id"])");
+    BOOST_TEST(read(any).receiver.empty());
+    BOOST_TEST(read(one).receiver == "an-id");
+    for (const char* const bad :
+         {R"(["merge_syncs", [], ""])", R"(["merge_syncs", [], "a/b"])",
+          R"(["merge_syncs", [], 5])", R"(["merge_syncs", [], "a", "b"])"}) {
+        BOOST_TEST(!refusal([&] { (void)read(bad); }).empty(), bad);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(sync_points_are_numbers_and_never_text) {
     const auto points = [](const std::string& body) {
         return decode_merge_syncs(decode_call(body)).points;
@@ -383,7 +414,7 @@ BOOST_AUTO_TEST_CASE(sync_points_are_numbers_and_never_text) {
     const auto refused = [&](const std::string& body) {
         return refusal([&] { (void)points(body); });
     };
-    BOOST_TEST(refused(R"(["merge_syncs"])") == "merge_syncs takes 1 arguments, not 0");
+    BOOST_TEST(refused(R"(["merge_syncs"])") == "merge_syncs takes 1 or more arguments, not 0");
     BOOST_TEST(refused(R"(["merge_syncs", {}])") == "merge_syncs' points must be a list");
     BOOST_TEST(refused(R"(["merge_syncs", [3]])") == "a sync point must be an object");
     BOOST_TEST(refused(R"(["merge_syncs", [{"remote_id": "r", "sync_point": "2"}]])") ==
