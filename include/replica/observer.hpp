@@ -180,6 +180,15 @@ struct UsyncEnded {
     Seconds elapsed{};
 };
 
+/// The points were lost, and the rows were compared (send/compare.hpp).
+struct Compared {
+    const std::string& path;
+    const Device& peer;
+    std::int64_t rows = 0; ///< Here.
+    std::int64_t sent = 0; ///< The peer did not have them.
+    Seconds elapsed{};
+};
+
 /// A whole file went to the peer.
 struct WholeFileSent {
     const std::string& path;

@@ -10,6 +10,7 @@ template <class Kind>
 using Stage = replica::test::RealCluster<Kind>;
 } // namespace
 
+#include "compared.hpp"
 #include "losses.hpp"
 #include <replica/words/info.hpp>
 

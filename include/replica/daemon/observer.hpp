@@ -234,6 +234,11 @@ public:
                 rows.path, rows.rows);
         }
     }
+    void operator()(const event::Compared& rows) const {
+        state_->statsd.count("compares");
+        log(Level::debug, "{} compared with {}: {} of {} rows sent ({:g}s)", rows.path,
+            name_of(rows.peer), rows.sent, rows.rows, rows.elapsed.count());
+    }
     void operator()(const event::WholeFileSent& file) const {
         state_->statsd.count(file.merge ? "remote_merges" : "rsyncs");
         log(Level::debug, "{} sent to {}: {} bytes{}{}", file.path, name_of(file.peer), file.bytes,

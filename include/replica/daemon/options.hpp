@@ -166,6 +166,10 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "new rows that a server of ours gets with the question for its state, in one request "
            "instead of three; 0: none",
            Origin::replica),
+    number(&Settings::compare_rows, "compare_rows", "rows", 0, 1e15,
+           "a database with so many rows whose sync points are lost is compared with a server of "
+           "ours, and only rows that differ are sent; smaller ones are sent whole; 0: never",
+           Origin::replica),
     plain(&DaemonSettings::push_changes, "push_changes", "yes/no",
           "a database that was written to is sent at once, not by the next pass; needs root, or "
           "CAP_SYS_ADMIN, at the start",

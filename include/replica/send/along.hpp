@@ -19,6 +19,7 @@
 #include <replica/send/rsync.hpp>
 #include <replica/send/session.hpp>
 #include <replica/send/stale.hpp>
+#include <replica/send/usync.hpp>
 #include <replica/words/along.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/message.hpp>
@@ -173,6 +174,19 @@ template <AnyPass P>
     pass.observer(event::UsyncEnded{turn.place.path(), peer, along.last, along.count, false, {}});
     turn.note_reached(remote_id, along.last);
     return decide::Outcome::done;
+}
+
+/// Sends the rows above the point: with one more question if they are few, else by usync.
+template <AnyPass P>
+[[nodiscard]] Result<decide::Outcome>
+push_new_rows(DatabaseTurn<P>& turn, PeerSession<P>& peer, const message::Sync& question,
+              const std::string& remote_id, std::int64_t& point) {
+    const auto went = ask_along(turn, peer, question, point);
+    if (!went) {
+        return went.error();
+    }
+    return *went ? end_along(turn, peer.device(), remote_id)
+                 : push_rows(turn, peer, remote_id, point);
 }
 
 } // namespace replica

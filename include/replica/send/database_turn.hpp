@@ -16,6 +16,8 @@
 #include <replica/stats.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/info.hpp>
+#include <replica/words/message.hpp>
+#include <replica/words/row_digests.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -34,6 +36,14 @@ namespace replica {
     return failure.code() == Condition::quarantine || failure.error() == Error::missing ||
            failure.error() == Error::moved;
 }
+
+/// The rows of the local database for comparisons (send/compare.hpp): read once for all peers.
+struct OwnRows {
+    message::MergeSyncs known; ///< The incoming points, read before `last`.
+    std::int64_t last = -1;    ///< The highest ROWID.
+    std::uint64_t key = 0;     ///< Of the digests.
+    RowScan scan;
+};
 
 /// A local database that is being replicated. Belongs to one worker.
 template <AnyPass P>
@@ -79,6 +89,7 @@ struct DatabaseTurn {
     Seconds behind{0};                ///< Our clock is behind the peers' latest by this.
     std::set<std::string> machines{}; ///< Other machines with all of it, by replication_ip.
     std::optional<RowsAlong> along{}; ///< See send/along.hpp.
+    std::optional<OwnRows> own_rows{};
     std::vector<SyncPoint> reached{}; ///< Outgoing points to be recorded.
 
     /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.
@@ -168,20 +179,26 @@ private:
     }
 };
 
-/// Recomputes the hash and the sums of the local database from its rows (sqlite/sums.hpp). Returns,
-/// and tells, whether they were wrong.
+/// Tells the watchdog that the whole file is about to be read.
 template <AnyPass P>
-bool mend_sums(DatabaseTurn<P>& turn) {
+void expect_to_read(DatabaseTurn<P>& turn) {
     P& pass = turn.pass;
     const auto status = pass.broker.disk().stat(turn.place.path());
     turn.heartbeat.expect(
         pass.after(pass.settings.watchdog + storage::time_to_read(status ? status->size : 0)));
+}
+
+/// Recomputes the hash and the sums of the local database from its rows (sqlite/sums.hpp). Returns,
+/// and tells, whether they were wrong.
+template <AnyPass P>
+bool mend_sums(DatabaseTurn<P>& turn) {
+    expect_to_read(turn);
     if (!turn.database().mend_sums()) {
         return false;
     }
     turn.info = turn.database().info();
     const std::string what = "its hash or its sums did not agree with its rows; the rows count";
-    pass.observer(event::SetAside{turn.place.path(), what});
+    turn.pass.observer(event::SetAside{turn.place.path(), what});
     return true;
 }
 

@@ -27,7 +27,8 @@ struct Memory {
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
     Ledgers ledgers;
-    Takers takers;
+    Takers takers;    ///< Of rows along with `sync`.
+    Takers comparers; ///< Of `compare`.
 
     /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

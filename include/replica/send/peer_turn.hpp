@@ -6,6 +6,7 @@
 #include <replica/observer.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/send/along.hpp>
+#include <replica/send/compare.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
@@ -305,6 +306,12 @@ private:
         if (sends && is_stale(turn_)) {
             return push_stale(remote.id, choice.point);
         }
+        if (sends && !has_all && !turn_.leaves) {
+            auto differing = push_differing_rows(turn_, session_, remote, choice.point);
+            if (!differing || *differing) {
+                return differing ? Result<decide::Outcome>(**differing) : differing.error();
+            }
+        }
         if (choice.suspect && !turn_.leaves && is_stale(turn_)) {
             // Nothing is sent again. The copy may still drop its tombstones: the peer has them, or
             // has dropped them already, and then the two are equal.
@@ -330,7 +337,7 @@ private:
         default: {
             std::int64_t point = choice.point;
             auto outcome = has_all ? end_along(turn_, session_.device(), remote.id)
-                                   : push_new_rows(remote.id, point);
+                                   : push_new_rows(turn_, session_, sync_of(), remote.id, point);
             if (turn_.leaves && point > choice.point) {
                 turn_.set_note(notes::sent_to(remote.id), point);
             }
@@ -338,17 +345,6 @@ private:
             return complete ? resend_if_diverged(remote, choice) : std::move(outcome);
         }
         }
-    }
-
-    /// Sends the rows above the point: with one more question if they are few.
-    [[nodiscard]] Result<decide::Outcome> push_new_rows(const std::string& remote_id,
-                                                        std::int64_t& point) {
-        const auto went = ask_along(turn_, session_, sync_of(), point);
-        if (!went) {
-            return went.error();
-        }
-        return *went ? end_along(turn_, session_.device(), remote_id)
-                     : push_rows(turn_, session_, remote_id, point);
     }
 
     /// The peer has no copy. It gets this one, unless the database is expired or this copy stale.

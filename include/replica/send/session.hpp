@@ -45,7 +45,9 @@ public:
     [[nodiscard]] Seconds behind() const { return behind_; }
 
     /// Sends one verb and waits for at most `timeout`. A reply of any status is a result.
-    [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true) {
+    /// `only_ours`: a stock server must not get it.
+    [[nodiscard]] Result<Reply> send(std::string body, Seconds timeout, bool repeatable = true,
+                                     bool only_ours = false) {
         const std::string held =
             pass_.memory.peers.held(address(), device_.device, pass_.clock.monotonic());
         if (!held.empty()) {
@@ -53,6 +55,7 @@ public:
         }
         request_.body = std::move(body);
         request_.repeatable = repeatable;
+        request_.only_ours = only_ours;
         auto reply = within(
             timeout, [&](Instant deadline) { return peer_.send(request_, deadline, pass_.stop); });
         if (reply && reply->date) {
@@ -71,8 +74,8 @@ public:
 
     /// Like send, but a status other than 2xx is a fault.
     [[nodiscard]] Result<Reply> expect_success(std::string body, Seconds timeout,
-                                               bool repeatable = true) {
-        auto reply = send(std::move(body), timeout, repeatable);
+                                               bool repeatable = true, bool only_ours = false) {
+        auto reply = send(std::move(body), timeout, repeatable, only_ours);
         if (reply && !reply->success()) {
             return fault_of(*reply);
         }
@@ -109,6 +112,17 @@ public:
         } catch (const Failure& failure) {
             return Fault{Error::bad_reply,
                          address() + '/' + device_.device + ": " + failure.what()};
+        }
+    }
+
+    /// Whether a server of ours takes the requests. False if nobody can tell.
+    [[nodiscard]] bool speaks_ours() {
+        if constexpr (KnowingPeer<typename P::peer_type>) {
+            return within(pass_.settings.node_timeout, [&](Instant deadline) {
+                return peer_.speaks_ours(deadline, pass_.stop);
+            });
+        } else {
+            return false;
         }
     }
 

@@ -1,7 +1,8 @@
 #ifndef REPLICA_SEND_TAKERS_HPP
 #define REPLICA_SEND_TAKERS_HPP
 
-// Which nodes take rows along with `sync` (words/along.hpp): servers of ours that are new enough.
+// Which nodes take something that only servers of ours know, and only new enough ones: rows along
+// with `sync` (words/along.hpp), `compare` (words/compare.hpp).
 
 #include <replica/clock.hpp>
 #include <replica/ring.hpp>

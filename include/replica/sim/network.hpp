@@ -83,6 +83,11 @@ public:
         state_->ours.insert(address(ip, port));
     }
 
+    void serves_stock(const std::string& ip, std::uint16_t port) const {
+        const std::scoped_lock guard(state_->mutex);
+        state_->ours.erase(address(ip, port));
+    }
+
     [[nodiscard]] bool is_ours(const std::string& ip, std::uint16_t port) const {
         const std::scoped_lock guard(state_->mutex);
         return state_->ours.contains(address(ip, port));

@@ -186,6 +186,8 @@ BOOST_AUTO_TEST_CASE(each_database_and_peer_is_counted_under_swifts_names) {
     expect("diffs:1|c");
     watched.observer(event::UsyncEnded{path, to, 9, 5, true, Seconds{1}});
     expect("diff_caps:1|c");
+    watched.observer(event::Compared{path, to, 1000, 3, Seconds{1}});
+    expect("compares:1|c");
     watched.observer(event::WholeFileSent{path, to, 10, false, false});
     expect("rsyncs:1|c");
     watched.observer(event::WholeFileSent{path, to, 10, true, true});

@@ -58,6 +58,27 @@ static_assert(!choose(ours(5), theirs(5), {5, 5, 4}, {}).suspect);
 static_assert(choose(ours(5), theirs(5), {5, 5, 5}, {}).settled);
 static_assert(!choose(ours(5), theirs(5), {5, 5, 4}, {}).settled);
 
+// ---- Comparing: no point, many rows on both sides, and about as many.
+
+constexpr bool compared(std::int64_t here, std::int64_t there, std::int64_t point = -1,
+                        std::int64_t least = 1000) {
+    return compares({"us", hash_a, 70, here}, {"them", hash_b, 90, there}, point, least);
+}
+static_assert(compared(1000, 1000));
+static_assert(!compared(999, 1000));
+static_assert(!compared(1000, 999));
+static_assert(!compared(1000, 1000, 0));
+static_assert(!compared(1000, 1000, 900));
+static_assert(!compared(1000, 1000, -1, 0)); // switched off
+static_assert(compared(1, 1, -1, 1));
+static_assert(!compared(0, 0, -1, 1));
+static_assert(compared(10'000, 9'600)); // one row of 25
+static_assert(!compared(10'000, 9'599));
+static_assert(compared(9'600, 10'000));
+static_assert(!compared(9'599, 10'000));
+static_assert(!compared(std::numeric_limits<std::int64_t>::max(), 1000));
+static_assert(!compared(1000, std::numeric_limits<std::int64_t>::min()));
+
 // ---- In sync by the hash: valid hashes only, and the sums must agree.
 
 static_assert(choose(ours(5), theirs(9, hash_a), {-1, -1, -1}, {}) ==
