@@ -58,7 +58,8 @@ struct Config {
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
         (std::int64_t, stock_sender), ///< Whether those machines have stock replicators too.
         (std::int64_t, devices),      ///< Of each machine: 1 or 2.
-        (std::int64_t, policies));    ///< Whether containers have one of two policies.
+        (std::int64_t, policies),     ///< Whether containers have one of two policies.
+        (std::int64_t, compare_rows)); ///< Where no point is left: so many are compared; 0: none.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -128,6 +129,7 @@ struct Config {
         made.push = one_of(1 << 20, 20'000, 0); // a database here has 50 to 100 KB
         made.draw_more(random);
         made.walk_interval = one_of(0, 60, 3600);
+        made.compare_rows = one_of(0, 1, 10);
         return made;
     }
 

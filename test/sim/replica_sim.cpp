@@ -117,7 +117,7 @@ constexpr Found once_failed[] = {
      "to_handoffs=0 lose=0 delay=159 repeat=0 cut=0 mute=0 kill=0 power=3 unmount=9 fill=0 "
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
-     "devices=1 policies=0"},
+     "devices=1 policies=0 compare_rows=0"},
 };
 
 /// What a run of many histories has come to.

@@ -17,6 +17,7 @@
 #include <replica/settings.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
+#include <replica/words/compare.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/notes.hpp>
 #include <replica/words/put_file.hpp>
@@ -79,8 +80,8 @@ private:
     [[nodiscard]] Reply dispatch(const Request& request, std::string& verb) {
         const message::Call call = message::decode_call(request.body);
         verb = call.verb;
-        if (verb == message::PutFile::verb) {
-            throw std::logic_error("a stock server was sent put_file");
+        if (verb == message::PutFile::verb || verb == message::Compare::verb) {
+            throw std::logic_error("a stock server was sent " + verb);
         }
         const std::string device = storage::device_path(settings_.devices, request.device);
         Place place = Place::on(device, B::kind_type::datadir,

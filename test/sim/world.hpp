@@ -382,6 +382,7 @@ private:
         settings.rows_along = static_cast<int>(config.rows_along);
         settings.summaries = config.summaries != 0;
         settings.walk_interval = Seconds(static_cast<double>(config.walk_interval));
+        settings.compare_rows = config.compare_rows;
         settings.reclaim_age = Seconds(static_cast<double>(config.reclaim_age));
         settings.leave_share = static_cast<double>(config.leave_share);
         settings.handoff_delete = static_cast<int>(config.handoff_delete);
