@@ -313,9 +313,7 @@ private:
         if (!opened) {
             return answer::not_found();
         }
-        return merge_points(opened->second, syncs)
-                   ? answer::accepted()
-                   : answer::replaced();
+        return merge_points(opened->second, syncs) ? answer::accepted() : answer::replaced();
     }
 
     Reply compare(const Place& place, const message::Call& call)

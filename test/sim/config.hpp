@@ -56,9 +56,9 @@ struct Config {
         (std::int64_t, walk_interval),
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
-        (std::int64_t, stock_sender), ///< Whether those machines have stock replicators too.
-        (std::int64_t, devices),      ///< Of each machine: 1 or 2.
-        (std::int64_t, policies),     ///< Whether containers have one of two policies.
+        (std::int64_t, stock_sender),  ///< Whether those machines have stock replicators too.
+        (std::int64_t, devices),       ///< Of each machine: 1 or 2.
+        (std::int64_t, policies),      ///< Whether containers have one of two policies.
         (std::int64_t, compare_rows)); ///< Where no point is left: so many are compared; 0: none.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
@@ -128,8 +128,6 @@ struct Config {
         made.summaries = one_of(0, 1);
         made.push = one_of(1 << 20, 20'000, 0); // a database here has 50 to 100 KB
         made.draw_more(random);
-        made.walk_interval = one_of(0, 60, 3600);
-        made.compare_rows = one_of(0, 1, 10);
         return made;
     }
 
@@ -145,6 +143,10 @@ struct Config {
             replicas = 2 + static_cast<std::int64_t>(random.next() % 2);
         }
         policies = random.next() % 3 == 0 ? containers : 0;
+        constexpr std::int64_t intervals[] = {0, 60, 3600};
+        walk_interval = intervals[random.next() % 3];
+        constexpr std::int64_t least[] = {0, 1, 10};
+        compare_rows = least[random.next() % 3];
     }
 
     [[nodiscard]] std::string text() const {
