@@ -37,11 +37,14 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "PeerNotMounted",
                                     "PushesEnded",
                                     "Removed: handed off",
+                                    "QueuesEnded",
                                     "Reidentified: a peer knows rows that this file never had",
+                                    "RowsQueued",
                                     "UsyncEnded",
                                     "UsyncEnded capped",
                                     "WholeFileSent",
                                     "WholeFileSent to merge",
+                                    "a misplaced row is queued",
                                     "a stock replicator forgets a deletion",
                                     "a stock replicator removes a handoff",
                                     "a stock replicator sends a file to merge",
@@ -89,6 +92,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "request lost",
                                     "request repeated",
                                     "ring changed at rest",
+                                    "ring: to the other device of each machine",
                                     "rows went along",
                                     "rsync_then_merge 204",
                                     "rsync_then_merge 503",
@@ -103,13 +107,14 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 503",
                                     "sync 507"};
 
-/// A history that failed once. With all fields it stays the same when others are drawn.
-struct Found {
+/// A history that failed once, or that comes to a rare place. With all fields it stays the same
+/// when others are drawn.
+struct Pinned {
     std::uint64_t seed;
     const char* config;
 };
 
-constexpr Found once_failed[] = {
+constexpr Pinned pinned[] = {
     {30087, // defect 116
      "containers=1 steps=15000 nodes=4 replicas=3 databases=2 names=15 clients=3 per_diff=5 "
      "max_diffs=1 interval=2 recheck_passes=1 reclaim_age=300 handoff_delete=1 leave_share=100 "
@@ -118,6 +123,16 @@ constexpr Found once_failed[] = {
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
      "devices=1 policies=0 compare_rows=0"},
+    {67, // a copy refuses `sync` while it leaves
+     "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
+     "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
+     "call_us=500 patience=1 calm=20 think_ms=2000 skew=1 deletes=5 late=0 pending=0 posts=0 "
+     "drops=0 to_handoffs=177 lose=0 delay=0 repeat=0 cut=148 mute=0 kill=0 power=0 unmount=0 "
+     "fill=0 fail=0 slow=0 wipe=1 backup=3 ring=5 jump=0 isolate=1 transfer=0 rest=0 shards=0 "
+     "rot=0 "
+     "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
+     "devices=1 "
+     "policies=0 compare_rows=0"},
 };
 
 /// What a run of many histories has come to.
@@ -263,7 +278,7 @@ int main(int argc, char** argv) {
         play(config, seed++, run, quiet || suite, shrinks);
     }
     if (suite) {
-        for (const Found& found : once_failed) {
+        for (const Pinned& found : pinned) {
             Config config = Config::of(found.seed);
             config.read(found.config);
             play(config, found.seed, run, true, shrinks);
