@@ -22,9 +22,21 @@
 
 namespace replica::test {
 
+/// What replicators of ours do that stock ones do not. A structure of its own, since Hana's macro
+/// takes 54 members.
+struct Extensions {
+    BOOST_HANA_DEFINE_STRUCT(
+        Extensions, (std::int64_t, rows_along),
+        (std::int64_t, feed), ///< So many changes may wait to be pushed; 0: none is pushed.
+        (std::int64_t, walk_interval),
+        (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
+        (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
+        (std::int64_t, compare_rows)); ///< Where no point is left: so many are compared; 0: none.
+};
+
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
 /// one is chosen when something goes wrong.
-struct Config {
+struct Config : Extensions {
     BOOST_HANA_DEFINE_STRUCT(
         Config, (std::int64_t, containers), ///< 1: containers, 0: accounts.
         (std::int64_t, steps),              ///< Calls until all heals.
@@ -48,18 +60,12 @@ struct Config {
         (std::int64_t, fail), (std::int64_t, slow), (std::int64_t, wipe), (std::int64_t, backup),
         (std::int64_t, ring), (std::int64_t, jump), (std::int64_t, isolate),
         (std::int64_t, transfer), (std::int64_t, rest), ///< Not wrong: much time passes.
-        (std::int64_t, shards), ///< Weight of writing shard ranges; of containers only.
-        (std::int64_t, rot),    ///< Of stored hashes.
-        (std::int64_t, stock),  ///< So many machines have stock servers, the last ones.
-        (std::int64_t, rows_along),
-        (std::int64_t, feed), ///< So many changes may wait to be pushed; 0: none is pushed.
-        (std::int64_t, walk_interval),
-        (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
-        (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
-        (std::int64_t, stock_sender),  ///< Whether those machines have stock replicators too.
-        (std::int64_t, devices),       ///< Of each machine: 1 or 2.
-        (std::int64_t, policies),      ///< Whether containers have one of two policies.
-        (std::int64_t, compare_rows)); ///< Where no point is left: so many are compared; 0: none.
+        (std::int64_t, shards),       ///< Weight of writing shard ranges; of containers only.
+        (std::int64_t, rot),          ///< Of stored hashes.
+        (std::int64_t, stock),        ///< So many machines have stock servers, the last ones.
+        (std::int64_t, stock_sender), ///< Whether those machines have stock replicators too.
+        (std::int64_t, devices),      ///< Of each machine: 1 or 2.
+        (std::int64_t, policies));    ///< Whether containers have one of two policies.
 
     [[nodiscard]] static Config of(std::uint64_t seed) {
         Random random(seed ^ 0x636f6e666967U);
@@ -149,9 +155,15 @@ struct Config {
         compare_rows = least[random.next() % 3];
     }
 
+    template <class Each>
+    static void for_each_field(Each each) {
+        boost::hana::for_each(boost::hana::accessors<Config>(), each);
+        boost::hana::for_each(boost::hana::accessors<Extensions>(), each);
+    }
+
     [[nodiscard]] std::string text() const {
         std::string text;
-        boost::hana::for_each(boost::hana::accessors<Config>(), [&](auto pair) {
+        for_each_field([&](auto pair) {
             text += text.empty() ? "" : " ";
             text += boost::hana::to<const char*>(boost::hana::first(pair));
             text += '=' + std::to_string(boost::hana::second(pair)(*this));
@@ -165,7 +177,7 @@ struct Config {
         for (std::string word; words >> word;) {
             const std::size_t at = word.find('=');
             bool known = false;
-            boost::hana::for_each(boost::hana::accessors<Config>(), [&](auto pair) {
+            for_each_field([&](auto pair) {
                 if (word.substr(0, at) == boost::hana::to<const char*>(boost::hana::first(pair))) {
                     const char* const end = word.data() + word.size();
                     const char* const from = word.data() + (at == std::string::npos ? 0 : at + 1);
