@@ -102,9 +102,10 @@ private:
         if (path.find(".brakes/") != std::string::npos) {
             continue; // the counts of an hour
         }
-        const bool known =
-            ends_with("/") || ends_with(".db") || ends_with("/.lock") || ends_with(".pending") ||
-            path.find(".pending.unreadable") != std::string::npos || (stock && ends_with(".new"));
+        const bool known = ends_with("/") || ends_with(".db") || ends_with("/.lock") ||
+                           ends_with(".pending") ||
+                           path.find(".pending.unreadable") != std::string::npos ||
+                           (stock && (ends_with(".new") || ends_with(".new-journal")));
         const bool in_tmp = path.find("/tmp/") != std::string::npos && !ends_with("/tmp/");
         const auto next = std::next(files.find(path));
         const bool lonely =

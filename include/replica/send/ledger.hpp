@@ -98,22 +98,19 @@ public:
         std::erase_if(groups_, [&](const auto& each) { return !used.contains(each.first); });
     }
 
-    /// Whether the database `hash`, which the walk has met, need not be opened in this pass: its
-    /// state is known, its primaries are those of then (Primaries::digest), and time makes no work
-    /// due.
+    /// Whether the database `hash`, which the walk has met, need not be opened in this pass: state
+    /// and primaries (Primaries::digest) are those of then, and time makes no work due.
     [[nodiscard]] bool may_skip(const std::string& hash, const std::optional<FileState>& state,
                                 std::uint32_t primaries, Timestamp now) {
         const HashKey key = HashKey::of(hash);
         Entry& entry = entries_[key];
+        const bool summed_up = is_summed_up(entry);
         entry.met = pass_;
-        if (!entry.sleeps()) {
-            return false;
-        }
         if (state != entry.state || primaries != entry.primaries) {
             wake(entry);
-            return false;
         }
-        return rests(key, entry, verdict_on(groups_.at(entry.primaries)), now);
+        return entry.sleeps() &&
+               rests(key, entry, verdict_on(groups_.at(entry.primaries)), summed_up, now);
     }
 
     // ---- Passes that walk nothing.
@@ -156,7 +153,8 @@ public:
             if (entry.sleeps() && digest_of({hash.data(), hash.size()}) != entry.primaries) {
                 wake(entry);
             }
-            if (!entry.sleeps() || !rests(key, entry, verdicts.at(entry.primaries), now)) {
+            if (!entry.sleeps() ||
+                !rests(key, entry, verdicts[entry.primaries], is_summed_up(entry), now)) {
                 found.emplace_back(hash.data(), hash.size());
             }
         }
@@ -340,10 +338,10 @@ private:
     }
 
     [[nodiscard]] bool rests(const HashKey& key, const Entry& entry, const Verdict& verdict,
-                             Timestamp now) const {
+                             bool summed_up, Timestamp now) const {
         // A pass that does not come to the database spends its turn, but not for ever.
         const bool rechecks =
-            !(verdict.compared && is_summed_up(entry)) &&
+            !(verdict.compared && summed_up) &&
             (key.low % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_);
         const Seconds left(entry.due - now.seconds()); // more if the clock was ahead then
         return recheck_ > 1 && !rechecks && entry.confirmed > verdict.doubted &&
