@@ -70,6 +70,10 @@ struct DeviceStalled {
     Seconds silent{};
 };
 
+/// The workers of a pass, or of pushes, were looked after: they move, or were given up. Comes twice
+/// a second or more often, by the thread that waits for them, however long a database takes.
+struct WorkersWatched {};
+
 /// What was written to a device is not known in full; the walk comes to it. Each reason is
 /// told once an hour.
 struct ChangesUnknown {

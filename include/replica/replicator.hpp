@@ -92,17 +92,28 @@ public:
     /// Runs passes until `stop`, one every Settings::interval (Swift: run_forever). The first pass
     /// begins after a random part of the interval, so that a cluster does not start all at once.
     /// What the feed tells is pushed all the time, with workers of its own and the passes' pace.
-    void run_forever(const std::stop_token& stop) {
+    /// After `last` the pass that runs is the last one, and is not cut short.
+    void run_forever(const std::stop_token& stop, const std::stop_token& last = {}) {
         Core& core = *core_;
         const Seconds interval = core.settings.interval;
-        const auto pusher = start_pushes(stop);
-        rest_until(core.clock.monotonic() + to_duration(interval * core.random.fraction()), stop);
-        while (!stop.stop_requested()) {
+        std::stop_source over;
+        const auto end = [&over] { over.request_stop(); };
+        const std::stop_callback by_stop(stop, end);
+        const std::stop_callback by_last(last, end);
+        const std::stop_token rest = over.get_token();
+        const auto pusher = start_pushes(rest);
+        rest_until(core.clock.monotonic() + to_duration(interval * core.random.fraction()), rest);
+        while (!rest.stop_requested()) {
             const Instant began = core.clock.monotonic();
             (void)run_once(stop);
-            rest_until(began + to_duration(interval), stop);
+            rest_until(began + to_duration(interval), rest);
         }
     }
+
+    /// Goes on where another replicator of this machine has ended, for instance one with other
+    /// settings: shares what it remembers, and the changes that it has not pushed. Before the first
+    /// pass; the two must not run at one time.
+    void follow(const Replicator& before) { core_->lasting = before.core_->lasting; }
 
     /// Pushes what the feed has told until now: gives each changed database the turn that a pass
     /// would give it. With an `until` that is not past, also what it tells until then; what has no
@@ -130,17 +141,17 @@ public:
 
     /// What is known of databases at rest (send/ledger.hpp), for remember() of a later replicator
     /// of this machine. Not during a pass.
-    [[nodiscard]] std::string known() const { return core_->memory.ledgers.text(); }
+    [[nodiscard]] std::string known() const { return core_->lasting->memory.ledgers.text(); }
 
     /// What a device of this machine has at rest together with another (send/summary.hpp).
     [[nodiscard]] Summary summary(const std::string& device, std::int64_t peer,
                                   std::size_t cells) const {
-        return core_->memory.ledgers.with(
+        return core_->lasting->memory.ledgers.with(
             device, [&](const Ledger& ledger) { return ledger.summary(peer, cells); });
     }
 
     /// Takes over what known() has returned. Before the first pass. False for any other text.
-    bool remember(std::string_view known) { return core_->memory.ledgers.read(known); }
+    bool remember(std::string_view known) { return core_->lasting->memory.ledgers.read(known); }
 
 private:
     /// What is to be done on one device. One worker at a time moves it on.
@@ -173,18 +184,19 @@ private:
         const auto devices = devices_of(*core, pass, selection);
         core->observer(event::PassBegan{began, devices.size()});
         for (const Device& device : devices) {
-            core->memory.ledgers.with(device.device, [&](Ledger& ledger) {
+            core->lasting->memory.ledgers.with(device.device, [&](Ledger& ledger) {
                 ledger.begin_pass(core->settings.recheck_passes);
             });
         }
-        if (const Seconds ahead = core->memory.clock.look(began, start); ahead != Seconds(0)) {
-            core->memory.ledgers.clear();
+        if (const Seconds ahead = core->lasting->memory.clock.look(began, start);
+            ahead != Seconds(0)) {
+            core->lasting->memory.ledgers.clear();
             pass.count(&Stats::errors);
             core->observer(event::ClockJumped{ahead});
         }
 
-        const auto workers =
-            std::make_shared<Workers<C>>(core->clock, core->settings, core->memory.stalled);
+        const auto workers = std::make_shared<Workers<C>>(core->clock, core->settings,
+                                                          core->lasting->memory.stalled);
         for (const Device& device : devices) {
             const auto work = device_work(*core, pass, device, selection);
             workers->add(device.device, [shared, work](Heartbeat& heartbeat) {
@@ -255,7 +267,7 @@ private:
             core.feed.running() &&
             core.feed.watches(storage::device_path(core.settings.devices, device.device));
         if (told) {
-            take_changes(shared.pass, device, core.feed, core.pushes);
+            take_changes(shared.pass, device, core.feed, core.lasting->pushes);
         }
         return told;
     }
@@ -321,7 +333,7 @@ private:
         if constexpr (is_single_threaded<C>) {
             while (core.feed.running() && !stop.stop_requested() &&
                    core.clock.monotonic() < until) {
-                const Instant next = core.pushes.due(until);
+                const Instant next = core.lasting->pushes.due(until);
                 core.feed.wait({}, std::max(Seconds(0), Seconds(next - core.clock.monotonic())),
                                stop);
                 (void)push({}, stop);

@@ -317,6 +317,33 @@ BOOST_AUTO_TEST_CASE(a_stop_during_a_pass_ends_it_after_the_database_at_work) {
     BOOST_TEST(node.heard->databases.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_last_pass_comes_to_its_end_and_no_other_begins) {
+    Simulated node;
+    for (const char* account : {"a", "b", "c", "d"}) {
+        node.create("sda", account);
+    }
+    std::stop_source last;
+    node.heard->each = [&] { last.request_stop(); };
+    node.made().run_forever({}, last.get_token());
+    BOOST_REQUIRE(node.heard->ended.size() == 1U);
+    BOOST_TEST(node.heard->ended[0].stats.attempted == 4);
+    BOOST_TEST(node.heard->begun.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(between_passes_the_last_one_has_been) {
+    Simulated node;
+    node.settings.interval = Seconds(1000);
+    std::stop_source last;
+    node.heard->meanwhile = [&] {
+        node.clock.at(node.clock.monotonic() + 10s, [&] { last.request_stop(); });
+    };
+    node.made().run_forever({}, last.get_token());
+    BOOST_REQUIRE(node.heard->begun.size() == 1U);
+    BOOST_TEST((node.clock.monotonic() == node.heard->begun[0] + 10s));
+    node.made().run_forever({}, last.get_token()); // asked before it began
+    BOOST_TEST(node.heard->begun.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_pass_that_cannot_be_done_is_told_and_the_next_comes_in_time) {
     Simulated node;
     node.create("sda", "a");
@@ -632,6 +659,22 @@ BOOST_AUTO_TEST_CASE(a_disk_that_hangs_is_left_out_until_it_answers_again) {
         well = replicator.run_once() == Stats();
     }
     BOOST_TEST(well);
+}
+
+BOOST_AUTO_TEST_CASE(a_replicator_that_follows_knows_which_disk_hangs) {
+    Hanging node;
+    auto before = node.made();
+    BOOST_TEST(before.run_once().errors == 1);
+    {
+        auto follower = node.made();
+        follower.follow(before);
+        BOOST_TEST(follower.run_once().failure == 1);
+    }
+    BOOST_TEST(node.heard->lines ==
+                   (Lines{"sda stalled", root + "sda does not answer since an earlier pass"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(node.made().run_once().errors == 1); // one that does not follow tries again
+    node.let_go();
 }
 
 namespace {

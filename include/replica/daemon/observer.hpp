@@ -337,6 +337,7 @@ public:
         log(Level::info, "Finished reconciler replication");
     }
 
+    void operator()(const event::WorkersWatched& /*look*/) const {}
     void operator()(const event::Served& /*request*/) const {}
     void operator()(const event::Doubted& /*request*/) const {}
 

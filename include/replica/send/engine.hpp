@@ -28,6 +28,13 @@
 
 namespace replica {
 
+/// What a replicator hands on to the next one of its machine (Replicator::follow).
+struct Lasting {
+    Memory memory;
+    PushQueues pushes;
+    Admission turns; ///< Databases that have a turn now, by hash directory.
+};
+
 /// The policies of one replicator (replicator.hpp checks them) and its memory. A thread that hangs
 /// keeps it alive.
 template <class B, class R, class T, class F, class C, class O, class W>
@@ -60,9 +67,7 @@ struct Engine {
     Random random;
     Pacer<C> pacer; ///< Of databases that are opened, by passes and pushes together.
     Pacer<C> looks; ///< Of those that are only looked at.
-    Memory memory;
-    PushQueues pushes;
-    Admission turns; ///< Databases that have a turn now, by hash directory.
+    std::shared_ptr<Lasting> lasting = std::make_shared<Lasting>();
 };
 
 /// What the threads of one pass, or of one push, share. A thread that hangs keeps it alive.
@@ -71,7 +76,7 @@ struct EnginePass {
     EnginePass(std::shared_ptr<E> engine, std::stop_token stop)
         : core(std::move(engine)),
           pass(core->settings, core->broker, core->ring.version(), core->transport, core->files,
-               core->clock, core->observer, core->random, core->memory, std::move(stop)) {}
+               core->clock, core->observer, core->random, core->lasting->memory, std::move(stop)) {}
 
     std::shared_ptr<E> core;
     typename E::pass_type pass;
@@ -82,20 +87,23 @@ struct EnginePass {
 template <class E>
 [[nodiscard]] bool take_turn(EnginePass<E>& shared, const Place& place, const Device& device,
                              Heartbeat& heartbeat) {
-    const auto turn = shared.core->turns.enter(place.directory, 1, 0);
+    const auto turn = shared.core->lasting->turns.enter(place.directory, 1, 0);
     if (turn) {
         replicate_database(shared.pass, place, device, heartbeat);
     }
     return turn.has_value();
 }
 
-/// Runs the workers until their work is done. Tells which devices hang.
+/// Runs the workers until their work is done. Tells that they are watched, and which devices hang.
 template <class E>
 void run_workers(E& engine, typename E::pass_type& pass, Workers<typename E::clock_type>& workers) {
-    workers.run(pass.stop, [&](const std::string& device, Seconds silent) {
-        pass.count(&Stats::errors);
-        engine.observer(event::DeviceStalled{device, silent});
-    });
+    workers.run(
+        pass.stop,
+        [&](const std::string& device, Seconds silent) {
+            pass.count(&Stats::errors);
+            engine.observer(event::DeviceStalled{device, silent});
+        },
+        [&] { engine.observer(event::WorkersWatched{}); });
 }
 
 /// Replicates `places` once more at the end of a pass. Workers of their devices do it, since this
@@ -110,9 +118,9 @@ void run_again(const std::shared_ptr<EnginePass<E>>& shared,
     }
     using AllWorkers = Workers<typename E::clock_type>;
     const auto workers =
-        std::make_shared<AllWorkers>(engine.clock, engine.settings, engine.memory.stalled);
+        std::make_shared<AllWorkers>(engine.clock, engine.settings, engine.lasting->memory.stalled);
     for (auto& [device, queue] : queues) {
-        if (engine.memory.stalled.contains(device)) {
+        if (engine.lasting->memory.stalled.contains(device)) {
             continue; // the databases are found by the next pass that can use the disk
         }
         workers->add(device, [shared, left = std::move(queue)](Heartbeat& /*pulse*/) mutable {

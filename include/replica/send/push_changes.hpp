@@ -36,7 +36,7 @@ template <class E>
 struct PushWork {
     PushWork(EnginePass<E>& shared, Device device_, Instant until)
         : device(std::move(device_)),
-          pushes(shared.pass, device, shared.core->feed, shared.core->pushes, until) {}
+          pushes(shared.pass, device, shared.core->feed, shared.core->lasting->pushes, until) {}
     PushWork(const PushWork&) = delete;
     PushWork& operator=(const PushWork&) = delete;
     ~PushWork() = default;
@@ -113,7 +113,7 @@ Stats push_changes(const std::shared_ptr<E>& engine, Instant until, const std::s
     auto& pass = shared->pass;
     const Instant start = engine->clock.monotonic();
     const auto workers = std::make_shared<Workers<typename E::clock_type>>(
-        engine->clock, engine->settings, engine->memory.stalled);
+        engine->clock, engine->settings, engine->lasting->memory.stalled);
     for (const Device& device : local_devices(pass, engine->is_local).devices) {
         const auto work = std::make_shared<detail::PushWork<E>>(*shared, device, until);
         workers->add(device.device, [shared, work](Heartbeat& heartbeat) {

@@ -113,6 +113,7 @@ public:
     /// walk that finds nothing costs the device none of its other workers.
     using Find = std::function<Work(Heartbeat&)>;
     using OnStall = std::function<void(const std::string& device, Seconds silent)>;
+    using OnWatch = std::function<void()>;
 
     /// Starts a thread and does not wait for it. Throws std::system_error if that fails.
     using Start = std::function<void(std::function<void()> work)>;
@@ -127,8 +128,9 @@ public:
 
     /// Returns when each queue is done or stalled. Round robin: the next free worker takes the next
     /// device that has a share left (defect 30). If the machine has too few threads, those that
-    /// started do all of the work, and std::runtime_error is thrown after it.
-    void run(const std::stop_token& stop, const OnStall& on_stall) {
+    /// started do all of the work, and std::runtime_error is thrown after it. Calls `on_watch` each
+    /// time that it has looked whether they move: twice a second or more often.
+    void run(const std::stop_token& stop, const OnStall& on_stall, const OnWatch& on_watch = {}) {
         if (queues_.empty()) {
             return;
         }
@@ -156,7 +158,7 @@ public:
                 end(count - begun);
             }
         }
-        watch(on_stall);
+        watch(on_stall, on_watch);
         if (!fault.empty()) {
             throw std::runtime_error(fault);
         }
@@ -280,7 +282,7 @@ private:
     }
 
     /// Waits for the workers, and gives up those that have been silent for too long.
-    void watch(const OnStall& on_stall) {
+    void watch(const OnStall& on_stall, const OnWatch& on_watch) {
         const std::stop_token done = done_.get_token();
         while (!done.stop_requested()) {
             const auto step = std::min(to_duration(limits_.watchdog) / 4,
@@ -308,6 +310,9 @@ private:
             free_.notify_all();
             for (const auto& [device, silent] : reports) {
                 on_stall(device, silent);
+            }
+            if (on_watch) {
+                on_watch();
             }
         }
     }

@@ -191,6 +191,28 @@ BOOST_AUTO_TEST_CASE(a_disk_that_hangs_is_given_up_and_the_others_complete) {
     BOOST_TEST(eventually([&] { return !stalled.contains("bad"); })); // and takes it up again
 }
 
+BOOST_AUTO_TEST_CASE(workers_are_looked_after_however_long_a_piece_of_work_takes) {
+    Stalled stalled;
+    const auto workers = real(limits(1, Seconds(0.2)), stalled);
+    std::atomic<int> looks{0};
+    std::thread::id by;
+    add(workers, "sda", [&](Heartbeat& heartbeat) {
+        const SystemClock clock;
+        heartbeat.expect(clock.monotonic() + std::chrono::hours(1)); // a file that is being sent
+        return !eventually([&] { return looks >= 3; });
+    });
+    int stalls = 0;
+    workers->run(
+        {}, [&](const std::string&, Seconds) { ++stalls; },
+        [&] {
+            by = std::this_thread::get_id();
+            ++looks;
+        });
+    BOOST_TEST(looks >= 3);
+    BOOST_TEST(stalls == 0);
+    BOOST_TEST((by == std::this_thread::get_id()));
+}
+
 BOOST_AUTO_TEST_CASE(two_disks_that_hang_do_not_take_the_workers_of_a_third) {
     // Four workers, three devices: were two to go to each of the first two, the third would wait
     // until they are given up.
