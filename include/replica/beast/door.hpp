@@ -12,8 +12,12 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <cstddef>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,11 +65,27 @@ struct Visit {
 class Door {
 public:
     /// Signatures from before `opened` are not accepted: see SeenSignatures.
-    Door(DoorOptions options, Instant opened) : options_(std::move(options)), opened_(opened) {}
+    Door(DoorOptions options, Instant opened) { change(std::move(options), opened); }
+
+    /// Judges by other options from `now` on. What was signed before by a secret that stays still
+    /// counts, and only once. By a new secret nothing counts from before: it was not remembered.
+    void change(DoorOptions options, Instant now) {
+        const std::lock_guard guard(mutex_);
+        auto changed = std::make_shared<Asked>(Asked{std::move(options), {}});
+        for (const std::string& secret : changed->secrets) {
+            Instant since = now;
+            for (std::size_t i = 0; asked_ && i < asked_->secrets.size(); ++i) {
+                since = asked_->secrets[i] == secret ? asked_->since[i] : since;
+            }
+            changed->since.push_back(since);
+        }
+        asked_ = std::move(changed);
+    }
 
     /// True if the address is none of the ring's.
     [[nodiscard]] bool is_stranger(const boost::asio::ip::address& address) const {
-        return options_.is_peer && !options_.is_peer(plain_address(address));
+        const auto rules = asked();
+        return rules->is_peer && !rules->is_peer(plain_address(address));
     }
 
     /// Lets a request in, or gives the reply that refuses it. If the request is let in for its
@@ -74,17 +94,18 @@ public:
                                              std::string& digest) {
         digest.clear();
         if (is_stranger(visit.from)) {
-            auto refusal = doubt(visit.from, Doubt::stranger, options_.refuse_strangers);
+            auto refusal = doubt(visit.from, Doubt::stranger, asked()->refuse_strangers);
             if (refusal) {
                 return refusal;
             }
         }
-        if (options_.secrets.empty()) {
+        const auto rules = asked();
+        if (rules->secrets.empty()) {
             return std::nullopt;
         }
         const auto signature = Signature::parse(visit.signature);
-        if (const auto why = judge(visit, signature, now)) {
-            return doubt(visit.from, *why, options_.require_secret);
+        if (const auto why = judge(visit, signature, *rules, now)) {
+            return doubt(visit.from, *why, rules->require_secret);
         }
         digest = signature->digest();
         return std::nullopt;
@@ -97,32 +118,49 @@ public:
         if (digest.empty() || sha256(body) == digest) {
             return std::nullopt;
         }
-        return doubt(from, Doubt::altered, options_.require_secret);
+        return doubt(from, Doubt::altered, asked()->require_secret);
     }
 
 private:
-    [[nodiscard]] std::optional<Doubt>
-    judge(const Visit& visit, const std::optional<Signature>& signature, const Moment& now) {
+    struct Asked : DoorOptions {
+        std::vector<Instant> since; ///< Since when each of the secrets counts.
+    };
+
+    /// They live as long as the caller holds them: change() may come meanwhile.
+    [[nodiscard]] std::shared_ptr<const Asked> asked() const {
+        const std::lock_guard guard(mutex_);
+        return asked_;
+    }
+
+    [[nodiscard]] std::optional<Doubt> judge(const Visit& visit,
+                                             const std::optional<Signature>& signature,
+                                             const Asked& rules, const Moment& now) {
         if (visit.signature.empty()) {
             return Doubt::nameless;
         }
         if (!signature) {
             return Doubt::malformed;
         }
-        if (!signature->is_by(options_.secrets, visit.subject)) {
+        std::optional<Instant> since;
+        for (std::size_t i = 0; i < rules.secrets.size(); ++i) { // all: in the same time
+            if (signature->is_by(std::span(&rules.secrets[i], 1), visit.subject)) {
+                since = rules.since[i];
+            }
+        }
+        if (!since) {
             return Doubt::wrong;
         }
         // A wall clock that was wrong when the server began, and is right now, must not keep
         // everybody out until that time has come.
-        const Timestamp began = now.wall.plus(opened_ - now.monotonic);
+        const Timestamp began = now.wall.plus(*since - now.monotonic);
         return seen_.enter(*signature, now.wall, began);
     }
 
     // The reason goes into the status line, from where a sender of ours takes it into its log.
     [[nodiscard]] std::optional<Reply> doubt(const boost::asio::ip::address& from, Doubt why,
                                              bool refuse) const {
-        if (options_.on_doubt) {
-            options_.on_doubt(plain_address(from).to_string(), why, refuse);
+        if (const auto rules = asked(); rules->on_doubt) {
+            rules->on_doubt(plain_address(from).to_string(), why, refuse);
         }
         if (!refuse) {
             return std::nullopt;
@@ -132,8 +170,8 @@ private:
         return Reply{status, "text/plain", reason, reason};
     }
 
-    const DoorOptions options_;
-    const Instant opened_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Asked> asked_; ///< Guarded by mutex_.
     SeenSignatures seen_;
 };
 

@@ -42,8 +42,8 @@ concept RequestHandler = std::move_constructible<H> && requires(H handler, const
 
 /// Serves REPLICATE, OPTIONS and, if there is a page handler, GET; answers 405 to anything else.
 ///
-/// Serving begins in the constructor. Thread safety: port() and address() from any thread; stop()
-/// and the destructor from one thread, which must not be one of the crew's.
+/// Serving begins in the constructor. Thread safety: port(), address() and change_door() from any
+/// thread; stop() and the destructor from one thread, which must not be one of the crew's.
 class BeastServer {
 public:
     /// Called with the path of a GET, such as "/recon/version", still percent-encoded.
@@ -72,6 +72,11 @@ public:
     /// "127.0.0.1:6201".
     [[nodiscard]] std::string address() const {
         return http::authority_of(hall_.options.ip, port_);
+    }
+
+    /// Judges requests by other options of the door from now on; no connection is touched.
+    void change_door(DoorOptions options) {
+        hall_.door.change(std::move(options), SystemClock().monotonic());
     }
 
     /// Accepts no more connections, closes idle ones, gives requests that have begun `bound` to be

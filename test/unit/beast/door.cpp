@@ -220,6 +220,67 @@ BOOST_AUTO_TEST_CASE(a_stranger_who_knows_the_secret_is_a_stranger_all_the_same)
     BOOST_TEST(told.status(open, visit()) == 401);
 }
 
+BOOST_AUTO_TEST_CASE(other_rules_count_from_their_change_on) {
+    Told told;
+    http::Door door(told.options, long_ago);
+    BOOST_TEST(told.status(door, visit()) == 0);
+    told.options.secrets = {first};
+    door.change(told.options, long_ago);
+    BOOST_TEST(told.status(door, visit()) == 401);
+    told.options.require_secret = false;
+    door.change(told.options, long_ago);
+    BOOST_TEST(told.status(door, visit()) == 0);
+    BOOST_TEST((told.lines ==
+                std::vector<std::string>{"10.0.0.2 unsigned refused", "10.0.0.2 unsigned served"}));
+    told.options.is_peer = [](const boost::asio::ip::address&) { return false; };
+    told.options.refuse_strangers = true;
+    door.change(told.options, long_ago);
+    BOOST_TEST(door.is_stranger(address("10.0.0.2")));
+    BOOST_TEST(told.status(door, visit()) == 403);
+    door.change({}, long_ago);
+    BOOST_TEST(told.status(door, visit()) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_loses_no_request_that_is_under_way_and_lets_none_in_twice) {
+    Told told;
+    told.options.secrets = {first};
+    http::Door door(told.options, long_ago);
+    const std::string before = signed_by(first, "[]", now.plus(Seconds(-2)));
+    const std::string under_way = signed_by(first, "[]", now.plus(Seconds(-1)));
+    BOOST_TEST(told.status(door, visit(before)) == 0);
+    told.options.secrets = {second, first};
+    door.change(told.options, today);
+    BOOST_TEST(told.status(door, visit(under_way)) == 0);
+    BOOST_TEST(told.status(door, visit(before)) == 401);
+    BOOST_TEST(told.lines.back() == "10.0.0.2 replayed refused");
+    told.options.secrets = {second};
+    door.change(told.options, today);
+    BOOST_TEST(told.status(door, visit(signed_by(first, "[]", now.plus(Seconds(1))))) == 401);
+    BOOST_TEST(told.lines.back() == "10.0.0.2 wrong refused");
+}
+
+BOOST_AUTO_TEST_CASE(by_a_new_secret_nothing_counts_that_was_signed_before_it_was_known) {
+    // It may have been served unsigned, or for its address, and was not remembered.
+    for (const bool had_one : {false, true}) {
+        Told told;
+        if (had_one) {
+            told.options.secrets = {first};
+        }
+        told.options.require_secret = false;
+        http::Door door(told.options, long_ago);
+        const std::string early = signed_by(second, "[]", now.plus(Seconds(-1)));
+        BOOST_TEST(told.status(door, visit(early)) == 0);
+        told.options.secrets = {first, second};
+        told.options.require_secret = true;
+        door.change(told.options, today);
+        BOOST_TEST(told.status(door, visit(early)) == 401);
+        BOOST_TEST(told.lines.back() == "10.0.0.2 untimely refused");
+        const std::string later = signed_by(second, "[]", now.plus(Seconds(1)));
+        BOOST_TEST(told.status(door, visit(later),
+                               {now.plus(Seconds(2)), today + std::chrono::seconds{2}}) == 0);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(nobody_need_listen) {
     DoorOptions options;
     options.secrets = {first};
