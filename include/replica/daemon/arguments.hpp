@@ -1,5 +1,6 @@
 // The command line of swift-container-replicator and swift-account-replicator, so that swift-init,
-// unit files and operators' habits keep working; and `--explain`, which Swift's do not have.
+// unit files and operators' habits keep working; and `--explain` and `--print-config`, which
+// Swift's do not have.
 #ifndef REPLICA_DAEMON_ARGUMENTS_HPP
 #define REPLICA_DAEMON_ARGUMENTS_HPP
 
@@ -86,6 +87,9 @@ parse_arguments(int argc, const char* const* argv, std::string_view kind_type) {
                    "Replicate only these partitions (comma-separated). Only with --once");
     app.add_option("--explain", arguments.explain,
                    "Say what a pass would do with this database file and why; change nothing");
+    bool print_config = false;
+    app.add_flag("--print-config", print_config,
+                 "Print a configuration file with every option: its default, unit, bounds and use");
     const auto usage =
         "Usage: " + std::filesystem::path{argv[0]}.filename().string() + " CONFIG [options]\n";
     try {
@@ -97,6 +101,9 @@ parse_arguments(int argc, const char* const* argv, std::string_view kind_type) {
         return Exit{0, std::string{version.what()} + "\n"};
     } catch (const std::exception& error) {
         return Exit{2, usage + "Error: " + error.what() + "\n"};
+    }
+    if (print_config) {
+        return Exit{0, sample_config(std::string{kind_type} + "-replicator")};
     }
     if (words.empty()) {
         return Exit{1, usage + "Error: missing config path argument\n"};

@@ -10,6 +10,8 @@
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/tuple.hpp>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -203,6 +205,18 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
           Origin::replica),
     number(&Settings::seed, "seed", "number", 0, 9007199254740992.0,
            "repeats the same random choices, for tests", Origin::replica, "random"));
+
+/// Options that a running service cannot change: they are about what it has or was allowed before
+/// it became `user`, what its locks and its feed of changes go by, or the socket that it serves.
+inline constexpr std::array<std::string_view, 15> options_of_the_start{
+    "receiver_limit", "devices",       "mount_check",  "bind_ip",
+    "bind_port",      "swift_dir",     "user",         "recon_cache_path",
+    "daemonize",      "nice_priority", "ionice_class", "ionice_priority",
+    "push_changes",   "ring",          "replica_port"};
+
+[[nodiscard]] constexpr bool needs_a_restart(std::string_view name) {
+    return std::ranges::find(options_of_the_start, name) != options_of_the_start.end();
+}
 
 /// Calls `visit` with each Option of the table.
 template <class Visit>

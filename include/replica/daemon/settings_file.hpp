@@ -8,8 +8,10 @@
 #include <replica/daemon/options.hpp>
 #include <replica/daemon/settings.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -165,33 +167,58 @@ inline void drop_trailing_slashes(std::string& path) {
     return loaded;
 }
 
+namespace detail {
+
+/// "1 to 1000", empty if there are no bounds.
+template <OptionValue T>
+[[nodiscard]] std::string bounds_text(const Option<T>& option) {
+    const Option<double> bounds{};
+    return std::isfinite(option.minimum) ? format_value(bounds, option.minimum) + " to " +
+                                               format_value(bounds, option.maximum)
+                                         : std::string();
+}
+
+} // namespace detail
+
 /// The table of options, for `--help`. A + marks options that Swift does not have.
 [[nodiscard]] inline std::string options_help() {
     const DaemonSettings defaults;
     std::string text = "Options of the configuration file (+ not known to Swift):\n";
     for_each_option([&]<class T>(const Option<T>& option) {
         const auto value = format_value(option, defaults.*option.member);
+        const auto bounds = detail::bounds_text(option);
         text += option.origin == Origin::replica ? "+ " : "  ";
         text += std::string{option.name} + " = " + (value.empty() ? "(empty)" : value) + "  [" +
-                std::string{option.unit};
-        if (std::isfinite(option.minimum)) {
-            const Option<double> bounds{};
-            text += ", " + format_value(bounds, option.minimum) + " to " +
-                    format_value(bounds, option.maximum);
-        }
-        text += "]\n      " + std::string{option.reason} + "\n";
+                std::string{option.unit} + (bounds.empty() ? "" : ", " + bounds) + "]\n      " +
+                std::string{option.reason} + "\n";
     });
     return text;
 }
 
 /// A configuration file with all options at their defaults, commented out, ready to be edited.
+/// packaging/manual.py makes a manual page of it and goes by its form: for each option an empty
+/// line, lines that begin with "# ", and last "#NAME = VALUE".
 [[nodiscard]] inline std::string sample_config(std::string_view section) {
+    constexpr std::size_t columns = 78;
     const DaemonSettings defaults;
     std::string text = "[" + std::string{section} + "]\n";
     for_each_option([&]<class T>(const Option<T>& option) {
+        const auto bounds = detail::bounds_text(option);
+        std::string words{option.reason};
+        words += ". (" + std::string{option.unit} + (bounds.empty() ? "" : ", " + bounds) + ")";
+        words += option.origin == Origin::replica ? " Not known to Swift." : "";
+        words += needs_a_restart(option.name) ? " A change needs a restart." : "";
+        text += '\n';
+        for (std::string_view rest = words; !rest.empty();) {
+            auto end = rest.size();
+            if (end > columns) {
+                end = rest.substr(0, columns).rfind(' ');
+            }
+            text += "# " + std::string{rest.substr(0, end)} + '\n';
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
         const auto value = format_value(option, defaults.*option.member);
-        text += "# " + std::string{option.reason} + " (" + std::string{option.unit} + ")\n# " +
-                std::string{option.name} + " =" + (value.empty() ? "" : " " + value) + "\n";
+        text += "#" + std::string{option.name} + " =" + (value.empty() ? "" : " " + value) + "\n";
     });
     return text;
 }

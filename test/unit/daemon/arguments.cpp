@@ -51,6 +51,14 @@ bool holds(const std::string& text, std::string_view part) {
 
 } // namespace
 
+BOOST_AUTO_TEST_CASE(a_configuration_is_printed_without_reading_one) {
+    const auto parsed = parse({"--print-config"});
+    BOOST_REQUIRE(std::holds_alternative<Exit>(parsed));
+    BOOST_TEST(std::get<Exit>(parsed).code == 0);
+    BOOST_TEST(std::get<Exit>(parsed).text.starts_with("[container-replicator]\n\n# "));
+    BOOST_TEST(holds(std::get<Exit>(parsed).text, "\n#per_diff = 1000\n"));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_config_alone_asks_for_a_daemon, WithConfig) {
     const auto given = arguments({});
     BOOST_TEST(given.config == config);

@@ -107,6 +107,14 @@ BOOST_AUTO_TEST_CASE(every_number_is_bounded) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_an_option_of_the_table) {
+    std::size_t found = 0;
+    for_each_option([&](const auto& option) { found += needs_a_restart(option.name) ? 1 : 0; });
+    BOOST_TEST(found == options_of_the_start.size());
+    BOOST_TEST(needs_a_restart("user"));
+    BOOST_TEST(!needs_a_restart("interval"));
+}
+
 BOOST_AUTO_TEST_CASE(what_would_lose_data_cannot_be_configured) {
     for_each_option([&](const auto& option) {
         if (option.name == "per_diff" || option.name == "max_diffs" ||

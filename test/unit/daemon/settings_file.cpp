@@ -250,6 +250,26 @@ BOOST_AUTO_TEST_CASE(the_help_lists_every_option_and_marks_ours) {
     BOOST_TEST(text.find("rsync_module = (empty)") != text.npos);
 }
 
+BOOST_AUTO_TEST_CASE(the_sample_file_says_all_that_the_table_knows_of_an_option) {
+    const auto text = sample_config(section);
+    BOOST_TEST(text.find("\n# rows in one request; a peer further behind may get the whole file. "
+                         "(rows, 1\n# to 1000000)\n#per_diff = 1000\n") != text.npos,
+               text);
+    BOOST_TEST(text.find("(rows, 0 to 10000) Not known to Swift.\n#rows_along = 200\n") !=
+                   text.npos,
+               text);
+    BOOST_TEST(text.find("# parent of the devices' mount points. (directory) A change needs a "
+                         "restart.\n#devices = /srv/node\n") != text.npos,
+               text);
+    BOOST_TEST(text.find("\n#handoff_delete = auto\n") != text.npos);
+    BOOST_TEST(text.find("\n#ring =\n") != text.npos);
+    for (std::string_view rest = text; !rest.empty();) {
+        const auto end = rest.find('\n');
+        BOOST_TEST(end <= 80U, rest.substr(0, end));
+        rest.remove_prefix(end + 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_sample_file_is_a_file_of_defaults) {
     auto text = sample_config(section);
     Config commented;
@@ -261,8 +281,8 @@ BOOST_AUTO_TEST_CASE(the_sample_file_is_a_file_of_defaults) {
     for (std::string_view rest = text; !rest.empty();) {
         const auto end = rest.find('\n');
         auto line = rest.substr(0, end);
-        if (line.starts_with("# ") && line.find(" =") != line.npos && line.find('(') == line.npos) {
-            line.remove_prefix(2);
+        if (line.starts_with('#') && !line.starts_with("# ")) {
+            line.remove_prefix(1);
             ++count;
         }
         active += std::string{line} + "\n";
