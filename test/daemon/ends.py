@@ -211,9 +211,10 @@ class Ends(unittest.TestCase):
             self.assertIn(str(each), result.stderr)
         self.assertEqual(tree(self.root / "srv"), before)
 
-    def begin(self, *arguments):
+    def begin(self, *arguments, environment=None):
         daemon = subprocess.Popen([PROGRAM, self.config, *arguments], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env={**os.environ, **(environment or {})})
 
         def end():
             if daemon.poll() is None:
@@ -328,6 +329,36 @@ class Ends(unittest.TestCase):
         daemon = self.begin()
         self.assertTrue(eventually((self.root / "recon" / "container.recon").exists))
         daemon.terminate()
+        self.assertEqual(daemon.wait(5), 0)
+
+    def test_a_hangup_has_the_next_pass_go_by_the_new_configuration(self):
+        recon = self.root / "recon" / "container.recon"
+        systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(systemd.close)
+        systemd.bind(str(self.root / "systemd"))
+        systemd.settimeout(PATIENCE)
+        self.write_config(interval="100000")
+        daemon = self.begin(environment={"NOTIFY_SOCKET": str(self.root / "systemd")})
+
+        def hears(message):
+            while not (heard := systemd.recv(4096).decode()).startswith(message):
+                pass
+            return heard
+
+        hears("READY=1")
+        hears("STATUS=Resting, before the first pass")
+        self.write_config(interval="0.1", per_diff="0")
+        daemon.send_signal(signal.SIGHUP)
+        hears("RELOADING=1")
+        hears("READY=1")
+        self.assertIsNone(daemon.poll())
+        self.assertFalse(recon.exists())
+        self.write_config(interval="0.1")
+        daemon.send_signal(signal.SIGHUP)
+        hears("READY=1")
+        self.assertTrue(eventually(recon.exists))
+        daemon.terminate()
+        hears("STOPPING=1")
         self.assertEqual(daemon.wait(5), 0)
 
     def test_a_second_daemon_of_a_node_does_not_start(self):

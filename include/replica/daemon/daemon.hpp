@@ -7,10 +7,12 @@
 #include <replica/daemon/arguments.hpp>
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/log.hpp>
+#include <replica/daemon/notify.hpp>
 #include <replica/daemon/process.hpp>
+#include <replica/daemon/reload.hpp>
 #include <replica/daemon/settings.hpp>
 #include <replica/daemon/settings_file.hpp>
-#include <replica/daemon/statsd.hpp>
+#include <replica/daemon/status.hpp>
 #include <replica/daemon/swift_conf.hpp>
 #include <replica/disk/fanotify.hpp>
 #include <replica/error.hpp>
@@ -19,6 +21,8 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <cstdlib>
@@ -42,19 +46,27 @@ struct Program {
     int default_port;           // of the stock server: 6201 or 6202
 };
 
+/// Takes over another configuration while the body runs, or throws and changes nothing. Called by
+/// the thread that waits for signals, after ready().
+using Renew = std::function<void(const DaemonSettings&, const Log&)>;
+
 /// What a body gets. It should return soon after `stop` is requested; the process waits a second at
 /// most.
 struct Context {
     Arguments arguments;
     DaemonSettings settings; // complete, with port, seed and swift.conf
     Log log;
-    Statsd& statsd;
     std::stop_token stop;
     FanotifyFeed feed; // not running for a single pass, or if push_changes is off or refused
 
     /// Call it once nothing can keep the daemon from running. Until then errors go to stderr; this
     /// call tells swift-init and systemd that the daemon is up.
     std::function<void()> ready;
+
+    ServiceStatus status{}; // kept by the body, told to systemd
+
+    /// Set by a body that can, before ready(). Without it a SIGHUP ends the process.
+    Renew renew{};
 };
 
 /// The part of a program that differs: runs passes until stopped, returns the exit code. An
@@ -121,11 +133,105 @@ exclude_others(const Program& program, const DaemonSettings& settings, const Log
     return feed;
 }
 
+// What the thread does that waits for signals: tells systemd how the service is, and has it take
+// over a new configuration.
+class Supervisor {
+public:
+    Supervisor(const Context& context, const Program& program, const Notifier& systemd)
+        : context_(&context), program_(program), systemd_(systemd), settings_(context.settings),
+          log_(context.log) {}
+
+    [[nodiscard]] const Log& log() const { return log_; }
+
+    // The next signal. Meanwhile systemd hears once a second at most what the service does, and
+    // that it moves if its passes do.
+    [[nodiscard]] int wait(const Signals& signals) {
+        int event = Signals::nothing;
+        while (event == Signals::nothing) {
+            event = signals.wait(systemd_.listening() ? 1000 : -1);
+            if (event == Signals::nothing && up_) {
+                tell();
+            }
+        }
+        return event;
+    }
+
+    // The body is up. A SIGHUP that came before comes once more.
+    void up() {
+        systemd_.ready();
+        up_ = true;
+        if (early_) {
+            Signals::post(SIGHUP);
+        }
+    }
+
+    // Reads the configuration again. False if this process cannot go on with another one.
+    [[nodiscard]] bool reload() {
+        early_ = true;
+        if (!up_) {
+            return true; // see up()
+        }
+        if (!context_->renew) {
+            return false;
+        }
+        systemd_.reloading();
+        log_(Level::notice, "SIGHUP received ({}): reading the configuration again", ::getpid());
+        try {
+            auto [settings, warnings] = load_everything(context_->arguments, program_);
+            const auto kept = keep_options_of_the_start(settings, settings_);
+            warnings.insert(warnings.end(), kept.begin(), kept.end());
+            const Log log(settings, context_->arguments.verbose);
+            context_->renew(settings, log);
+            settings_ = settings;
+            log_ = log;
+            for (const auto& warning : warnings) {
+                log_(Level::warning, "{}", warning);
+            }
+            log_(Level::notice, "The new configuration counts from the next pass on");
+        } catch (const std::exception& error) {
+            log_(Level::error, "The configuration stays as it was: {}", error.what());
+        }
+        systemd_.ready();
+        return true;
+    }
+
+private:
+    void tell() {
+        const Instant now = std::chrono::steady_clock::now();
+        if (std::string text = context_->status.text(now); text != told_) {
+            systemd_.status(text);
+            told_ = std::move(text);
+        }
+        // Half of the time for passes that do not move, half for a machine that is slow to run us.
+        const Seconds half = systemd_.watchdog() / 2;
+        if (half > Seconds{} && now >= next_move_ && context_->status.is_alive(now, half)) {
+            systemd_.moves();
+            next_move_ = now + to_duration(half / 2);
+        }
+    }
+
+    const Context* context_;
+    Program program_;
+    Notifier systemd_;
+    DaemonSettings settings_; // as they are now; the body has its own
+    Log log_;
+    std::string told_{};
+    Instant next_move_{};
+    std::atomic<bool> up_{false};
+    std::atomic<bool> early_{false};
+};
+
 // Runs the body on its own thread and waits here for signals. After a signal the body has a second
 // to return. A worker on a dead disk may never return: the process then exits without it.
 template <Body B>
 [[nodiscard]] int run_until_signalled(Context& context, std::stop_source& stop,
-                                      const Signals& signals, B& body) {
+                                      const Signals& signals, const Program& program,
+                                      const Notifier& systemd, B& body) {
+    Supervisor supervisor(context, program, systemd);
+    context.ready = [&supervisor, first = context.ready] {
+        first();
+        supervisor.up();
+    };
     int code = 1;
     std::thread worker{[&] {
         try {
@@ -138,18 +244,22 @@ template <Body B>
                 std::cerr << error.what() << std::endl;
             }
         }
-        Signals::finish();
+        Signals::post(Signals::done);
     }};
-    const int event = signals.wait(-1);
+    int event = supervisor.wait(signals);
+    while (event == SIGHUP && supervisor.reload()) {
+        event = supervisor.wait(signals);
+    }
     if (event == Signals::done) {
         worker.join();
         return code;
     }
+    systemd.stopping();
+    const Log log = supervisor.log();
     if (event == SIGINT) {
-        context.log(Level::notice, "User quit");
+        log(Level::notice, "User quit");
     } else {
-        context.log(Level::notice, "{} received ({})", event == SIGTERM ? "SIGTERM" : "SIGHUP",
-                    ::getpid());
+        log(Level::notice, "{} received ({})", event == SIGTERM ? "SIGTERM" : "SIGHUP", ::getpid());
     }
     stop.request_stop();
     end_children(); // the signal comes back to this process as an event
@@ -162,7 +272,7 @@ template <Body B>
         worker.join();
         return 0;
     }
-    context.log(Level::notice, "Exited {}", ::getpid());
+    log(Level::notice, "Exited {}", ::getpid());
     std::_Exit(0);
 }
 
@@ -179,24 +289,21 @@ template <Body B>
         log(Level::error, "{}", problem);
     }
     std::stop_source stop;
-    Statsd statsd{settings};
+    const Notifier systemd = Notifier::from_environment();
     const bool serves = !arguments.once && arguments.explain.empty();
     Context context{arguments,
                     settings,
                     log,
-                    statsd,
                     stop.get_token(),
                     serves ? make_feed(settings, log) : FanotifyFeed(),
-                    [&arguments] {
-                        release_streams(arguments.verbose || arguments.once);
-                        notify_systemd();
-                    }};
+                    [&arguments] { release_streams(arguments.verbose || arguments.once); }};
     if (!arguments.explain.empty()) {
         drop_privileges(settings.user);
         return body(context);
     }
     log(Level::notice, "Starting {}", ::getpid());
     drop_privileges(settings.user);
+    drop_capabilities();
     settle();
     constexpr std::uint64_t enough = 4096; // 512 connections, 2048 requests, and what they open
     if (const auto files = raise_descriptor_limit(); files < enough) {
@@ -208,7 +315,7 @@ template <Body B>
         lock = exclude_others(program, settings, log);
     }
     const Signals signals; // before the parent learns that we are up, and may stop us
-    const int code = run_until_signalled(context, stop, signals, body);
+    const int code = run_until_signalled(context, stop, signals, program, systemd, body);
     log(Level::notice, "Exited {}", ::getpid());
     return code;
 }

@@ -1,20 +1,21 @@
 // What a daemon must do so that swift-init, systemd and a shell can start and stop it: become the
 // right user, lead its own session, release the terminal, and turn signals into events that a
-// thread can wait for. Behaviour: drop_privileges, clean_up_daemon_hygiene, capture_stdio,
-// modify_priority and systemd_notify of Swift 2.30.1.
+// thread can wait for. Behaviour: drop_privileges, clean_up_daemon_hygiene, capture_stdio
+// and modify_priority of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_PROCESS_HPP
 #define REPLICA_DAEMON_PROCESS_HPP
 
 #include <replica/daemon/config.hpp>
-#include <replica/daemon/datagram.hpp>
 #include <replica/daemon/settings.hpp>
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -85,7 +86,7 @@ inline void drop_privileges(const std::string& name) {
 /// (which also saves a stat of /etc/localtime per log line).
 inline void settle() {
     ::setsid(); // fails for a shell's job, which leads its process group already
-    static_cast<void>(::chdir("/"));
+    static_cast<void>(::chdir("/") == 0); // there is no other
     ::umask(022);
     ::setenv("TZ", "UTC+0", 1);
     ::tzset();
@@ -154,13 +155,19 @@ inline void release_streams(bool keep_stderr) {
     return problems;
 }
 
-/// Tells systemd that the daemon is up, if a unit of Type=notify waits for it.
-inline void notify_systemd() {
-    if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) {
-        if (const auto socket = Datagram::to_path(path)) {
-            socket->send("READY=1", true);
-        }
-        ::unsetenv("NOTIFY_SOCKET");
+/// Drops all capabilities for good, from this thread, threads that it starts, and child programs. A
+/// unit that gives a user one for the start (fanotify needs CAP_SYS_ADMIN) gives it to nobody else.
+/// Root keeps its own: without them it could not even read the files of others. Called by the only
+/// thread. Throws ConfigError if the kernel refuses.
+inline void drop_capabilities() {
+    if (::geteuid() == 0) {
+        return;
+    }
+    ::__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<::__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
+        ::syscall(SYS_capset, &header, none.data()) != 0) {
+        throw ConfigError("capabilities cannot be dropped: " + detail::reason_of(errno));
     }
 }
 
@@ -231,8 +238,13 @@ public:
         ::close(pipe_[1]);
     }
 
-    /// Ends a wait with `done`. Any thread.
-    static void finish() { post(done); }
+    /// Ends a wait with this event. Any thread.
+    static void post(int event) {
+        const int saved = errno;
+        const auto byte = static_cast<char>(event);
+        static_cast<void>(::write(writer_, &byte, 1) == 1);
+        errno = saved;
+    }
 
     /// Waits for an event, at most so many milliseconds; -1 waits for ever.
     [[nodiscard]] int wait(int milliseconds) const {
@@ -246,13 +258,6 @@ public:
     }
 
 private:
-    static void post(int event) {
-        const int saved = errno;
-        const auto byte = static_cast<char>(event);
-        static_cast<void>(::write(writer_, &byte, 1) == 1);
-        errno = saved;
-    }
-
     static inline std::atomic<int> writer_{-1};
     std::array<int, 2> pipe_{-1, -1};
 };

@@ -12,9 +12,12 @@
 #include <replica/daemon/ledger_file.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
+#include <replica/daemon/reload.hpp>
 #include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/server_observer.hpp>
 #include <replica/daemon/settings.hpp>
+#include <replica/daemon/statsd.hpp>
+#include <replica/daemon/status.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
@@ -36,6 +39,7 @@
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,6 +71,14 @@ template <LocalBroker B>
     });
 }
 
+/// Signs with the first of the secrets, if there is one.
+[[nodiscard]] inline BeastTransport make_transport(const Settings& settings, std::string_view kind,
+                                                   const std::vector<std::string>& secrets) {
+    BeastOptions options(settings, kind);
+    options.secret = secrets.empty() ? std::string() : secrets.front();
+    return BeastTransport(options);
+}
+
 /// Addresses are read anew for each device of each pass, since they may change.
 [[nodiscard]] inline auto is_local_by(const Settings& settings) {
     return [ip = settings.bind_ip, port = settings.bind_port](const Device& device) {
@@ -92,26 +104,52 @@ public:
     /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
     /// `summarise` answers the summaries of other nodes.
     Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring,
-             std::vector<std::string> secrets = {}, Summarise summarise = {})
-        : addresses_(std::move(ring), look_at_addresses), statsd_(named(settings)),
-          observer_(log, statsd_), rpc_(answering(settings, detail::make_broker<B>(settings),
-                                                  observer_, std::move(summarise))),
-          pages_(settings, {}, {}, [this] { return observer_.doubts(); }),
+             std::vector<std::string> secrets = {}, const Summarise& summarise = {})
+        : addresses_(std::move(ring), look_at_addresses),
+          desk_(std::make_shared<Desk>(settings, log, summarise)),
           server_(
               options(settings, std::move(secrets)),
-              [this](const Request& request) { return rpc_.handle(request); },
-              [this](std::string_view path) { return pages_(path); }) {
+              [this](const Request& request) { return desk()->rpc.handle(request); },
+              [this](std::string_view path) { return desk()->pages(path); }) {
         log(Level::info, "Serving REPLICATE on {}", server_.address());
+    }
+
+    /// Goes on with other settings. No connection is touched; a request that has begun ends as it
+    /// began. What options_of_the_start are about stays.
+    void change(const DaemonSettings& settings, const Log& log, std::vector<std::string> secrets,
+                const Summarise& summarise) {
+        auto desk = std::make_shared<Desk>(settings, log, summarise);
+        {
+            const std::lock_guard guard(mutex_);
+            desk_.swap(desk);
+        }
+        server_.change_door(door(settings, std::move(secrets)));
     }
 
 private:
     using Rpc = RpcServer<B, ServerObserver>;
 
-    [[nodiscard]] static Rpc answering(const Settings& settings, B broker, ServerObserver observer,
-                                       Summarise summarise) {
-        Rpc rpc(settings, std::move(broker), std::move(observer));
-        rpc.summarise_by(std::move(summarise));
-        return rpc;
+    /// All that goes by settings. A request holds the one that it began with.
+    struct Desk {
+        Desk(const DaemonSettings& settings, const Log& log, const Summarise& summarise)
+            : statsd(named(settings)), observer(log, statsd),
+              rpc(settings, detail::make_broker<B>(settings), observer),
+              pages(settings, {}, {}, [this] { return observer.doubts(); }) {
+            rpc.summarise_by(summarise);
+        }
+        Desk(const Desk&) = delete;
+        Desk& operator=(const Desk&) = delete;
+        ~Desk() = default;
+
+        Statsd statsd;
+        ServerObserver observer;
+        Rpc rpc;
+        Pages<> pages;
+    };
+
+    [[nodiscard]] std::shared_ptr<Desk> desk() const {
+        const std::lock_guard guard(mutex_);
+        return desk_;
     }
 
     [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
@@ -131,30 +169,133 @@ private:
         options.max_requests =
             static_cast<std::size_t>(std::clamp(12 * settings.receiver_limit, 384, 2048));
         options.on_busy = [this](const std::string& device) {
-            observer_(event::Served{device, {}, 503, {}});
+            desk()->observer(event::Served{device, {}, 503, {}});
         };
-        options.door.secrets = std::move(secrets);
-        options.door.require_secret = settings.require_secret;
-        options.door.refuse_strangers = settings.refuse_unknown_addresses;
-        options.door.is_peer = [this](const boost::asio::ip::address& address) {
+        options.door = door(settings, std::move(secrets));
+        return options;
+    }
+
+    [[nodiscard]] DoorOptions door(const DaemonSettings& settings,
+                                   std::vector<std::string> secrets) const {
+        DoorOptions door;
+        door.secrets = std::move(secrets);
+        door.require_secret = settings.require_secret;
+        door.refuse_strangers = settings.refuse_unknown_addresses;
+        door.is_peer = [this](const boost::asio::ip::address& address) {
             return addresses_.contains(address);
         };
-        options.door.on_doubt = [this](const std::string& address, http::Doubt why, bool refused) {
+        door.on_doubt = [this](const std::string& address, http::Doubt why, bool refused) {
             const auto [word, sentence] = http::text_of(why);
-            observer_(event::Doubted{address, word, sentence, refused});
+            desk()->observer(event::Doubted{address, word, sentence, refused});
         };
-        return options;
+        return door;
     }
 
     static constexpr Seconds look_at_addresses{5}; // the ring's file is looked at every 15 s
 
     RingAddresses<AnyRing<>> addresses_;
-    Statsd statsd_;
-    ServerObserver observer_;
-    Rpc rpc_;
-    Pages<> pages_;
+    mutable std::mutex mutex_{};
+    std::shared_ptr<Desk> desk_; ///< Guarded by mutex_.
     BeastServer server_;
 };
+
+namespace detail {
+
+template <LocalBroker B>
+[[nodiscard]] auto make_replicator(const Context& context, const DaemonSettings& settings,
+                                   const Log& log, const AnyRing<>& ring,
+                                   const std::vector<std::string>& secrets) {
+    constexpr std::string_view kind = B::kind_type::name;
+    const Settings& engine = settings;
+    BeastTransport transport = make_transport(engine, kind, secrets);
+    FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, kind));
+    // Threads that hang in a dead disk keep the observer, and what it tells, for as long as they
+    // do.
+    const auto statsd = std::make_shared<Statsd>(settings);
+    StatusObserver observer(
+        DaemonObserver(settings, kind, log, *statsd, progress_for(context.arguments)),
+        context.status, statsd);
+    return Replicator(engine, make_broker<B>(settings), ring, std::move(transport),
+                      std::move(files), SystemClock(), is_local_by(engine), std::move(observer),
+                      context.feed);
+}
+
+} // namespace detail
+
+/// A replicator as one configuration makes it. Throws Failure if that cannot be.
+template <LocalBroker B>
+struct Sender {
+    Sender(const Context& context, const DaemonSettings& settings_, const Log& log_,
+           const AnyRing<>& ring)
+        : settings(settings_), log(log_), secrets(read_secrets(settings.shared_secret_file)),
+          replicator(detail::make_replicator<B>(context, settings, log, ring, secrets)) {}
+
+    /// Answers the summaries of other nodes.
+    [[nodiscard]] Summarise summaries() const {
+        return
+            [known = replicator](const std::string& device, std::int64_t peer, std::size_t cells) {
+                return known.summary(device, peer, cells);
+            };
+    }
+
+    DaemonSettings settings;
+    Log log;
+    std::vector<std::string> secrets;
+    decltype(detail::make_replicator<B>(std::declval<const Context&>(), settings, log,
+                                        std::declval<const AnyRing<>&>(), secrets)) replicator;
+};
+
+namespace detail {
+
+/// Serves and runs passes until it is stopped. A new configuration takes its place between two
+/// passes: the one that runs comes to its end, and what is remembered stays.
+template <LocalBroker B>
+void serve(Context& context, const AnyRing<>& ring, std::unique_ptr<Sender<B>> sender) {
+    const DaemonSettings& settings = context.settings;
+    std::unique_ptr<Receiver<B>> receiver;
+    if (settings.replica_port > 0) {
+        receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, sender->secrets,
+                                                 sender->summaries());
+    }
+    const LedgerFile ledger(file_of_service(B::kind_type::name, settings, ".ledger"));
+    if (const std::string known = ledger.take();
+        !known.empty() && !sender->replicator.remember(known)) {
+        context.log(Level::info, "What the last service knew is of another version of it");
+    }
+    const auto next = std::make_shared<Successor<Sender<B>>>();
+    context.renew = [&context, next, ring](const DaemonSettings& changed, const Log& log) {
+        next->offer(std::make_unique<Sender<B>>(context, changed, log, ring));
+        context.status.waits(true);
+    };
+    const auto rest = [&] {
+        context.status.rests(SystemClock().monotonic(), sender->settings.interval);
+    };
+    rest();
+    context.ready();
+    while (!context.stop.stop_requested()) {
+        sender->replicator.run_forever(context.stop, next->offered());
+        context.status.waits(false);
+        auto successor = next->fetch();
+        if (!successor) {
+            continue;
+        }
+        successor->replicator.follow(sender->replicator);
+        if (receiver) {
+            receiver->change(successor->settings, successor->log, successor->secrets,
+                             successor->summaries());
+        }
+        sender = std::move(successor);
+        sender->log(Level::notice, "The new configuration counts from now on");
+        rest();
+    }
+    try {
+        ledger.keep(sender->replicator.known());
+    } catch (const Failure& failure) {
+        sender->log(Level::warning, "Not kept for the next start: {}", failure.what());
+    }
+}
+
+} // namespace detail
 
 /// The body of a daemon, see run_daemon: explains one database, or runs one pass, or serves and
 /// runs passes until it is stopped. One pass (--once) does not serve, since the service may run
@@ -166,50 +307,26 @@ template <LocalBroker B>
     const Arguments& arguments = context.arguments;
     constexpr std::string_view server = B::kind_type::name;
     sqlite::disable_memory_statistics();
-    AnyRing<> ring = detail::make_ring(settings, server, context.log);
-    B broker = detail::make_broker<B>(settings, !arguments.explain.empty());
-    std::vector<std::string> secrets = read_secrets(settings.shared_secret_file);
-    BeastOptions sending(engine, server);
-    sending.secret = secrets.empty() ? std::string() : secrets.front();
-    BeastTransport transport{sending};
+    const AnyRing<> ring = detail::make_ring(settings, server, context.log);
     if (!arguments.explain.empty()) {
-        std::cout << explain(arguments.explain, engine, broker, ring.version(), transport,
+        B broker = detail::make_broker<B>(settings, true);
+        auto transport =
+            detail::make_transport(engine, server, read_secrets(settings.shared_secret_file));
+        AnyRing<> looked_at = ring;
+        std::cout << explain(arguments.explain, engine, broker, looked_at.version(), transport,
                              detail::is_local_by(engine), context.stop)
                   << std::flush;
         return 0;
     }
-    FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, server));
-    Replicator replicator(engine, std::move(broker), ring, std::move(transport), std::move(files),
-                          SystemClock(), detail::is_local_by(engine),
-                          DaemonObserver(settings, server, context.log, context.statsd,
-                                         detail::progress_for(arguments)),
-                          context.feed);
-    if (arguments.once) {
-        context.ready();
-        static_cast<void>(replicator.run_once(
-            context.stop, {{arguments.devices.begin(), arguments.devices.end()},
-                           {arguments.partitions.begin(), arguments.partitions.end()}}));
+    auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring);
+    if (!arguments.once) {
+        detail::serve<B>(context, ring, std::move(sender));
         return 0;
     }
-    std::unique_ptr<Receiver<B>> receiver;
-    if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(
-            settings, context.log, std::move(ring), std::move(secrets),
-            [replicator](const std::string& device, std::int64_t peer, std::size_t cells) {
-                return replicator.summary(device, peer, cells);
-            });
-    }
-    const LedgerFile ledger(detail::file_of_service(server, settings, ".ledger"));
-    if (const std::string known = ledger.take(); !known.empty() && !replicator.remember(known)) {
-        context.log(Level::info, "What the last service knew is of another version of it");
-    }
     context.ready();
-    replicator.run_forever(context.stop);
-    try {
-        ledger.keep(replicator.known());
-    } catch (const Failure& failure) {
-        context.log(Level::warning, "Not kept for the next start: {}", failure.what());
-    }
+    static_cast<void>(sender->replicator.run_once(
+        context.stop, {{arguments.devices.begin(), arguments.devices.end()},
+                       {arguments.partitions.begin(), arguments.partitions.end()}}));
     return 0;
 }
 

@@ -37,6 +37,18 @@ int run_until_stopped(Context& context) {
     return 0;
 }
 
+// A body that takes over other settings, and says which.
+int run_and_renew(Context& context) {
+    context.renew = [](const DaemonSettings& settings, const Log& log) {
+        if (settings.per_diff == 13) {
+            throw Failure(Error::bad_config, "no luck");
+        }
+        log(Level::info, "renewed: per_diff {}, bind_port {}", settings.per_diff,
+            settings.bind_port);
+    };
+    return run_until_stopped(context);
+}
+
 // A daemon in a child process, its output in a pipe.
 class Running {
 public:
@@ -308,6 +320,115 @@ BOOST_FIXTURE_TEST_CASE(systemd_hears_that_it_is_up_when_it_is, Node) {
     Running daemon{{config}, &run_until_stopped};
     ::unsetenv("NOTIFY_SOCKET");
     BOOST_TEST(systemd.next().value_or("") == "READY=1");
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.code() == 0);
+    BOOST_TEST(systemd.find("STOPPING=1") == "STOPPING=1");
+}
+
+BOOST_FIXTURE_TEST_CASE(systemd_hears_what_a_service_does_and_that_its_passes_move, Node) {
+    const support::Listener systemd{directory.path("systemd")};
+    for (const bool moves : {true, false}) {
+        ::setenv("NOTIFY_SOCKET", directory.path("systemd").c_str(), 1);
+        ::setenv("WATCHDOG_USEC", "1000000", 1);
+        Running daemon{{config}, [moves](Context& context) {
+                           const SystemClock clock;
+                           context.ready();
+                           std::size_t devices = 0;
+                           do { // a pass that begins over and over, now or an hour ago
+                               const Instant now = clock.monotonic();
+                               context.status.begin(now - std::chrono::hours(moves ? 0 : 1),
+                                                    ++devices);
+                           } while (clock.sleep_until(
+                               clock.monotonic() + std::chrono::milliseconds{100}, context.stop));
+                           return 0;
+                       }};
+        ::unsetenv("NOTIFY_SOCKET");
+        ::unsetenv("WATCHDOG_USEC");
+        BOOST_TEST(systemd.next().value_or("") == "READY=1");
+        int watchdogs = 0;
+        int texts = 0;
+        while (texts < 3) {
+            const auto message = systemd.next();
+            BOOST_REQUIRE(message.has_value());
+            watchdogs += *message == "WATCHDOG=1" ? 1 : 0;
+            texts += message->starts_with("STATUS=Pass over ") ? 1 : 0;
+        }
+        BOOST_TEST((watchdogs > 0) == moves);
+        daemon.signal(SIGTERM);
+        BOOST_TEST(daemon.code() == 0);
+        BOOST_TEST(systemd.find("STOPPING=1") == "STOPPING=1");
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hangup_has_the_configuration_taken_over, Node) {
+    const support::Listener systemd{directory.path("systemd")};
+    ::setenv("NOTIFY_SOCKET", directory.path("systemd").c_str(), 1);
+    Running daemon{{config}, &run_and_renew};
+    ::unsetenv("NOTIFY_SOCKET");
+    BOOST_TEST(systemd.find("READY=1") == "READY=1");
+    configure("per_diff = 7\nbind_port = 6399\nlog_name = new-name\nrun_pause = 3\n");
+    daemon.signal(SIGHUP);
+    BOOST_TEST(systemd.find("RELOADING=1").starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    BOOST_TEST(systemd.find("READY=1") == "READY=1");
+    BOOST_TEST(logs("container-replicator: SIGHUP received (" + daemon.id() + ")"));
+    BOOST_TEST(logs("new-name: renewed: per_diff 7, bind_port 6201"));
+    BOOST_TEST(logs("run_pause is deprecated"));
+    BOOST_TEST(logs("new-name: bind_port = 6399 needs a restart; until then it is 6201"));
+    BOOST_TEST(logs("The new configuration counts from the next pass on"));
+    configure("per_diff = 8\n"); // and again
+    daemon.signal(SIGHUP);
+    BOOST_TEST(logs("renewed: per_diff 8, bind_port 6201"));
+    BOOST_TEST(logs("The new configuration counts from the next pass on"));
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.code() == 0);
+    BOOST_TEST(logs("container-replicator: SIGTERM received"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_configuration_that_is_no_good_is_told_and_changes_nothing, Node) {
+    const support::Listener systemd{directory.path("systemd")};
+    ::setenv("NOTIFY_SOCKET", directory.path("systemd").c_str(), 1);
+    Running daemon{{config}, &run_and_renew};
+    ::unsetenv("NOTIFY_SOCKET");
+    BOOST_TEST(systemd.find("READY=1") == "READY=1");
+    const std::string stays = "<131>container-replicator: The configuration stays as it was: ";
+    const auto refused = [&](const std::string& reason) {
+        daemon.signal(SIGHUP);
+        const std::string line = log.find("<131>"); // the first error
+        BOOST_TEST(line.starts_with(stays + reason), line);
+        BOOST_TEST(systemd.find("RELOADING=1").starts_with("RELOADING=1"));
+        BOOST_TEST(systemd.find("READY=1") == "READY=1");
+    };
+    configure("per_diff = 0\n");
+    refused(config + ":7: [container-replicator] per_diff = 0: must be a whole number from 1");
+    configure("per_diff = 13\n"); // the body says no
+    refused("no luck");
+    std::filesystem::remove(config);
+    refused("Unable to read config from " + config);
+    configure("per_diff = 9\n");
+    std::filesystem::remove(directory.path("swift.conf"));
+    refused("");
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.code() == 0);
+    for (auto line = log.next(0); line; line = log.next(0)) {
+        BOOST_TEST(line->find("renewed") == line->npos, *line);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hangup_that_comes_too_early_waits_until_the_service_is_up, Node) {
+    support::Pipe go;
+    Running daemon{{config}, [&go](Context& context) {
+                       context.log(Level::info, "starting");
+                       char byte = 0;
+                       go.close_writer();
+                       static_cast<void>(!::read(go.reader(), &byte, 1));
+                       return run_and_renew(context);
+                   }};
+    BOOST_TEST(logs("starting"));
+    configure("per_diff = 7\n");
+    daemon.signal(SIGHUP);
+    BOOST_TEST(!log.next(300).has_value()); // it neither ends nor reads
+    go.close_writer();
+    BOOST_TEST(logs("renewed: per_diff 7"));
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.code() == 0);
 }

@@ -3,11 +3,16 @@
 #define BOOST_TEST_MODULE daemon_process
 #include <boost/test/unit_test.hpp>
 
+#include <linux/capability.h>
 #include <support/daemon.hpp>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -215,15 +220,43 @@ BOOST_AUTO_TEST_CASE(priorities_that_make_no_sense_are_told) {
                std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(systemd_hears_once_that_we_are_up) {
-    const support::Directory directory;
-    const support::Listener listener{directory.path("notify")};
-    ::setenv("NOTIFY_SOCKET", directory.path("notify").c_str(), 1);
-    notify_systemd();
-    BOOST_TEST(*listener.next() == "READY=1");
-    BOOST_TEST(std::getenv("NOTIFY_SOCKET") == nullptr); // children must not speak for us
-    notify_systemd();
-    BOOST_TEST(!listener.next(0).has_value());
+BOOST_AUTO_TEST_CASE(a_right_that_the_unit_gave_for_the_start_goes_to_no_child) {
+    if (::geteuid() != 0) {
+        BOOST_TEST(in_child([] {
+                       drop_capabilities();
+                       return 0;
+                   }) == 0);
+        return;
+    }
+    // As systemd starts a user with AmbientCapabilities.
+    BOOST_TEST(in_child([] {
+                   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+                   const uid_t nobody = ::getpwnam("nobody")->pw_uid;
+                   ::__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+                   std::array<::__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+                   sets[0] = {1U << CAP_KILL, 1U << CAP_KILL, 1U << CAP_KILL};
+                   const auto child = [] {
+                       return std::system("grep -q 'CapEff:.*0000000020$' /proc/self/status");
+                   };
+                   if (::setresuid(nobody, nobody, nobody) != 0 ||
+                       ::syscall(SYS_capset, &header, sets.data()) != 0 ||
+                       ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) != 0 ||
+                       child() != 0) {
+                       return 2;
+                   }
+                   drop_capabilities();
+                   const bool own = ::kill(1, 0) == 0; // of root
+                   return !own && child() != 0 ? 0 : 1;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(root_keeps_what_it_needs_to_read_the_files_of_others) {
+    if (::geteuid() == 0) {
+        BOOST_TEST(in_child([] {
+                       drop_capabilities();
+                       return ::setuid(::getpwnam("nobody")->pw_uid);
+                   }) == 0);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(one_daemon_excludes_a_second) {
@@ -267,7 +300,7 @@ BOOST_AUTO_TEST_CASE(signals_become_events_in_their_order) {
 
 BOOST_AUTO_TEST_CASE(a_thread_may_end_the_wait) {
     const Signals signals;
-    const std::jthread other{[] { Signals::finish(); }};
+    const std::jthread other{[] { Signals::post(Signals::done); }};
     BOOST_TEST(signals.wait(-1) == Signals::done);
 }
 

@@ -76,7 +76,11 @@ struct Node {
     }
 
     [[nodiscard]] int run() {
-        Context context{arguments, settings, Log(logger), statsd, stop.get_token(), {}, ready};
+        Context context{arguments, settings, Log(logger), stop.get_token(), {}, {}};
+        context.ready = [&] {
+            renew = context.renew;
+            ready();
+        };
         return daemon::run<ContainerBroker>(context);
     }
 
@@ -94,10 +98,10 @@ struct Node {
     Arguments arguments;
     std::shared_ptr<support::Kept> kept = std::make_shared<support::Kept>();
     std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("t", kept);
-    Statsd statsd{settings};
     std::stop_source stop;
     int ups = 0;
     std::function<void()> ready = [this] { ++ups; };
+    Renew renew; ///< What the body set before it was up.
 };
 
 /// What the server at a port answers to a GET; nothing if nobody listens there.
@@ -200,6 +204,105 @@ BOOST_FIXTURE_TEST_CASE(without_a_port_of_its_own_it_only_passes, Node) {
     BOOST_TEST(run() == 0);
     BOOST_TEST(ups == 1);
     BOOST_TEST(!logs("Serving REPLICATE"));
+}
+
+// ---- Another configuration while it runs.
+
+namespace {
+
+/// A service that runs while the test lives.
+struct Service : Node {
+    /// Returns once it is up.
+    void start() {
+        ready = [this] { up.set_value(); };
+        code = std::async(std::launch::async, [this] { return run(); });
+        BOOST_REQUIRE((up.get_future().wait_for(30s) == std::future_status::ready));
+    }
+
+    /// Its log can be read after that.
+    void end() {
+        stop.request_stop();
+        BOOST_TEST(code.get() == 0);
+    }
+
+    [[nodiscard]] bool has_passed() const {
+        return fs::exists(directory.path("recon/container.recon"));
+    }
+
+    std::promise<void> up;
+    std::future<int> code;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(the_next_pass_goes_by_the_new_configuration, Service) {
+    (void)create();
+    settings.interval = Seconds(100'000);
+    start();
+    DaemonSettings changed = settings;
+    changed.interval = Seconds(0.01);
+    changed.recon_cache_path = directory.path("recon");
+    BOOST_TEST(!has_passed());
+    renew(changed, Log(logger));
+    BOOST_TEST(loopback::eventually([&] { return has_passed(); }));
+    end();
+    BOOST_TEST(logs("notice: The new configuration counts from now on"));
+    BOOST_TEST(logs("info: Attempted to replicate 1 dbs"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_configuration_without_a_usable_secret_is_refused_and_all_goes_on,
+                        Service) {
+    settings.replica_port = served.port();
+    settings.interval = Seconds(100'000);
+    start();
+    DaemonSettings changed = settings;
+    changed.interval = Seconds(0.01);
+    changed.shared_secret_file = directory.path("none");
+    BOOST_CHECK_EXCEPTION(renew(changed, Log(logger)), Failure, [&](const Failure& failure) {
+        return std::string(failure.what()).starts_with(changed.shared_secret_file + ": ");
+    });
+    changed.shared_secret_file = {};
+    changed.rsync_module = "{nothing}::container";
+    BOOST_CHECK_THROW(renew(changed, Log(logger)), Failure);
+    BOOST_TEST(get(settings.replica_port, "/healthcheck").value_or("none").ends_with("OK"));
+    end();
+    BOOST_TEST(!has_passed());
+    BOOST_TEST(!logs("counts from now on"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connection_outlives_a_new_configuration_and_goes_by_it, Service) {
+    const std::string path = create();
+    const std::string place = path.substr(directory.path("srv/sda/containers").size());
+    const std::string partition = place.substr(1, place.find('/', 1) - 1);
+    const std::string hash = HashPath{"", "changeme"}("/a/c");
+    const std::string request =
+        loopback::request_text(R"(["merge_syncs", [{"sync_point": 3, "remote_id": "x"}]])", {},
+                               "/sda/" + partition + '/' + hash);
+    settings.replica_port = served.port();
+    settings.interval = Seconds(100'000);
+    start();
+    loopback::RawClient client(static_cast<std::uint16_t>(settings.replica_port));
+    BOOST_TEST(client.exchange(request).starts_with("HTTP/1.1 202 "));
+    DaemonSettings changed = settings;
+    changed.shared_secret_file = directory.file("secret", "a secret of this cluster");
+    fs::permissions(changed.shared_secret_file, fs::perms{0600});
+    changed.require_secret = false;
+    renew(changed, Log(logger));
+    const auto doubted = [&] {
+        return client.exchange(request).starts_with("HTTP/1.1 202 ") &&
+               get(settings.replica_port, "/recon/doubts").value_or("").find("unsigned") !=
+                   std::string::npos;
+    };
+    BOOST_TEST(loopback::eventually(doubted));
+    changed.require_secret = true;
+    renew(changed, Log(logger));
+    std::string last;
+    BOOST_TEST(loopback::eventually([&] {
+        last = client.exchange(request); // never without an answer
+        return !last.starts_with("HTTP/1.1 202 ");
+    }));
+    BOOST_TEST(last.starts_with("HTTP/1.1 401 "), last);
+    end();
 }
 
 // ---- What keeps it from starting, told before it is up.
