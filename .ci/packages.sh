@@ -15,8 +15,11 @@ replica_packages_run="rsync sqlite3"
 replica_packages_swift="swift-account swift-container swift-object swift-proxy memcached
     python3-swiftclient iproute2"
 
-# Test: the second build, and Swift.
-replica_packages_test="meson $replica_packages_swift"
+# Packages: what packaging/build-deb.sh calls, and what looks at what came out.
+replica_packages_deb="dpkg-dev debhelper lintian systemd man-db bash-completion"
+
+# Test: the second build, our own packages, and Swift.
+replica_packages_test="meson $replica_packages_deb $replica_packages_swift"
 
 # CI only: the second compiler and its tools.
 replica_packages_ci="clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev"
