@@ -5,9 +5,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,6 +137,17 @@ template <class Body>
     int status = 0;
     BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/// Makes root the user nobody with one capability, as systemd does with AmbientCapabilities.
+[[nodiscard]] inline bool become_nobody_with(unsigned capability) {
+    const uid_t nobody = ::getpwnam("nobody")->pw_uid;
+    const unsigned bit = 1U << capability;
+    ::__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    ::__user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{{bit, bit, bit}, {}};
+    return ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && ::setresuid(nobody, nobody, nobody) == 0 &&
+           ::syscall(SYS_capset, &header, sets) == 0 &&
+           ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0;
 }
 
 /// A pipe whose ends close by themselves.

@@ -273,6 +273,23 @@ BOOST_FIXTURE_TEST_CASE(it_may_open_as_many_files_as_the_hard_limit_allows, Node
     BOOST_TEST(daemon.code() == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_right_of_the_unit_is_gone_before_the_body_begins, Node) {
+    if (::geteuid() != 0) {
+        return; // who has no right cannot hand one on
+    }
+    std::filesystem::permissions(directory.path(""), std::filesystem::perms::all);
+    configure("user = nobody\n");
+    const int code = support::in_child([&] {
+        if (!support::become_nobody_with(CAP_KILL)) {
+            return 3;
+        }
+        Running daemon{{config, "once"},
+                       [](Context&) { return ::kill(1, 0) == 0 ? 2 : 7; }}; // of root
+        return daemon.code();
+    });
+    BOOST_TEST(code == 7);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_hard_limit_that_is_low_is_told, Node) {
     const int code = support::in_child([&] { // what is lowered stays low
         const ::rlimit low{256, 300};

@@ -3,13 +3,10 @@
 #define BOOST_TEST_MODULE daemon_process
 #include <boost/test/unit_test.hpp>
 
-#include <linux/capability.h>
 #include <support/daemon.hpp>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -228,20 +225,11 @@ BOOST_AUTO_TEST_CASE(a_right_that_the_unit_gave_for_the_start_goes_to_no_child) 
                    }) == 0);
         return;
     }
-    // As systemd starts a user with AmbientCapabilities.
     BOOST_TEST(in_child([] {
-                   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-                   const uid_t nobody = ::getpwnam("nobody")->pw_uid;
-                   ::__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-                   std::array<::__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
-                   sets[0] = {1U << CAP_KILL, 1U << CAP_KILL, 1U << CAP_KILL};
                    const auto child = [] {
                        return std::system("grep -q 'CapEff:.*0000000020$' /proc/self/status");
                    };
-                   if (::setresuid(nobody, nobody, nobody) != 0 ||
-                       ::syscall(SYS_capset, &header, sets.data()) != 0 ||
-                       ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) != 0 ||
-                       child() != 0) {
+                   if (!support::become_nobody_with(CAP_KILL) || child() != 0) {
                        return 2;
                    }
                    drop_capabilities();
