@@ -86,4 +86,7 @@ done
     fail "libreplica-dev is of another version"
 diff <(cd "$root/include" && find . -name '*.hpp' | sort) <(cd "$at/usr/include" && find . -name '*.hpp' | sort) ||
     fail "not all headers are in libreplica-dev"
+# Who installs the tree without a component gets the headers only.
+quiet cmake --install "$REPLICA_BUILD_DIR" --prefix "$scratch/plain" || true
+[ "$(ls "$scratch/plain" | xargs)" = "include share" ] || fail "cmake --install brings more than the headers"
 exit "$status"
