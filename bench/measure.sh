@@ -208,11 +208,11 @@ last_pass() {
     [[ ! "$line" =~ \"$2\":\ ?(-?[0-9.]+) ]] || echo "${BASH_REMATCH[1]}"
 }
 
-# await_rest SECONDS: until on no node a pass opens more than one in a hundred databases.
+# await_rest SECONDS: until on no node a pass opens a database.
 await_rest() {
     local node until=$((SECONDS + $1))
     for node in "${nodes[@]}"; do
-        until [[ "$(last_pass "$node" at_rest)" -ge $((databases * 99 / 100)) ]]; do
+        until [[ "$(last_pass "$node" at_rest)" -ge "$databases" ]]; do
             [ "$SECONDS" -lt "$until" ] || die "the databases of $node do not come to rest"
             sleep 0.2
         done

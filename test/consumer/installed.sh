@@ -17,6 +17,16 @@ diff <(cd "$root/include" && find . -type f | sort) \
     <(cd "$scratch/cmake/include" && find . -type f | sort) ||
     { echo "not all headers installed"; exit 1; }
 
+# expect_libraries COMPONENT LIBRARIES: pkg-config names them beside those of the core, and the headers.
+expect_libraries() {
+    local flags library
+    flags=" $(pkg-config --cflags --libs "replica-$1") "
+    for library in $2 -lboost_json -lcrypto "-I$scratch/moved/share/pkgconfig/../../include"; do
+        [[ "$flags" = *" $library "* ]] ||
+            { echo "pkg-config replica-$1 has no $library:$flags"; exit 1; }
+    done
+}
+
 for build in cmake meson; do
     # Moved after installation: nothing may remember where it was.
     mv "$scratch/$build" "$scratch/moved"
@@ -31,6 +41,12 @@ for build in cmake meson; do
     quiet ${CXX:-g++} -std=c++20 "$here/main.cpp" -o "$scratch/plain" \
         $(pkg-config --cflags --libs replica)
     expect_version "$scratch/plain"
+    expect_libraries sqlite "-lsqlite3"
+    expect_libraries ring "-lz"
+    expect_libraries beast ""
+    expect_libraries process "-lboost_filesystem"
+    expect_libraries sim "-lsqlite3"
+    expect_libraries daemon "-lsqlite3 -lz -lboost_filesystem -lspdlog"
     rm -r "$scratch/moved"
 done
 
