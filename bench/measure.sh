@@ -5,7 +5,7 @@
 # shellcheck source=example/quickstart/nodes.sh
 . example/quickstart/nodes.sh
 
-databases=1000 rows=100 runs=3 ports="" keep="" added=10
+databases=1000 rows=100 runs=3 timed=20 ports="" keep="" added=10
 nodes=(127.0.0.1 127.0.0.2 127.0.0.3)
 devices=([127.0.0.1]=sda [127.0.0.2]=sda [127.0.0.3]=sda)
 # shellcheck disable=SC2034 # for nodes.sh
@@ -17,7 +17,7 @@ parse_options() {
     while [ $# -gt 0 ]; do
         case "$1" in
         --help | -h) usage; exit 0 ;;
-        --small) databases=20 rows=20 runs=1 ;;
+        --small) databases=20 rows=20 runs=1 timed=3 ;;
         --rsync) settings+=$'\npush_files = no' ;;
         --databases | --rows | --runs | --ports)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
@@ -233,7 +233,7 @@ await_passes() {
 }
 
 # run_resting NAME: all nodes are services with a pass in each second. Waits until all databases rest,
-# and measures twenty passes. The figures are of one pass; each node's are those of its daemon.
+# and measures `timed` passes. The figures are of one pass; each node's are those of its daemon.
 run_resting() {
     local name="$1" own_before peers_before memory pid
     await_rest 120
@@ -241,11 +241,11 @@ run_resting() {
     own_before=$reply
     cpu_of_daemons "${peers[@]}"
     peers_before=$reply
-    await_passes 20
+    await_passes "$timed"
     cpu_of_daemons "$here"
-    replicator_cpus[$name]+=" $(((reply - own_before) / 20))"
+    replicator_cpus[$name]+=" $(((reply - own_before) / timed))"
     cpu_of_daemons "${peers[@]}"
-    server_cpus[$name]+=" $(((reply - peers_before) / 20))"
+    server_cpus[$name]+=" $(((reply - peers_before) / timed))"
     rsync_cpus[$name]+=" 0"
     walls[$name]+=" $(awk -v s="$(last_pass "$here" replication_time)" 'BEGIN { print int(s * 1e6) }')"
     pid="$(daemons_of "$here")"

@@ -78,6 +78,7 @@ run_all_cases() {
 }
 
 parse_options "$@"
+settings+=$'\npeer_hold = 1' # a peer that is just being started is asked again soon
 find_programs
 stop_all_at_the_end
 find_ports

@@ -27,7 +27,7 @@ containers, each with a replica on every node, with a pass in each second. Print
   --million      1,000,000 as well: 85 GB, and most of a day to make them
   --ports BASE   listen on BASE+1 to BASE+3 of each address (default: the first that are free
                  from 6300 up)
-  --small        20 and 40 databases: for the tests
+  --small        20 and 40 databases, three passes: for the tests
   --help         this text
 
 Each figure of passes is the mean of twenty passes and of three daemons. Where the kernel does not let
@@ -39,7 +39,7 @@ numbers=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --help | -h) usage; exit 0 ;;
-    --small) numbers+=(20 40) ;;
+    --small) numbers+=(20 40) timed=3 ;;
     --million) numbers+=(1000000) ;;
     --ports)
         [ $# -ge 2 ] || { usage >&2; exit 2; }
@@ -68,10 +68,10 @@ cost_of_a_pass() {
     local before requests_before
     cpu_of_daemons "${nodes[@]}"
     before=$reply requests_before="$(requests)"
-    await_passes 20
+    await_passes "$timed"
     cpu_of_daemons "${nodes[@]}"
-    awk -v us=$((reply - before)) -v sent=$(($(requests) - requests_before)) \
-        'BEGIN { printf "%.2f %.1f", us / 20 / 3 / 1000, sent / 20 / 3 }'
+    awk -v us=$((reply - before)) -v sent=$(($(requests) - requests_before)) -v passes="$timed" \
+        'BEGIN { printf "%.2f %.1f", us / passes / 3 / 1000, sent / passes / 3 }'
 }
 
 requests() { cat "$root"/*/log/container.log | grep -c "REPLICATE " || true; }

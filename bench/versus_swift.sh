@@ -241,7 +241,7 @@ goals() {
                 printf "%-10s%8.2f s%14.2f s%13.2f s%10.1f %6.1f %6.1f%7d  %s\n", label,
                     median(stock, NR) / 1e6, median(beside, NR) / 1e6, median(ours, NR) / 1e6,
                     ratio[1], median(ratio, NR), ratio[NR], goal,
-                    median(ratio, NR) >= goal ? "reached" : "not reached"
+                    (median(ratio, NR) >= goal ? "reached" : "not reached")
             }'
     done <<'END'
 47 empty

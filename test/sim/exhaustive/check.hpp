@@ -86,8 +86,11 @@ private:
     /// (cuts.hpp).
     void watch_what_is_aside() {
         world_.disk(cut_).on_call([this](SimCall call, const std::string& path) {
+            const std::string name = storage::base(path);
             if (call == SimCall::write) {
                 aside_.erase(path);
+            } else if (call == SimCall::rename && name.starts_with('.')) { // rsync replaces it
+                aside_.erase(storage::parent(path) + '/' + name.substr(1));
             } else if (call != SimCall::stat && aside_.contains(path)) {
                 look_.complain("something is done to " + path);
             }
