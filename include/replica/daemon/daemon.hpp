@@ -137,9 +137,9 @@ exclude_others(const Program& program, const DaemonSettings& settings, const Log
 // over a new configuration.
 class Supervisor {
 public:
-    Supervisor(const Context& context, const Program& program, const Notifier& systemd)
-        : context_(&context), program_(program), systemd_(systemd), settings_(context.settings),
-          log_(context.log) {}
+    Supervisor(const Context& context, const Program& program, Notifier systemd)
+        : context_(&context), program_(program), systemd_(std::move(systemd)),
+          settings_(context.settings), log_(context.log) {}
 
     [[nodiscard]] const Log& log() const { return log_; }
 

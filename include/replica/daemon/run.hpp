@@ -133,7 +133,8 @@ private:
     struct Desk {
         Desk(const DaemonSettings& settings, const Log& log, const Summarise& summarise)
             : statsd(named(settings)), observer(log, statsd),
-              rpc(settings, detail::make_broker<B>(settings), observer),
+              rpc(static_cast<const Settings&>(settings), detail::make_broker<B>(settings),
+                  observer),
               pages(settings, {}, {}, [this] { return observer.doubts(); }) {
             rpc.summarise_by(summarise);
         }
@@ -225,9 +226,9 @@ template <LocalBroker B>
 /// A replicator as one configuration makes it. Throws Failure if that cannot be.
 template <LocalBroker B>
 struct Sender {
-    Sender(const Context& context, const DaemonSettings& settings_, const Log& log_,
-           const AnyRing<>& ring)
-        : settings(settings_), log(log_), secrets(read_secrets(settings.shared_secret_file)),
+    Sender(const Context& context, DaemonSettings settings_, Log log_, const AnyRing<>& ring)
+        : settings(std::move(settings_)), log(std::move(log_)),
+          secrets(read_secrets(settings.shared_secret_file)),
           replicator(detail::make_replicator<B>(context, settings, log, ring, secrets)) {}
 
     /// Answers the summaries of other nodes.

@@ -40,7 +40,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -48,6 +47,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -335,12 +335,12 @@ private:
     /// Whether the kernel still has a mark on the file system with this number.
     [[nodiscard]] bool has_mark(::dev_t number) const {
         constexpr unsigned minor_bits = 20;
-        std::array<char, 64> wanted{};
-        std::snprintf(wanted.data(), wanted.size(), "fanotify sdev:%x ",
-                      (::gnu_dev_major(number) << minor_bits) | ::gnu_dev_minor(number));
+        std::ostringstream wanted;
+        wanted << "fanotify sdev:" << std::hex
+               << (::gnu_dev_major(number) << minor_bits | ::gnu_dev_minor(number)) << ' ';
         std::ifstream marks("/proc/self/fdinfo/" + std::to_string(state_->notify.get()));
         for (std::string line; std::getline(marks, line);) {
-            if (line.starts_with(wanted.data())) {
+            if (line.starts_with(wanted.view())) {
                 return true;
             }
         }

@@ -76,7 +76,7 @@ struct Compared {
 [[nodiscard]] inline std::string encode(const Compared& answer) {
     std::string out = "{\"id\": ";
     json::append(out, answer.id);
-    out += answer.sound ? ", \"sound\": 1, \"groups\": [" : ", \"sound\": 0, \"groups\": [";
+    out += answer.sound ? R"(, "sound": 1, "groups": [)" : R"(, "sound": 0, "groups": [)";
     for (const UnlikeGroup& group : answer.unlike) {
         out += out.ends_with('[') ? "[" : ", [";
         json::append_next(out, group.number);

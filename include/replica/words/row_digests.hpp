@@ -121,7 +121,7 @@ public:
             std::uint64_t differ = 0;
             for (std::size_t bit = 0; bit < buckets; ++bit) {
                 const std::size_t at = group * buckets + bit;
-                differ |= std::uint64_t{sums_[at] != sums[at]} << bit;
+                differ |= (sums_[at] != sums[at] ? std::uint64_t{1} : 0U) << bit;
             }
             if (differ != 0) {
                 const auto& all = sketches_[group].cells();
