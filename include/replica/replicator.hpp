@@ -112,8 +112,11 @@ public:
 
     /// Goes on where another replicator of this machine has ended, for instance one with other
     /// settings: shares what it remembers, and the changes that it has not pushed. Before the first
-    /// pass; the two must not run at one time.
-    void follow(const Replicator& before) { core_->lasting = before.core_->lasting; }
+    /// pass, which walks: the feed may be another one. The two must not run at one time.
+    void follow(const Replicator& before) {
+        core_->lasting = before.core_->lasting;
+        core_->lasting->memory.ledgers.miss();
+    }
 
     /// Pushes what the feed has told until now: gives each changed database the turn that a pass
     /// would give it. With an `until` that is not past, also what it tells until then; what has no

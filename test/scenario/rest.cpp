@@ -580,3 +580,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(without_a_pass_over_the_whole_device_nothing_is_le
     (void)nodes.node(0).replicator->run_once({}, some);
     BOOST_TEST(nodes.looked > 0);
 }
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(who_follows_walks_first_since_the_feed_may_be_another, Kind, Kinds) {
+    Told<Kind> nodes;
+    const auto before = std::move(nodes.node(0).replicator);
+    nodes.restart(0);
+    nodes.node(0).replicator->follow(*before);
+    BOOST_TEST(nodes.walks());
+    BOOST_TEST(!nodes.walks());
+}

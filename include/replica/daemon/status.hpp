@@ -135,8 +135,10 @@ private:
             text += " databases";
             if (!at.empty()) {
                 const Walked& walked = now.at(at);
-                text += fmt::format(", now {} ({} of {} partitions)", at, walked.done,
-                                    walked.partitions);
+                text += ", now " + at;
+                if (walked.partitions > 0) { // else nothing is walked
+                    text += fmt::format(" ({} of {} partitions)", walked.done, walked.partitions);
+                }
             }
             const auto left = time_left(Seconds(at_time - began));
             return text + (left ? ", about " + duration(*left) + " left" : "");

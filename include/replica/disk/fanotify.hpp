@@ -2,7 +2,7 @@
 #define REPLICA_DISK_FANOTIFY_HPP
 
 // The kernel tells what was written: fanotify, with one mark for each file system and none for each
-// directory. Two kinds of events are asked for:
+// directory. These events are asked for:
 //
 //   FAN_MODIFY      a write: SQLite keeps a file open and writes in place, servers append to
 //                   .pending
@@ -216,7 +216,10 @@ private:
         std::map<std::pair<std::string, std::string>, bool> touched{}; ///< Hash, identity: news.
         std::string_view lost{};                                       ///< Why there may be more.
 
-        [[nodiscard]] bool has_news() const { return !touched.empty() || !lost.empty(); }
+        /// Of a device that is not watched nobody takes the news: a wait for them would not wait.
+        [[nodiscard]] bool has_news() const {
+            return refusal.empty() && (!touched.empty() || !lost.empty());
+        }
 
         void lose(std::string_view why) {
             touched.clear();

@@ -37,6 +37,11 @@ public:
         for_each([&](Ledger& ledger) { ledger.distrust(peer.id); });
     }
 
+    /// Ledger::miss in all ledgers.
+    void miss() {
+        for_each([](Ledger& ledger) { ledger.miss(); });
+    }
+
     /// All ledgers, for read() by the same program on the same machine.
     [[nodiscard]] std::string text() const {
         std::string text;

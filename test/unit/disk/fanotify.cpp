@@ -229,6 +229,16 @@ BOOST_AUTO_TEST_CASE(a_directory_above_the_hashes_that_is_moved_is_unknown, *if_
     BOOST_TEST(feed.changes(devices.sda()).unknown.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_device_that_cannot_be_watched_keeps_no_caller_awake, *if_it_can) {
+    const Devices devices;
+    const FanotifyFeed feed = feed_over(devices);
+    BOOST_TEST(!feed.watches("/proc")); // its directories have no handles
+    const auto start = std::chrono::steady_clock::now();
+    feed.wait("/proc", Seconds(0.2), {});
+    BOOST_TEST(Seconds(std::chrono::steady_clock::now() - start).count() > 0.15);
+    BOOST_TEST(!feed.changes("/proc").unknown.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_device_that_was_mounted_anew_is_unknown_once, *if_it_can) {
     const Devices devices;
     in_a_child([&] { // with mounts of its own
