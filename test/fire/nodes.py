@@ -120,6 +120,7 @@ replica_port = {cluster.port}
 rsync_module = rsync://{{replication_ip}}:{cluster.rsync_port}/container
 recon_cache_path = {self.root}/cache
 interval = 1
+walk_interval = 5
 databases_per_second = 0
 concurrency = 4
 per_diff = 30
