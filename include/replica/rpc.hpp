@@ -357,8 +357,8 @@ private:
     Reply put_file(const Place& place, const message::Call& call) {
         const auto put = message::decode_put_file(call);
         auto& disk = core_->broker.disk();
-        if (storage::is_full(disk, place.device, core_->settings.fallocate_reserve,
-                             put.size - put.offset)) {
+        if (storage::lacks_room(disk, place.device, core_->settings.fallocate_reserve,
+                                put.size - put.offset)) {
             throw Failure(Error::no_space, "no room for " + put.upload);
         }
         return answer::text(
@@ -379,7 +379,7 @@ private:
                                  core_->settings.hash_path_suffix};
         const bool merge = Verb::verb == message::RsyncThenMerge::verb;
         if (!finish_upload(core_->broker, target, verb.upload, hash_path, core_->random, merge,
-                           core_->observer)) {
+                           core_->observer, storage::remains_by(core_->settings))) {
             return answer::not_found();
         }
         return {204, answer::html_type, {}, {}};

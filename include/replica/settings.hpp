@@ -42,6 +42,8 @@ struct Limits {
     bool handoffs_only = false;  // skip the partitions a device is a primary for
     int handoff_delete = 0;      // copies needed before a handoff goes; 0: every primary
     double leave_share = 50;     // percent of a device that may leave it in an hour
+    Seconds trash_age{86400};    // what is removed or replaced is kept so long: storage/trash.hpp
+    double trash_share = 2;      // percent of a device that its trash may take
     bool accept_stale = false;   // send rows that may have been deleted: send/stale.hpp
     bool rsync_compress = false; // only towards another region
     bool push_files = true;      // whole files to servers of ours without rsync: send/push_file.hpp

@@ -180,6 +180,13 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
            "while the kernel tells all changes (push_changes), passes open what has changed or is "
            "due, and all directories are walked only so often; 0: in every pass",
            Origin::replica),
+    number(&Settings::trash_age, "trash_age", "s", 0, 604800,
+           "databases that are removed or replaced stay in the trash directory of their device for "
+           "so long, at most half of reclaim_age, unless the device needs the room; 0: none",
+           Origin::replica),
+    number(&Settings::trash_share, "trash_share", "%", 0, 100,
+           "of a device, which the trash of all kinds may take; the oldest goes first",
+           Origin::replica),
     plain(&Settings::accept_stale, "accept_stale", "yes/no",
           "lets copies that were away for longer than reclaim_age send live rows from before; what "
           "was deleted meanwhile comes back; for one pass, after a look at what is held back",

@@ -24,7 +24,7 @@ template <Disk D>
     std::string reason;
     if (!status || !status->directory || (settings.mount_check && !disk.is_mount(place.device))) {
         reason = place.device_name() + " is not mounted";
-    } else if (storage::is_full(disk, place.device, settings.fallocate_reserve)) {
+    } else if (storage::lacks_room(disk, place.device, settings.fallocate_reserve)) {
         reason = place.device_name() + " is full";
     }
     if (reason.empty()) {

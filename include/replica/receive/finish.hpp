@@ -146,16 +146,16 @@ inline bool require_complete(bool complete, const std::string& path) {
 
 /// Merges the database at `target` into the claimed file, which is open, and puts the claimed file
 /// in its place. Begins again if another file, as of a stock server's merge, comes to `target`
-/// meanwhile.
-template <Broker B>
+/// meanwhile. `dispose(status)` gets the old file, as `claimed`.
+template <Broker B, class Dispose>
 void merge_and_replace(B& broker, const std::string& claimed, const std::string& target,
-                       std::optional<typename B::database_type>& upload) {
+                       std::optional<typename B::database_type>& upload, Dispose dispose) {
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
     };
     const auto try_once = [&] {
         auto progress = merge_rows(broker, target, *upload);
-        return storage::replace(broker, claimed, target, patience(), [&](auto& existing) {
+        const auto catch_up = [&](typename B::database_type& existing) {
             const auto last = existing.info();
             if (!B::kind_type::sends_rows(last)) {
                 throw Failure(Error::moved, target + ": sharding has begun");
@@ -168,7 +168,8 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
             }
             merge_info_and_points(broker, existing, last, *upload);
             upload.reset();
-        });
+        };
+        return storage::replace(broker, claimed, target, patience(), catch_up, dispose);
     };
     for (int attempt = 1;; ++attempt) {
         try {
@@ -191,6 +192,7 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
 
 /// Puts an upload in place, or merges it with the database that is there. False if there is no such
 /// upload, or, with `merge`, no database to merge with. `observer` is told what was put right.
+/// `remains`: of the file that is replaced.
 ///
 /// Throws Failure: wrong_place, corrupt, not_a_database, unknown_schema or wal for an upload that
 /// cannot be used, which is removed; locked or moved if another process was faster; moved also if
@@ -199,7 +201,8 @@ template <Broker B, class O = Silent>
     requires Observer<std::remove_reference_t<O>>
 [[nodiscard]] bool finish_upload(B& broker, const Place& place, const std::string& name,
                                  const HashPath& hash_path, Random& random, bool merge,
-                                 O&& observer = O()) {
+                                 O&& observer = O(),
+                                 storage::Remains remains = storage::Remains::deleted) {
     auto& disk = broker.disk();
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
@@ -243,7 +246,12 @@ template <Broker B, class O = Silent>
             throw Failure(Error::wrong_place,
                           *claimed + ": is being sharded, and a database is here");
         }
-        detail::merge_and_replace(broker, *claimed, *target, upload);
+        detail::merge_and_replace(
+            broker, *claimed, *target, upload, [&](const FileStatus& replaced) {
+                storage::dispose(disk, *claimed, place.device, B::kind_type::name,
+                                 {{}, place.hash, "replaced", broker.clock().now(), replaced.size},
+                                 random, remains);
+            });
         return detail::require_complete(complete, *target);
     } catch (...) {
         detail::discard(disk, *claimed, status);

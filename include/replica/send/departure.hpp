@@ -67,7 +67,8 @@ remove_braked(P& pass, const Place& found, const Device& local, const typename P
     try {
         if (P::kind_type::before_removal(pass, LocalDatabase{found, local}, info)) {
             reason = storage::remove(pass.broker, found.path(), device, pass.random,
-                                     pass.after(storage::broker_patience), keep);
+                                     pass.after(storage::broker_patience), keep,
+                                     storage::remains_by(pass.settings));
         }
     } catch (const Failure&) {
         if (pass.broker.disk().stat(found.path())) {

@@ -84,7 +84,8 @@ template <AnyPass P>
     }
 }
 
-/// Checks whether a device can be used, and tells if not; if so, sweeps its tmp.
+/// Checks whether a device can be used, and tells if not; if so, sweeps its tmp and, once an hour,
+/// empties its trash.
 template <AnyPass P, std::invocable Beat>
 [[nodiscard]] bool prepare(P& pass, const Device& device, Beat beat) {
     std::string_view reason = why_unusable(pass, device);
@@ -93,6 +94,9 @@ template <AnyPass P, std::invocable Beat>
         try {
             storage::sweep(pass.broker.disk(), path + "/tmp", pass.now(), pass.settings.reclaim_age,
                            beat);
+            if (pass.memory.trash.is_due(device.device, pass.clock.monotonic())) {
+                storage::empty_trash(pass.broker.disk(), path, pass.now(), pass.settings, beat);
+            }
         } catch (const Failure&) {
             reason = "cannot be read";
         }

@@ -4,6 +4,7 @@
 // What a replicator remembers between passes and forgets when its process ends. What must survive a
 // restart is in the database (words/notes.hpp) or on the device (storage/brakes.hpp).
 
+#include <replica/clock.hpp>
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
 #include <replica/send/ledgers.hpp>
@@ -11,6 +12,7 @@
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -18,6 +20,23 @@
 #include <string>
 
 namespace replica {
+
+/// What is done once an hour, by key. Thread safety: any thread.
+class Hourly {
+public:
+    /// Whether it was not done within the hour before `now`; then it counts as done.
+    [[nodiscard]] bool is_due(const std::string& key, Instant now) {
+        const std::lock_guard guard(mutex_);
+        const auto [last, fresh] = last_.try_emplace(key, now);
+        const bool due = fresh || now - last->second >= std::chrono::hours(1);
+        last->second = due ? now : last->second;
+        return due;
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<std::string, Instant> last_;
+};
 
 /// What outlives a pass. Thread safety: any thread.
 struct Memory {
@@ -29,6 +48,7 @@ struct Memory {
     Ledgers ledgers;
     Takers takers;    ///< Of rows along with `sync`.
     Takers comparers; ///< Of `compare`.
+    Hourly trash;     ///< By device: when it was last emptied.
 
     /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

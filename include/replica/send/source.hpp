@@ -92,7 +92,8 @@ public:
         auto& disk = pass.broker.disk();
         const auto status = disk.stat(turn_.place.path());
         const std::int64_t bytes = status ? status->size : 0;
-        if (storage::is_full(disk, turn_.device_path(), pass.settings.fallocate_reserve, bytes)) {
+        if (storage::lacks_room(disk, turn_.device_path(), pass.settings.fallocate_reserve,
+                                bytes)) {
             return Fault{Error::no_space, why_no_room()};
         }
         auto made = std::make_shared<const PrivateFile<DiskType>>(

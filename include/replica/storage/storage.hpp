@@ -19,6 +19,7 @@
 #include <replica/error.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/place.hpp>
+#include <replica/storage/trash.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/random.hpp>
 
@@ -100,16 +101,6 @@ FileStatus require(D& disk, const std::string& path) {
 /// How long it may take to read a file of `bytes` from end to end, at 1 MiB/s.
 [[nodiscard]] inline Seconds time_to_read(std::int64_t bytes) {
     return Seconds(static_cast<double>(bytes) / (1 << 20));
-}
-
-/// Whether `device`, with `bytes` more on it, would have less free space than its reserve.
-template <Disk D>
-[[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
-                           std::int64_t bytes = 0) {
-    const Space space = disk.space(device);
-    const double least =
-        reserve.is_percent ? static_cast<double>(space.total) * reserve.value / 100 : reserve.value;
-    return static_cast<double>(space.free) - static_cast<double>(bytes) < least;
 }
 
 /// Commits the pending rows of the database at `path`; takes the directory lock only if there are
@@ -215,14 +206,16 @@ void put_back(D& disk, const std::string& trash, const std::string& directory) {
 /// Order: lock the directory; commit pending rows; take the exclusive lock; read the info and ask
 /// `keep`; rename the whole directory to tmp, out of the tree in one step; check that the database
 /// in it is the one that was locked, since a stock server renames without a lock, and if not put
-/// the directory back; fsync both directories; let go; delete the directory in tmp; remove empty
-/// parents. A server that waited for the directory lock finds its path gone, and answers with an
-/// error instead of an acknowledgement.
+/// the directory back; fsync both directories; let go; delete the directory in tmp, or move it to
+/// the trash; remove empty parents. A server that waited for the directory lock finds its path
+/// gone, and answers with an error instead of an acknowledgement.
 template <Broker B, class Keep>
 [[nodiscard]] std::string remove(B& broker, const std::string& path, const std::string& device,
-                                 Random& random, Instant deadline, Keep keep) {
+                                 Random& random, Instant deadline, Keep keep,
+                                 Remains remains = Remains::deleted) {
     auto& disk = broker.disk();
     const std::string directory = parent(path);
+    TrashEntry entry{{}, base(directory), "removed", broker.clock().now(), 0};
     const std::string trash = device + "/tmp/" + base(directory) + '.' + random.name() + ".removed";
     require(disk, path);
     const auto take_away = [&](typename B::database_type& database) -> std::string {
@@ -240,6 +233,7 @@ template <Broker B, class Keep>
         }
         make_durable_directories(disk, device, parent(trash));
         const FileStatus doomed = file_of(disk, database, path);
+        entry.bytes = doomed.size;
         disk.rename(directory, trash);
         if (!is_same_file(disk.stat(trash + '/' + base(path)), doomed)) {
             put_back(disk, trash, directory);
@@ -252,7 +246,7 @@ template <Broker B, class Keep>
     if (std::string reason = under_both_locks(broker, path, deadline, take_away); !reason.empty()) {
         return reason;
     }
-    disk.remove_tree(trash);
+    dispose(disk, trash, device, B::kind_type::name, entry, random, remains);
     const std::string suffix = parent(directory);
     if (disk.remove_empty(suffix)) {
         disk.remove_empty(parent(suffix));
@@ -311,14 +305,15 @@ template <Broker B>
 /// Order: fsync file, all but the last rows; lock the directory; commit pending rows; take the
 /// exclusive lock; catch up (which closes the file); fsync file; exchange the two names; check that
 /// the file that came out is the existing database, and if not exchange them back; fsync directory;
-/// let go; delete the old file.
-template <Broker B, class CatchUp>
+/// let go; `dispose(status)` of the old file, which has the name `file` now.
+template <Broker B, class CatchUp, std::invocable<const FileStatus&> Dispose>
 [[nodiscard]] bool replace(B& broker, const std::string& file, const std::string& path,
-                           Instant deadline, CatchUp catch_up) {
+                           Instant deadline, CatchUp catch_up, Dispose dispose) {
     auto& disk = broker.disk();
+    FileStatus old;
     disk.sync(file);
     const auto put = [&](typename B::database_type& existing) {
-        const FileStatus old = file_of(disk, existing, path);
+        old = file_of(disk, existing, path);
         catch_up(existing);
         disk.sync(file);
         const FileStatus fresh = require(disk, file);
@@ -337,7 +332,7 @@ template <Broker B, class CatchUp>
     };
     const bool done = under_both_locks(broker, path, deadline, put);
     if (done) {
-        disk.remove(file);
+        dispose(old);
     }
     return done;
 }

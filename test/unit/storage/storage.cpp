@@ -427,9 +427,11 @@ BOOST_AUTO_TEST_CASE(a_replacement_sees_every_row_that_a_client_was_told_is_stor
     };
     const auto act = [](Node& node) {
         const std::string file = node.device + "/tmp/upload";
-        BOOST_TEST(storage::replace(node.broker, file, node.path, node.soon(), [&](auto& existing) {
+        const auto catch_up = [&](auto& existing) {
             node.open(file).merge_items(existing.items_since(-1, 1000), "");
-        }));
+        };
+        BOOST_TEST(storage::replace(node.broker, file, node.path, node.soon(), catch_up,
+                                    [&](const FileStatus&) { node.disk.remove(file); }));
     };
     const auto whole = [](Node& node, bool acknowledged) {
         const auto names = node.names().value();
@@ -522,10 +524,12 @@ BOOST_AUTO_TEST_CASE(a_file_that_takes_the_place_of_one_that_is_replaced_is_not_
                    },
                    [](Node& node) {
                        const std::string file = node.device + "/tmp/upload";
-                       const bool done = storage::replace(
-                           node.broker, file, node.path, node.soon(), [&](auto& existing) {
-                               node.open(file).merge_items(existing.items_since(-1, 1000), "");
-                           });
+                       const auto catch_up = [&](auto& existing) {
+                           node.open(file).merge_items(existing.items_since(-1, 1000), "");
+                       };
+                       const bool done =
+                           storage::replace(node.broker, file, node.path, node.soon(), catch_up,
+                                            [&](const FileStatus&) { node.disk.remove(file); });
                        BOOST_TEST(done == node.names()->contains("new"));
                        BOOST_TEST(node.disk.stat(file).has_value() == !done); // to be merged again
                    },
@@ -568,15 +572,17 @@ BOOST_AUTO_TEST_CASE(while_somebody_reads_a_database_its_directory_is_free_every
             });
         }
         const Instant deadline = start + 25s;
-        BOOST_TEST(
-            (error_of([&] {
-                 if (replaces) {
-                     (void)storage::replace(node->broker, file, node->path, deadline, [](auto&) {});
-                 } else {
-                     (void)storage::remove(node->broker, node->path, node->device, node->random,
-                                           deadline, [](const auto&) { return std::string(); });
-                 }
-             }) == Error::locked));
+        BOOST_TEST((error_of([&] {
+                        if (replaces) {
+                            (void)storage::replace(
+                                node->broker, file, node->path, deadline, [](auto&) {},
+                                [](const FileStatus&) {});
+                        } else {
+                            (void)storage::remove(node->broker, node->path, node->device,
+                                                  node->random, deadline,
+                                                  [](const auto&) { return std::string(); });
+                        }
+                    }) == Error::locked));
         BOOST_TEST((node->clock.monotonic() >= deadline));
         BOOST_TEST((node->clock.monotonic() < deadline + 1s));
         BOOST_TEST(free >= 10);

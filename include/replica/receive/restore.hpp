@@ -1,0 +1,111 @@
+#ifndef REPLICA_RECEIVE_RESTORE_HPP
+#define REPLICA_RECEIVE_RESTORE_HPP
+
+// Brings a database back that a pass removed, replaced or put into quarantine. The file comes in
+// the way a peer's whole file does (receive/finish.hpp): it is checked, it never takes the place of
+// a database that is there, and its rows are merged into that one by their times. A running daemon
+// and a stock server need not be stopped for it.
+
+#include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/error.hpp>
+#include <replica/observer.hpp>
+#include <replica/receive/finish.hpp>
+#include <replica/settings.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/storage/trash.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/random.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// What lies in the quarantine of a kind on a device, as entries: the time is that of the database
+/// file's last change. Throws Failure if a directory cannot be read.
+template <Broker B>
+[[nodiscard]] std::vector<storage::TrashEntry> list_quarantine(B& broker,
+                                                               const std::string& device) {
+    auto& disk = broker.disk();
+    const std::string shelf = device + "/quarantined/" + std::string(B::kind_type::name) + 's';
+    std::vector<storage::TrashEntry> found;
+    if (!disk.stat(shelf)) {
+        return found;
+    }
+    for (const Entry& each : disk.list(shelf)) {
+        const std::string hash = each.name.substr(0, each.name.find('-'));
+        const std::string path = shelf + '/' + each.name;
+        if (!each.directory || !is_hash(hash)) {
+            continue;
+        }
+        const auto file = storage::find_database(disk.list(path), hash);
+        const auto status = file ? disk.stat(path + '/' + storage::base(*file)) : std::nullopt;
+        if (status) {
+            found.push_back({path, hash, "quarantined", Timestamp{status->modified_ns / 10'000, 0},
+                             status->size});
+        }
+    }
+    return found;
+}
+
+/// Puts the database of an entry back to `partition` of its device, and deletes the entry. Whatever
+/// goes wrong, the entry stays. `observer` is told what was put right. Waits for locks as a
+/// receiver does.
+///
+/// Throws Failure: exists for an entry as old as reclaim_age, whose deleted rows might live again;
+/// missing for an entry without a database; what finish_upload throws.
+template <Broker B, class O = Silent>
+    requires Observer<std::remove_reference_t<O>>
+void restore(B& broker, const storage::TrashEntry& entry, const std::string& device,
+             std::uint32_t partition, const HashPath& hash_path, Random& random,
+             const Limits& limits, O&& observer = O()) {
+    auto& disk = broker.disk();
+    const auto patience = [&] {
+        return broker.clock().monotonic() + to_duration(storage::broker_patience);
+    };
+    if (entry.when <= broker.clock().now().plus(-limits.reclaim_age)) {
+        throw Failure(Error::exists, entry.path +
+                                         ": is older than reclaim_age; rows that were deleted "
+                                         "since might live again");
+    }
+    const auto status = storage::require(disk, entry.path);
+    const auto found = status.directory ? storage::find_database(disk.list(entry.path), entry.hash)
+                                        : std::optional(entry.hash + ".db");
+    if (!found) {
+        throw Failure(Error::missing, entry.path + ": holds no database of " + entry.hash);
+    }
+    const std::string file = storage::base(*found);
+    const std::string source = status.directory ? entry.path + '/' + file : entry.path;
+    const Place place = Place::on(device, B::kind_type::datadir, partition, entry.hash, file);
+    auto database = broker.open(source, patience());
+    if (status.directory) {
+        storage::flush_pending(broker, database, source, patience());
+    }
+    const std::string name = database.info().id;
+    const std::string upload = place.tmp() + '/' + name;
+    const std::string copy = upload + '.' + random.name() + ".copy";
+    disk.make_directories(place.tmp());
+    try {
+        database.copy_to(copy, patience() + to_duration(storage::time_to_read(entry.bytes)));
+        if (!disk.rename_new(copy, upload)) {
+            throw Failure(Error::exists, upload + ": an upload of the same database is under way");
+        }
+    } catch (...) {
+        detail::discard(disk, copy, disk.stat(copy));
+        throw;
+    }
+    if (!finish_upload(broker, place, name, hash_path, random, false, observer,
+                       storage::Remains::to_trash)) {
+        throw Failure(Error::moved, upload + ": was taken away");
+    }
+    storage::detail::delete_all(disk, entry.path);
+}
+
+} // namespace replica
+
+#endif // REPLICA_RECEIVE_RESTORE_HPP
