@@ -162,6 +162,7 @@ def strays(cluster):
                 if empty and name != "quarantined" and any(path.iterdir()):
                     continue
                 known = name in ("tmp", "quarantined", "containers") or (
+                    name.startswith("trash/") or  # for a day
                     name.endswith(".db.pending") and not path.stat().st_size)
                 if not (known or COUNTS.fullmatch(name) or PLACE.fullmatch(name)):
                     yield f"{path}: left over"

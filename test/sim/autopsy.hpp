@@ -81,8 +81,9 @@ public:
     [[nodiscard]] Autopsy<Kind> examine() {
         Autopsy<Kind> found;
         for (const std::string& path : files_) {
-            if (path.find("/tmp/") != std::string::npos) {
-                continue; // uploads and copies on their way
+            if (path.find("/tmp/") != std::string::npos ||
+                path.find("/trash/") != std::string::npos) {
+                continue; // uploads and copies on their way, and what counts no more
             }
             if (path.ends_with(".db")) {
                 found.copies.push_back(read(path));

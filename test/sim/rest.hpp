@@ -107,11 +107,12 @@ private:
                            path.find(".pending.unreadable") != std::string::npos ||
                            (stock && (ends_with(".new") || ends_with(".new-journal")));
         const bool in_tmp = path.find("/tmp/") != std::string::npos && !ends_with("/tmp/");
+        const bool in_trash = path.find("/trash/") != std::string::npos && !ends_with("/");
         const auto next = std::next(files.find(path));
         const bool lonely =
             ends_with("/.lock") && // nothing follows in its directory
             (next == files.end() || !next->first.starts_with(path.substr(0, path.rfind('/') + 1)));
-        if (!known || in_tmp || lonely) {
+        if (!known || in_tmp || in_trash || lonely) {
             return path;
         }
     }

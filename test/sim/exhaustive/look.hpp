@@ -21,11 +21,12 @@
 namespace replica::test {
 
 /// Whether what lies at a path is looked at by nobody, unless a request names it: uploads, copies,
-/// drafts and what is removed. Not the counts of the brakes.
+/// drafts and what is removed or in the trash. Not the counts of the brakes.
 [[nodiscard]] inline bool is_set_aside(const std::string& path) {
     const bool in_tmp = path.find("/tmp/") != std::string::npos;
-    return (in_tmp && path.find(".brakes") == std::string::npos) || path.ends_with(".new") ||
-           path.ends_with(".new-journal");
+    const bool in_trash = path.find("/trash/") != std::string::npos;
+    return in_trash || (in_tmp && path.find(".brakes") == std::string::npos) ||
+           path.ends_with(".new") || path.ends_with(".new-journal");
 }
 
 [[nodiscard]] inline bool is_in_quarantine(const std::string& path) {
