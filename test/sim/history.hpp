@@ -239,8 +239,11 @@ private:
         const std::int64_t ahead = config.jump > 0 ? 2 * config.reclaim_age : 0;
         world_.clock.advance(Seconds(static_cast<double>(
             std::max<std::int64_t>(config.reclaim_age, 3600) + ahead + 2 * config.skew + 300)));
-        for (int round = 0; round < 4; ++round) {
+        for (int round = 0; round < 5; ++round) {
             play_round();
+            if (round == 3) { // A trash is emptied once an hour, and the first clock was doubted.
+                world_.clock.advance(Seconds(3601));
+            }
         }
         for (const auto& machine : world_.machines) {
             const bool stock = world_.sends_as_stock(*machine);
