@@ -12,6 +12,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -93,6 +94,7 @@ struct DeviceProgress {
     std::size_t partitions_done = 0;
     std::size_t partitions = 0;
     std::int64_t databases = 0;
+    std::int64_t remembered = -1; ///< At the end of the walk: databases in the ledger.
 };
 
 /// A directory or file could not be read. Only that one is left out.
@@ -250,6 +252,10 @@ struct PeerEnded {
     const std::string& path;
     const Device& peer;
     bool success = false;
+    std::int64_t max_row = -1; ///< The last row here.
+
+    /// The last of our rows that the peer has, if that is known; -1 if it has no copy.
+    std::optional<std::int64_t> reached{};
 };
 
 // Containers: what comes after a database, and at the end of a pass.

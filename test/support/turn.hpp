@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -27,6 +29,7 @@ class Heard {
 public:
     void operator()(const event::DatabaseBegan&) const { add("began"); }
     void operator()(const event::PeerEnded& event) const {
+        (*reached_)[event.peer.id] = {event.max_row, event.reached};
         add(std::to_string(event.peer.id) + (event.success ? " done" : " not done"));
     }
     void operator()(const event::PeerNotMounted& event) const {
@@ -50,13 +53,19 @@ public:
     template <class Event>
     void operator()(const Event& /*event*/) const {}
 
+    /// The last row here, and the last one that a peer had after its last turn, if that is known.
+    [[nodiscard]] auto reached(std::int64_t peer) const { return reached_->at(peer); }
+
     /// Since the last look.
     [[nodiscard]] Lines lines() const { return std::exchange(*lines_, {}); }
 
 private:
     void add(std::string line) const { lines_->push_back(std::move(line)); }
 
+    using Reached = std::map<std::int64_t, std::pair<std::int64_t, std::optional<std::int64_t>>>;
+
     std::shared_ptr<Lines> lines_ = std::make_shared<Lines>();
+    std::shared_ptr<Reached> reached_ = std::make_shared<Reached>();
 };
 
 enum class Where {

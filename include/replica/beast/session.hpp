@@ -182,8 +182,8 @@ private:
         }
     }
 
-    // Asks once, when the head is complete. Pages and OPTIONS are for everybody: they tell nothing
-    // of any database, and monitors sign nothing.
+    // Asks once, when the head is complete. Pages and OPTIONS are for everybody: they name no
+    // account and no container, and monitors sign nothing.
     [[nodiscard]] std::optional<Reply> turned_away() {
         if (!parser_->is_header_done() || judged_) {
             return std::nullopt;

@@ -5,6 +5,7 @@
 // of the stock daemons. Alarms match parts of lines, so parts written by Swift 2.30.1 stand here
 // unchanged; what follows them is ours and gives the reason.
 
+#include <replica/daemon/facts.hpp>
 #include <replica/daemon/log.hpp>
 #include <replica/daemon/recon.hpp>
 #include <replica/daemon/server_observer.hpp>
@@ -52,12 +53,6 @@ namespace replica::daemon {
     return {{"replication_stats", std::move(stats)},
             {"replication_time", pass.elapsed.count()},
             {"replication_last", pass.ended.seconds()}};
-}
-
-/// "10.0.0.1:6201/sdb1".
-[[nodiscard]] inline std::string name_of(const Device& device) {
-    return device.replication_ip + ':' + std::to_string(device.replication_port) + '/' +
-           device.device;
 }
 
 /// The observer of a replicator. Copies share one state. Thread safety: any thread.

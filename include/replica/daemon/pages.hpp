@@ -1,10 +1,14 @@
 // The pages that monitoring asks a server for, like those of Swift's recon and healthcheck
 // middleware: swift-recon and load balancers keep working if a server of ours has the ring's port.
+// Beside them what is ours alone: the metrics of the service.
 // Behaviour: swift/common/middleware/recon.py and healthcheck.py of Swift 2.30.1.
 #ifndef REPLICA_DAEMON_PAGES_HPP
 #define REPLICA_DAEMON_PAGES_HPP
 
 #include <replica/clock.hpp>
+#include <replica/daemon/exposition.hpp>
+#include <replica/daemon/facts.hpp>
+#include <replica/daemon/metrics.hpp>
 #include <replica/daemon/recon.hpp>
 #include <replica/daemon/settings.hpp>
 #include <replica/disk.hpp>
@@ -64,7 +68,8 @@ inline constexpr std::array recon_pages{
 } // namespace detail
 
 /// Answers GET: /healthcheck, and below /recon/ the pages of recon_pages, version, time, ringmd5,
-/// swiftconfmd5, unmounted, diskusage and, which is ours alone, doubts. Other paths get a 404.
+/// swiftconfmd5, unmounted, diskusage and, which is ours alone, doubts. With facts also /metrics,
+/// in OpenMetrics, and /metrics.txt, the same in Prometheus' older format. Other paths get a 404.
 /// Thread safety: any thread.
 template <Disk D = PosixDisk, Clock C = SystemClock>
 class Pages {
@@ -72,10 +77,14 @@ public:
     /// The numbers of the page "doubts", by name.
     using Counts = std::function<std::map<std::string, std::uint64_t>()>;
 
-    explicit Pages(const DaemonSettings& settings, D disk = {}, C clock = {}, Counts doubts = {})
+    /// What the service knows now.
+    using Know = std::function<FactsNow()>;
+
+    explicit Pages(const DaemonSettings& settings, D disk = {}, C clock = {}, Counts doubts = {},
+                   Know know = {})
         : devices_(settings.devices), swift_dir_(settings.swift_dir),
           recon_(settings.recon_cache_path), disk_(std::move(disk)), clock_(std::move(clock)),
-          doubts_(std::move(doubts)) {}
+          doubts_(std::move(doubts)), know_(std::move(know)) {}
 
     [[nodiscard]] Reply operator()(std::string_view path) {
         constexpr std::string_view below = "/recon/";
@@ -83,7 +92,7 @@ public:
             return {200, "text/plain", "OK", {}};
         }
         if (!path.starts_with(below)) {
-            return unknown(path);
+            return know_ ? of_facts(path) : unknown(path);
         }
         const std::string_view page = path.substr(below.size());
         const auto known = std::ranges::find(detail::recon_pages, page, &detail::ReconPage::path);
@@ -120,6 +129,16 @@ public:
 private:
     [[nodiscard]] static Reply unknown(std::string_view path) {
         return {404, "text/plain", "Invalid path: " + std::string(path), {}};
+    }
+
+    /// The pages that need no disk and no file.
+    [[nodiscard]] Reply of_facts(std::string_view path) const {
+        if (path == "/metrics" || path == "/metrics.txt") {
+            const auto form =
+                path == "/metrics" ? Exposition::Form::openmetrics : Exposition::Form::text;
+            return {200, Exposition::content_type(form), metrics_text(know_(), form), {}};
+        }
+        return unknown(path);
     }
 
     [[nodiscard]] static Reply json(const boost::json::value& value) {
@@ -225,6 +244,7 @@ private:
     D disk_;
     C clock_;
     Counts doubts_;
+    Know know_;
     std::mutex looking_;
 };
 

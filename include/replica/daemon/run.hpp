@@ -9,6 +9,7 @@
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/daemon.hpp>
+#include <replica/daemon/facts.hpp>
 #include <replica/daemon/ledger_file.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
@@ -102,11 +103,12 @@ template <LocalBroker B>
 class Receiver {
 public:
     /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
-    /// `summarise` answers the summaries of other nodes.
-    Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring,
+    /// `summarise` answers the summaries of other nodes. `facts` are shown, and told what is
+    /// served.
+    Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring, Facts facts,
              std::vector<std::string> secrets = {}, const Summarise& summarise = {})
-        : addresses_(std::move(ring), look_at_addresses),
-          desk_(std::make_shared<Desk>(settings, log, summarise)),
+        : ring_(ring), facts_(std::move(facts)), addresses_(std::move(ring), look_at_addresses),
+          desk_(std::make_shared<Desk>(*this, settings, log, summarise)),
           server_(
               options(settings, std::move(secrets)),
               [this](const Request& request) { return desk()->rpc.handle(request); },
@@ -118,7 +120,7 @@ public:
     /// began. What options_of_the_start are about stays.
     void change(const DaemonSettings& settings, const Log& log, std::vector<std::string> secrets,
                 const Summarise& summarise) {
-        auto desk = std::make_shared<Desk>(settings, log, summarise);
+        auto desk = std::make_shared<Desk>(*this, settings, log, summarise);
         {
             const std::lock_guard guard(mutex_);
             desk_.swap(desk);
@@ -127,15 +129,18 @@ public:
     }
 
 private:
-    using Rpc = RpcServer<B, ServerObserver>;
+    using Rpc = RpcServer<B, FactsObserver<ServerObserver>>;
 
     /// All that goes by settings. A request holds the one that it began with.
     struct Desk {
-        Desk(const DaemonSettings& settings, const Log& log, const Summarise& summarise)
+        Desk(Receiver& owner, const DaemonSettings& settings, const Log& log,
+             const Summarise& summarise)
             : statsd(named(settings)), observer(log, statsd),
               rpc(static_cast<const Settings&>(settings), detail::make_broker<B>(settings),
-                  observer),
-              pages(settings, {}, {}, [this] { return observer.doubts(); }) {
+                  FactsObserver(observer, owner.facts_)),
+              pages(
+                  settings, {}, {}, [this] { return observer.doubts(); },
+                  [&owner] { return owner.facts_now(); }) {
             rpc.summarise_by(summarise);
         }
         Desk(const Desk&) = delete;
@@ -151,6 +156,15 @@ private:
     [[nodiscard]] std::shared_ptr<Desk> desk() const {
         const std::lock_guard guard(mutex_);
         return desk_;
+    }
+
+    /// Of the ring's devices only.
+    [[nodiscard]] FactsNow facts_now() {
+        {
+            const std::lock_guard guard(mutex_);
+            facts_.keep_only(ring_.version());
+        }
+        return facts_.now(SystemClock().now());
     }
 
     [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
@@ -194,6 +208,8 @@ private:
 
     static constexpr Seconds look_at_addresses{5}; // the ring's file is looked at every 15 s
 
+    AnyRing<> ring_; ///< Guarded by mutex_.
+    Facts facts_;
     RingAddresses<AnyRing<>> addresses_;
     mutable std::mutex mutex_{};
     std::shared_ptr<Desk> desk_; ///< Guarded by mutex_.
@@ -204,7 +220,7 @@ namespace detail {
 
 template <LocalBroker B>
 [[nodiscard]] auto make_replicator(const Context& context, const DaemonSettings& settings,
-                                   const Log& log, const AnyRing<>& ring,
+                                   const Log& log, const AnyRing<>& ring, const Facts& facts,
                                    const std::vector<std::string>& secrets) {
     constexpr std::string_view kind = B::kind_type::name;
     const Settings& engine = settings;
@@ -213,9 +229,10 @@ template <LocalBroker B>
     // Threads that hang in a dead disk keep the observer, and what it tells, for as long as they
     // do.
     const auto statsd = std::make_shared<Statsd>(settings);
-    StatusObserver observer(
-        DaemonObserver(settings, kind, log, *statsd, progress_for(context.arguments)),
-        context.status, statsd);
+    FactsObserver observer(StatusObserver(DaemonObserver(settings, kind, log, *statsd,
+                                                         progress_for(context.arguments)),
+                                          context.status, statsd),
+                           facts);
     return Replicator(engine, make_broker<B>(settings), ring, std::move(transport),
                       std::move(files), SystemClock(), is_local_by(engine), std::move(observer),
                       context.feed);
@@ -226,10 +243,11 @@ template <LocalBroker B>
 /// A replicator as one configuration makes it. Throws Failure if that cannot be.
 template <LocalBroker B>
 struct Sender {
-    Sender(const Context& context, DaemonSettings settings_, Log log_, const AnyRing<>& ring)
+    Sender(const Context& context, DaemonSettings settings_, Log log_, const AnyRing<>& ring,
+           const Facts& facts)
         : settings(std::move(settings_)), log(std::move(log_)),
           secrets(read_secrets(settings.shared_secret_file)),
-          replicator(detail::make_replicator<B>(context, settings, log, ring, secrets)) {}
+          replicator(detail::make_replicator<B>(context, settings, log, ring, facts, secrets)) {}
 
     /// Answers the summaries of other nodes.
     [[nodiscard]] Summarise summaries() const {
@@ -243,7 +261,8 @@ struct Sender {
     Log log;
     std::vector<std::string> secrets;
     decltype(detail::make_replicator<B>(std::declval<const Context&>(), settings, log,
-                                        std::declval<const AnyRing<>&>(), secrets)) replicator;
+                                        std::declval<const AnyRing<>&>(),
+                                        std::declval<const Facts&>(), secrets)) replicator;
 };
 
 namespace detail {
@@ -251,12 +270,13 @@ namespace detail {
 /// Serves and runs passes until it is stopped. A new configuration takes its place between two
 /// passes: the one that runs comes to its end, and what is remembered stays.
 template <LocalBroker B>
-void serve(Context& context, const AnyRing<>& ring, std::unique_ptr<Sender<B>> sender) {
+void serve(Context& context, const AnyRing<>& ring, const Facts& facts,
+           std::unique_ptr<Sender<B>> sender) {
     const DaemonSettings& settings = context.settings;
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, sender->secrets,
-                                                 sender->summaries());
+        receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, facts,
+                                                 sender->secrets, sender->summaries());
     }
     const LedgerFile ledger(file_of_service(B::kind_type::name, settings, ".ledger"));
     if (const std::string known = ledger.take();
@@ -264,12 +284,13 @@ void serve(Context& context, const AnyRing<>& ring, std::unique_ptr<Sender<B>> s
         context.log(Level::info, "What the last service knew is of another version of it");
     }
     const auto next = std::make_shared<Successor<Sender<B>>>();
-    context.renew = [&context, next, ring](const DaemonSettings& changed, const Log& log) {
-        next->offer(std::make_unique<Sender<B>>(context, changed, log, ring));
+    context.renew = [&context, next, ring, facts](const DaemonSettings& changed, const Log& log) {
+        next->offer(std::make_unique<Sender<B>>(context, changed, log, ring, facts));
         context.status.waits(true);
     };
     const auto rest = [&] {
         context.status.rests(SystemClock().monotonic(), sender->settings.interval);
+        facts.passes_every(sender->settings.interval);
     };
     rest();
     context.ready();
@@ -319,9 +340,10 @@ template <LocalBroker B>
                   << std::flush;
         return 0;
     }
-    auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring);
+    const Facts facts(server, settings.devices, SystemClock().now());
+    auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring, facts);
     if (!arguments.once) {
-        detail::serve<B>(context, ring, std::move(sender));
+        detail::serve<B>(context, ring, facts, std::move(sender));
         return 0;
     }
     context.ready();

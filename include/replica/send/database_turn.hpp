@@ -92,6 +92,10 @@ struct DatabaseTurn {
     std::optional<OwnRows> own_rows{};
     std::vector<SyncPoint> reached{}; ///< Outgoing points to be recorded.
 
+    /// The last of our rows that the peer has who was asked last, if that is known; -1 if it has no
+    /// copy. For who watches: nothing is decided by it.
+    std::optional<std::int64_t> peer_has{};
+
     /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.
     [[nodiscard]] Timestamp now() const { return pass.now().plus(-ahead); }
 

@@ -89,8 +89,13 @@ public:
         if (!found && !stopped && whole_) {
             with_ledger([this](Ledger& ledger) { ledger.end_walk(databases_, in_order_); });
         }
+        std::int64_t remembered = -1;
+        if (!found) {
+            with_ledger(
+                [&](Ledger& ledger) { remembered = static_cast<std::int64_t>(ledger.size()); });
+        }
         pass.observer(event::DeviceProgress{device_->device, walk_.partitions_done(),
-                                            walk_.partitions(), databases_});
+                                            walk_.partitions(), databases_, remembered});
         return found;
     }
 

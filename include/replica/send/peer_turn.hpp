@@ -202,6 +202,7 @@ private:
         const std::string& id = remote.info.id;
         const decide::Points points{remote.point, database.sync_point(id, Direction::outgoing),
                                     database.sync_point(id, Direction::incoming)};
+        turn_.peer_has = std::max(points.theirs, points.outgoing);
         return turn_.leaves ? decide::points_for_handoff(decide::Replica(turn_.info),
                                                          decide::Replica(remote.info), points,
                                                          turn_.note(notes::sent_to(id)))
@@ -353,6 +354,7 @@ private:
             return decide::Outcome::done; // nothing of the peer's could come back
         }
         turn_.settled = false;
+        turn_.peer_has = -1;
         distrust_if_confirmed();
         if (is_stale(turn_)) {
             ++turn_.without;
@@ -381,6 +383,8 @@ private:
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> replicate_to_peer(DatabaseTurn<P>& turn,
                                                         const Device& device) {
+    const std::int64_t confirmed = turn.known.max_row;
+    turn.peer_has = confirmed < 0 ? std::nullopt : std::optional(confirmed);
     return PeerTurn<P>(turn, device).run();
 }
 

@@ -56,7 +56,8 @@ template <AnyPass P>
         pass.observer(
             event::PeerFailed{turn.place.path(), peer, outcome.error().code, outcome.error().what});
     }
-    pass.observer(event::PeerEnded{turn.place.path(), peer, done});
+    pass.observer(
+        event::PeerEnded{turn.place.path(), peer, done, turn.info.max_row, turn.peer_has});
     return hand_off;
 }
 

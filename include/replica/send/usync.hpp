@@ -68,6 +68,7 @@ template <AnyPass P>
                 return reply.error();
             }
         }
+        turn.peer_has = held ? turn.peer_has : last;
         point = last;
         sent += static_cast<std::int64_t>(rows.size());
         pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));

@@ -66,6 +66,29 @@ BOOST_AUTO_TEST_CASE(whoever_counts_doubted_requests_has_a_page_for_them) {
     BOOST_TEST(reply.body == R"({"doubted.stranger": 18446744073709551615, "refused.wrong": 1})");
 }
 
+BOOST_AUTO_TEST_CASE(whoever_knows_facts_shows_them_without_looking_at_a_disk) {
+    Node node;
+    BOOST_TEST(node.get("/metrics", 404) == "Invalid path: /metrics");
+    int asked = 0;
+    int calls = 0;
+    node.disk.on_call([&](SimCall, const std::string&) { ++calls; });
+    daemon::Pages<SimDisk, SimClock> pages(node_settings(), node.disk, node.clock, {}, [&] {
+        daemon::FactsNow facts;
+        facts.passes = static_cast<std::uint64_t>(++asked);
+        return facts;
+    });
+    const Reply reply = pages("/metrics");
+    BOOST_TEST(reply.status == 200);
+    BOOST_TEST(reply.content_type.starts_with("application/openmetrics-text; version=1.0.0"));
+    BOOST_TEST(reply.body.find("\nreplica_passes_total 1\n") != std::string::npos);
+    BOOST_TEST(reply.body.ends_with("# EOF\n"));
+    const Reply older = pages("/metrics.txt");
+    BOOST_TEST(older.content_type.starts_with("text/plain; version=0.0.4"));
+    BOOST_TEST(older.body.find("\nreplica_passes_total 2\n") != std::string::npos);
+    BOOST_TEST(pages("/metrics/").status == 404);
+    BOOST_TEST(calls == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_page_is_a_404_that_names_it) {
     Node node;
     for (const std::string path :

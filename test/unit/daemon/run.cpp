@@ -75,6 +75,8 @@ struct Node {
         return daemon::detail::make_ring(settings, "container", Log(logger));
     }
 
+    [[nodiscard]] Facts facts() const { return {"container", settings.devices, Timestamp{}}; }
+
     [[nodiscard]] int run() {
         Context context{arguments, settings, Log(logger), stop.get_token(), {}, {}};
         context.ready = [&] {
@@ -380,7 +382,7 @@ BOOST_FIXTURE_TEST_CASE(two_disks_that_hang_leave_room_for_a_healthy_one_and_for
     auto lock_of_c = std::make_optional(c.exclusive(Instant::max()));
 
     settings.replica_port = served.port();
-    const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring());
+    const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring(), facts());
     const std::string body = R"(["merge_syncs", [{"sync_point": 3, "remote_id": "x"}]])";
     const std::string place = below.substr(std::string("/containers").size());
     const std::string partition = place.substr(1, place.find('/', 1) - 1);
@@ -430,7 +432,8 @@ BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothi
         return broker.open(path, Instant::max()).sync_point("x", Direction::incoming);
     };
     {
-        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring(), {secret});
+        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring(), facts(),
+                                                         {secret});
         BOOST_TEST(status({}) == 401);
         BOOST_TEST(status("a secret of another one") == 401);
         BOOST_TEST(point() == -1);
@@ -443,7 +446,8 @@ BOOST_FIXTURE_TEST_CASE(with_a_secret_a_request_that_is_not_signed_touches_nothi
                        .ends_with(R"({"refused.unsigned": 1, "refused.wrong": 1})"));
     }
     settings.require_secret = false;
-    const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), ring(), {secret});
+    const daemon::Receiver<ContainerBroker> lenient(settings, Log(logger), ring(), facts(),
+                                                    {secret});
     BOOST_TEST(status({}) == 202);
     BOOST_TEST(logs("warning: REPLICATE of 127.0.0.1 is served all the same: "
                     "the request is not signed"));
@@ -462,7 +466,7 @@ BOOST_FIXTURE_TEST_CASE(a_node_that_the_ring_does_not_know_is_told_and_refused_i
     };
     for (const bool refuse : {false, true}) {
         settings.refuse_unknown_addresses = refuse;
-        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring());
+        const daemon::Receiver<ContainerBroker> receiver(settings, Log(logger), ring(), facts());
         BOOST_TEST(reply_to("127.0.0.1").starts_with("HTTP/1.1 400 "));
         const std::string reply = reply_to("127.0.0.9"); // of no device, and of no interface
         BOOST_TEST(reply.starts_with(refuse ? "HTTP/1.1 403 " : "HTTP/1.1 400 "), reply);

@@ -29,6 +29,25 @@ using Kinds = std::tuple<AccountKind, ContainerKind>;
 
 // ---- Whom it asks.
 
+BOOST_AUTO_TEST_CASE(who_watches_learns_how_far_a_peer_has_come) {
+    Container turn;
+    // Refused with rows along, and without.
+    turn.nodes.network().answer(verb("sync", address(turn, 0)), {500, "", "", ""}, 2);
+    turn.nodes.network().answer(verb("complete_rsync", address(turn, 3)), {500, "", "", ""}, 1);
+    (void)turn.run();
+    BOOST_TEST(turn.heard.reached(0).first == 1);
+    BOOST_TEST(!turn.heard.reached(0).second.has_value()); // nobody knows
+    BOOST_TEST(turn.heard.reached(3).second.value_or(99) == -1);
+    (void)turn.run();
+    turn.nodes.put(turn.at, turn.name, "second");
+    turn.nodes.put(turn.at, turn.name, "third");
+    turn.nodes.network().answer(verb("merge_items", address(turn, 3)), {500, "", "", ""}, 1);
+    (void)turn.run();
+    BOOST_TEST(turn.heard.reached(3).first == 3);
+    BOOST_TEST(turn.heard.reached(3).second.value_or(99) == 1);
+    BOOST_TEST(turn.heard.reached(0).second.value_or(99) == 3);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_primary_asks_those_after_it_and_then_those_before_it, Kind, Kinds) {
     Turn<Kind> turn;
     BOOST_TEST(turn.run() == (Lines{"began", "0 done", "3 done", "ended well"}),

@@ -1,0 +1,135 @@
+// The last failures of a service, each with what to do about it. A log says the same thing once for
+// every database; here a cause and whom it befell stand once, with a count.
+#ifndef REPLICA_DAEMON_FAILURES_HPP
+#define REPLICA_DAEMON_FAILURES_HPP
+
+#include <replica/error.hpp>
+#include <replica/words/timestamp.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::daemon {
+
+namespace detail {
+
+struct Advice {
+    std::string_view word;
+    std::string_view text;
+};
+
+inline constexpr std::array advices{
+    Advice{"brake", "Compare swift.conf, the ring and the clock with other nodes. If the databases "
+                    "are meant to leave, raise leave_share and reload."},
+    Advice{"clock", "Repair the time service of the node that is wrong."},
+    Advice{"database", "A lock: wait. Else look at the file, and at the disk."},
+    Advice{"device_skipped", "Mount or replace the disk, or correct the ring."},
+    Advice{"device_stalled", "Look at the disk: it does not answer."},
+    Advice{"diverged", "Wait. If the same two stay, look at their files with --explain."},
+    Advice{"listing", "Look at the disk: a directory cannot be read."},
+    Advice{"not_in_ring", "Compare bind_ip and bind_port with the devices of the ring."},
+    Advice{"pass", "Read the reason; nothing was done in this pass."},
+    Advice{"peer", "Read the reason, and the log of the peer."},
+    Advice{"peer_answer", "Look at the peer: it broke off or answered what is not the protocol."},
+    Advice{"peer_failed", "503: wait. Else read the log of the peer."},
+    Advice{"peer_not_mounted", "Mount or replace the disk of the peer; a handoff stands in."},
+    Advice{"peer_refused", "Compare ring, swift.conf, secret and clock with the peer."},
+    Advice{"peer_silent", "Look at the load, the disk and the network of the peer."},
+    Advice{"peer_unreachable", "See that the server of the peer is up, and that it is reached."},
+    Advice{"quarantined", "Check the disk. The primaries bring a new copy."},
+    Advice{"request", "Read the reason: a request of a peer failed here."},
+    Advice{"rsync", "Look at the rsync daemon of the peer: module, rights, connection limit."},
+    Advice{"stale", "Decide: accept_stale, or move the copy away. See stale copies."},
+    Advice{"wrong_hash", "Compare swift_hash_path_suffix and prefix with other nodes."},
+};
+
+static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
+
+} // namespace detail
+
+/// The word for what a peer did wrong.
+[[nodiscard]] constexpr std::string_view word_for(Error error) {
+    switch (error) {
+    case Error::timed_out:
+        return "peer_silent";
+    case Error::connect_failed:
+        return "peer_unreachable";
+    case Error::connection_lost:
+    case Error::bad_reply:
+        return "peer_answer";
+    case Error::transfer_failed:
+        return "rsync";
+    case Error::peer_refused:
+        return "peer_refused";
+    case Error::peer_failed:
+        return "peer_failed";
+    case Error::not_mounted:
+        return "peer_not_mounted";
+    default:
+        return "peer";
+    }
+}
+
+/// What to do about a failure; empty for a word that is not in the list.
+[[nodiscard]] constexpr std::string_view advice_for(std::string_view word) {
+    const auto found = std::ranges::find(detail::advices, word, &detail::Advice::word);
+    return found == detail::advices.end() ? std::string_view() : found->text;
+}
+
+/// One cause, and whom it befell.
+struct NotedFailure {
+    std::string word;    ///< Stable, see advice_for.
+    std::string subject; ///< A device of this node, or a peer, "10.0.0.1:6201/sdb1".
+    std::string what;    ///< The reason, of the last time.
+    std::uint64_t count = 0;
+    Timestamp first{};
+    Timestamp last{};
+};
+
+/// The last failures. Not thread safe.
+class Failures {
+public:
+    static constexpr std::size_t most = 32;
+    static constexpr std::size_t most_bytes = 500; ///< Of one reason.
+
+    void add(std::string_view word, const std::string& subject, std::string_view what,
+             Timestamp now) {
+        auto& noted = noted_[{std::string(word), subject}];
+        if (noted.count == 0) {
+            noted.word = word;
+            noted.subject = subject;
+            noted.first = now;
+        }
+        ++noted.count;
+        noted.last = now;
+        noted.what = what.substr(0, most_bytes);
+        if (noted_.size() > most) {
+            noted_.erase(std::ranges::min_element(
+                noted_, {}, [](const auto& each) { return each.second.last; }));
+        }
+    }
+
+    /// Latest first.
+    [[nodiscard]] std::vector<NotedFailure> latest() const {
+        std::vector<NotedFailure> list;
+        for (const auto& [key, noted] : noted_) {
+            list.push_back(noted);
+        }
+        std::ranges::stable_sort(list, std::ranges::greater{}, &NotedFailure::last);
+        return list;
+    }
+
+private:
+    std::map<std::pair<std::string, std::string>, NotedFailure> noted_{};
+};
+
+} // namespace replica::daemon
+
+#endif
