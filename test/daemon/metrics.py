@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""The metrics of running daemons, as Prometheus reads them.
+"""The metrics of running daemons, as Prometheus reads them, and what is made of them.
 
 Usage: metrics.py [UNITTEST ARGUMENTS]    with REPLICA_BUILD_DIR in the environment
 """
+import re
+import json
+import pathlib
 import re
 import shutil
 import subprocess
 import unittest
 
 from pair import Pair, eventually
+
+PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 
 
 def values(text):
@@ -42,6 +47,7 @@ class Metrics(unittest.TestCase):
 
     def test_both_formats_are_announced_and_say_the_same(self):
         self.pair.start(0)
+        self.expect(lambda: self.value("replica_passes_total") > 0)  # no device comes after it
         newer, newer_type = self.pair.get(0, "/metrics", with_type=True)
         older, older_type = self.pair.get(0, "/metrics.txt", with_type=True)
         self.assertEqual(newer_type, "application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -96,6 +102,44 @@ class Metrics(unittest.TestCase):
         self.expect(lambda: self.of_peer("databases_behind"))
         result = self.lint(0)
         self.assertEqual((result.stdout, result.stderr, result.returncode), ("", "", 0))
+
+    @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
+    def test_alerts_fire_when_they_should_and_not_before(self):
+        rules = PACKAGING / "prometheus" / "replica.rules.yml"
+        tests = rules.with_name("replica.rules.test.yml")
+        for command in (["check", "rules", rules], ["test", "rules", tests]):
+            result = subprocess.run(["promtool", *command], capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        alerts = set(re.findall(r"- alert: (\w+)", rules.read_text()))
+        self.assertEqual(alerts, set(re.findall(r"alertname: (\w+)", tests.read_text())))
+
+    def test_alerts_and_dashboard_ask_for_nothing_that_the_daemon_does_not_say(self):
+        self.pair.start(0)
+        said = set()
+        for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", self.pair.get(0, "/metrics.txt"),
+                                     re.MULTILINE):
+            parts = ["_bucket", "_sum", "_count"] if kind == "histogram" else [""]
+            said.update(name + part for part in parts)
+        dashboard = json.loads((PACKAGING / "grafana" / "replica.json").read_text())
+        asked = {
+            "rules": (PACKAGING / "prometheus" / "replica.rules.yml").read_text(),
+            "dashboard": " ".join(target["expr"] for panel in dashboard["panels"]
+                                  for target in panel["targets"])
+                         + dashboard["templating"]["list"][1]["definition"]}
+        for name, text in asked.items():
+            words = set(re.findall(r"\breplica_\w+", text))
+            self.assertGreater(len(words), 10, name)
+            self.assertLessEqual(words, said, name)
+
+    def test_panels_have_numbers_of_their_own_and_do_not_overlap(self):
+        dashboard = json.loads((PACKAGING / "grafana" / "replica.json").read_text())
+        places = [panel["gridPos"] for panel in dashboard["panels"]]
+        self.assertEqual(len({panel["id"] for panel in dashboard["panels"]}), len(places))
+        cells = [(x, y) for place in places for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])]
+        self.assertEqual(len(cells), len(set(cells)))
+        self.assertLess(max(x for x, _ in cells), 24)
 
     def test_each_name_begins_alike(self):
         self.pair.start(0)
