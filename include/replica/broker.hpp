@@ -34,7 +34,7 @@ struct RowScan;
 /// - commit_pending(lock) commits the rows that a server has left in `<file>.pending`, and returns
 ///   whether there were any. `lock` proves that the caller holds the directory lock: a second flock
 ///   in the same process would wait for the first. An entry that cannot be read is set aside, not
-///   lost. No other call looks at the pending file.
+///   lost. No other call looks at the pending file. Where no server leaves rows, there are none.
 /// - items_since(p, n) gives the first n rows with ROWID > p, in ascending order and without a gap.
 /// - merge_items is commutative, associative and idempotent over all columns: k replicas that are
 ///   given the same rows in any order, some twice, end with equal rows (invariant I4). A
@@ -147,8 +147,8 @@ concept ComparableDatabase = Database<D> && requires(D db, std::uint64_t key, st
 ///   stored hash and sums may be wrong: see mend_sums.
 /// - all access to these files goes through disk(), and all their times come from clock().
 ///
-/// Models: AccountBroker, ContainerBroker (sqlite/), also on a simulated disk (sim/vfs.hpp). Thread
-/// safety: any thread.
+/// Models: AccountBroker, ContainerBroker, RecordBroker (sqlite/), also on a simulated disk
+/// (sim/vfs.hpp). Thread safety: any thread.
 template <class B>
 concept Broker =
     Kind<typename B::kind_type> && Database<typename B::database_type> &&

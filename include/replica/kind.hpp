@@ -137,7 +137,8 @@ struct PlainKind {
 /// - adopt_policy chooses the same on both sides: after each has adopted the other's policy, both
 ///   have the same.
 ///
-/// Models: AccountKind (account/kind.hpp), ContainerKind (container/kind.hpp).
+/// Models: AccountKind (account/kind.hpp), ContainerKind (container/kind.hpp), RecordKind
+/// (record/kind.hpp).
 template <class K>
 concept Kind =
     std::derived_from<typename K::info_type, Info> && std::copyable<typename K::row_type> &&

@@ -46,6 +46,9 @@ template <class Broker>
         row.size = deleted ? 0 : size;
         row.content_type = "type/" + std::to_string(size);
         row.etag = "etag" + std::to_string(size);
+    } else if constexpr (requires { row.changed_at; }) {
+        row.changed_at = time(tick).internal();
+        row.record = deleted ? "" : R"({"n": )" + std::to_string(size) + '}';
     } else {
         row.put_timestamp = deleted ? "0" : time(tick).normal();
         row.delete_timestamp = deleted ? time(tick).normal() : "0";

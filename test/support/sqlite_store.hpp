@@ -84,8 +84,12 @@ public:
 
     /// The rows that wait beside a database.
     [[nodiscard]] std::vector<Row> pending(const std::string& path) const {
-        const auto file = disk_.content(path + ".pending");
-        return file ? sqlite::read_pending<SchemaOf<Kind>>(file->bytes).rows : std::vector<Row>();
+        if constexpr (sqlite::PendingSchema<SchemaOf<Kind>>) {
+            const auto file = disk_.content(path + ".pending");
+            return file ? sqlite::read_pending<SchemaOf<Kind>>(file->bytes).rows
+                        : std::vector<Row>();
+        }
+        return {};
     }
 
     /// A program beside the broker, with locks like any other. Must not outlive the store.

@@ -175,6 +175,9 @@ public:
             row.size = size;
             row.content_type = deleted ? "application/deleted" : "text/plain";
             row.etag = deleted ? "noetag" : "etag-" + std::to_string(size);
+        } else if constexpr (requires { row.changed_at; }) {
+            row.changed_at = at.internal();
+            row.record = deleted ? "" : "{\"size\": " + std::to_string(size) + '}';
         } else {
             row.put_timestamp = deleted ? "0000000001.00000" : at.internal();
             row.delete_timestamp = deleted ? at.internal() : "0";

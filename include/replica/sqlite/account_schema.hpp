@@ -25,6 +25,7 @@ struct AccountSchema {
     static constexpr std::array<const char*, 7> columns{
         "name",       "put_timestamp", "delete_timestamp",    "object_count",
         "bytes_used", "deleted",       "storage_policy_index"};
+    static constexpr std::string_view policies = "policy_stat";
     static constexpr const char* policy_count = "container_count";
 
     static constexpr std::string_view script = R"sql(

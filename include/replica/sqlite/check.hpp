@@ -238,7 +238,7 @@ template <Schema S>
         const std::string_view name = row.text(1);
         const std::int64_t deleted = row.number(S::deleted_column);
         // Sizes, counts and times may be null.
-        const bool found_by = !row.is_null(S::deleted_column) && !row.is_null(S::policy_column);
+        const bool found_by = !row.is_null(S::deleted_column) && has_policy<S>(row);
         // Servers under Python 2 kept headers as they came, so only names and times must be text.
         const bool timed = is_utf8(row.text(2)) && is_utf8(row.text(3));
         if (!typed || !found_by || !timed || name.empty() || !is_utf8(name) ||

@@ -29,6 +29,7 @@ struct ContainerSchema {
     static constexpr std::string_view stat = "container_info";
     static constexpr std::array<const char*, 7> columns{
         "name", "created_at", "size", "content_type", "etag", "deleted", "storage_policy_index"};
+    static constexpr std::string_view policies = "policy_stat";
     static constexpr const char* policy_count = "object_count";
 
     static constexpr std::string_view script = R"sql(

@@ -39,6 +39,15 @@ struct Totals {
     std::map<std::int64_t, Counts> counts; ///< By storage policy.
 };
 
+/// Rows of a kind without storage policies count as those of policy 0.
+template <class Row>
+[[nodiscard]] std::int64_t policy_of(const Row& row) {
+    if constexpr (requires { row.storage_policy_index; }) {
+        return row.storage_policy_index;
+    }
+    return 0;
+}
+
 /// What a merge has done.
 struct Merged {
     std::int64_t changed = 0; ///< Rows written because they had something newer than ours.
@@ -173,13 +182,13 @@ private:
         S::bind_row(query, row);
         query.run();
         totals_.hash.toggle(row.name, S::hashed(row));
-        S::count(totals_.counts[row.storage_policy_index], row, 1);
+        S::count(totals_.counts[policy_of(row)], row, 1);
     }
 
     void remove_found(const Query& found) {
         const Row row = S::read(found);
         totals_.hash.toggle(row.name, S::read_hashed(found));
-        S::count(totals_.counts[row.storage_policy_index], row, -1);
+        S::count(totals_.counts[policy_of(row)], row, -1);
         connection_->query(S::remove).bind(row.rowid).run();
     }
 

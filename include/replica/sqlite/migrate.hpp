@@ -31,7 +31,7 @@ template <Schema S>
         for (const char* const column : S::columns) {
             connection.require_column(S::rows, column);
         }
-        connection.require_column("policy_stat", S::policy_count);
+        connection.require_column(S::policies, S::policy_count);
         for (const Direction direction : {Direction::incoming, Direction::outgoing}) {
             static_cast<void>(SyncTable(connection, direction).point({}));
         }

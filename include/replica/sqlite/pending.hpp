@@ -191,15 +191,22 @@ inline void read_row(const PendingEntry& entry, ContainerRow& row) {
 
 } // namespace detail
 
+/// A schema whose rows a stock server may leave in a .pending file.
+template <class S>
+concept PendingSchema =
+    Schema<S> && requires(const detail::PendingEntry& entry, typename S::row_type& row) {
+        detail::read_row(entry, row);
+    };
+
 /// The contents of a .pending file.
-template <Schema S>
+template <PendingSchema S>
 struct PendingRows {
     std::vector<typename S::row_type> rows; ///< In the order in which they were written.
     std::size_t unreadable = 0;             ///< Number of entries that could not be read.
 };
 
 /// Entries are base64 of a pickle, each after a colon. Never throws for a bad `content`.
-template <Schema S>
+template <PendingSchema S>
 [[nodiscard]] PendingRows<S> read_pending(std::string_view content) {
     PendingRows<S> result;
     while (!content.empty()) {
@@ -226,7 +233,7 @@ template <Schema S>
 /// The caller holds the directory lock. Throws what `put` throws, with the file unchanged;
 /// bad_request for a file of more than 256 MiB (stock servers begin to commit at 128 KiB); io for a
 /// link or what is no file.
-template <Schema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
+template <PendingSchema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
 bool commit_pending(D& disk, const std::string& file, Put put) {
     constexpr std::int64_t most = 256 << 20;
     if (const std::string why = why_no_file(disk, file); !why.empty()) {
@@ -252,6 +259,13 @@ bool commit_pending(D& disk, const std::string& file, Put put) {
     }
     disk.sync(directory);
     return !pending.rows.empty();
+}
+
+/// No server leaves rows of another kind.
+template <Schema S, Disk D, std::invocable<std::span<const typename S::row_type>> Put>
+    requires(!PendingSchema<S>)
+bool commit_pending(D& /*disk*/, const std::string& /*file*/, Put /*put*/) {
+    return false;
 }
 
 } // namespace replica::sqlite

@@ -50,12 +50,14 @@ struct FormerTrigger {
 ///
 /// - `script` makes tables, index, triggers and views. `begin(connection, new_database)` then
 ///   inserts the one row of the stat table.
-/// - `rows` is the table of rows, `columns` its columns that our statements name, `policy_count`
-///   the column of policy_stat that counts its live rows.
+/// - `rows` is the table of rows, `columns` its columns that our statements name. `policy_count` is
+///   the column of the table `policies` that counts its live rows.
 /// - `stat` is the name of the stat table. `select_*`, `insert` and `remove` are SQL. The select_*
 ///   give the columns that `read`, `read_rowid` and `read_hashed` expect.
 /// - select_since begins with ROWID and name. The *_column say where in it the other columns stand
-///   that a check needs; `hashed_column` is the text that read_hashed gives.
+///   that a check needs; `hashed_column` is the text that read_hashed gives. `policy_column` is
+///   left out by a kind without storage policies. Bytes are a number in `bytes_column`, or the
+///   length of the text in `record_column`.
 /// - `select_sums` gives a policy and its live rows, objects and bytes; `put_sums` takes the same.
 ///   `select_total` and `put_total`, if the schema has them, give and take the sums over all
 ///   policies.
@@ -77,13 +79,12 @@ concept Schema = std::derived_from<typename S::info_type, Info> &&
                      { S::stat } -> std::convertible_to<std::string_view>;
                      { S::rows } -> std::convertible_to<std::string_view>;
                      { *S::columns.begin() } -> std::convertible_to<const char*>;
+                     { S::policies } -> std::convertible_to<std::string_view>;
                      { S::policy_count } -> std::convertible_to<const char*>;
                      { S::select_hash } -> std::convertible_to<std::string_view>;
                      { S::select_since } -> std::convertible_to<std::string_view>;
                      { S::hashed_column } -> std::convertible_to<int>;
                      { S::deleted_column } -> std::convertible_to<int>;
-                     { S::policy_column } -> std::convertible_to<int>;
-                     { S::bytes_column } -> std::convertible_to<int>;
                      { S::select_sums } -> std::convertible_to<std::string_view>;
                      { S::put_sums } -> std::convertible_to<std::string_view>;
                      { S::select_key } -> std::convertible_to<std::string_view>;

@@ -72,15 +72,32 @@ struct Stretch {
 
 } // namespace detail
 
+/// Whether a row of select_since says which storage policy it has; records have none.
+template <Schema S>
+[[nodiscard]] bool has_policy(const RowReader& row) {
+    if constexpr (requires { S::policy_column; }) {
+        return !row.is_null(S::policy_column);
+    }
+    return true;
+}
+
 /// Adds a row of select_since.
 template <Schema S>
 void add_row(Totals& totals, const RowReader& row) {
     const auto number = [&](int column) { return static_cast<std::uint64_t>(row.number(column)); };
     const bool unknown = row.is_null(S::hashed_column); // Python's None
     totals.hash.toggle(row.text(1), unknown ? "None" : row.text(S::hashed_column));
-    Totals::Counts& counts = totals.counts[row.number(S::policy_column)];
+    std::int64_t policy = 0;
+    if constexpr (requires { S::policy_column; }) {
+        policy = row.number(S::policy_column);
+    }
+    Totals::Counts& counts = totals.counts[policy];
     counts.rows += 1 - number(S::deleted_column);
-    counts.bytes += number(S::bytes_column);
+    if constexpr (requires { S::record_column; }) {
+        counts.bytes += row.text(S::record_column).size();
+    } else {
+        counts.bytes += number(S::bytes_column);
+    }
     if constexpr (requires { S::objects_column; }) {
         counts.objects += number(S::objects_column);
     }

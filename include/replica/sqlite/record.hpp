@@ -1,0 +1,196 @@
+#ifndef REPLICA_SQLITE_RECORD_HPP
+#define REPLICA_SQLITE_RECORD_HPP
+
+// A replicated store of a host program's own structs:
+//
+//   BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
+//   RecordBroker<Note> store;
+//
+// Each database is a file with records in the order of their keys, and has a name. The struct gives
+// the columns, their JSON, and the kind with its directory on a device (record/kind.hpp). Of two
+// writes to one record the newer stays on all nodes, whatever the order in which they come.
+
+#include <replica/disk/posix.hpp>
+#include <replica/record/fields.hpp>
+#include <replica/record/kind.hpp>
+#include <replica/ring.hpp>
+#include <replica/settings.hpp>
+#include <replica/sqlite/host.hpp>
+#include <replica/sqlite/record_schema.hpp>
+#include <replica/sqlite/store.hpp>
+#include <replica/storage/place.hpp>
+#include <replica/words/hash_path.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica {
+
+/// An open database of records. Errors and thread safety as in SqliteDatabase: all calls throw
+/// Failure, and a handle belongs to one task.
+template <Record T, Disk D, Clock C>
+class RecordDatabase : public HostDatabase<sqlite::RecordSchema<RecordKind<T>>, D, C> {
+    using Schema = sqlite::RecordSchema<RecordKind<T>>;
+    using Base = HostDatabase<Schema, D, C>;
+
+public:
+    using Base::Base;
+    using Base::put; // rows as they are stored, with times of their own: for copies of other stores
+
+    /// Writes a record, in place of the one with its key. Members of a newer program's struct stay.
+    /// Throws bad_request, having written nothing, for an empty key or text that is not UTF-8.
+    void put(const T& record) {
+        write(record::key_of(record), [&](const std::optional<RecordRow>& held) {
+            return record::to_text(record, held ? std::string_view(held->record) : "");
+        });
+    }
+
+    /// Erases a record, also on the nodes that have it while this one does not. Returns whether it
+    /// was here.
+    bool erase(const std::string& key) {
+        bool was_here = false;
+        write(key, [&](const std::optional<RecordRow>& held) {
+            was_here = held && held->deleted == 0;
+            return std::string();
+        });
+        return was_here;
+    }
+
+    /// Throws bad_request if a member has another type than in T.
+    [[nodiscard]] std::optional<T> get(const std::string& key) {
+        this->connection().require_in_place();
+        const auto held = find(key);
+        return held ? read(*held) : std::nullopt;
+    }
+
+    /// At most `limit` records in the order of their keys, byte by byte. `wanted.marker`: only keys
+    /// after this one; `wanted.prefix`: only keys that begin with it. A delimiter is not used.
+    [[nodiscard]] std::vector<T> list(Listing wanted = {}) {
+        wanted.delimiter.clear();
+        std::vector<T> records;
+        for (const Listed<RecordRow>& each : Base::list(wanted)) {
+            records.push_back(record::from_text<T>(each.row.name, each.row.record));
+        }
+        return records;
+    }
+
+    /// Calls seen(key, record) for each record that was written or erased since `point`, by this
+    /// program or by replication; an erased one is an empty optional. Of several writes to one
+    /// record only the last is seen. Returns the point for the next call. Begin with -1 for all
+    /// records, or with now() for what is still to come. version() tells cheaply whether there is
+    /// anything to see.
+    template <std::invocable<const std::string&, const std::optional<T>&> Seen>
+    std::int64_t watch(std::int64_t point, Seen seen) {
+        constexpr std::int64_t page = 1000;
+        for (auto rows = this->items_since(point, page); !rows.empty();
+             rows = this->items_since(point, page)) {
+            for (const RecordRow& row : rows) {
+                seen(row.name, read(row));
+                point = row.rowid;
+            }
+        }
+        return point;
+    }
+
+    /// The point before the next change.
+    [[nodiscard]] std::int64_t now() { return this->info().max_row; }
+
+private:
+    [[nodiscard]] static std::optional<T> read(const RecordRow& row) {
+        return row.deleted != 0 ? std::nullopt
+                                : std::optional(record::from_text<T>(row.name, row.record));
+    }
+
+    [[nodiscard]] std::optional<RecordRow> find(const std::string& key) {
+        std::optional<RecordState> held;
+        std::int64_t rowid = -1;
+        sqlite::Query found = this->connection().query(Schema::select_key);
+        found.bind(key);
+        while (found.step()) { // one, but for a damaged file
+            RecordState next = RecordState::stored(Schema::read(found));
+            rowid = Schema::read_rowid(found);
+            held ? static_cast<void>(held->join(next)) : static_cast<void>(held = std::move(next));
+        }
+        if (!held) {
+            return std::nullopt;
+        }
+        RecordRow row = held->row();
+        row.rowid = rowid;
+        return row;
+    }
+
+    /// The new row is later than the one that it replaces, whatever the clock says: else a write on
+    /// a node whose clock is late, or a second write within ten microseconds, would be lost.
+    template <std::invocable<const std::optional<RecordRow>&> Text>
+    void write(const std::string& key, Text text) {
+        this->together([&] {
+            const auto held = find(key);
+            RecordRow row{-1, key, {}, text(held), 0};
+            row.deleted = row.record.empty() ? 1 : 0;
+            Timestamp time{this->clock().now().ticks, 0};
+            if (held) {
+                const Timestamp last = timestamp_or_zero(held->changed_at);
+                time = std::max(time, Timestamp{last.ticks + 1, 0});
+            }
+            row.changed_at = time.internal();
+            Base::put(row);
+        });
+    }
+};
+
+/// Models Broker over any disk and clock.
+template <Record T, Disk D, Clock C>
+class BasicRecordBroker
+    : public SqliteBroker<sqlite::RecordSchema<RecordKind<T>>, D, C, RecordDatabase<T, D, C>> {
+    using Base = SqliteBroker<sqlite::RecordSchema<RecordKind<T>>, D, C, RecordDatabase<T, D, C>>;
+
+public:
+    using Base::Base;
+    using typename Base::database_type;
+
+    /// The file of the database `name` on a device of the ring, below `settings.devices`.
+    template <RingVersion R>
+    [[nodiscard]] static std::string path(const Settings& settings, const R& ring,
+                                          const std::string& device, const std::string& name) {
+        const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
+        const std::string hash = hash_path(RecordInfo(name).name());
+        return Place::on(storage::device_path(settings.devices, device), RecordKind<T>::datadir,
+                         ring.partition(hash), hash, hash + ".db")
+            .path();
+    }
+
+    /// Opens the database, or makes it with this name. Errors as of open() and create().
+    [[nodiscard]] database_type open_or_create(const std::string& path, const std::string& name,
+                                               Instant deadline = Instant::max()) {
+        try {
+            return this->open(path, deadline);
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::missing) {
+                throw;
+            }
+        }
+        try {
+            return this->create(path, RecordInfo(name), deadline);
+        } catch (const Failure& failure) {
+            if (failure.error() != Error::exists) {
+                throw;
+            }
+            return this->open(path, deadline); // another thread or a peer has just made it
+        }
+    }
+};
+
+/// Models Broker over real files and real time.
+template <Record T>
+using RecordBroker = BasicRecordBroker<T, PosixDisk, SystemClock>;
+
+} // namespace replica
+
+#endif // REPLICA_SQLITE_RECORD_HPP

@@ -1,0 +1,236 @@
+#include <replica/sqlite/record.hpp>
+
+#define BOOST_TEST_MODULE sqlite_record
+#include <boost/test/unit_test.hpp>
+
+#include <support/notes.hpp>
+#include <support/sqlite_place.hpp>
+#include <support/table_ring.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace replica;
+using namespace replica::test;
+
+static_assert(Broker<RecordBroker<Note>> && ComparableDatabase<RecordBroker<Note>::database_type> &&
+              ImagedDatabase<RecordBroker<Note>::database_type>);
+
+namespace {
+
+template <class T>
+using SimTimed = BasicRecordBroker<T, PosixDisk, SimClock>;
+
+template <class T = Note>
+struct Book {
+    TemporaryDirectory directory;
+    SimClock clock;
+    SimTimed<T> broker{PosixDisk(), clock};
+    std::string path = directory.path() + "/sdb1/notes/1/abc/h/h.db";
+    typename SimTimed<T>::database_type database = broker.open_or_create(path, "mine");
+
+    [[nodiscard]] std::string rows() const {
+        return StockConnection(path).rows("SELECT name, record, deleted FROM record ORDER BY 1");
+    }
+
+    /// As replication does: all rows of another, with points.
+    template <class Other>
+    void pull(Other& other) {
+        const auto rows = other.database.items_since(
+            database.sync_point(other.database.info().id, Direction::incoming), 1000);
+        database.merge_items(rows, other.database.info().id);
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(records_are_put_listed_and_erased) {
+    Book book;
+    book.database.put({"milk", "buy milk", 1});
+    book.database.put({"ann", "call Ann", 2});
+    book.database.put({"milk", "buy oat milk", 3}); // in the same tick
+    BOOST_TEST((book.database.get("milk") == Note{"milk", "buy oat milk", 3}));
+    BOOST_TEST((book.database.list() ==
+                std::vector<Note>{{"ann", "call Ann", 2}, {"milk", "buy oat milk", 3}}));
+    BOOST_TEST(book.database.info().count == 2);
+    BOOST_TEST(book.database.erase("ann"));
+    BOOST_TEST(!book.database.get("ann").has_value());
+    BOOST_TEST(!book.database.erase("ann"));
+    BOOST_TEST(book.database.list().size() == 1U);
+    book.database.put({"ann", "again", 0}); // in the same tick as the erasure
+    BOOST_TEST((book.database.get("ann") == Note{"ann", "again", 0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_list_goes_page_by_page_in_the_order_of_bytes) {
+    Book book;
+    const std::vector<std::string> keys{"", "Z", "a", "a/b", "a/c", "b", "\xc3\xa4"};
+    for (const std::string& key : keys) {
+        if (!key.empty()) {
+            book.database.put({key, "", 0});
+        }
+    }
+    std::vector<std::string> seen{""};
+    for (auto page = book.database.list({.limit = 2}); !page.empty();
+         page = book.database.list({.marker = seen.back(), .delimiter = "/", .limit = 2})) {
+        for (const Note& note : page) {
+            seen.push_back(note.id);
+        }
+    }
+    BOOST_TEST((seen == keys));
+    BOOST_TEST(book.database.list({.prefix = "a/"}).size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_stored_changes_nothing) {
+    Book book;
+    book.database.put({"k", "before", 1});
+    for (const Note& bad : {Note{"", "", 0}, Note{"k", "\xff", 0}, Note{"\xff", "", 0}}) {
+        require_refused(Error::bad_request, "", book.directory, [&] {
+            book.database.put(bad);
+            return 0;
+        });
+    }
+    require_refused(Error::bad_request, "", book.directory,
+                    [&] { return book.database.erase(""); });
+    BOOST_TEST((book.database.get("k") == Note{"k", "before", 1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_write_is_later_than_what_it_replaces_whatever_the_clock_says) {
+    Book ahead;
+    Book behind;
+    ahead.clock.jump(std::chrono::hours(1));
+    ahead.database.put({"k", "of a clock that is an hour ahead", 1});
+    behind.pull(ahead);
+    behind.database.put({"k", "seen, and changed", 2});
+    ahead.pull(behind);
+    BOOST_TEST((ahead.database.get("k") == Note{"k", "seen, and changed", 2}));
+    BOOST_TEST(behind.database.erase("k"));
+    ahead.pull(behind);
+    BOOST_TEST(!ahead.database.get("k").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_erasure_goes_to_nodes_that_have_what_this_one_has_not) {
+    Book here;
+    Book there;
+    there.database.put({"k", "not here yet", 1});
+    here.clock.jump(std::chrono::seconds(1));
+    BOOST_TEST(!here.database.erase("k"));
+    there.pull(here);
+    BOOST_TEST(!there.database.get("k").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(replicas_that_change_one_record_agree_on_one_of_the_changes) {
+    Book one;
+    Book other;
+    one.database.put({"k", "one", 1});
+    other.database.put({"k", "other", 2}); // at the same time
+    one.pull(other);
+    other.pull(one);
+    one.pull(other);
+    BOOST_TEST((one.database.get("k") == other.database.get("k")));
+    BOOST_TEST(one.database.info().hash == other.database.info().hash);
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_sees_what_replication_brought_once_and_in_its_last_state) {
+    Book here;
+    Book there;
+    here.database.put({"own", "", 0});
+    std::map<std::string, std::optional<Note>> seen;
+    const auto see = [&](const std::string& key, const std::optional<Note>& note) {
+        BOOST_TEST(seen.emplace(key, note).second); // each once
+    };
+    std::int64_t point = here.database.now();
+    for (int stars = 0; stars < 3; ++stars) {
+        there.database.put({"k", "", stars});
+    }
+    there.database.put({"gone", "", 0});
+    there.database.erase("gone");
+    here.pull(there);
+    point = here.database.watch(point, see);
+    BOOST_TEST(seen.size() == 2U);
+    BOOST_TEST((seen.at("k") == Note{"k", "", 2}));
+    BOOST_TEST(!seen.at("gone").has_value());
+    seen.clear();
+    here.pull(there); // nothing is new
+    BOOST_TEST(here.database.watch(point, see) == point);
+    BOOST_TEST(seen.empty());
+    here.database.watch(-1, see);
+    BOOST_TEST(seen.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_sees_more_than_a_page) {
+    Book here;
+    std::vector<RecordRow> rows;
+    for (int i = 0; i < 2500; ++i) {
+        rows.push_back({i, "k" + std::to_string(i), "0000000001.00000", "{}", 0});
+    }
+    here.database.merge_items(rows, "there");
+    int seen = 0;
+    here.database.watch(-1, [&](const std::string&, const std::optional<Note>&) { ++seen; });
+    BOOST_TEST(seen == 2500);
+}
+
+BOOST_AUTO_TEST_CASE(a_struct_that_gained_members_opens_the_older_file) {
+    Book old_program;
+    old_program.database.put({"k", "text", 1});
+    SimTimed<LaterNote> broker{PosixDisk(), old_program.clock};
+    auto later = broker.open(old_program.path, Instant::max());
+    BOOST_TEST((later.get("k") == LaterNote{"k", "text", 1, "white", std::nullopt}));
+    later.put({"k", "text", 1, "red", 0.1});
+    BOOST_TEST((old_program.database.get("k") == Note{"k", "text", 1}));
+    auto upload = old_program.broker.open_upload(old_program.path, Instant::max()); // and back
+    BOOST_TEST(!upload.mend_sums());
+}
+
+BOOST_AUTO_TEST_CASE(neither_an_older_nor_a_newer_program_loses_a_column_of_the_other) {
+    Book<Note> older;
+    Book<LaterNote> newer;
+    newer.database.put({"k", "text", 1, "red", 0.1});
+    older.pull(newer);
+    older.database.put({"k", "changed", 2});
+    newer.pull(older);
+    BOOST_TEST((newer.database.get("k") == LaterNote{"k", "changed", 2, "red", 0.1}));
+    BOOST_TEST(newer.database.info().hash == older.database.info().hash);
+    newer.database.put({"k", "changed", 2, "blue", {}});
+    older.pull(newer);
+    BOOST_TEST(older.rows() == newer.rows());
+    older.database.erase("k");
+    older.database.put({"k", "new", 3}); // after an erasure nothing is left of the old record
+    newer.pull(older);
+    BOOST_TEST((newer.database.get("k") == LaterNote{"k", "new", 3, "white", std::nullopt}));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_is_made_once_and_then_opened) {
+    Book book;
+    book.database.put({"k", "", 0});
+    BOOST_TEST(book.broker.open_or_create(book.path, "mine").info().count == 1);
+    BOOST_TEST(book.database.info().account == "mine");
+    std::filesystem::resize_file(book.path, 5000);
+    BOOST_CHECK_THROW((void)book.broker.open_or_create(book.path, "mine"), Failure);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_lies_where_the_ring_and_its_name_say) {
+    Settings settings;
+    settings.devices = "/data";
+    settings.hash_path_suffix = "secret";
+    const TableRing ring({Device{}, Device{}}, 2, 4);
+    const std::string hash = HashPath{"", "secret"}("/mine");
+    const std::string partition = std::to_string(ring.version().partition(hash));
+    BOOST_TEST(RecordBroker<Note>::path(settings, ring.version(), "sda", "mine") ==
+               "/data/sda/notes/" + partition + '/' + hash.substr(29) + '/' + hash + '/' + hash +
+                   ".db");
+}
+
+BOOST_AUTO_TEST_CASE(a_record_of_another_type_is_told_by_its_key) {
+    Book book;
+    const RecordRow row{-1, "k", "0000000001.00000", R"({"stars": "many"})", 0};
+    book.database.merge_items(std::span(&row, 1), "");
+    BOOST_CHECK_EXCEPTION((void)book.database.get("k"), Failure, [](const Failure& failure) {
+        return failure.error() == Error::bad_request &&
+               std::string(failure.what()).find("record 'k': its stars") != std::string::npos;
+    });
+}
