@@ -1,5 +1,5 @@
 // A note book on three nodes that talk over HTTP. Each node writes to its own copy, and makes one
-// pass. Afterwards every copy has all notes, each in its newest state. Usage: notes [DIR]
+// pass. Afterwards every copy has all notes, each in its newest state.
 
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
@@ -7,8 +7,6 @@
 #include <replica/replica.hpp>
 #include <replica/ring/json_ring.hpp>
 #include <replica/sqlite/record.hpp>
-
-#include <boost/hana/define_struct.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -19,7 +17,6 @@ using namespace replica;
 struct Note { // the first member is the key
     BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
 };
-
 struct Node {
     Settings settings;
     std::string device; // the directory of this node
@@ -31,38 +28,32 @@ struct Node {
         return store.open_or_create(store.path(settings, ring.version(), device, "mine"), "mine");
     }
     void pass(auto& ring) {
-        const auto is_own = [this](const Device& each) { return each.device == device; };
         Replicator(settings, store, ring, BeastTransport(), LocalFileSync<>(settings.devices),
-                   SystemClock(), is_own)
+                   SystemClock(), [&](const Device& each) { return each.device == device; })
             .run_once();
     }
 };
 
-int main(int argc, char** argv) {
-    const auto root = std::filesystem::absolute(argc > 1 ? argv[1] : "notes-demo").string();
+int main() {
     Settings settings;
-    settings.devices = root;
+    settings.devices = std::filesystem::absolute("notes-demo").string();
     settings.mount_check = false; // the devices are plain directories
-    Node nodes[] = {{settings, "one"}, {settings, "two"}, {settings, "three"}};
-    std::string list = R"({"part_power": 4, "replicas": 3, "devices": [)";
+    Node nodes[] = {{settings, "1"}, {settings, "2"}, {settings, "3"}};
+    std::string devices;
     for (const Node& node : nodes) {
-        std::filesystem::create_directories(root + '/' + node.device);
-        list += R"({"ip": "127.0.0.1", "weight": 1, "id": )" + std::to_string(&node - nodes) +
-                R"(, "port": )" + std::to_string(node.server.port()) + R"(, "device": ")" +
-                node.device + (node.device == "three" ? "\"}]}" : "\"}, ");
+        devices += R"({"id": )" + node.device + R"(, "device": ")" + node.device +
+                   R"(", "ip": "127.0.0.1", "port": )" + std::to_string(node.server.port()) + "}, ";
     }
-    std::ofstream(root + "/ring.json") << list;
-    JsonRing<> ring(root + "/ring.json");
-
+    std::ofstream("notes-ring.json")
+        << R"({"part_power": 4, "replicas": 3, "devices": [)" << devices << "null]}";
+    JsonRing<> ring("notes-ring.json");
     nodes[0].book(ring).put({"milk", "buy milk", 1});
     nodes[1].book(ring).put({"milk", "buy oat milk", 2}); // later, so this one stays
     nodes[2].book(ring).put({"ann", "call Ann", 3});
     for (Node& node : nodes) {
         node.pass(ring);
     }
-    auto last = nodes[2].book(ring);
-    for (const Note& note : last.list()) {
-        std::cout << note.id << ": " << note.text << '\n';
-    }
-    return last.info().hash == nodes[0].book(ring).info().hash ? 0 : 1;
+    std::cout << nodes[0].book(ring).list().size()
+              << " notes; milk: " << nodes[0].book(ring).get("milk")->text << '\n';
+    return nodes[2].book(ring).info().hash == nodes[0].book(ring).info().hash ? 0 : 1;
 }
