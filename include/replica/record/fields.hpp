@@ -14,8 +14,10 @@
 #include <replica/words/json.hpp>
 
 #include <boost/hana/accessors.hpp>
+#include <boost/hana/adapt_struct.hpp>
 #include <boost/hana/concept/struct.hpp>
 #include <boost/hana/core/to.hpp>
+#include <boost/hana/define_struct.hpp>
 #include <boost/hana/drop_front.hpp>
 #include <boost/hana/first.hpp>
 #include <boost/hana/for_each.hpp>
@@ -105,8 +107,9 @@ consteval bool is_checked() {
 } // namespace detail
 
 /// A struct that Boost.Hana reflects (BOOST_HANA_DEFINE_STRUCT or BOOST_HANA_ADAPT_STRUCT) and that
-/// has a default. The first member is a std::string, the key; the others are RecordFields: a struct
-/// with another member does not compile, and the error names the member.
+/// has a default. The two macros come with this header. The first member is a std::string, the key;
+/// the others are RecordFields: a struct with another member does not compile, and the error names
+/// the member.
 template <class T>
 concept Record = boost::hana::Struct<T>::value && std::copyable<T> && std::default_initializable<T>;
 
