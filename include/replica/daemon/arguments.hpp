@@ -29,6 +29,11 @@ struct Arguments {
     std::vector<std::string> devices{};      // empty: all; only with once
     std::vector<std::uint32_t> partitions{}; // empty: all; only with once
     std::string explain{};                   // a database file, or empty
+    std::vector<std::string> undo{};         // what is to be brought back
+    bool trash = false;
+
+    /// Whether one question is answered, by neither a pass nor a service.
+    [[nodiscard]] bool only_asks() const { return trash || !explain.empty() || !undo.empty(); }
 };
 
 /// Nothing to run: prints a text and exits with `code`. Code 0 goes to stdout, any other to stderr.
@@ -87,6 +92,12 @@ parse_arguments(int argc, const char* const* argv, std::string_view kind_type) {
                    "Replicate only these partitions (comma-separated). Only with --once");
     app.add_option("--explain", arguments.explain,
                    "Say what a pass would do with this database file and why; change nothing");
+    app.add_flag("--trash", arguments.trash,
+                 "List what was removed, replaced or put into quarantine on this node");
+    app.add_option("--undo", arguments.undo,
+                   "Bring back databases that --trash lists: a path, a hash, a name "
+                   "(/account/container) or all. The service may run; a wrong ring or clock must "
+                   "have been mended first");
     bool print_config = false;
     app.add_flag("--print-config", print_config,
                  "Print a configuration file with every option: its default, unit, bounds and use");

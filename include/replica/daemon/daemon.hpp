@@ -290,14 +290,14 @@ template <Body B>
     }
     std::stop_source stop;
     const Notifier systemd = Notifier::from_environment();
-    const bool serves = !arguments.once && arguments.explain.empty();
+    const bool serves = !arguments.once && !arguments.only_asks();
     Context context{arguments,
                     settings,
                     log,
                     stop.get_token(),
                     serves ? make_feed(settings, log) : FanotifyFeed(),
                     [&arguments] { release_streams(arguments.verbose || arguments.once); }};
-    if (!arguments.explain.empty()) {
+    if (arguments.only_asks()) {
         drop_privileges(settings.user);
         return body(context);
     }

@@ -19,6 +19,7 @@
 #include <replica/daemon/settings.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/status.hpp>
+#include <replica/daemon/undo.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
@@ -319,9 +320,10 @@ void serve(Context& context, const AnyRing<>& ring, const Facts& facts,
 
 } // namespace detail
 
-/// The body of a daemon, see run_daemon: explains one database, or runs one pass, or serves and
-/// runs passes until it is stopped. One pass (--once) does not serve, since the service may run
-/// beside it. The exit code is 0 whatever the peers did, as in Swift.
+/// The body of a daemon, see run_daemon: explains one database, or lists or brings back what was
+/// removed, or runs one pass, or serves and runs passes until it is stopped. One pass (--once) does
+/// not serve, since the service may run beside it. The exit code is 0 whatever the peers did, as in
+/// Swift.
 template <LocalBroker B>
 [[nodiscard]] int run(Context& context) {
     const DaemonSettings& settings = context.settings;
@@ -339,6 +341,16 @@ template <LocalBroker B>
                              detail::is_local_by(engine), context.stop)
                   << std::flush;
         return 0;
+    }
+    if (arguments.trash) {
+        B broker = detail::make_broker<B>(settings, true);
+        print_trash(broker, engine, std::cout);
+        return 0;
+    }
+    if (!arguments.undo.empty()) {
+        B broker = detail::make_broker<B>(settings);
+        AnyRing<> looked_at = ring;
+        return undo(broker, engine, looked_at.version(), arguments.undo, std::cout) ? 0 : 1;
     }
     const Facts facts(server, settings.devices, SystemClock().now());
     auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring, facts);

@@ -1,0 +1,147 @@
+#ifndef REPLICA_DAEMON_UNDO_HPP
+#define REPLICA_DAEMON_UNDO_HPP
+
+// What an operator sees of the trash and the quarantine of this node (--trash), and brings back
+// (--undo). The service may run meanwhile.
+
+#include <replica/broker.hpp>
+#include <replica/disk.hpp>
+#include <replica/error.hpp>
+#include <replica/receive/restore.hpp>
+#include <replica/ring.hpp>
+#include <replica/settings.hpp>
+#include <replica/storage/storage.hpp>
+#include <replica/storage/trash.hpp>
+#include <replica/words/hash_path.hpp>
+#include <replica/words/random.hpp>
+#include <replica/words/seed.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace replica::daemon {
+
+/// A database that was taken out of use.
+struct TakenAway {
+    std::string device; ///< Path of its device.
+    storage::TrashEntry entry;
+    std::string name; ///< "/account/container", or why the file cannot be read.
+};
+
+/// All that was taken out of use on the devices below `settings.devices`, the oldest first. A
+/// device that cannot be read is named on `out`. Opens each database; the broker should change
+/// nothing.
+template <Broker B>
+[[nodiscard]] std::vector<TakenAway> taken_away(B& broker, const Settings& settings,
+                                                std::ostream& out) {
+    auto& disk = broker.disk();
+    std::vector<TakenAway> found;
+    const auto add = [&](const std::string& device, storage::TrashEntry entry) {
+        std::string name;
+        try {
+            const bool inside = disk.stat(entry.path).value_or(FileStatus{}).directory;
+            const auto file = inside ? storage::find_database(disk.list(entry.path), entry.hash)
+                                     : std::optional(entry.path);
+            if (!file) {
+                return; // deleted in part
+            }
+            const std::string path = inside ? entry.path + '/' + storage::base(*file) : entry.path;
+            const auto wait = to_duration(Seconds(2));
+            name = broker.open(path, broker.clock().monotonic() + wait).info().name();
+        } catch (const Failure& failure) {
+            name = failure.what();
+        }
+        found.push_back({device, std::move(entry), std::move(name)});
+    };
+    for (const Entry& each : disk.list(settings.devices)) {
+        const std::string device = storage::device_path(settings.devices, each.name);
+        try {
+            const std::string shelf = storage::trash_shelf(device, B::kind_type::name) + '/';
+            for (auto& entry : storage::list_trash(disk, device)) {
+                if (entry.path.starts_with(shelf)) {
+                    add(device, std::move(entry));
+                }
+            }
+            for (auto& entry : list_quarantine(broker, device)) {
+                add(device, std::move(entry));
+            }
+        } catch (const Failure& failure) {
+            out << device << ": cannot be read: " << failure.what() << '\n';
+        }
+    }
+    std::ranges::stable_sort(found, {}, [](const TakenAway& one) { return one.entry.when.ticks; });
+    return found;
+}
+
+/// A line: when, why, bytes, the name, the path.
+[[nodiscard]] inline std::string line(const TakenAway& one) {
+    return fmt::format("{} {:<11} {:>10} {} {}\n", one.entry.when.normal(), one.entry.why,
+                       one.entry.bytes, one.name, one.entry.path);
+}
+
+/// Prints what was taken out of use, a line each, and how it is brought back.
+template <Broker B>
+void print_trash(B& broker, const Settings& settings, std::ostream& out) {
+    const auto found = taken_away(broker, settings, out);
+    for (const TakenAway& one : found) {
+        out << line(one);
+    }
+    out << found.size()
+        << " databases; --undo with a path, a hash, a name (/account/container) or all brings them "
+           "back\n";
+}
+
+/// Whether `word` of a command line means this one.
+[[nodiscard]] inline bool is_meant(const TakenAway& one, std::string_view word) {
+    return word == one.entry.path || word == one.entry.hash || word == one.name ||
+           (word == "all" && one.entry.why != "quarantined");
+}
+
+/// Brings back what the words mean, the oldest first, to its device and the partition that `ring`
+/// gives it, and says of each what became of it. "all" is all but what is in quarantine. Returns
+/// whether each word meant something and all of it came back. Whatever does not come back stays
+/// where it is.
+template <Broker B, RingVersion R>
+[[nodiscard]] bool undo(B& broker, const Settings& settings, const R& ring,
+                        const std::vector<std::string>& words, std::ostream& out) {
+    const auto found = taken_away(broker, settings, out);
+    const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
+    Random random(with_seed(settings).seed);
+    bool all = true;
+    for (const std::string& word : words) {
+        if (word != "all" && std::ranges::none_of(found, [&](const TakenAway& one) {
+                return is_meant(one, word);
+            })) {
+            out << word << ": is neither in the trash nor in quarantine\n";
+            all = false;
+        }
+    }
+    std::size_t back = 0;
+    for (const TakenAway& one : found) {
+        if (std::ranges::none_of(words, [&](const auto& word) { return is_meant(one, word); })) {
+            continue;
+        }
+        try {
+            restore(broker, one.entry, one.device, ring.partition(one.entry.hash), hash_path,
+                    random, settings);
+            out << "back: " << line(one) << std::flush;
+            ++back;
+        } catch (const Failure& failure) {
+            out << "stays: " << line(one) << "  " << failure.what() << '\n' << std::flush;
+            all = false;
+        }
+    }
+    out << back << " databases are back\n";
+    return all;
+}
+
+} // namespace replica::daemon
+
+#endif // REPLICA_DAEMON_UNDO_HPP
