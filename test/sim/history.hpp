@@ -247,7 +247,8 @@ private:
         }
         for (const auto& machine : world_.machines) {
             const bool stock = world_.sends_as_stock(*machine);
-            if (const std::string path = stray_file(machine->disk, stock); !path.empty()) {
+            if (const std::string path = stray_file(machine->disk, stock, machine->clock.now());
+                !path.empty()) {
                 throw Violation("machine " + std::to_string(machine->number) + ": " + path +
                                 " is left for ever");
             }

@@ -7,7 +7,10 @@
 
 #include "record.hpp"
 #include "world.hpp"
+#include <replica/settings.hpp>
 #include <replica/storage/place.hpp>
+#include <replica/storage/trash.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -94,8 +97,18 @@ private:
 /// A file of a machine that is neither a database nor belongs to one; empty if there is none.
 /// Files that somebody must look at are told in each pass and stay: rows that wait for a database
 /// that is gone, or that nobody could read (defects 3 and 94). Our broker's drafts are taken away
-/// by our replicator; `stock` is another.
-[[nodiscard]] inline std::string stray_file(const SimDisk& disk, bool stock) {
+/// by our replicator; `stock` is another. What was removed within the last day is in the trash.
+[[nodiscard]] inline std::string stray_file(const SimDisk& disk, bool stock, Timestamp now) {
+    const auto is_old_trash = [&](const std::string& path) {
+        const std::size_t shelf = path.find("/trash/");
+        if (shelf == std::string::npos || path.ends_with("/")) {
+            return false;
+        }
+        const std::size_t name = path.find('/', shelf + 7) + 1;
+        const auto entry =
+            storage::TrashEntry::parse(path.substr(name, path.find('/', name) - name));
+        return !entry || entry->when < now.plus(-Limits{}.trash_age);
+    };
     const auto files = disk.dump();
     for (const auto& [path, bytes] : files) {
         const auto ends_with = [&](std::string_view end) { return path.ends_with(end); };
@@ -107,12 +120,11 @@ private:
                            path.find(".pending.unreadable") != std::string::npos ||
                            (stock && (ends_with(".new") || ends_with(".new-journal")));
         const bool in_tmp = path.find("/tmp/") != std::string::npos && !ends_with("/tmp/");
-        const bool in_trash = path.find("/trash/") != std::string::npos && !ends_with("/");
         const auto next = std::next(files.find(path));
         const bool lonely =
             ends_with("/.lock") && // nothing follows in its directory
             (next == files.end() || !next->first.starts_with(path.substr(0, path.rfind('/') + 1)));
-        if (!known || in_tmp || in_trash || lonely) {
+        if (!known || in_tmp || is_old_trash(path) || lonely) {
             return path;
         }
     }
