@@ -21,9 +21,9 @@ replica_packages_deb="dpkg-dev debhelper lintian systemd man-db bash-completion"
 # Test: the second build, our own packages, and Swift.
 replica_packages_test="meson $replica_packages_deb $replica_packages_swift"
 
-# CI only: the second compiler and its tools, and promtool, without which a part of daemon/metrics.py
-# is not run.
-replica_packages_ci="prometheus clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev reuse"
+# CI only: the second compiler and its tools, and what is asked of by a part of daemon/metrics.py
+# and daemon/page.py that is not run without it: promtool and a browser (80 MB to download).
+replica_packages_ci="prometheus chromium clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev reuse"
 
 # replica_install PACKAGE... installs those that are missing, through apt as root or with sudo.
 # Says what it does before it does it; touches no network when nothing is missing. Without the right

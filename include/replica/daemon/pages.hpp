@@ -9,8 +9,10 @@
 #include <replica/daemon/exposition.hpp>
 #include <replica/daemon/facts.hpp>
 #include <replica/daemon/metrics.hpp>
+#include <replica/daemon/page.hpp>
 #include <replica/daemon/recon.hpp>
 #include <replica/daemon/settings.hpp>
+#include <replica/daemon/status_json.hpp>
 #include <replica/disk.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
@@ -69,7 +71,8 @@ inline constexpr std::array recon_pages{
 
 /// Answers GET: /healthcheck, and below /recon/ the pages of recon_pages, version, time, ringmd5,
 /// swiftconfmd5, unmounted, diskusage and, which is ours alone, doubts. With facts also /metrics,
-/// in OpenMetrics, and /metrics.txt, the same in Prometheus' older format. Other paths get a 404.
+/// in OpenMetrics, /metrics.txt, the same in Prometheus' older format, /status.json, and / for
+/// people. Other paths get a 404.
 /// Thread safety: any thread.
 template <Disk D = PosixDisk, Clock C = SystemClock>
 class Pages {
@@ -138,7 +141,11 @@ private:
                 path == "/metrics" ? Exposition::Form::openmetrics : Exposition::Form::text;
             return {200, Exposition::content_type(form), metrics_text(know_(), form), {}};
         }
-        return unknown(path);
+        if (path == "/status.json") {
+            return json(status_json(know_()));
+        }
+        return path == "/" ? Reply{200, "text/html; charset=utf-8", std::string(status_page), {}}
+                           : unknown(path);
     }
 
     [[nodiscard]] static Reply json(const boost::json::value& value) {
