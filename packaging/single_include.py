@@ -4,8 +4,9 @@
 Usage: single_include.py OUTPUT [HEADER...]      default: all that a host program may use
 
 Each header of ours stands once, before those that include it; includes of others stay where they
-are. The same tree gives the same bytes. What is left out has libraries of its own: the daemons
-(CLI11, spdlog), rsync (Boost.Process) and Swift's rings (zlib).
+are. All names are in an inline namespace with the version, so that two parts of one program may
+have two versions. The same tree gives the same bytes. What is left out has libraries of its own:
+the daemons (CLI11, spdlog), rsync (Boost.Process) and Swift's rings (zlib).
 """
 
 import pathlib
@@ -47,16 +48,22 @@ def expand(name, done, out):
     out.append(f"// ---- {name}\n\n{text}\n")
 
 
+def version():
+    header = (ROOT / "replica/version.hpp").read_text(encoding="utf-8")
+    return re.findall(r"version_\w+ = (\d+);", header)
+
+
 def made(headers):
     out = []
     done = set()
     for name in headers:
         expand(name, done, out)
-    version = ".".join(re.findall(r"version_\w+ = (\d+);",
-                                  (ROOT / "replica/version.hpp").read_text(encoding="utf-8")))
-    head = (f"// replica {version} as one header, made by packaging/single_include.py from the\n"
-            "// headers in include/. Needs Boost 1.81, SQLite and OpenSSL; link boost_json,\n"
-            "// sqlite3, crypto. SPDX-License-Identifier: Apache-2.0\n"
+    inner = "inline v" + "_".join(version())
+    out = [re.sub(r"^namespace replica(?=[: ])", f"namespace replica::{inner}", text,
+                  flags=re.MULTILINE) for text in out]
+    head = (f"// replica {'.'.join(version())} as one header, made from those in include/.\n"
+            "// Needs Boost 1.81, SQLite and OpenSSL; link boost_json, sqlite3, crypto.\n"
+            "// SPDX-License-Identifier: Apache-2.0\n"
             "#ifndef REPLICA_REPLICA_HPP\n#define REPLICA_REPLICA_HPP\n\n")
     return head + "\n".join(out) + "\n#endif // REPLICA_REPLICA_HPP\n"
 

@@ -10,6 +10,8 @@ struct AccountInfo;
 struct ContainerInfo;
 struct ObjectRow;
 struct ContainerRow;
+struct RecordInfo;
+struct RecordRow;
 struct SyncPoint;
 struct Timestamp;
 
