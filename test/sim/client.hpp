@@ -245,7 +245,7 @@ private:
     void pend(const Site& at, Known& database) {
         const SimDisk disk = at.machine.disk;
         const std::string path = at.path;
-        if (!disk.stat(path)) {
+        if (!disk.stat(path) || !sqlite::PendingSchema<SchemaOf<Kind>>) {
             return;
         }
         if (world_.pick(3) == 0) {
@@ -263,7 +263,9 @@ private:
         const auto lock = lock_of(at.machine, path);
         database.record.rows[name].attempt(version);
         const auto held = disk.content(path + ".pending");
-        disk.write(path + ".pending", (held ? held->bytes : "") + pending_entry(row));
+        if constexpr (sqlite::PendingSchema<SchemaOf<Kind>>) {
+            disk.write(path + ".pending", (held ? held->bytes : "") + pending_entry(row));
+        }
         unsynced_.insert({&database, name});
         database.record.rows[name].acknowledge(version);
         world_.marks("client: pending");

@@ -31,7 +31,8 @@ struct Extensions {
         (std::int64_t, walk_interval),
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
-        (std::int64_t, compare_rows)); ///< Where no point is left: so many are compared; 0: none.
+        (std::int64_t, compare_rows), ///< Where no point is left: so many are compared; 0: none.
+        (std::int64_t, records));     ///< 1: a host program's records, neither of Swift's kinds.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -153,6 +154,10 @@ struct Config : Extensions {
         walk_interval = intervals[random.next() % 3];
         constexpr std::int64_t least[] = {0, 1, 10};
         compare_rows = least[random.next() % 3];
+        records = random.next() % 6 == 0 ? 1 : 0;
+        if (records > 0) { // there are no stock servers of such a kind
+            containers = shards = policies = pending = stock = stock_sender = 0;
+        }
     }
 
     template <class Each>

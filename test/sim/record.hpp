@@ -4,6 +4,7 @@
 // What clients of a simulated world were told. It knows nothing of replication: a checker compares
 // it with what the disks hold.
 
+#include <replica/record/row.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/timestamp.hpp>
 
@@ -50,6 +51,10 @@ struct Version {
     return {std::max(put, gone), row.deleted != 0, std::to_string(row.bytes_used)};
 }
 
+[[nodiscard]] inline Version version_of(const RecordRow& row) {
+    return {timestamp_or_zero(row.changed_at).ticks, row.deleted != 0, row.record};
+}
+
 /// The name of a row in the record. An object may have a row under each policy.
 [[nodiscard]] inline std::string key_of(const ObjectRow& row) {
     return row.storage_policy_index == 0
@@ -58,6 +63,10 @@ struct Version {
 }
 
 [[nodiscard]] inline std::string key_of(const ContainerRow& row) {
+    return row.name;
+}
+
+[[nodiscard]] inline std::string key_of(const RecordRow& row) {
     return row.name;
 }
 

@@ -1,6 +1,7 @@
 // Whole clusters of the shipped code, SQLite included, in one thread and driven by one number, with
 // every fault that physics allows; without a SEED, the histories of the test suite. See --help.
 
+#include "../support/notes.hpp"
 #include "history.hpp"
 #include "shrink.hpp"
 
@@ -44,6 +45,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "UsyncEnded capped",
                                     "WholeFileSent",
                                     "WholeFileSent to merge",
+                                    "a history of records",
                                     "a misplaced row is queued",
                                     "a stock replicator forgets a deletion",
                                     "a stock replicator removes a handoff",
@@ -121,7 +123,7 @@ constexpr Pinned pinned[] = {
      "to_handoffs=0 lose=0 delay=159 repeat=0 cut=0 mute=0 kill=0 power=3 unmount=9 fill=0 "
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
-     "devices=1 policies=0 compare_rows=0"},
+     "devices=1 policies=0 compare_rows=0 records=0"},
     {67, // a copy refuses `sync` while it leaves
      "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
@@ -131,7 +133,7 @@ constexpr Pinned pinned[] = {
      "rot=0 "
      "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
      "devices=1 "
-     "policies=0 compare_rows=0"},
+     "policies=0 compare_rows=0 records=0"},
 };
 
 /// What a run of many histories has come to.
@@ -148,6 +150,10 @@ struct Run {
 };
 
 [[nodiscard]] Outcome play(const Config& config, std::uint64_t seed, Marks& marks) {
+    if (config.records != 0) {
+        marks("a history of records");
+        return test::WorldHistory<RecordKind<test::Note>>(config, seed, marks).run();
+    }
     return config.containers != 0 ? test::WorldHistory<ContainerKind>(config, seed, marks).run()
                                   : test::WorldHistory<AccountKind>(config, seed, marks).run();
 }
