@@ -260,14 +260,17 @@ template <class D>
            database.sync_point(compared_with(info), Direction::outgoing) >= 0;
 }
 
-/// Whether no misplaced row waits to be queued.
+/// Whether no misplaced row waits to be queued. No row of a container with one policy is misplaced.
 template <class D>
 [[nodiscard]] bool is_all_queued(D& database, const ContainerInfo& info) {
-    return info.reconciler_sync_point == info.max_row && is_compared(database, info);
+    return !info.several_policies ||
+           (info.reconciler_sync_point == info.max_row && is_compared(database, info));
 }
 
-/// Queues the misplaced rows among those that are new since the last time. A database without new
-/// rows costs nothing here; with several policies a lookup.
+/// Queues the misplaced rows among those that are new since the last time. With several policies a
+/// database without new rows costs a lookup. With one policy nothing is read or written: Swift
+/// moves the point of such a container after each change, but once there is another policy all rows
+/// are looked at, wherever the point is.
 ///
 /// A stock server that changes the policy leaves reconciler_sync_point as it is. So a container
 /// that has or had several policies (few have) is searched from its first row whenever its policy
@@ -291,19 +294,15 @@ void queue_misplaced(DatabaseTurn& turn, std::span<const decide::Outcome> outcom
     if (!compared) {
         info.reconciler_sync_point = -1;
     }
-    std::int64_t reached = turn.info.max_row;
-    if (info.several_policies) {
-        const Fed fed = feed_above(turn, database, info);
-        reached = fed.reached;
-        if (!compared && reached >= turn.info.max_row) {
-            const std::vector<SyncPoint> noted{{reached, compared_with(info)}};
-            database.merge_sync_points(noted, Direction::outgoing);
-        }
-        const auto done = std::ranges::count(outcomes, decide::Outcome::done);
-        const bool majority = outcomes.empty() || 2 * done > std::ssize(outcomes);
-        if (!majority || reached <= (fed.all ? stored : info.reconciler_sync_point)) {
-            return;
-        }
+    const auto [reached, all] = feed_above(turn, database, info);
+    if (!compared && reached >= turn.info.max_row) {
+        const std::vector<SyncPoint> noted{{reached, compared_with(info)}};
+        database.merge_sync_points(noted, Direction::outgoing);
+    }
+    const auto done = std::ranges::count(outcomes, decide::Outcome::done);
+    const bool majority = outcomes.empty() || 2 * done > std::ssize(outcomes);
+    if (!majority || reached <= (all ? stored : info.reconciler_sync_point)) {
+        return;
     }
     if (database.set_reconciler_sync_point(reached, info.storage_policy_index)) {
         turn.info.reconciler_sync_point = reached;

@@ -69,18 +69,29 @@ static_assert(std::is_empty_v<AccountKind::pass_state>);
 
 // ---- The point.
 
-BOOST_FIXTURE_TEST_CASE(a_container_of_one_policy_only_notes_that_it_was_looked_at, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_container_of_one_policy_is_neither_read_nor_written, Fixture) {
     open().put(row("a", 0));
     open().put(row("b", 0));
-    BOOST_TEST(point() == -1);
-    queue({});
+    for (const Outcomes& outcomes : {Outcomes{}, all_done, Outcomes{decide::Outcome::failed}}) {
+        with_task([&](auto& task, const Device&) {
+            BOOST_TEST(locks_of([&] { reconciler::queue_misplaced(task, outcomes); }) == 0);
+            return 0;
+        });
+        BOOST_TEST(point() == -1);
+    }
+    auto database = open();
+    BOOST_TEST(reconciler::is_all_queued(database, database.info()));
+    database.put(row("c", 1));
+    BOOST_TEST(!reconciler::is_all_queued(database, database.info()));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_second_policy_makes_rows_below_any_point_be_looked_at, Fixture) {
+    open().put(row("a", 1));
+    open().put(row("b", 0));
+    BOOST_REQUIRE(open().set_reconciler_sync_point(2, 0)); // as Swift's replicator does
+    queue();
+    BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
     BOOST_TEST(point() == 2);
-    queue({decide::Outcome::failed, decide::Outcome::failed});
-    BOOST_TEST(point() == 2);
-    open().put(row("c", 0));
-    queue({decide::Outcome::failed, decide::Outcome::failed});
-    BOOST_TEST(point() == 3);
-    BOOST_TEST(queued(noon).empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_database_at_rest_costs_at_most_a_lookup, Fixture) {
@@ -96,10 +107,11 @@ BOOST_FIXTURE_TEST_CASE(a_database_at_rest_costs_at_most_a_lookup, Fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(the_snapshot_goes_along_so_that_a_handoff_still_equals_it, Fixture) {
-    open().put(row("a", 0));
+    open().put(row("a"));
     with_task([&](auto& task, const Device&) {
         reconciler::queue_misplaced(task, all_done);
         BOOST_TEST((task.info == open().info()));
+        BOOST_TEST(task.info.reconciler_sync_point == 1);
         return 0;
     });
 }
@@ -137,15 +149,16 @@ BOOST_FIXTURE_TEST_CASE(rows_that_came_after_the_peers_were_asked_wait_for_the_n
 
 BOOST_FIXTURE_TEST_CASE(another_policy_makes_all_rows_be_looked_at_again, Fixture) {
     open().put(row("old", 0));
+    open().put(row("other", 1));
     queue();
-    BOOST_TEST(point() == 1);
+    BOOST_TEST(point() == 2);
     open().set_storage_policy_index(0, clock.now()); // no news
-    BOOST_TEST(point() == 1);
+    BOOST_TEST(point() == 2);
     open().set_storage_policy_index(1, clock.now());
     BOOST_TEST(point() == -1);
     queue();
-    BOOST_TEST(queued(noon) == std::set<std::string>{"0:/a/c/old"});
-    BOOST_TEST(point() == 1);
+    BOOST_TEST(queued(noon) == (std::set<std::string>{"0:/a/c/old", "1:/a/c/other"}));
+    BOOST_TEST(point() == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_policy_that_a_stock_server_changed_is_noticed_by_itself, Fixture) {
@@ -155,7 +168,7 @@ BOOST_FIXTURE_TEST_CASE(a_policy_that_a_stock_server_changed_is_noticed_by_itsel
         BOOST_REQUIRE(open().set_reconciler_sync_point(at, policy));
     };
     open().put(row("old", 0));
-    queue();
+    BOOST_REQUIRE(open().set_reconciler_sync_point(1, 0)); // by Swift's replicator
     change(1);
     queue({decide::Outcome::failed});
     BOOST_TEST(queued(noon) == std::set<std::string>{"0:/a/c/old"});
