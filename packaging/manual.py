@@ -4,6 +4,7 @@ option is described twice: NAME.1 and the completion from --help, NAME.conf and 
 --print-config.
 
 Usage: manual.py PROGRAM NAME KIND DIRECTORY      KIND is "container" or "account"
+       manual.py PROGRAM NAME DIRECTORY           the tool: NAME.1 and the completion
 """
 import pathlib
 import re
@@ -129,7 +130,46 @@ complete -o filenames -F {function} {name}
 """
 
 
+def tool_page(program, name, version):
+    """All that the program says of itself and of each of its commands, word for word."""
+    text = said(program, "--help")
+    commands = re.findall(r"^  (\w+) {2,}", text.split("\nSubcommands:\n")[1], re.MULTILINE)
+    parts = [("SYNOPSIS", [f".B {escaped(name)}", ".I COMMAND", ".RI [ option ...]"]),
+             ("DESCRIPTION", [".nf", escaped(text.strip()), ".fi"])]
+    for command in commands:
+        told = subprocess.run([program, command, "--help"], check=True, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL).stdout
+        parts.append((escaped(command.upper()), [".nf", escaped(told.strip()), ".fi"]))
+    parts.append(("SEE ALSO", [f".BR replica\\-{kind}\\-replicator (1)"
+                               for kind in ("container", "account")]))
+    what = "looks into replicated databases and at their nodes"
+    return page(name, 1, version, what, parts), commands
+
+
+def tool_completion(name, commands):
+    words = " ".join(commands)
+    return f"""# bash completion for {name}
+_{name}()
+{{
+    local word=${{COMP_WORDS[COMP_CWORD]}}
+    if [ "$COMP_CWORD" = 1 ]; then
+        COMPREPLY=($(compgen -W "{words}" -- "$word"))
+    else
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}}
+complete -o filenames -F _{name} {name}
+"""
+
+
 def main():
+    if len(sys.argv) == 4:
+        program, name, directory = sys.argv[1:]
+        text, commands = tool_page(program, name, said(program, "--version").strip())
+        (pathlib.Path(directory) / f"{name}.1").write_text(text, encoding="utf-8")
+        (pathlib.Path(directory) / f"{name}.bash").write_text(tool_completion(name, commands),
+                                                              encoding="utf-8")
+        return 0
     if len(sys.argv) != 5:
         print(__doc__, file=sys.stderr)
         return 2

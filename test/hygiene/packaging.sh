@@ -82,6 +82,18 @@ for kind in container account; do
     quiet systemd-analyze security --offline=true --threshold=15 "$unit" || true
 done
 
+program="$at/usr/bin/replica"
+[ "$("$program" --version)" = "$REPLICA_VERSION" ] || fail "replica is of another version"
+LC_ALL=C.UTF-8 man --warnings -l "$at/usr/share/man/man1/replica.1.gz" >"$scratch/page" 2>"$scratch/log" ||
+    fail "replica.1 cannot be read"
+[ ! -s "$scratch/log" ] || { cat "$scratch/log"; fail "replica.1 has warnings"; }
+for word in info rows status --json --config 'Exit codes'; do
+    grep -q -- "$word" "$scratch/page" || fail "replica.1 lacks $word"
+done
+got=$(bash -c '. "$1" && COMP_WORDS=(x st) COMP_CWORD=1 && _replica && echo "${COMPREPLY[@]}"' - \
+    "$at/usr/share/bash-completion/completions/replica")
+[ "$got" = status ] || fail "st is completed to '$got'"
+
 [ "$(PKG_CONFIG_PATH="$at/usr/share/pkgconfig" pkg-config --modversion replica)" = "$REPLICA_VERSION" ] ||
     fail "libreplica-dev is of another version"
 diff <(cd "$root/include" && find . -name '*.hpp' | sort) <(cd "$at/usr/include" && find . -name '*.hpp' | sort) ||

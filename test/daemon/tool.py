@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The tool `replica` on the databases and nodes of running daemons: what it says, how it exits, and
+that it changes nothing.
+
+Usage: tool.py [UNITTEST ARGUMENTS]    with REPLICA_BUILD_DIR in the environment
+"""
+import json
+import subprocess
+import unittest
+
+from pair import PATIENCE, PROGRAMS, STAMP, Pair, eventually
+
+FINE, CANNOT, USAGE, TROUBLE, SILENT = range(5)
+
+
+class Tool(unittest.TestCase):
+    def setUp(self):
+        self.pair = self.enterContext(Pair())
+
+    def run_tool(self, *arguments, code=FINE):
+        result = subprocess.run([PROGRAMS / "replica_tool", *map(str, arguments)],
+                                capture_output=True, text=True, timeout=PATIENCE, check=False,
+                                stdin=subprocess.DEVNULL)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result.stdout if code != CANNOT and code != USAGE else result.stderr
+
+    def tree(self):
+        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+                for path in self.pair.root.rglob("*")}
+
+    # ---- Databases.
+
+    def test_info_says_what_a_database_is_and_whether_it_is_in_its_place(self):
+        path = self.pair.create(0, "photos", rows=3)
+        conf = self.pair.root / "swift.conf"
+        before = self.tree()
+        about = json.loads(self.run_tool("info", path, "--json", "--swift-conf", conf))
+        self.assertEqual((about["account"], about["container"], about["count"]), ("a", "photos", 3))
+        self.assertEqual((about["kind"], about["in_place"], about["pending"]),
+                         ("container", True, False))
+        text = self.run_tool("info", path, "--swift-conf", conf)
+        self.assertIn("\ncontainer: photos\n", text)
+        self.assertRegex(text, rf"\ncreated_at: {STAMP} \(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)\n")
+        conf.write_text("[swift-hash]\nswift_hash_path_suffix = another\n")
+        about = json.loads(self.run_tool("info", path, "--json", "--swift-conf", conf))
+        self.assertFalse(about["in_place"])
+        about = json.loads(self.run_tool("info", path, "--json", "--swift-conf", "/none"))
+        self.assertNotIn("in_place", about)
+        after = self.tree()
+        for each in (before, after):
+            del each[str(conf)]
+        self.assertEqual(after, before)
+
+    def test_rows_are_printed_and_one_that_is_not_there_is_said(self):
+        path = self.pair.create(0, "photos", rows=3)
+        before = self.tree()
+        lines = self.run_tool("rows", path, "--json").splitlines()
+        self.assertEqual([json.loads(line)["name"] for line in lines], ["row 0", "row 1", "row 2"])
+        self.assertIn("name: row 1\n", self.run_tool("rows", path, "--name", "row 1"))
+        self.assertEqual(self.run_tool("rows", path, "--name", "row 9", code=TROUBLE), "")
+        self.assertEqual(len(self.run_tool("rows", path, "--json", "--limit", 2).splitlines()), 2)
+        self.assertEqual(self.run_tool("rows", path, "--deleted"), "")
+        self.run_tool("rows", path, "--deleted", "--live", code=USAGE)
+        self.assertEqual(self.tree(), before)
+
+    def test_what_is_no_database_is_named(self):
+        path = self.pair.create(0, "photos")
+        path.write_text("no database")
+        self.assertIn(str(path), self.run_tool("info", path, code=CANNOT))
+        path.unlink()
+        self.assertIn(str(path), self.run_tool("rows", path, code=CANNOT))
+
+    # ---- Nodes.
+
+    def test_all_nodes_of_the_ring_are_shown_side_by_side(self):
+        self.pair.create(0, "photos")
+        for node in range(2):
+            self.pair.start(node)
+
+        def status(code, *arguments):
+            return self.run_tool("status", "--config", self.pair.config(0), *arguments, code=code)
+
+        def code():
+            return subprocess.run([PROGRAMS / "replica_tool", "status", "--config",
+                                   self.pair.config(0)], capture_output=True, check=False,
+                                  timeout=PATIENCE, stdin=subprocess.DEVNULL).returncode
+
+        def on_both():
+            nodes = json.loads(status(FINE, "--json"))["nodes"]
+            return all(each["pass"]["databases"] for each in nodes.values())
+
+        self.assertTrue(eventually(lambda: code() == FINE and on_both()))
+        text = status(FINE)
+        lines = text.splitlines()
+        self.assertEqual(len(lines), 3, text)
+        for node in range(2):
+            self.assertRegex(lines[1 + node],
+                             rf"^{self.pair.address(node)} +container +\S+ +\S.* 1 +1/1 ")
+
+        self.pair.stop(1)
+        self.pair.put(0, "photos", "first")
+        self.assertTrue(eventually(lambda: "fails: " in status(SILENT)))
+        text = status(SILENT)
+        self.assertIn(f"\n{self.pair.address(1)}: {self.pair.address(1)}: ", text)
+        self.assertIn(f"\n{self.pair.address(0)}: peer {self.pair.peer(1)} fails: ", text)
+        nodes = json.loads(status(SILENT, "--json"))["nodes"]
+        self.assertEqual(nodes[self.pair.address(0)]["peers"][0]["databases_behind"], 1)
+        self.assertIn("fault", nodes[self.pair.address(1)])
+        # Asked alone, the node is there, and in trouble.
+        self.run_tool("status", self.pair.address(0), code=TROUBLE)
+
+    def test_without_a_port_for_pages_it_says_so(self):
+        self.pair.configure(0, replica_port="off")
+        told = self.run_tool("status", "--config", self.pair.config(0), code=CANNOT)
+        self.assertIn("replica_port", told)
+
+    # ---- The command line.
+
+    def test_help_names_all_commands_and_their_exit_codes(self):
+        text = self.run_tool("--help")
+        for word in ("info", "rows", "status", "Exit codes"):
+            self.assertIn(word, text)
+        for command in ("info", "rows", "status"):
+            self.assertIn("--json", self.run_tool(command, "--help"))
+        self.run_tool(code=USAGE)
+        self.run_tool("nothing", code=USAGE)
+        self.run_tool("info", code=USAGE)
+
+
+if __name__ == "__main__":
+    unittest.main()
