@@ -1,0 +1,53 @@
+// Two replicas in one process: a directory each, and a transport that is a call of the other side.
+
+#include "nodes.hpp"
+#include <replica/local/file_sync.hpp>
+#include <replica/replica.hpp>
+#include <replica/sqlite/record.hpp>
+
+#include <filesystem>
+#include <iostream>
+
+using namespace replica;
+using tutorial::Note;
+
+using Store = RecordBroker<Note>;
+
+// A request is a call of the receiver.
+struct Direct {
+    struct Peer {
+        RpcServer<Store> server;
+        Device target;
+        const Device& device() const { return target; }
+        Result<Reply> send(const Request& request, Instant, const std::stop_token&) {
+            return server.handle(request);
+        }
+    };
+    RpcServer<Store> server;
+    Peer peer(const Device& device) const { return {server, device}; }
+};
+
+int main() {
+    Settings settings;
+    settings.devices = std::filesystem::absolute("two-notebooks").string();
+    settings.mount_check = false; // the devices are plain directories
+    tutorial::EveryDevice ring{{tutorial::device_of(1), tutorial::device_of(2)}};
+    ring.all[0].device = "left";
+    ring.all[1].device = "right";
+
+    Store store;
+    const auto book = [&](const std::string& device) {
+        return store.open_or_create(Store::path(settings, ring, device, "mine"), "mine");
+    };
+    book("left").put({"milk", "buy milk", 1});
+    book("right").put({"ann", "call Ann", 2});
+    for (const Device& own : ring.all) {
+        Replicator(settings, store, ring, Direct{{settings, store}},
+                   LocalFileSync<>(settings.devices), SystemClock(),
+                   [&](const Device& each) { return each.id == own.id; })
+            .run_once();
+    }
+    std::cout << book("left").list().size() << " notes on the left, " //
+              << book("right").list().size() << " on the right\n";
+    return book("left").info().hash == book("right").info().hash ? 0 : 1;
+}
