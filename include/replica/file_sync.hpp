@@ -28,12 +28,17 @@ struct Upload {
     /// Of the database. Where the upload goes does not depend on them.
     std::uint32_t partition = 0;
     std::string hash = std::string(32, '0');
+
+    /// The database's file name, if the peer has no database and may put the upload in its place at
+    /// once (complete_rsync). Nobody needs to; Sent::finished tells. Empty: only deliver.
+    std::string file{};
 };
 
 /// What was sent.
 struct Sent {
     std::int64_t bytes = 0; ///< Size of the file.
     bool snapshot = false;  ///< Of one moment, whoever wrote meanwhile: no torn file.
+    bool finished = false;  ///< The peer has put it in place: see Upload::file.
 };
 
 /// A database file to be sent: by its path, for another process to read, or as a private copy made
@@ -70,7 +75,8 @@ concept SnapshotSource = Source<S> && requires(S source, Instant deadline) {
 /// Delivers files.
 ///
 /// Laws (test/laws/file_sync.hpp):
-/// - on success the whole file has its name in the target's tmp. On a fault there may be nothing or
+/// - on success the whole file has its name in the target's tmp, unless it is in place already
+///   (`Sent::finished`). On a fault there may be nothing or
 ///   a part of the file, never under a name that anybody but the sweep of tmp looks at.
 /// - the file sent is the one at `source.path()` as another process reads it, or a copy made by
 ///   `source.copy_to`, or a snapshot. The first is torn if somebody writes meanwhile; the caller

@@ -71,7 +71,7 @@ public:
     ///
     /// 200  sync, with the info; get_shard_ranges, with a list; summary; compare
     /// 202  merge_items, merge_syncs, merge_shard_ranges, put_file
-    /// 204  complete_rsync, rsync_then_merge
+    /// 204  complete_rsync, rsync_then_merge, put_file that puts the file in place
     /// 400  not a valid request; 404: no such database or upload; 413: too many values
     /// 503  try again: a merge of this database is under way, the copy is about to leave, the
     ///      device is busy, or a lock did not come free
@@ -164,8 +164,8 @@ private:
         if (refusal) {
             return *std::move(refusal);
         }
-        const bool finishes =
-            call.verb == message::CompleteRsync::verb || call.verb == message::RsyncThenMerge::verb;
+        const bool finishes = call.verb == message::CompleteRsync::verb ||
+                              call.verb == message::RsyncThenMerge::verb || message::finishes(call);
         for (int attempt = 1;; ++attempt) {
             try {
                 return (this->*handler)(place, call);
@@ -353,32 +353,39 @@ private:
         return answer_summary(call, place.device_name(), core_->summarise);
     }
 
-    /// The answer is how many bytes of the file are here.
+    /// The answer is how many bytes of the file are here, or that of the finish.
     Reply put_file(const Place& place, const message::Call& call) {
-        const auto put = message::decode_put_file(call);
+        const auto put = message::decode_put_file(call, place.hash);
         auto& disk = core_->broker.disk();
         if (storage::lacks_room(disk, place.device, core_->settings.fallocate_reserve,
                                 put.size - put.offset)) {
             throw Failure(Error::no_space, "no room for " + put.upload);
         }
-        return answer::text(
-            202, std::to_string(put_piece(disk, place.tmp(), put, call.bytes, core_->random)));
+        const auto have = put_piece(disk, place.tmp(), put, call.bytes, core_->random);
+        return have == put.size && !put.file.empty()
+                   ? put_in_place(place, put.upload, put.file, false)
+                   : answer::text(202, std::to_string(have));
     }
 
     /// complete_rsync and rsync_then_merge.
     template <class Verb>
     Reply finish(const Place& place, const message::Call& call) {
         const auto verb = message::decode_finish<Verb>(call, place.hash);
+        return put_in_place(place, verb.upload, verb.file,
+                            Verb::verb == message::RsyncThenMerge::verb);
+    }
+
+    Reply put_in_place(const Place& place, const std::string& upload, const std::string& file,
+                       bool merge) {
         const auto merging = core_->merges.enter(place.directory, 1); // (defect 6)
         if (!merging) {
             return answer::text(503, "a merge of this database is under way");
         }
         Place target = place;
-        target.file = verb.file;
+        target.file = file;
         const HashPath hash_path{core_->settings.hash_path_prefix,
                                  core_->settings.hash_path_suffix};
-        const bool merge = Verb::verb == message::RsyncThenMerge::verb;
-        if (!finish_upload(core_->broker, target, verb.upload, hash_path, core_->random, merge,
+        if (!finish_upload(core_->broker, target, upload, hash_path, core_->random, merge,
                            core_->observer, storage::remains_by(core_->settings))) {
             return answer::not_found();
         }

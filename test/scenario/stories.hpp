@@ -118,11 +118,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_server_of_ours_gets_the_file_without_rsync, Kind
     cluster.pushes(0, 1);
     const auto name = cluster.name("AUTH_pushed");
     std::atomic<int> pieces = 0;
+    std::atomic<int> finishes = 0;
     cluster.after("put_file", [&] { ++pieces; });
+    cluster.before("complete_rsync", [&] { ++finishes; });
     cluster.create(0, name);
     cluster.put_many(0, name, "row", 100);
     BOOST_TEST(cluster.pass(0).rsync == 1);
-    BOOST_TEST(pieces == 1);
+    BOOST_TEST(pieces == 1); // which finishes as well
+    BOOST_TEST(finishes == 0);
     cluster.require_identical(name);
     cluster.put(1, name, "its own");
     cluster.put_many(0, name, "many", 20'000); // more than a piece

@@ -830,8 +830,9 @@ BOOST_AUTO_TEST_CASE(an_account_has_no_shard_ranges) {
 namespace {
 
 std::string put_body(const std::string& name, const std::string& file, std::int64_t offset = 0,
-                     std::size_t count = message::PutFile::most_bytes) {
-    return message::encode({name, offset, std::ssize(file), sha256(file)},
+                     std::size_t count = message::PutFile::most_bytes,
+                     const std::string& becomes = {}) {
+    return message::encode({name, offset, std::ssize(file), sha256(file), becomes},
                            file.substr(static_cast<std::size_t>(offset), count));
 }
 
@@ -855,6 +856,73 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_that_came_in_pieces_is_put_in_place, Kind, 
     BOOST_TEST((other.names() == Names{"one"}));
     BOOST_TEST(other.entries(other.device + "/tmp").empty());
     BOOST_TEST(other.heard.notes->failed.empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_file_is_put_in_place_by_the_request_that_brings_its_end, Kind,
+                              Kinds) {
+    Receiver<Kind> node;
+    node.create();
+    node.put("one");
+    const std::string file = node.disk.content(node.path)->bytes;
+    for (const std::size_t piece : {std::size_t{5000}, file.size()}) {
+        Receiver<Kind> other;
+        int status = 202;
+        for (std::size_t have = 0; have < file.size(); have += piece) {
+            BOOST_TEST(status == 202);
+            BOOST_TEST(!other.disk.stat(other.directory));
+            status = other
+                         .ask(put_body("peer-sda", file, static_cast<std::int64_t>(have), piece,
+                                       other.hash + ".db"))
+                         .status;
+        }
+        BOOST_TEST(status == 204);
+        BOOST_TEST((other.names() == Names{"one"}));
+        BOOST_TEST(other.entries(other.device + "/tmp").empty());
+        BOOST_TEST(other.open().info().id != node.open().info().id);
+        BOOST_TEST(other.open().sync_point("peer-sda", Direction::incoming) == 1);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_put_in_place_is_checked_as_ever_and_tried_once) {
+    Containers node;
+    const std::string elsewhere = node.device + "/elsewhere/x.db";
+    node.create(elsewhere);
+    node.put("theirs", elsewhere);
+    node.store.damage(elsewhere, Error{});
+    const std::string file = node.disk.content(elsewhere)->bytes;
+    const auto put = [&](const std::string& bytes, const std::string& becomes) {
+        return node.ask(put_body("id", bytes, 0, bytes.size(), becomes)).status;
+    };
+    BOOST_TEST(put("no database", node.hash + ".db") == 500);
+    BOOST_TEST(put(file, std::string(32, 'c') + ".db") == 400);
+    BOOST_TEST(!node.disk.stat(node.directory));
+    BOOST_TEST(put(file, node.hash + ".db") == 503); // its hash is wrong: rows may be missing
+    BOOST_TEST((node.names() == Names{"theirs"}));
+    BOOST_TEST(node.heard.notes->set_aside.size() == 1U);
+    BOOST_TEST(node.entries(node.device + "/tmp").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_comes_during_a_merge_waits_in_tmp) {
+    Containers node;
+    node.create();
+    node.put("ours");
+    const std::string upload = node.device + "/tmp/peer-sdb";
+    node.create(upload);
+    node.put("theirs", upload);
+    const std::string file = node.disk.content(upload)->bytes;
+    int second = 0;
+    node.disk.on_call([&](SimCall call, const std::string&) {
+        if (second == 0 && call == SimCall::rename) {
+            second = 1;
+            second = node.ask(put_body("other", file, 0, file.size(), node.hash + ".db")).status;
+        }
+    });
+    BOOST_TEST(node.ask("[\"rsync_then_merge\", \"peer-sdb\"]").status == 204);
+    node.disk.on_call(nullptr);
+    BOOST_TEST(second == 503);
+    BOOST_TEST(node.entries(node.device + "/tmp") == Names{"other"});
+    BOOST_TEST(node.ask("[\"complete_rsync\", \"other\"]").status == 204);
+    BOOST_TEST((node.names() == Names{"ours", "theirs"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_may_come_before_tmp_was_made_and_beside_a_database) {

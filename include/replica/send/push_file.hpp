@@ -3,8 +3,9 @@
 
 // Sends a whole file to a server of ours over the transport's kept connections, without a process
 // on either side: an rsync costs each node more than all else that a small database needs. What is
-// sent is a snapshot, so nobody has to look afterwards whether the file is torn. The receiving
-// side, and what is left if this breaks off, is in receive/put_file.hpp.
+// sent is a snapshot, so nobody has to look afterwards whether the file is torn. A file of one
+// piece is put in place by the same request if the caller allows that: a request and a connection
+// less. The receiving side, and what is left if this breaks off, is in receive/put_file.hpp.
 
 #include <replica/clock.hpp>
 #include <replica/error.hpp>
@@ -114,22 +115,36 @@ private:
 
     /// Goes on from where the receiver is. A step back, or none, happens after a lost answer or
     /// beside another sender of the same file. A large file is thousands of requests: one that
-    /// comes while the device has too many is sent again, not the file.
+    /// comes while the device has too many is sent again, not the file. A file that was to be put
+    /// in place is not sent again: whether it is there, the next pass asks.
     [[nodiscard]] Result<Sent> push(const Snapshot auto& snapshot, const Upload& upload,
                                     Instant deadline, const std::stop_token& stop) {
         auto peer = transport_.peer(upload.target);
         message::PutFile put{upload.name, 0, snapshot.size(), digest_of(snapshot)};
+        if (put.size <= static_cast<std::int64_t>(piece_) &&
+            !apart_->held(key(upload.target), clock_.monotonic())) {
+            put.file = upload.file;
+        }
         Request request{
             upload.target.device, std::to_string(upload.partition), upload.hash, {}, true, true};
         int refusals = 0;
         for (int steps_back = 0; steps_back <= most_steps_back;) {
             request.body = message::encode(put, snapshot.read(put.offset, piece_));
             const auto reply = peer.send(request, until(put, deadline), stop);
-            if (!reply && reply.error().code == Error::connection_lost) {
+            if (!put.file.empty() && reply && reply->status == 400) {
+                apart_->hold(key(upload.target), clock_.monotonic() + to_duration(believed));
+                put.file.clear();
+                continue;
+            }
+            if (!put.file.empty() && reply && reply->status == 204) {
+                return Sent{.bytes = put.size, .snapshot = true, .finished = true};
+            }
+            if (put.file.empty() && !reply && reply.error().code == Error::connection_lost) {
                 ++steps_back;
                 continue;
             }
-            if (reply && reply->status == 503 && ++refusals <= most_refusals) {
+            const bool busy = reply && reply->status == 503 && put.file.empty();
+            if (busy && ++refusals <= most_refusals) {
                 clock_.sleep_until(std::min(deadline, clock_.monotonic() + to_duration(pause)),
                                    stop);
                 continue;
@@ -187,7 +202,8 @@ private:
     bool on_;
     Seconds timeout_;
     std::size_t piece_;
-    std::shared_ptr<Backoff> old_ = std::make_shared<Backoff>(); ///< Nodes without the verb.
+    std::shared_ptr<Backoff> old_ = std::make_shared<Backoff>();   ///< Nodes without the verb.
+    std::shared_ptr<Backoff> apart_ = std::make_shared<Backoff>(); ///< Nodes that finish apart.
 };
 
 } // namespace replica

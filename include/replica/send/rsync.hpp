@@ -122,7 +122,9 @@ template <class Finish, AnyPass P>
 
 } // namespace detail
 
-/// Delivers the file, then finishes: CompleteRsync or RsyncThenMerge (Swift: _rsync_db).
+/// Delivers the file, then finishes: CompleteRsync or RsyncThenMerge (Swift: _rsync_db). A way that
+/// leads to servers of ours only may do both in one request (Upload::file): they put no two uploads
+/// in place at a time, and replace no database by rows from an earlier state of it.
 ///
 /// A stock receiver installs whatever file has the upload's name at the time it handles the
 /// request, so two uploads must never be under way (defect 6). After a finish without an answer the
@@ -146,9 +148,13 @@ template <class Finish, AnyPass P>
     const auto status = disk.stat(turn.place.path());
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
-    const Upload upload{
-        peer.device(),        name,           peer.device().region != turn.local.region, true,
-        turn.place.partition, turn.place.hash};
+    const bool may_finish = Finish::verb == message::CompleteRsync::verb;
+    const Upload upload{.target = peer.device(),
+                        .name = name,
+                        .different_region = peer.device().region != turn.local.region,
+                        .partition = turn.place.partition,
+                        .hash = turn.place.hash,
+                        .file = may_finish ? storage::base(turn.place.path()) : std::string()};
     detail::DatabaseSource<P> source(turn);
     const auto deliver = [&](auto& from, const Upload& how) {
         const Instant deadline = pass.after(patience);
@@ -183,9 +189,10 @@ template <class Finish, AnyPass P>
     }
     pass.count(&Stats::bytes, sent->bytes);
 
-    auto reply = detail::finish<Finish>(turn, peer, remote, name);
-    if (!reply) {
-        return reply.error();
+    if (!sent->finished) {
+        if (auto reply = detail::finish<Finish>(turn, peer, remote, name); !reply) {
+            return reply.error();
+        }
     }
     pass.observer(event::WholeFileSent{turn.place.path(), peer.device(), sent->bytes,
                                        Finish::verb == message::RsyncThenMerge::verb, snapshot});

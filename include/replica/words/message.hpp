@@ -14,7 +14,7 @@
 //   rsync_then_merge   the same                                              -> 204, 404
 //   merge_shard_ranges ranges [, id of the sender]                           -> 202
 //   get_shard_ranges                                                         -> 200 + ranges
-//   put_file           upload's name, offset, size of the file, its SHA-256  -> 202 + bytes there
+//   put_file           upload, offset, size, SHA-256 of all [, file name]    -> 202 + bytes, 204
 //
 // Ours are put_file (words/put_file.hpp), summary (words/summary.hpp), compare (words/compare.hpp)
 // and the receiver's id. In put_file bytes follow behind the line with its list.

@@ -26,6 +26,10 @@ struct PutFile {
     std::int64_t size = 0;   ///< Of the whole file.
     std::string digest;      ///< SHA-256 of the whole file, in hexadecimal digits.
 
+    /// The database's file name: once all has come, the receiver puts the upload in place, as for
+    /// complete_rsync. Empty: it waits for that.
+    std::string file{};
+
     friend bool operator==(const PutFile&, const PutFile&) = default;
 };
 
@@ -38,19 +42,36 @@ struct PutFile {
     json::append(out, put.size);
     out += ", ";
     json::append(out, put.digest);
+    if (!put.file.empty()) {
+        out += ", ";
+        json::append(out, put.file);
+    }
     out += "]\n";
     return out += bytes;
 }
 
-/// The name becomes a path. It must be a plain one, none of those that our own files in tmp have,
-/// and short enough for what is added to it.
-[[nodiscard]] inline PutFile decode_put_file(const Call& call) {
-    require_count(call, 4, 4);
+/// Whether the receiver shall put the file in place, which it may do once only.
+[[nodiscard]] inline bool finishes(const Call& call) {
+    return call.verb == PutFile::verb && call.arguments.size() > 4;
+}
+
+/// Both names become paths. The upload's must be a plain one, none of those that our own files in
+/// tmp have, and short enough for what is added to it; the file's a database's name for `hash`.
+[[nodiscard]] inline PutFile decode_put_file(const Call& call, std::string_view hash) {
+    require_count(call, 4, 5);
     PutFile put;
     json::read(call.arguments[0], put.upload, "put_file's upload");
     json::read(call.arguments[1], put.offset, "put_file's offset");
     json::read(call.arguments[2], put.size, "put_file's size");
     json::read(call.arguments[3], put.digest, "put_file's digest");
+    if (finishes(call)) {
+        json::read(call.arguments[4], put.file, "put_file's file");
+        const auto name = DatabaseName::parse(put.file);
+        if (!name || name->hash != hash) {
+            throw Failure(Error::bad_name,
+                          "put_file's file must be a database name of " + std::string(hash));
+        }
+    }
     if (!is_safe_name(put.upload) || put.upload.size() > 128 || is_private_name(put.upload)) {
         throw Failure(Error::bad_name, "put_file's upload must be a plain name");
     }

@@ -304,6 +304,71 @@ BOOST_AUTO_TEST_CASE(a_stop_ends_it) {
     BOOST_TEST(world.statuses().size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_of_one_piece_is_put_in_place_by_the_request_that_brings_it) {
+    World world;
+    std::vector<std::string> firsts;
+    world.serve([&](const Request& request) {
+        firsts.push_back(request.body.substr(0, request.body.find('\n')));
+        const bool finish = firsts.back().ends_with(", \"x.db\"]");
+        return finish ? Reply{204, "", "", ""} : world.server.handle(request);
+    });
+    Upload upload = World::upload();
+    upload.file = "x.db";
+    MemorySource small{"content"};
+    const auto sent = world.files.send(small, upload, world.now() + 60s, {});
+    BOOST_REQUIRE(sent);
+    BOOST_TEST(sent->finished);
+    BOOST_TEST(sent->snapshot);
+    BOOST_TEST(sent->bytes == 7);
+    BOOST_TEST(firsts.size() == 1U);
+    BOOST_TEST(!world.send({"content"})->finished); // who does not allow it
+    MemorySource large{World::large()};
+    BOOST_TEST(!world.files.send(large, upload, world.now() + 60s, {})->finished);
+    BOOST_TEST(firsts.size() == 5U);
+    BOOST_TEST((world.content("id") == World::large()));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_cannot_finish_with_the_file_gets_the_file_alone_for_a_while) {
+    World world;
+    int refused = 0;
+    world.serve([&](const Request& request) {
+        const bool finish = request.body.find(", \"x.db\"]\n") != std::string::npos;
+        refused += finish ? 1 : 0;
+        return finish ? Reply{400, "text/plain", "put_file takes 4 arguments, not 5", ""}
+                      : world.server.handle(request);
+    });
+    Upload upload = World::upload();
+    upload.file = "x.db";
+    for (const int wanted : {1, 1, 2}) {
+        MemorySource source{"content"};
+        const auto sent = world.files.send(source, upload, world.now() + 60s, {});
+        BOOST_REQUIRE(sent);
+        BOOST_TEST(!sent->finished);
+        BOOST_TEST(world.content("id") == "content");
+        BOOST_TEST(refused == wanted);
+        BOOST_TEST(world.takes(upload));
+        world.clock.advance(Seconds(301));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(whether_a_file_is_in_place_after_all_the_next_pass_asks) {
+    World world;
+    Upload upload = World::upload();
+    upload.file = "x.db";
+    const auto send = [&] {
+        MemorySource source{"content"};
+        return world.files.send(source, upload, world.now() + 60s, {});
+    };
+    world.network.fail(put_file, SimFault::lose_reply);
+    BOOST_TEST((send().error().code == Error::transfer_failed));
+    world.network.answer(put_file, busy);
+    BOOST_TEST((send().error().code == Error::transfer_failed));
+    world.network.answer(put_file, {404, "text/html", "", ""}); // another sender of it was faster
+    BOOST_TEST((send().error().code == Error::transfer_failed));
+    BOOST_TEST(world.network.log().size() == 3U);
+    BOOST_TEST(world.takes(upload));
+}
+
 BOOST_AUTO_TEST_CASE(what_the_snapshot_throws_becomes_the_fault) {
     World world;
     const auto sent = world.send({});
