@@ -9,6 +9,7 @@
 // were reclaimed and none was left to send. A point below that would ask for rows for ever, and
 // hide a difference between the contents.
 
+#include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
 #include <replica/send/database_turn.hpp>
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace replica {
@@ -31,6 +33,49 @@ struct HoldBack {
     Timestamp before{};   ///< Live rows from before this time.
     bool already = false; ///< A row below the point was held back.
 };
+
+namespace detail {
+
+/// Takes out the rows that no receiver can store, or that cannot be sent (not UTF-8): a stock
+/// receiver refuses the whole batch, in every pass (defect 25). Tells each of them.
+template <AnyPass P>
+void set_aside_unusable(DatabaseTurn<P>& turn, std::vector<typename P::row_type>& rows) {
+    std::erase_if(rows, [&](const auto& row) {
+        std::string why = unusable(row);
+        if (why.empty()) {
+            try {
+                static_cast<void>(message::encode_rows(std::vector{row}, {}));
+                return false;
+            } catch (const Failure& failure) {
+                why = failure.what();
+            }
+        }
+        const std::string what = "row " + std::to_string(row.rowid) + ": " + why;
+        turn.pass.observer(event::SetAside{turn.place.path(), what});
+        return true;
+    });
+}
+
+/// The request with these rows, without those that are set aside; empty if none is left.
+template <AnyPass P>
+[[nodiscard]] std::string encode_usable(DatabaseTurn<P>& turn,
+                                        std::vector<typename P::row_type>& rows,
+                                        std::string_view source) {
+    const auto bad = [](const auto& row) { return !unusable(row).empty(); };
+    try {
+        if (std::ranges::none_of(rows, bad)) {
+            return rows.empty() ? std::string() : message::encode_rows(rows, source);
+        }
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::bad_request) {
+            throw;
+        }
+    }
+    set_aside_unusable(turn, rows);
+    return rows.empty() ? std::string() : message::encode_rows(rows, source);
+}
+
+} // namespace detail
 
 /// Brings a peer up to date by rows (Swift: _usync_db). `point` moves with the rows that were sent.
 ///
@@ -55,18 +100,20 @@ template <AnyPass P>
     std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
 
     std::int64_t sent = 0;
+    std::int64_t recorded = point; // by the peer, with the last row that it got
     bool held = hold.already;
     auto rows = turn.database().items_since(point, pass.settings.per_diff);
     for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
         const std::int64_t last = rows.back().rowid;
         const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
         held = std::erase_if(rows, old) > 0 || held;
-        if (!rows.empty()) {
-            const std::string_view source = held ? std::string_view() : turn.info.id;
-            auto reply = peer.expect_success(message::encode_rows(rows, source), timeout);
+        const std::string_view source = held ? std::string_view() : turn.info.id;
+        if (std::string request = detail::encode_usable(turn, rows, source); !request.empty()) {
+            auto reply = peer.expect_success(std::move(request), timeout);
             if (!reply) {
                 return reply.error();
             }
+            recorded = rows.back().rowid;
         }
         turn.peer_has = held ? turn.peer_has : last;
         point = last;
@@ -80,12 +127,19 @@ template <AnyPass P>
     if (held) {
         return decide::Outcome::stale;
     }
+    if (capped && recorded < point) { // else rows that are set aside would keep it here
+        const message::MergeSyncs passed{{{point, turn.info.id}}};
+        auto reply = peer.expect_success(message::encode(passed), timeout);
+        if (!reply) {
+            return reply.error();
+        }
+    }
     if (capped) {
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
     }
-    if (point < turn.info.max_row) { // else the peer has recorded it with the last row
-        point = turn.info.max_row;
+    point = std::max(point, turn.info.max_row);
+    if (recorded < point) {
         known.points.push_back({point, turn.info.id});
     }
     auto reply = peer.expect_success(message::encode(known), timeout);

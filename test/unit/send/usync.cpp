@@ -109,6 +109,45 @@ BOOST_AUTO_TEST_CASE(rows_go_in_rising_order_without_a_gap_one_batch_at_a_time) 
     }
 }
 
+BOOST_AUTO_TEST_CASE(rows_that_nobody_can_store_or_send_are_set_aside_and_hold_up_none) {
+    const auto insert = [](Containers& duo, const std::string& name, const std::string& time) {
+        duo.here()
+            .store.stock(duo.path())
+            .execute("INSERT INTO object (name, created_at, size, content_type, etag, deleted,"
+                     " storage_policy_index) VALUES (" +
+                     name + ", '" + time + "', 0, '', '', 0, 0)");
+    };
+    Containers duo(3);
+    insert(duo, "''", "1402488000.00000");
+    insert(duo, "CAST(x'ff41' AS TEXT)", "1402488000.00000");
+    duo.nodes.put_many(0, duo.name, "more", 9);
+    insert(duo, "'timeless'", "no time");
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(duo.said() == (Said{"merge_items 202", "merge_items 202", "merge_syncs 202"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.rows_there() == 12U);
+    BOOST_TEST(duo.noted_there() == 15);
+    BOOST_TEST(duo.noted_here() == 15);
+    BOOST_TEST(duo.stats().rows == 12);
+}
+
+BOOST_AUTO_TEST_CASE(a_capped_transfer_passes_rows_that_are_set_aside) {
+    Containers duo(0, 1);
+    for (int row = 0; row < 12; ++row) {
+        duo.here()
+            .store.stock(duo.path())
+            .execute("INSERT INTO object (name, created_at, deleted) VALUES ('" +
+                     std::to_string(row) + "', 'no time', 0)");
+    }
+    BOOST_TEST((*duo.push() == decide::Outcome::progress));
+    BOOST_TEST(duo.said() == Said{"merge_syncs 202"}, boost::test_tools::per_element());
+    BOOST_TEST(duo.noted_there() == 10);
+    std::int64_t point = 10;
+    BOOST_TEST((*duo.push(point) == decide::Outcome::done));
+    BOOST_TEST(duo.noted_there() == 12);
+    BOOST_TEST(duo.rows_there() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_number_of_rows_that_fills_its_batches_sends_no_empty_one) {
     Containers duo(20, 2);
     BOOST_TEST((*duo.push() == decide::Outcome::done)); // exactly max_diffs is not capped
