@@ -386,7 +386,7 @@ private:
         const HashPath hash_path{core_->settings.hash_path_prefix,
                                  core_->settings.hash_path_suffix};
         if (!finish_upload(core_->broker, target, upload, hash_path, core_->random, merge,
-                           core_->observer, storage::remains_by(core_->settings))) {
+                           core_->observer, {storage::remains_by(core_->settings)})) {
             return answer::not_found();
         }
         return {204, answer::html_type, {}, {}};

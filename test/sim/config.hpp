@@ -32,7 +32,8 @@ struct Extensions {
         (std::int64_t, summaries), ///< Whether nodes of ours compare what is at rest.
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
         (std::int64_t, compare_rows), ///< Where no point is left: so many are compared; 0: none.
-        (std::int64_t, records));     ///< 1: a host program's records, neither of Swift's kinds.
+        (std::int64_t, records),      ///< 1: a host program's records, neither of Swift's kinds.
+        (std::int64_t, undo));        ///< A fault like the others, though a well-meant one.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -158,6 +159,7 @@ struct Config : Extensions {
         if (records > 0) { // there are no stock servers of such a kind
             containers = shards = policies = pending = stock = stock_sender = 0;
         }
+        undo = random.next() % 3 == 0 ? 1 + static_cast<std::int64_t>(random.next() % 10) : 0;
     }
 
     template <class Each>

@@ -8,6 +8,7 @@
 #include "../support/of_kind.hpp"
 #include "autopsy.hpp"
 #include "client.hpp"
+#include "operator.hpp"
 #include "world.hpp"
 
 #include <sqlite3.h>
@@ -143,16 +144,16 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 14> weights{
+        const std::array<std::int64_t, 15> weights{
             config.kill,    config.power,    config.unmount, config.fill, config.fail,
             config.slow,    config.wipe,     config.backup,  config.ring, config.jump,
-            config.isolate, config.transfer, config.rest,    config.rot};
+            config.isolate, config.transfer, config.rest,    config.rot,  config.undo};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,          &Nemesis::power,   &Nemesis::unmount,
                                      &Nemesis::fill,          &Nemesis::fail,    &Nemesis::slow,
                                      &Nemesis::wipe,          &Nemesis::backup,  &Nemesis::ring,
                                      &Nemesis::jump,          &Nemesis::isolate, &Nemesis::transfer,
-                                     &Nemesis::let_time_pass, &Nemesis::rot};
+                                     &Nemesis::let_time_pass, &Nemesis::rot,     &Nemesis::undo};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -252,6 +253,8 @@ private:
         });
         start(machine);
     }
+
+    void undo(Machine& machine) { bring_one_back(world_, machine, Layout::path(some_device())); }
 
     /// A device is restored as it was some time ago.
     void backup(Machine& machine) {

@@ -107,7 +107,8 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 200",
                                     "sync 404",
                                     "sync 503",
-                                    "sync 507"};
+                                    "sync 507",
+                                    "undone: removed"};
 
 /// A history that failed once, or that comes to a rare place. With all fields it stays the same
 /// when others are drawn.
@@ -124,7 +125,7 @@ constexpr Pinned pinned[] = {
      "to_handoffs=0 lose=0 delay=159 repeat=0 cut=0 mute=0 kill=0 power=3 unmount=9 fill=0 "
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
-     "devices=1 policies=0 compare_rows=0 records=0"},
+     "devices=1 policies=0 compare_rows=0 records=0 undo=0"},
     {67, // a copy refuses `sync` while it leaves
      "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
@@ -134,7 +135,7 @@ constexpr Pinned pinned[] = {
      "rot=0 "
      "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
      "devices=1 "
-     "policies=0 compare_rows=0 records=0"},
+     "policies=0 compare_rows=0 records=0 undo=0"},
 };
 
 /// What a run of many histories has come to.

@@ -101,13 +101,13 @@ void print_trash(B& broker, const Settings& settings, std::ostream& out) {
 /// Whether `word` of a command line means this one.
 [[nodiscard]] inline bool is_meant(const TakenAway& one, std::string_view word) {
     return word == one.entry.path || word == one.entry.hash || word == one.name ||
-           (word == "all" && one.entry.why != "quarantined");
+           (word == "all" && one.entry.why == "removed");
 }
 
 /// Brings back what the words mean, the oldest first, to its device and the partition that `ring`
-/// gives it, and says of each what became of it. "all" is all but what is in quarantine. Returns
-/// whether each word meant something and all of it came back. Whatever does not come back stays
-/// where it is.
+/// gives it, and says of each what became of it. "all" is what was removed: the rows of a file that
+/// was replaced are in place, and what is in quarantine is damaged. Returns whether each word meant
+/// something and all of it came back. Whatever does not come back stays where it is.
 template <Broker B, RingVersion R>
 [[nodiscard]] bool undo(B& broker, const Settings& settings, const R& ring,
                         const std::vector<std::string>& words, std::ostream& out) {

@@ -25,6 +25,7 @@
 #include <replica/words/notes.hpp>
 #include <replica/words/random.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -35,7 +36,22 @@
 
 namespace replica {
 
+/// What is not the same for each whole file that comes in.
+struct Incoming {
+    storage::Remains remains = storage::Remains::deleted; ///< Of a file that is replaced.
+
+    /// When the file last agreed with a peer; nothing: a peer brings it now (send/stale.hpp).
+    std::optional<Timestamp> agreed{};
+};
+
 namespace detail {
+
+/// Notes when a file last agreed with a peer.
+template <Database D>
+void note_agreement(D& database, Timestamp agreed) {
+    database.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
+                            Direction::outgoing);
+}
 
 /// Rows per batch of a merge: as many as a stock receiver takes. Writers get their turn in between.
 inline constexpr std::int64_t merge_batch = 1000;
@@ -58,7 +74,8 @@ void discard(D& disk, const std::string& path, const std::optional<FileStatus>& 
 /// else may have the values that would be lost.
 template <Broker B>
 void merge_info_and_points(B& broker, typename B::database_type& existing,
-                           const info_type_of<B>& last, typename B::database_type& upload) {
+                           const info_type_of<B>& last, typename B::database_type& upload,
+                           const Incoming& incoming) {
     (void)B::kind_type::adopt_policy(upload, upload.info(), last, broker.clock().now());
     upload.merge_timestamps(last.timestamps());
     upload.merge_status(existing);
@@ -75,12 +92,11 @@ void merge_info_and_points(B& broker, typename B::database_type& existing,
                           ": its metadata and an upload's cannot be merged: " + failure.what());
     }
     upload.merge_sync_points(existing.sync_points(Direction::incoming), Direction::incoming);
-    // The upload now has rows from here, so it agrees with peers as lately as they did:
-    // send/stale.hpp.
+    // The upload now has rows from here, so it agrees with peers as lately as they did, and as the
+    // rows that it came with: send/stale.hpp.
     const auto agreed = notes::last_agreement(
         existing, existing.sync_point(notes::agreed(), Direction::outgoing), last.created_at);
-    upload.set_sync_point({agreed.ticks / Timestamp::ticks_per_second, notes::agreed()},
-                          Direction::outgoing);
+    note_agreement(upload, std::min(agreed, incoming.agreed.value_or(agreed)));
     B::kind_type::merge_more(existing, upload);
 }
 
@@ -149,7 +165,8 @@ inline bool require_complete(bool complete, const std::string& path) {
 /// meanwhile. `dispose(status)` gets the old file, as `claimed`.
 template <Broker B, class Dispose>
 void merge_and_replace(B& broker, const std::string& claimed, const std::string& target,
-                       std::optional<typename B::database_type>& upload, Dispose dispose) {
+                       std::optional<typename B::database_type>& upload, const Incoming& incoming,
+                       Dispose dispose) {
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
     };
@@ -166,7 +183,7 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
             }
             while (merge_next(existing, *upload, progress)) {
             }
-            merge_info_and_points(broker, existing, last, *upload);
+            merge_info_and_points(broker, existing, last, *upload, incoming);
             upload.reset();
         };
         return storage::replace(broker, claimed, target, patience(), catch_up, dispose);
@@ -192,7 +209,6 @@ void merge_and_replace(B& broker, const std::string& claimed, const std::string&
 
 /// Puts an upload in place, or merges it with the database that is there. False if there is no such
 /// upload, or, with `merge`, no database to merge with. `observer` is told what was put right.
-/// `remains`: of the file that is replaced.
 ///
 /// Throws Failure: wrong_place, corrupt, not_a_database, unknown_schema or wal for an upload that
 /// cannot be used, which is removed; locked or moved if another process was faster; moved also if
@@ -201,8 +217,7 @@ template <Broker B, class O = Silent>
     requires Observer<std::remove_reference_t<O>>
 [[nodiscard]] bool finish_upload(B& broker, const Place& place, const std::string& name,
                                  const HashPath& hash_path, Random& random, bool merge,
-                                 O&& observer = O(),
-                                 storage::Remains remains = storage::Remains::deleted) {
+                                 O&& observer = O(), const Incoming& incoming = {}) {
     auto& disk = broker.disk();
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
@@ -231,6 +246,9 @@ template <Broker B, class O = Silent>
         const std::string path = place.path();
         const bool complete = detail::mend(*upload, info.hash, path, observer);
         upload->adopt(complete ? name : std::string());
+        if (incoming.agreed) {
+            detail::note_agreement(*upload, *incoming.agreed);
+        }
         if (!existing_path()) {
             upload.reset();
             if (storage::install(broker, *claimed, path, place.device, patience())) {
@@ -247,10 +265,10 @@ template <Broker B, class O = Silent>
                           *claimed + ": is being sharded, and a database is here");
         }
         detail::merge_and_replace(
-            broker, *claimed, *target, upload, [&](const FileStatus& replaced) {
+            broker, *claimed, *target, upload, incoming, [&](const FileStatus& replaced) {
                 storage::dispose(disk, *claimed, place.device, B::kind_type::name,
                                  {{}, place.hash, "replaced", broker.clock().now(), replaced.size},
-                                 random, remains);
+                                 random, incoming.remains);
             });
         return detail::require_complete(complete, *target);
     } catch (...) {

@@ -15,9 +15,14 @@
 #include <replica/storage/storage.hpp>
 #include <replica/storage/trash.hpp>
 #include <replica/words/hash_path.hpp>
+#include <replica/words/notes.hpp>
 #include <replica/words/random.hpp>
+#include <replica/words/timestamp.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -53,26 +58,56 @@ template <Broker B>
     return found;
 }
 
-/// Puts the database of an entry back to `partition` of its device, and deletes the entry. Whatever
-/// goes wrong, the entry stays. `observer` is told what was put right. Waits for locks as a
-/// receiver does.
+namespace detail {
+
+/// What lies in a hash directory beside the database `file` and what belongs to it, and must not be
+/// deleted with them: rows of another epoch, or rows that nobody could read. Empty: nothing.
+template <Disk D>
+[[nodiscard]] std::string found_beside(D& disk, const std::string& directory,
+                                       const std::string& file) {
+    for (const Entry& each : disk.list(directory)) {
+        const bool known =
+            each.name == file || each.name == ".lock" || each.name == file + "-journal" ||
+            (each.name == file + ".pending" && !storage::has_pending(disk, directory + '/' + file));
+        if (!known) {
+            return each.name;
+        }
+    }
+    return {};
+}
+
+/// When the copy was last known to have all deletions. A time of a clock that was ahead says
+/// nothing.
+template <Database D>
+[[nodiscard]] Timestamp last_known(D& database, Timestamp taken_away, Timestamp now) {
+    const auto agreed =
+        notes::last_agreement(database, database.sync_point(notes::agreed(), Direction::outgoing),
+                              database.info().created_at);
+    const Timestamp limit = now.plus(Seconds(3600));
+    const Timestamp none{std::numeric_limits<std::int64_t>::max(), 0};
+    const Timestamp earlier =
+        std::min(taken_away > limit ? none : taken_away, agreed > limit ? none : agreed);
+    return earlier == none ? Timestamp{} : earlier;
+}
+
+} // namespace detail
+
+/// Puts the database of an entry back to `partition` of its device, and deletes the entry.
+/// `observer` is told what was put right. Waits for locks as a receiver does.
 ///
-/// Throws Failure: exists for an entry as old as reclaim_age, whose deleted rows might live again;
-/// missing for an entry without a database; what finish_upload throws.
+/// Throws Failure, and leaves the entry where it is: exists if the copy has agreed with no peer
+/// within reclaim_age, since rows whose deletion the peers have forgotten might live again,
+/// and if something lies beside the database; missing for an entry without a database; no_space if
+/// the device's reserve would be used; what finish_upload throws.
 template <Broker B, class O = Silent>
     requires Observer<std::remove_reference_t<O>>
 void restore(B& broker, const storage::TrashEntry& entry, const std::string& device,
              std::uint32_t partition, const HashPath& hash_path, Random& random,
-             const Limits& limits, O&& observer = O()) {
+             const Settings& settings, O&& observer = O()) {
     auto& disk = broker.disk();
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
     };
-    if (entry.when <= broker.clock().now().plus(-limits.reclaim_age)) {
-        throw Failure(Error::exists, entry.path +
-                                         ": is older than reclaim_age; rows that were deleted "
-                                         "since might live again");
-    }
     const auto status = storage::require(disk, entry.path);
     const auto found = status.directory ? storage::find_database(disk.list(entry.path), entry.hash)
                                         : std::optional(entry.hash + ".db");
@@ -83,15 +118,31 @@ void restore(B& broker, const storage::TrashEntry& entry, const std::string& dev
     const std::string source = status.directory ? entry.path + '/' + file : entry.path;
     const Place place = Place::on(device, B::kind_type::datadir, partition, entry.hash, file);
     auto database = broker.open(source, patience());
+    const Timestamp known = detail::last_known(database, entry.when, broker.clock().now());
+    if (known <= broker.clock().now().plus(-settings.reclaim_age)) {
+        throw Failure(Error::exists,
+                      entry.path + ": has agreed with no peer within reclaim_age; moved "
+                                   "back by hand, it holds back what may have been deleted since");
+    }
     if (status.directory) {
         storage::flush_pending(broker, database, source, patience());
+        if (const auto beside = detail::found_beside(disk, entry.path, file); !beside.empty()) {
+            throw Failure(Error::exists, entry.path + ": holds " + beside +
+                                             " as well; look at it, and move it by hand");
+        }
+    }
+    if (storage::is_full(disk, device, settings.fallocate_reserve, status.size)) {
+        throw Failure(Error::no_space, entry.path + ": its device has no room for it");
     }
     const std::string name = database.info().id;
     const std::string upload = place.tmp() + '/' + name;
     const std::string copy = upload + '.' + random.name() + ".copy";
+    const auto reading = to_duration(storage::time_to_read(entry.bytes));
     disk.make_directories(place.tmp());
     try {
-        database.copy_to(copy, patience() + to_duration(storage::time_to_read(entry.bytes)));
+        database.copy_to(copy, patience() + reading);
+        // No peer has a better file, so rows that a wrong hash speaks of are not waited for.
+        static_cast<void>(broker.open_upload(copy, patience() + reading).mend_sums());
         if (!disk.rename_new(copy, upload)) {
             throw Failure(Error::exists, upload + ": an upload of the same database is under way");
         }
@@ -100,7 +151,7 @@ void restore(B& broker, const storage::TrashEntry& entry, const std::string& dev
         throw;
     }
     if (!finish_upload(broker, place, name, hash_path, random, false, observer,
-                       storage::Remains::to_trash)) {
+                       {storage::Remains::deleted, known})) {
         throw Failure(Error::moved, upload + ": was taken away");
     }
     storage::detail::delete_all(disk, entry.path);

@@ -10,6 +10,7 @@
 #include <replica/ring.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
+#include <replica/send/local_devices.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/peer_turn.hpp>
 #include <replica/send/stale.hpp>
@@ -97,6 +98,7 @@ void remove_database(P& pass, const Place& found, const Device& local,
     pass.brakes.left(local.device);
     pass.count(&Stats::remove);
     pass.observer(event::Removed{found.path(), local.device, why});
+    empty_trash_if_due(pass, local, 1, [] {});
 }
 
 /// Whether the brakes let one more database leave its device. If not, the database stays and is not

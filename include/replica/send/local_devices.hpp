@@ -84,8 +84,25 @@ template <AnyPass P>
     }
 }
 
-/// Checks whether a device can be used, and tells if not; if so, sweeps its tmp and, once an hour,
-/// empties its trash.
+/// Empties the trash of a device if it is due (TrashDue). A trash that cannot be read is told, and
+/// keeps nobody from his work.
+template <AnyPass P, std::invocable Beat>
+void empty_trash_if_due(P& pass, const Device& device, int came, Beat beat) {
+    if (!pass.memory.trash.is_due(device.device, pass.clock.monotonic(), came)) {
+        return;
+    }
+    const std::string path = storage::device_path(pass.settings.devices, device.device);
+    try {
+        storage::empty_trash(pass.broker.disk(), path, pass.now(), pass.settings, beat);
+    } catch (const Failure& failure) {
+        const std::string trash = path + "/trash";
+        const std::string what = failure.what();
+        pass.observer(event::ListingFailed{trash, what});
+    }
+}
+
+/// Checks whether a device can be used, and tells if not; if so, sweeps its tmp and empties its
+/// trash.
 template <AnyPass P, std::invocable Beat>
 [[nodiscard]] bool prepare(P& pass, const Device& device, Beat beat) {
     std::string_view reason = why_unusable(pass, device);
@@ -94,9 +111,7 @@ template <AnyPass P, std::invocable Beat>
         try {
             storage::sweep(pass.broker.disk(), path + "/tmp", pass.now(), pass.settings.reclaim_age,
                            beat);
-            if (pass.memory.trash.is_due(device.device, pass.clock.monotonic())) {
-                storage::empty_trash(pass.broker.disk(), path, pass.now(), pass.settings, beat);
-            }
+            empty_trash_if_due(pass, device, 0, beat);
         } catch (const Failure&) {
             reason = "cannot be read";
         }

@@ -21,21 +21,31 @@
 
 namespace replica {
 
-/// What is done once an hour, by key. Thread safety: any thread.
-class Hourly {
+/// When the trash of a device is to be emptied: once an hour, and after each hundred that came into
+/// it. Thread safety: any thread.
+class TrashDue {
 public:
-    /// Whether it was not done within the hour before `now`; then it counts as done.
-    [[nodiscard]] bool is_due(const std::string& key, Instant now) {
+    static constexpr int most = 100;
+
+    /// `came`: so many more lie there. If it is due, it counts as done.
+    [[nodiscard]] bool is_due(const std::string& device, Instant now, int came = 0) {
         const std::lock_guard guard(mutex_);
-        const auto [last, fresh] = last_.try_emplace(key, now);
-        const bool due = fresh || now - last->second >= std::chrono::hours(1);
-        last->second = due ? now : last->second;
+        const auto [found, fresh] = last_.try_emplace(device, Last{now, 0});
+        Last& last = found->second;
+        last.came += came;
+        const bool due = fresh || last.came >= most || now - last.at >= std::chrono::hours(1);
+        last = due ? Last{now, 0} : last;
         return due;
     }
 
 private:
+    struct Last {
+        Instant at;
+        int came;
+    };
+
     std::mutex mutex_;
-    std::map<std::string, Instant> last_;
+    std::map<std::string, Last> last_;
 };
 
 /// What outlives a pass. Thread safety: any thread.
@@ -48,7 +58,7 @@ struct Memory {
     Ledgers ledgers;
     Takers takers;    ///< Of rows along with `sync`.
     Takers comparers; ///< Of `compare`.
-    Hourly trash;     ///< By device: when it was last emptied.
+    TrashDue trash;
 
     /// A note (words/notes.hpp) that could not be written, on a full or a read-only disk.
     [[nodiscard]] std::optional<std::int64_t> note(const std::string& key) const {

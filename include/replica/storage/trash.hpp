@@ -7,8 +7,8 @@
 //   trash/<kind>s/<time>-<hash>-<bytes>-<why>-<random>   a hash directory, or a single file
 //
 // The name tells all that emptying needs to know, so that nothing in an entry is looked at. The
-// trash gives way: to age, to its share of the device, and to any write that finds no room. It is
-// no promise, and nothing in it is ever read by replication.
+// trash gives way: to age, to its share of the device, to the reserve of the device, and to what a
+// peer brings. It is no promise, and nothing in it is ever read by replication.
 
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
@@ -152,21 +152,40 @@ void dispose(D& disk, const std::string& path, const std::string& device, std::s
     detail::delete_all(disk, path);
 }
 
-/// Deletes entries that are older than `limits` allow, and the oldest of those that together take
-/// more than trash_share of the device. Calls `beat` before each entry. Returns how many are gone.
-/// Throws Failure if the trash cannot be read.
+/// How many bytes `device`, with `bytes` more on it, lacks of its reserve; 0 or less: none.
+template <Disk D>
+[[nodiscard]] double lacking(D& disk, const std::string& device, const Reserve& reserve,
+                             std::int64_t bytes = 0) {
+    const Space space = disk.space(device);
+    const double least =
+        reserve.is_percent ? static_cast<double>(space.total) * reserve.value / 100 : reserve.value;
+    return least + static_cast<double>(bytes) - static_cast<double>(space.free);
+}
+
+/// Whether `device`, with `bytes` more on it, would have less free space than its reserve.
+template <Disk D>
+[[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
+                           std::int64_t bytes = 0) {
+    return lacking(disk, device, reserve, bytes) > 0;
+}
+
+/// Deletes entries that are older than the settings allow, and the oldest of those that together
+/// take more than trash_share of the device, or that keep its reserve from being free: a stock
+/// server beside us does not know what it could delete. Calls `beat` before each entry. Returns how
+/// many are gone. Throws Failure if the trash cannot be read.
 template <Disk D, std::invocable Beat>
-std::size_t empty_trash(D& disk, const std::string& device, Timestamp now, const Limits& limits,
+std::size_t empty_trash(D& disk, const std::string& device, Timestamp now, const Settings& settings,
                         Beat beat) {
     const std::vector<TrashEntry> entries = list_trash(disk, device);
     if (entries.empty()) {
         return 0;
     }
-    const Timestamp oldest = now.plus(-trash_age(limits));
-    double over = -static_cast<double>(disk.space(device).total) * limits.trash_share / 100;
+    const Timestamp oldest = now.plus(-trash_age(settings));
+    double over = -static_cast<double>(disk.space(device).total) * settings.trash_share / 100;
     for (const TrashEntry& entry : entries) {
         over += static_cast<double>(entry.bytes);
     }
+    over = std::max(over, lacking(disk, device, settings.fallocate_reserve));
     std::size_t gone = 0;
     for (const TrashEntry& entry : entries) {
         if (entry.when >= oldest && over <= 0) {
@@ -181,30 +200,35 @@ std::size_t empty_trash(D& disk, const std::string& device, Timestamp now, const
     return gone;
 }
 
-/// Whether `device`, with `bytes` more on it, would have less free space than its reserve.
-template <Disk D>
-[[nodiscard]] bool is_full(D& disk, const std::string& device, const Reserve& reserve,
-                           std::int64_t bytes = 0) {
-    const Space space = disk.space(device);
-    const double least =
-        reserve.is_percent ? static_cast<double>(space.total) * reserve.value / 100 : reserve.value;
-    return static_cast<double>(space.free) - static_cast<double>(bytes) < least;
-}
-
-/// Whether `device` is full even without its trash, of which the oldest entries go until there is
-/// room. Throws Failure if the device cannot be asked.
+/// Whether `device` is full even without its trash, of which as many of the oldest entries go as
+/// are needed. None goes if all together would not do, whatever size a caller says that he brings.
+/// A trash that cannot be read counts as empty. Throws Failure if the device cannot be asked.
 template <Disk D>
 [[nodiscard]] bool lacks_room(D& disk, const std::string& device, const Reserve& reserve,
                               std::int64_t bytes = 0) {
-    if (!is_full(disk, device, reserve, bytes)) {
+    double over = lacking(disk, device, reserve, bytes);
+    if (over <= 0) {
         return false;
     }
-    for (const TrashEntry& entry : list_trash(disk, device)) {
-        if (detail::delete_all(disk, entry.path) && !is_full(disk, device, reserve, bytes)) {
-            return false;
+    std::vector<TrashEntry> entries;
+    try {
+        entries = list_trash(disk, device);
+    } catch (const Failure&) {
+        return true;
+    }
+    double all = 0;
+    for (const TrashEntry& entry : entries) {
+        all += static_cast<double>(entry.bytes);
+    }
+    if (all < over) {
+        return true;
+    }
+    for (const TrashEntry& entry : entries) {
+        if (over > 0 && detail::delete_all(disk, entry.path)) {
+            over -= static_cast<double>(entry.bytes);
         }
     }
-    return true;
+    return is_full(disk, device, reserve, bytes);
 }
 
 } // namespace replica::storage

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace replica;
@@ -48,13 +49,13 @@ TrashEntry only_entry(Node& node) {
     return found[0];
 }
 
-void bring_back(Node& node, const TrashEntry& entry, const Limits& limits = {}) {
-    restore(node.broker, entry, node.device, 1, node.hash_path, node.random, limits);
+void bring_back(Node& node, const TrashEntry& entry, const Settings& settings = {}) {
+    restore(node.broker, entry, node.device, 1, node.hash_path, node.random, settings);
 }
 
-Error refused(Node& node, const TrashEntry& entry, const Limits& limits = {}) {
+Error refused(Node& node, const TrashEntry& entry, const Settings& settings = {}) {
     try {
-        bring_back(node, entry, limits);
+        bring_back(node, entry, settings);
     } catch (const Failure& failure) {
         BOOST_TEST_MESSAGE(failure.what());
         return failure.error();
@@ -90,10 +91,7 @@ BOOST_AUTO_TEST_CASE(a_database_that_was_made_meanwhile_keeps_its_rows_and_gets_
     const TrashEntry entry = only_entry(*node);
     bring_back(*node, entry);
     BOOST_TEST((node->names() == Names{"one", "two"}));
-    // The file that the merged one has taken the place of is kept like any other.
-    const TrashEntry replaced = only_entry(*node);
-    BOOST_TEST(replaced.why == "replaced");
-    BOOST_TEST((node->names(replaced.path) == Names{"two"}));
+    BOOST_TEST(storage::list_trash(node->disk, node->device).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_was_deleted_meanwhile_stays_deleted) {
@@ -105,21 +103,104 @@ BOOST_AUTO_TEST_CASE(a_row_that_was_deleted_meanwhile_stays_deleted) {
 
 BOOST_AUTO_TEST_CASE(a_replaced_file_comes_back_by_its_rows) {
     auto node = with_both();
-    bring_back(*node, only_entry(*node));
-    const TrashEntry replaced = only_entry(*node);
+    const TrashEntry replaced{storage::trash_shelf(node->device, "container") + "/entry",
+                              node->hash, "replaced", node->clock.now(), 0};
+    node->disk.rename(node->path, replaced.path);
     bring_back(*node, replaced);
-    BOOST_TEST((node->names() == Names{"one", "two"}));
+    BOOST_TEST((node->names() == Names{"two"}));
     BOOST_TEST(!node->disk.stat(replaced.path).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(an_entry_as_old_as_reclaim_age_is_refused_and_stays) {
+// What the peers have forgotten by then, this copy would bring back to life.
+BOOST_AUTO_TEST_CASE(a_copy_that_agreed_with_no_peer_within_reclaim_age_is_refused_and_stays) {
+    const Settings settings;
+    for (const bool late : {false, true}) {
+        auto node = with_removed();
+        TrashEntry entry = only_entry(*node);
+        const Seconds wait = settings.reclaim_age - Seconds(late ? 0 : 10);
+        node->clock.advance(wait);
+        BOOST_TEST((refused(*node, entry, settings) == (late ? Error::exists : Error{})));
+        BOOST_TEST(node->disk.stat(entry.path).has_value() == late);
+        BOOST_TEST(node->names().has_value() == !late);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_counts_when_the_copy_agreed_not_when_it_was_taken_away) {
+    const Settings settings;
+    auto node = with_removed();
+    TrashEntry entry = only_entry(*node);
+    node->clock.advance(settings.reclaim_age);
+    entry.when = node->clock.now(); // of a quarantine: somebody wrote to the file until now
+    BOOST_TEST((refused(*node, entry, settings) == Error::exists));
+    entry.when = node->clock.now().plus(Seconds(86400 * 30)); // of a clock that was ahead
+    BOOST_TEST((refused(*node, entry, settings) == Error::exists));
+}
+
+BOOST_AUTO_TEST_CASE(a_time_of_a_clock_that_was_ahead_does_not_keep_a_copy_away) {
+    auto node = with_removed();
+    TrashEntry entry = only_entry(*node);
+    entry.when = node->clock.now().plus(Seconds(86400 * 30));
+    bring_back(*node, entry);
+    BOOST_TEST((node->names() == Names{"one"}));
+}
+
+// Else an absence of six days and one of six more would pass as none.
+BOOST_AUTO_TEST_CASE(a_database_that_came_back_agrees_as_of_the_time_of_its_copy) {
+    for (const auto& make : {with_removed, with_both}) {
+        auto node = make();
+        const TrashEntry entry = only_entry(*node);
+        node->clock.advance(Seconds(86400));
+        bring_back(*node, entry);
+        const auto agreed = node->open().sync_point(notes::agreed(), Direction::outgoing);
+        BOOST_TEST(agreed > 0);
+        BOOST_TEST(agreed <= entry.when.ticks / Timestamp::ticks_per_second);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_beside_a_database_is_not_deleted_with_it) {
+    for (const char* const beside :
+         {"_1700000000.00000.db", ".db.pending.unreadable.1", ".db.displaced.upload"}) {
+        auto node = with_removed();
+        const TrashEntry entry = only_entry(*node);
+        const std::string other = entry.path + '/' + node->hash + beside;
+        if (std::string_view(beside).ends_with("00.db")) {
+            node->create(other); // a container whose sharding has begun has two databases
+        } else {
+            node->disk.write(other, "rows");
+        }
+        BOOST_TEST((refused(*node, entry) == Error::exists), beside);
+        BOOST_TEST(node->disk.stat(other).has_value());
+        BOOST_TEST(node->disk.stat(entry.path + '/' + node->hash + ".db").has_value());
+        BOOST_TEST(!node->names().has_value());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(pending_rows_that_nobody_can_read_stay_in_quarantine) {
     auto node = with_removed();
     const TrashEntry entry = only_entry(*node);
-    Limits limits;
-    node->clock.advance(limits.reclaim_age);
-    BOOST_TEST((refused(*node, entry, limits) == Error::exists));
+    node->disk.write(entry.path + '/' + node->hash + ".db.pending", "no row at all");
+    BOOST_TEST((refused(*node, entry) == Error::exists));
+    BOOST_TEST(storage::has_set_aside(node->disk, entry.path));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_for_which_there_is_no_room_stays) {
+    auto node = with_removed();
+    const TrashEntry entry = only_entry(*node);
+    Settings settings;
+    node->disk.mount(node->device, 1'000'000);
+    settings.fallocate_reserve = {100, true};
+    BOOST_TEST((refused(*node, entry, settings) == Error::no_space));
     BOOST_TEST(node->disk.stat(entry.path).has_value());
-    BOOST_TEST(!node->names().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_with_a_wrong_hash_comes_back_with_the_right_one) {
+    auto node = with_removed();
+    const TrashEntry entry = only_entry(*node);
+    node->store.execute(entry.path + '/' + node->hash + ".db",
+                        "UPDATE container_info SET hash = '" + std::string(32, '1') + '\'');
+    bring_back(*node, entry);
+    BOOST_TEST((node->names() == Names{"one"}));
+    BOOST_TEST(!node->open().mend_sums());
 }
 
 BOOST_AUTO_TEST_CASE(an_entry_without_a_database_is_named) {

@@ -52,14 +52,15 @@ std::string entry(Node& node, Seconds age, std::int64_t bytes) {
     return path;
 }
 
-Limits limits(Seconds age, double share) {
-    Limits result;
+Settings limits(Seconds age, double share) {
+    Settings result;
+    result.fallocate_reserve = {0, false};
     result.trash_age = age;
     result.trash_share = share;
     return result;
 }
 
-std::size_t empty(Node& node, const Limits& rules) {
+std::size_t empty(Node& node, const Settings& rules) {
     return empty_trash(node.disk, node.device, node.clock.now(), rules, [] {});
 }
 
@@ -175,7 +176,7 @@ BOOST_AUTO_TEST_CASE(an_entry_goes_when_it_is_too_old) {
 // Who is brought back later might bring rows whose deletion everybody has forgotten.
 BOOST_AUTO_TEST_CASE(nothing_is_kept_for_longer_than_half_of_reclaim_age) {
     auto node = node_with_database();
-    Limits rules = limits(Seconds(86400), 100);
+    Settings rules = limits(Seconds(86400), 100);
     rules.reclaim_age = Seconds(7200);
     entry(*node, Seconds(3700), 10);
     entry(*node, Seconds(3500), 10);
@@ -217,14 +218,35 @@ BOOST_AUTO_TEST_CASE(each_entry_gives_a_sign_of_life) {
     BOOST_TEST(beats == 2);
 }
 
-BOOST_AUTO_TEST_CASE(each_device_has_its_hour) {
-    Hourly hourly;
+BOOST_AUTO_TEST_CASE(each_device_is_due_once_an_hour_and_after_a_hundred_that_came) {
+    TrashDue due;
     const Instant now(100s);
-    BOOST_TEST(hourly.is_due("sda", now));
-    BOOST_TEST(!hourly.is_due("sda", now + 3599s));
-    BOOST_TEST(hourly.is_due("sdb", now + 3599s));
-    BOOST_TEST(hourly.is_due("sda", now + 3600s));
-    BOOST_TEST(!hourly.is_due("sda", now + 3601s));
+    BOOST_TEST(due.is_due("sda", now));
+    BOOST_TEST(!due.is_due("sda", now + 3599s));
+    BOOST_TEST(due.is_due("sdb", now + 3599s));
+    BOOST_TEST(due.is_due("sda", now + 3600s));
+    for (int came = 1; came < TrashDue::most; ++came) {
+        BOOST_TEST(!due.is_due("sda", now + 3601s, 1));
+    }
+    BOOST_TEST(!due.is_due("sdb", now + 3601s, 1));
+    BOOST_TEST(due.is_due("sda", now + 3601s, 1));
+    BOOST_TEST(!due.is_due("sda", now + 3602s, 1));
+}
+
+// A stock server beside us refuses its clients, and cannot delete what lies here.
+BOOST_AUTO_TEST_CASE(the_oldest_go_while_the_reserve_is_not_free) {
+    auto node = node_with_database();
+    node->disk.mount(node->device, 1'000'000);
+    for (int age = 5; age >= 1; --age) {
+        entry(*node, Seconds(age), 10'000);
+    }
+    Settings rules = limits(Seconds(86400), 100);
+    const auto free = static_cast<double>(node->disk.space(node->device).free);
+    rules.fallocate_reserve = {free, false};
+    BOOST_TEST(empty(*node, rules) == 0U);
+    rules.fallocate_reserve = {free + 15'000, false};
+    BOOST_TEST(empty(*node, rules) == 2U);
+    BOOST_TEST(count(*node) == 3U);
 }
 
 // ---- A device without room.
@@ -243,8 +265,23 @@ BOOST_AUTO_TEST_CASE(the_trash_gives_way_to_a_write_the_oldest_first) {
     BOOST_TEST(count(*node) == 3U);
     BOOST_TEST(
         (list_trash(node->disk, node->device)[0].when == node->clock.now().plus(Seconds(-3))));
-    BOOST_TEST(lacks_room(node->disk, node->device, none, free + 60'000));
-    BOOST_TEST(count(*node) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_size_that_no_trash_would_make_room_for_costs_none_of_it) {
+    auto node = node_with_database();
+    node->disk.mount(node->device, 1'000'000);
+    entry(*node, Seconds(1), 10'000);
+    BOOST_TEST(lacks_room(node->disk, node->device, Reserve{0, false}, std::int64_t{1} << 62));
+    const auto free = static_cast<std::int64_t>(node->disk.space(node->device).free);
+    BOOST_TEST(lacks_room(node->disk, node->device, Reserve{0, false}, free + 10'001));
+    BOOST_TEST(count(*node) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_trash_that_cannot_be_read_gives_no_room) {
+    auto node = node_with_database();
+    entry(*node, Seconds(1), 10'000);
+    node->disk.fail_next(SimCall::list, "/trash", Error::io);
+    BOOST_TEST(lacks_room(node->disk, node->device, Reserve{100, true}, 1));
 }
 
 BOOST_AUTO_TEST_CASE(the_reserve_counts_as_room_that_is_needed) {
