@@ -1,11 +1,15 @@
-// `replica`, one tool for people who run the daemons: looks into databases and at nodes. Nothing
-// that it does here changes a file or a node. Usage: replica --help
+// `replica`, one tool for people who run the daemons: looks into databases and at nodes, and
+// compares databases with those of peers. Nothing that it does changes a file here. Usage: replica
+// --help
 
 #include <replica/account/kind.hpp>
-#include <replica/beast/ring_addresses.hpp>
+#include <replica/beast/http.hpp>
+#include <replica/beast/transport.hpp>
 #include <replica/daemon/config.hpp>
+#include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/settings_file.hpp>
 #include <replica/daemon/swift_conf.hpp>
+#include <replica/disk/addresses.hpp>
 #include <replica/ring/any_ring.hpp>
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
@@ -13,12 +17,14 @@
 #include <replica/tool/node.hpp>
 #include <replica/tool/status.hpp>
 #include <replica/tool/text.hpp>
+#include <replica/tool/verify.hpp>
 #include <replica/version.hpp>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include <cstdint>
 #include <exception>
@@ -26,6 +32,7 @@
 #include <future>
 #include <iostream>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,6 +60,8 @@ struct Options {
     std::string config;
     std::string port = "16201";
     double patience = 5;
+    std::vector<std::string> names; ///< Of verify: "account/container", or "account".
+    double again = 2;
 };
 
 /// Calls `use` with a broker that changes nothing and the open database.
@@ -163,19 +172,137 @@ int status(const Options& options) {
     return health == tool::Health::well ? fine : health == tool::Health::trouble ? trouble : silent;
 }
 
-} // namespace
+/// The settings of a daemon, as it would have them.
+daemon::DaemonSettings settings_of(const daemon::Config& config, const std::string& kind,
+                                   int port) {
+    auto settings = daemon::load_settings(config, kind + "-replicator").settings;
+    apply(daemon::read_swift_conf(std::filesystem::path(settings.swift_dir) / "swift.conf"),
+          settings);
+    settings.bind_port = settings.bind_port == 0 ? port : settings.bind_port;
+    return settings;
+}
 
-int main(int argc, char** argv) {
-    Options options;
-    CLI::App app{
-        "Looks into replicated databases and at the nodes that keep them. Changes nothing."};
-    app.set_version_flag("--version", version_text());
-    app.require_subcommand(1);
-    app.footer(
-        "\nExit codes: 0 all is well; 1 it could not be done, and stderr says why; 2 a command "
-        "line that\ncannot be read; 3 something is not as it should be; 4 a node does not "
-        "answer.\n\nreplica COMMAND --help tells more of a command.");
+std::vector<Device> local_devices_of(const std::vector<Device>& all, const Settings& settings) {
+    const auto own = own_addresses(settings.bind_ip);
+    std::vector<Device> local;
+    for (const Device& device : all) {
+        if (device.replication_port == settings.bind_port &&
+            is_local(own, settings.bind_port, device)) {
+            local.push_back(device);
+        }
+    }
+    if (local.empty()) {
+        throw Failure(Error::bad_config,
+                      "no device of the ring is this node's: see bind_ip and bind_port");
+    }
+    return local;
+}
 
+void print(const Options& options, const tool::Finding& finding) {
+    if (options.json) {
+        std::cout << boost::json::serialize(finding.json()) << std::endl;
+        return;
+    }
+    std::cout << (finding.verdict == tool::Verdict::differs ? "DIFFERS  " : "UNKNOWN  ")
+              << finding.path << (finding.peer.empty() ? "" : "  and  " + finding.peer);
+    const char* before = "  in ";
+    for (const std::string& each : finding.in) {
+        std::cout << std::exchange(before, ", ") << each;
+    }
+    std::cout << (finding.why.empty() ? "" : "  " + tool::printable(finding.why)) << std::endl;
+}
+
+/// What verify counts, and shows on a terminal while it works.
+struct Progress {
+    std::int64_t databases = 0;
+    std::int64_t comparisons = 0;
+    std::set<std::string> doubtful{};
+    bool shows = ::isatty(STDERR_FILENO) == 1;
+
+    void note(const std::string& path, const std::vector<tool::Finding>& findings) {
+        ++databases;
+        comparisons += std::ssize(findings);
+        for (const auto& finding : findings) {
+            if (finding.verdict != tool::Verdict::same) {
+                doubtful.insert(path);
+            }
+        }
+        if (shows && databases % 100 == 0) {
+            std::cerr << '\r' << databases << " databases, " << doubtful.size() << " in doubt"
+                      << std::flush;
+        }
+    }
+};
+
+template <class B>
+int verify(const Options& options, const daemon::Config& config) {
+    using Kind = typename B::kind_type;
+    const std::string kind(Kind::name);
+    const auto settings = settings_of(config, kind, Kind::default_port);
+    SqliteOptions only_look;
+    only_look.migrate = false;
+    B broker(PosixDisk(), SystemClock(), only_look);
+    AnyRing<> watched(daemon::ring_path(settings, kind), {}, {});
+    const auto ring = watched.version();
+    BeastOptions transport_options(settings, kind);
+    const auto secrets = daemon::read_secrets(settings.shared_secret_file);
+    transport_options.secret = secrets.empty() ? std::string() : secrets.front();
+    BeastTransport transport(transport_options);
+    const auto local = local_devices_of(ring.devices(), settings);
+    std::random_device random;
+    tool::Verifier verifier(static_cast<const Settings&>(settings), broker, ring, transport, local,
+                            std::uint64_t{random()} << 32U | random());
+
+    Progress progress;
+    std::vector<tool::Finding> bad;
+    const auto check = [&](const std::string& path) { progress.note(path, verifier.check(path)); };
+    for (const Device& device : local) {
+        const std::string root = storage::device_path(settings.devices, device.device);
+        if (settings.mount_check && !broker.disk().is_mount(root)) {
+            bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not mounted"});
+        } else if (options.names.empty()) {
+            verifier.each_database(root, check);
+        } else {
+            for (const std::string& name : options.names) {
+                const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
+                verifier.each_named(root, hash_path('/' + name), check);
+            }
+        }
+    }
+    std::cerr << (progress.shows && progress.databases >= 100 ? "\n" : "");
+    if (progress.databases == 0 && !options.names.empty() && bad.empty()) {
+        throw Failure(Error::missing, "this node has no " + kind + " of that name");
+    }
+    if (!progress.doubtful.empty()) { // a write on its way is no difference
+        SystemClock().sleep_until(SystemClock().monotonic() + to_duration(Seconds(options.again)),
+                                  {});
+    }
+    for (const std::string& path : progress.doubtful) {
+        for (auto& finding : verifier.check(path)) {
+            if (finding.verdict != tool::Verdict::same) {
+                bad.push_back(std::move(finding));
+            }
+        }
+    }
+    bool differs = false;
+    for (const tool::Finding& finding : bad) {
+        print(options, finding);
+        differs = differs || finding.verdict == tool::Verdict::differs;
+    }
+    if (!options.json) {
+        std::cout << kind << ": " << progress.databases << " databases, " << progress.comparisons
+                  << " comparisons, " << bad.size() << " that are not the same\n";
+    }
+    return differs ? trouble : bad.empty() ? fine : silent;
+}
+
+int verify(const Options& options) {
+    const auto config = daemon::Config::read(std::filesystem::absolute(options.config));
+    return config.has("container-replicator") ? verify<ContainerBroker>(options, config)
+                                              : verify<AccountBroker>(options, config);
+}
+
+void describe_looks(CLI::App& app, Options& options) {
     auto* const info_command = app.add_subcommand(
         "info", "Say what a database file is: times, sums, metadata, sync points, shard ranges");
     info_command->add_option("DB", options.database, "The file, <hash>.db")->required();
@@ -208,7 +335,42 @@ int main(int argc, char** argv) {
                                "/etc/swift/container-server.conf");
     status_command->add_option("--timeout", options.patience, "Seconds for each node (default 5)")
         ->check(CLI::Range(0.01, 86400.0));
-    for (auto* const command : {info_command, rows_command, status_command}) {
+}
+
+void describe_verify(CLI::App& app, Options& options) {
+    auto* const verify_command = app.add_subcommand(
+        "verify", "Prove that the databases of this node are those of their peers, row for row and "
+                  "in every column. Exit code 3 if one differs, 4 if some could not be compared. "
+                  "Changes nothing here; rows that wait beside a peer's file are committed there");
+    verify_command
+        ->add_option("CONFIG", options.config,
+                     "The daemon's configuration, such as /etc/swift/container-server.conf")
+        ->required();
+    verify_command->add_option("--container,--account", options.names,
+                               "Only ACCOUNT/CONTAINER, or ACCOUNT. May be given again");
+    verify_command
+        ->add_option("--again", options.again,
+                     "What differs is compared once more after so many seconds: writes may have "
+                     "been on their way (default 2)")
+        ->check(CLI::Range(0.0, 86400.0));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    CLI::App app{
+        "Looks into replicated databases and at the nodes that keep them. Changes nothing."};
+    app.set_version_flag("--version", version_text());
+    app.require_subcommand(1);
+    app.footer(
+        "\nExit codes: 0 all is well; 1 it could not be done, and stderr says why; 2 a command "
+        "line that\ncannot be read; 3 something is not as it should be; 4 a node does not "
+        "answer.\n\nreplica COMMAND --help tells more of a command.");
+
+    describe_looks(app, options);
+    describe_verify(app, options);
+    for (auto* const command : app.get_subcommands({})) {
         command->add_flag("--json", options.json, "For programs: JSON, one value a line");
     }
 
@@ -221,9 +383,10 @@ int main(int argc, char** argv) {
         options.config = "/etc/swift/container-server.conf";
     }
     try {
-        return info_command->parsed()   ? info(options)
-               : rows_command->parsed() ? rows(options)
-                                        : status(options);
+        return app.got_subcommand("verify") ? verify(options)
+               : app.got_subcommand("info") ? info(options)
+               : app.got_subcommand("rows") ? rows(options)
+                                            : status(options);
     } catch (const std::exception& error) {
         std::cerr << "replica: " << error.what() << '\n';
         return cannot;

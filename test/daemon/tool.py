@@ -8,7 +8,7 @@ import json
 import subprocess
 import unittest
 
-from pair import PATIENCE, PROGRAMS, STAMP, Pair, eventually
+from pair import PATIENCE, PROGRAMS, STAMP, Pair, connect, eventually
 
 FINE, CANNOT, USAGE, TROUBLE, SILENT = range(5)
 
@@ -109,6 +109,56 @@ class Tool(unittest.TestCase):
         # Asked alone, the node is there, and in trouble.
         self.run_tool("status", self.pair.address(0), code=TROUBLE)
 
+    def test_verify_proves_what_is_equal_and_finds_what_is_not(self):
+        for name in ("one", "two", "three"):
+            self.pair.create(0, name, rows=20)
+        for node in range(2):
+            self.pair.start(node)
+        self.assertTrue(eventually(lambda: all(self.pair.names(1, name) for name in
+                                               ("one", "two", "three"))))
+        for node in range(2):  # no pass mends what is planted
+            self.pair.stop(node)
+            self.pair.configure(node, interval=100_000)
+        self.pair.start(1)
+
+        def verify(code, *arguments):
+            return self.run_tool("verify", self.pair.config(0), "--again", 0, *arguments, code=code)
+
+        before = self.tree()
+        self.assertIn("container: 3 databases, 3 comparisons, 0 that are not the same\n",
+                      verify(FINE))
+        self.assertEqual(verify(FINE, "--json", "--container", "a/two"), "")
+        self.assertEqual({path: state for path, state in self.tree().items()
+                          if "srv0" in path}, {path: state for path, state in before.items()
+                                               if "srv0" in path})
+        for column, value in {"name": "x", "created_at": STAMP[:-1], "size": 2, "etag": "x",
+                              "content_type": "x/y", "deleted": 1, "storage_policy_index": 1,
+                              }.items():
+            connection = connect(self.pair.database(1, "two"))
+            with connection:
+                (trigger,) = connection.execute("SELECT sql FROM sqlite_master WHERE name ="
+                                                " 'object_update'").fetchone()
+                connection.execute("DROP TRIGGER object_update")
+                (was,) = connection.execute(f"SELECT {column} FROM object"
+                                            " WHERE ROWID = 7").fetchone()
+                connection.execute(f"UPDATE object SET {column} = ? WHERE ROWID = 7", (value,))
+            with self.subTest(column):
+                (line,) = verify(TROUBLE, "--json").splitlines()
+                found = json.loads(line)
+                self.assertEqual((found["verdict"], found["peer"], found["path"]),
+                                 ("differs", self.pair.peer(1), str(self.pair.database(0, "two"))))
+                self.assertIn("rows", found["in"])
+                verify(FINE, "--container", "a/one")
+            with connection:
+                connection.execute(f"UPDATE object SET {column} = ? WHERE ROWID = 7", (was,))
+                connection.execute(trigger)
+            connection.close()
+
+        self.assertIn("no container of that name", verify(CANNOT, "--container", "a/none"))
+        self.pair.stop(1)
+        text = verify(SILENT)
+        self.assertEqual(text.count("UNKNOWN  "), 3, text)
+
     def test_without_a_port_for_pages_it_says_so(self):
         self.pair.configure(0, replica_port="off")
         told = self.run_tool("status", "--config", self.pair.config(0), code=CANNOT)
@@ -118,9 +168,9 @@ class Tool(unittest.TestCase):
 
     def test_help_names_all_commands_and_their_exit_codes(self):
         text = self.run_tool("--help")
-        for word in ("info", "rows", "status", "Exit codes"):
+        for word in ("info", "rows", "status", "verify", "Exit codes"):
             self.assertIn(word, text)
-        for command in ("info", "rows", "status"):
+        for command in ("info", "rows", "status", "verify"):
             self.assertIn("--json", self.run_tool(command, "--help"))
         self.run_tool(code=USAGE)
         self.run_tool("nothing", code=USAGE)
