@@ -132,13 +132,13 @@ complete -o filenames -F {function} {name}
 
 def tool_page(program, name, version):
     """All that the program says of itself and of each of its commands, word for word."""
-    text = said(program, "--help")
+    text = said(program, "--help").replace(program, name)  # which it takes from its command line
     commands = re.findall(r"^  (\w+) {2,}", text.split("\nSubcommands:\n")[1], re.MULTILINE)
     parts = [("SYNOPSIS", [f".B {escaped(name)}", ".I COMMAND", ".RI [ option ...]"]),
              ("DESCRIPTION", [".nf", escaped(text.strip()), ".fi"])]
     for command in commands:
         told = subprocess.run([program, command, "--help"], check=True, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL).stdout
+                              text=True, stdin=subprocess.DEVNULL).stdout.replace(program, name)
         parts.append((escaped(command.upper()), [".nf", escaped(told.strip()), ".fi"]))
     parts.append(("SEE ALSO", [f".BR replica\\-{kind}\\-replicator (1)"
                                for kind in ("container", "account")]))
