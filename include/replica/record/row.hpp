@@ -15,6 +15,7 @@
 #include <boost/hana/adapt_struct.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,10 +49,12 @@ struct RecordRow {
 namespace detail {
 
 /// Whether a text is a JSON object of texts, whole numbers, truths and nulls. Others are not
-/// written, and could not be carried over by an older program.
+/// written, and could not be carried over by an older program. The memory of a request is counted
+/// before (json::cost_of), where a record is one value; so a record may not have many.
 [[nodiscard]] inline bool is_record(std::string_view text) {
+    constexpr std::size_t most_values = 1000; // two for each member, and one
     try {
-        const boost::json::value value = json::parse(text);
+        const boost::json::value value = json::parse(text, most_values);
         const auto* const object = value.if_object();
         return object != nullptr && std::ranges::all_of(*object, [](const auto& member) {
                    const boost::json::value& held = member.value();
