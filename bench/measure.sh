@@ -254,10 +254,12 @@ run_resting() {
 }
 
 # settle COMMAND...: one pass of each peer, so that the first node knows that nobody has anything for
-# it. Without it ours would not look for what can be reclaimed, which Swift always does.
+# it. Without it ours would not look for what can be reclaimed, which Swift always does. Then one of
+# the first node, in which ours notes in each database that it agrees with its peers: it does so
+# twice in a reclaim_age, and otherwise a pass with nothing to do writes nothing.
 settle() {
     local node log
-    for node in "${peers[@]}"; do
+    for node in "${peers[@]}" "$here"; do
         log="$root/$node/log/once.log"
         setsid "${@//"$root/$here"/"$root/$node"}" </dev/null >>"$log" 2>&1 &
         passes=("$!")

@@ -17,7 +17,7 @@ passes (--once) of the first node's replicator:
 
   missing   the peers have nothing: every database goes over as a whole file
   in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
-            is old enough to be reclaimed; each peer has done a pass of its own before
+            is old enough to be reclaimed; each node has done a pass of its own before
   walked    the same in services with a pass in each second, on all three nodes: one of twenty
             passes in a row of the first, and what the peers' daemons used meanwhile. Databases that
             all have are not opened; what others know of them is asked for in one request

@@ -26,7 +26,7 @@ Each pair starts with a copy of the same databases on the first node and with em
   missing   the peers have nothing: every database goes over as a whole file, from ours to ours over
             HTTP, else by rsync
   in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
-            is old enough to be reclaimed; each peer has done a pass of its own before
+            is old enough to be reclaimed; each node has done a pass of its own before
   behind    every database has got ten rows more: they are sent to both peers
 
   --databases N  how many (default 500)
