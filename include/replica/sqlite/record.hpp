@@ -11,6 +11,7 @@
 // writes to one record the newer stays on all nodes, whatever the order in which they come.
 
 #include <replica/disk/posix.hpp>
+#include <replica/error.hpp>
 #include <replica/record/fields.hpp>
 #include <replica/record/kind.hpp>
 #include <replica/ring.hpp>
@@ -20,6 +21,7 @@
 #include <replica/sqlite/store.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -45,7 +47,8 @@ public:
     using Base::put; // rows as they are stored, with times of their own: for copies of other stores
 
     /// Writes a record, in place of the one with its key. Members of a newer program's struct stay.
-    /// Throws bad_request, having written nothing, for an empty key or text that is not UTF-8.
+    /// Throws bad_request, having written nothing, for an empty key, text that is not UTF-8, and a
+    /// record of the last time that there is: Timestamp::max_ticks.
     void put(const T& record) {
         write(record::key_of(record), [&](const std::optional<RecordRow>& held) {
             return record::to_text(record, held ? std::string_view(held->record) : "");
@@ -53,7 +56,7 @@ public:
     }
 
     /// Erases a record, also on the nodes that have it while this one does not. Returns whether it
-    /// was here.
+    /// was here. Throws bad_request as put() does.
     bool erase(const std::string& key) {
         bool was_here = false;
         write(key, [&](const std::optional<RecordRow>& held) {
@@ -138,6 +141,10 @@ private:
             if (held) {
                 const Timestamp last = timestamp_or_zero(held->changed_at);
                 time = std::max(time, Timestamp{last.ticks + 1, 0});
+            }
+            if (time.ticks >= Timestamp::max_ticks) { // no text of a time says it
+                throw Failure(Error::bad_request,
+                              "record '" + key + "': is of the last time, so no write is later");
             }
             row.changed_at = time.internal();
             Base::put(row);

@@ -113,6 +113,42 @@ BOOST_AUTO_TEST_CASE(a_write_is_later_than_what_it_replaces_whatever_the_clock_s
     BOOST_TEST(!ahead.database.get("k").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_written_after_the_last_time_that_there_is) {
+    Book book;
+    const std::string last = Timestamp{Timestamp::max_ticks - 1, 0}.internal();
+    const std::string but_one = Timestamp{Timestamp::max_ticks - 2, 0}.internal();
+    BOOST_TEST(last == "9999999999.99999");
+    const std::vector<RecordRow> rows{{1, "fixed", last, R"({"stars": 1})", 0},
+                                      {2, "gone", last + "_00000000000000ff", "", 1},
+                                      {3, "late", but_one, R"({"stars": 3})", 0}};
+    book.database.merge_items(rows, "there"); // rows of peers come in, whatever their time
+    for (const std::string key : {"fixed", "gone"}) {
+        require_refused(Error::bad_request, "record '" + key + "'", book.directory, [&] {
+            book.database.put({key, "later", 2});
+            return 0;
+        });
+        require_refused(Error::bad_request, "record '" + key + "'", book.directory,
+                        [&] { return book.database.erase(key); });
+    }
+    BOOST_TEST((book.database.get("fixed") == Note{"fixed", "", 1}));
+    BOOST_TEST(!book.database.get("gone").has_value());
+    book.database.put({"late", "at the last time", 4});
+    BOOST_TEST((book.database.get("late") == Note{"late", "at the last time", 4}));
+    BOOST_TEST((error_of([&] { return book.database.erase("late"); }) == Error::bad_request));
+    book.database.put({"other", "", 5});
+    BOOST_TEST(book.database.info().count == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_beyond_the_last_time_writes_nothing) {
+    Book book;
+    book.clock.jump(std::chrono::seconds(10'000'000'000));
+    require_refused(Error::bad_request, "record 'k'", book.directory, [&] {
+        book.database.put({"k", "", 0});
+        return 0;
+    });
+    BOOST_TEST(book.database.list().empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_erasure_goes_to_nodes_that_have_what_this_one_has_not) {
     Book here;
     Book there;
