@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,15 @@
 #include <vector>
 
 namespace replica {
+
+/// How far a watcher has come: the last ROWID that it saw, and the id of the file that the ROWID
+/// belongs to. A default one is before all records.
+struct RecordPoint {
+    std::string id{};
+    std::int64_t rowid = -1;
+
+    friend bool operator==(const RecordPoint&, const RecordPoint&) = default;
+};
 
 /// An open database of records. Errors and thread safety as in SqliteDatabase: all calls throw
 /// Failure, and a handle belongs to one task.
@@ -75,6 +85,7 @@ public:
 
     /// At most `limit` records in the order of their keys, byte by byte. `wanted.marker`: only keys
     /// after this one; `wanted.prefix`: only keys that begin with it. A delimiter is not used.
+    /// Throws bad_request, as get() does, if one of them cannot be read.
     [[nodiscard]] std::vector<T> list(Listing wanted = {}) {
         wanted.delimiter.clear();
         std::vector<T> records;
@@ -84,31 +95,87 @@ public:
         return records;
     }
 
+    /// As list(wanted), but calls unreadable(key, failure) for a record with a member of another
+    /// type than in T, and goes on. Fewer than `limit` records are the last ones.
+    template <std::invocable<const std::string&, const Failure&> Unreadable>
+    [[nodiscard]] std::vector<T> list(Listing wanted, Unreadable unreadable) {
+        wanted.delimiter.clear();
+        const std::int64_t limit = wanted.limit;
+        std::vector<T> records;
+        for (bool more = true; more;) {
+            wanted.limit = limit - std::ssize(records);
+            const auto page = Base::list(wanted);
+            for (const Listed<RecordRow>& each : page) {
+                read(
+                    each.row, [&](std::optional<T> record) { records.push_back(*record); },
+                    unreadable);
+                wanted.marker = each.row.name;
+            }
+            more = !page.empty() && std::ssize(records) < limit;
+        }
+        return records;
+    }
+
     /// Calls seen(key, record) for each record that was written or erased since `point`, by this
     /// program or by replication; an erased one is an empty optional. Of several writes to one
-    /// record only the last is seen. Returns the point for the next call. Begin with -1 for all
-    /// records, or with now() for what is still to come. version() tells cheaply whether there is
-    /// anything to see.
-    template <std::invocable<const std::string&, const std::optional<T>&> Seen>
-    std::int64_t watch(std::int64_t point, Seen seen) {
-        constexpr std::int64_t page = 1000;
-        for (auto rows = this->items_since(point, page); !rows.empty();
-             rows = this->items_since(point, page)) {
+    /// record only the last is seen. A record with a member of another type than in T goes to
+    /// unreadable(key, failure) instead. Returns the point for the next call. Begin with a default
+    /// point for all records, or with now() for what is still to come. version() tells cheaply
+    /// whether there is anything to see.
+    ///
+    /// ROWIDs are those of one file. If replication has put another file in its place, or the file
+    /// has got another id, all records are seen again. After a throw, also of a callback, the
+    /// former point holds, and what was seen since is seen again.
+    template <std::invocable<const std::string&, const std::optional<T>&> Seen,
+              std::invocable<const std::string&, const Failure&> Unreadable>
+    [[nodiscard]] RecordPoint watch(RecordPoint point, Seen seen, Unreadable unreadable) {
+        for (auto rows = next_page(point); !rows.empty(); rows = next_page(point)) {
             for (const RecordRow& row : rows) {
-                seen(row.name, read(row));
-                point = row.rowid;
+                read(
+                    row, [&](const std::optional<T>& record) { seen(row.name, record); },
+                    unreadable);
             }
+            point.rowid = rows.back().rowid;
         }
         return point;
     }
 
     /// The point before the next change.
-    [[nodiscard]] std::int64_t now() { return this->info().max_row; }
+    [[nodiscard]] RecordPoint now() {
+        const RecordInfo info = this->info();
+        return {info.id, info.max_row};
+    }
 
 private:
     [[nodiscard]] static std::optional<T> read(const RecordRow& row) {
         return row.deleted != 0 ? std::nullopt
                                 : std::optional(record::from_text<T>(row.name, row.record));
+    }
+
+    /// Only what the row's text is to blame for goes to `unreadable`, never a throw of `use`.
+    template <std::invocable<std::optional<T>> Use,
+              std::invocable<const std::string&, const Failure&> Unreadable>
+    static void read(const RecordRow& row, Use use, Unreadable& unreadable) {
+        std::optional<T> record;
+        try {
+            record = read(row);
+        } catch (const Failure& failure) {
+            unreadable(row.name, failure);
+            return;
+        }
+        use(std::move(record));
+    }
+
+    /// The next rows after `point`, which begins anew if its file is another. Id and rows are of
+    /// one moment: the id of a file may change between two reads.
+    [[nodiscard]] std::vector<RecordRow> next_page(RecordPoint& point) {
+        constexpr std::int64_t page = 1000;
+        const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
+        std::string id = this->info().id;
+        if (id != point.id) {
+            point = {std::move(id), -1};
+        }
+        return this->items_since(point.rowid, page);
     }
 
     [[nodiscard]] std::optional<RecordRow> find(const std::string& key) {

@@ -47,6 +47,11 @@ struct Book {
     }
 };
 
+/// For watchers that can read all.
+void refuse(const std::string& /*key*/, const Failure& failure) {
+    throw failure;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(records_are_put_listed_and_erased) {
@@ -179,22 +184,22 @@ BOOST_AUTO_TEST_CASE(a_watcher_sees_what_replication_brought_once_and_in_its_las
     const auto see = [&](const std::string& key, const std::optional<Note>& note) {
         BOOST_TEST(seen.emplace(key, note).second); // each once
     };
-    std::int64_t point = here.database.now();
+    RecordPoint point = here.database.now();
     for (int stars = 0; stars < 3; ++stars) {
         there.database.put({"k", "", stars});
     }
     there.database.put({"gone", "", 0});
     there.database.erase("gone");
     here.pull(there);
-    point = here.database.watch(point, see);
+    point = here.database.watch(point, see, refuse);
     BOOST_TEST(seen.size() == 2U);
     BOOST_TEST((seen.at("k") == Note{"k", "", 2}));
     BOOST_TEST(!seen.at("gone").has_value());
     seen.clear();
     here.pull(there); // nothing is new
-    BOOST_TEST(here.database.watch(point, see) == point);
+    BOOST_TEST((here.database.watch(point, see, refuse) == point));
     BOOST_TEST(seen.empty());
-    here.database.watch(-1, see);
+    BOOST_TEST((here.database.watch({}, see, refuse) == point));
     BOOST_TEST(seen.size() == 3U);
 }
 
@@ -206,8 +211,118 @@ BOOST_AUTO_TEST_CASE(a_watcher_sees_more_than_a_page) {
     }
     here.database.merge_items(rows, "there");
     int seen = 0;
-    here.database.watch(-1, [&](const std::string&, const std::optional<Note>&) { ++seen; });
+    const auto see = [&](const std::string&, const std::optional<Note>&) { ++seen; };
+    BOOST_TEST((here.database.watch({}, see, refuse) == here.database.now()));
     BOOST_TEST(seen == 2500);
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_begins_anew_after_its_file_was_replaced) {
+    Book here;
+    for (const std::string key : {"a", "b", "c"}) {
+        here.database.put({key, "", 1});
+    }
+    const RecordPoint point = here.database.now();
+    Book other; // fewer rows, of which none has a ROWID beyond the point
+    other.database.put({"from elsewhere", "", 2});
+    std::filesystem::rename(other.path, here.path);
+    auto replaced = here.broker.open(here.path, Instant::max());
+    BOOST_TEST(replaced.now().rowid < point.rowid);
+    std::vector<std::string> keys;
+    const auto see = [&](const std::string& key, const std::optional<Note>&) {
+        keys.push_back(key);
+    };
+    const RecordPoint next = replaced.watch(point, see, refuse);
+    BOOST_TEST((keys == std::vector<std::string>{"from elsewhere"}));
+    BOOST_TEST((next == replaced.now()));
+    BOOST_TEST(next.id != point.id);
+    replaced.put({"later", "", 3});
+    keys.clear();
+    BOOST_TEST((replaced.watch(next, see, refuse) == replaced.now()));
+    BOOST_TEST((keys == std::vector<std::string>{"later"}));
+    // The handle of the file that is gone tells so, and the watcher keeps its point.
+    BOOST_TEST((error_of([&] { return here.database.watch(point, see, refuse); }) == Error::moved));
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_begins_anew_if_the_id_changes_while_it_watches) {
+    Book here;
+    std::vector<RecordRow> rows;
+    for (int i = 0; i < 1001; ++i) {
+        rows.push_back({i, "k" + std::to_string(i), "0000000001.00000", "{}", 0});
+    }
+    here.database.merge_items(rows, "there");
+    int seen = 0;
+    const auto see = [&](const std::string&, const std::optional<Note>&) {
+        if (++seen == 1000) { // the last of the first page
+            here.database.renew_id();
+        }
+    };
+    const RecordPoint point = here.database.watch({}, see, refuse);
+    BOOST_TEST((point == here.database.now()));
+    BOOST_TEST(seen == 1000 + 1001);
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_gets_past_a_record_that_it_cannot_read) {
+    Book book;
+    const std::vector<RecordRow> rows{{1, "a", "0000000001.00000", R"({"stars": 1})", 0},
+                                      {2, "bad", "0000000001.00000", R"({"stars": "many"})", 0},
+                                      {3, "c", "0000000001.00000", R"({"stars": 3})", 0},
+                                      {4, "worse", "0000000001.00000", "[]", 0}};
+    book.database.merge_items(rows, "there");
+    std::vector<std::string> keys;
+    const auto see = [&](const std::string& key, const std::optional<Note>&) {
+        keys.push_back(key);
+    };
+    std::vector<std::string> left_out;
+    const auto note = [&](const std::string& key, const Failure& failure) {
+        BOOST_TEST((failure.error() == Error::bad_request));
+        BOOST_TEST(std::string(failure.what()).starts_with("record '" + key + "'"));
+        left_out.push_back(key);
+    };
+    const RecordPoint point = book.database.watch({}, see, note);
+    BOOST_TEST((keys == std::vector<std::string>{"a", "c"}));
+    BOOST_TEST((left_out == std::vector<std::string>{"bad", "worse"}));
+    BOOST_TEST((point == book.database.now()));
+    BOOST_TEST((book.database.watch(point, see, note) == point)); // each once
+    BOOST_TEST(left_out.size() == 2U);
+    book.database.put({"bad", "mended", 2});
+    BOOST_TEST((book.database.watch(point, see, note) == book.database.now()));
+    BOOST_TEST(keys.back() == "bad");
+    BOOST_TEST(left_out.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_watcher_throws_is_no_fault_of_the_record) {
+    Book book;
+    book.database.put({"k", "", 0});
+    int told = 0;
+    const auto see = [](const std::string&, const std::optional<Note>&) {
+        throw Failure(Error::io, "the caller's");
+    };
+    const auto count = [&](const std::string&, const Failure&) { ++told; };
+    BOOST_TEST((error_of([&] { return book.database.watch({}, see, count); }) == Error::io));
+    BOOST_TEST(told == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_leaves_out_what_cannot_be_read_only_if_the_caller_hears_it) {
+    Book book;
+    std::vector<RecordRow> rows;
+    for (const std::string key : {"a", "b", "c", "d", "e", "f"}) {
+        const bool bad = key == "b" || key == "c" || key == "f";
+        rows.push_back({-1, key, "0000000001.00000", bad ? R"({"stars": ""})" : "{}", 0});
+    }
+    book.database.merge_items(rows, "");
+    BOOST_TEST((error_of([&] { return book.database.list(); }) == Error::bad_request));
+    std::vector<std::string> left_out;
+    const auto note = [&](const std::string& key, const Failure&) { left_out.push_back(key); };
+    BOOST_TEST((book.database.list({}, note) ==
+                std::vector<Note>{{"a", "", 0}, {"d", "", 0}, {"e", "", 0}}));
+    BOOST_TEST((left_out == std::vector<std::string>{"b", "c", "f"}));
+    left_out.clear(); // a page is filled up, so that an empty one is the end
+    BOOST_TEST(
+        (book.database.list({.marker = "a", .limit = 1}, note) == std::vector<Note>{{"d", "", 0}}));
+    BOOST_TEST((left_out == std::vector<std::string>{"b", "c"}));
+    BOOST_TEST(book.database.list({.limit = 0}, note).empty());
+    BOOST_TEST(book.database.list({.marker = "e"}, note).empty());
+    BOOST_TEST(left_out.size() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(a_struct_that_gained_members_opens_the_older_file) {
