@@ -256,6 +256,10 @@ struct PeerEnded {
 
     /// The last of our rows that the peer has, if that is known; -1 if it has no copy.
     std::optional<std::int64_t> reached{};
+
+    /// The peer was not reached, or refused. False for one that only lacks rows yet, such as after
+    /// max_diffs rounds.
+    bool failed = false;
 };
 
 // Containers: what comes after a database, and at the end of a pass.

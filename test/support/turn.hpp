@@ -30,6 +30,7 @@ public:
     void operator()(const event::DatabaseBegan&) const { add("began"); }
     void operator()(const event::PeerEnded& event) const {
         (*reached_)[event.peer.id] = {event.max_row, event.reached};
+        (*failed_)[event.peer.id] = event.failed;
         add(std::to_string(event.peer.id) + (event.success ? " done" : " not done"));
     }
     void operator()(const event::PeerNotMounted& event) const {
@@ -56,6 +57,9 @@ public:
     /// The last row here, and the last one that a peer had after its last turn, if that is known.
     [[nodiscard]] auto reached(std::int64_t peer) const { return reached_->at(peer); }
 
+    /// Whether the peer failed in its last turn.
+    [[nodiscard]] bool failed(std::int64_t peer) const { return failed_->at(peer); }
+
     /// Since the last look.
     [[nodiscard]] Lines lines() const { return std::exchange(*lines_, {}); }
 
@@ -66,6 +70,8 @@ private:
 
     std::shared_ptr<Lines> lines_ = std::make_shared<Lines>();
     std::shared_ptr<Reached> reached_ = std::make_shared<Reached>();
+    std::shared_ptr<std::map<std::int64_t, bool>> failed_ =
+        std::make_shared<std::map<std::int64_t, bool>>();
 };
 
 enum class Where {

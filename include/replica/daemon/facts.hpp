@@ -62,7 +62,7 @@ struct PeerFacts {
     std::uint64_t failures = 0;
     std::uint64_t rows = 0;  ///< Sent, but for those that went along with a question.
     std::uint64_t bytes = 0; ///< Of whole files.
-    bool answers = true;     ///< The last turn did not fail; rows may be left.
+    bool answers = true;     ///< The last turn did not fail; rows may be lacking.
     Timestamp last_success{};
     Timestamp last_failure{};
     std::string reason{}; ///< Of the last failure.
@@ -287,10 +287,10 @@ private:
         void note(const event::PeerEnded& ended, Timestamp at) {
             const std::string name = name_of(ended.peer);
             PeerFacts& facts = now.peers[name];
+            facts.answers = facts.answers || !ended.failed;
             if (ended.success) {
                 ++facts.successes;
                 facts.last_success = at;
-                facts.answers = true;
                 behind.succeeds(name, ended.path);
             } else {
                 behind.fails(name, ended.path, ended.max_row, ended.reached, told(), at);

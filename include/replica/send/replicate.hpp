@@ -56,8 +56,8 @@ template <AnyPass P>
         pass.observer(
             event::PeerFailed{turn.place.path(), peer, outcome.error().code, outcome.error().what});
     }
-    pass.observer(
-        event::PeerEnded{turn.place.path(), peer, done, turn.info.max_row, turn.peer_has});
+    pass.observer(event::PeerEnded{turn.place.path(), peer, done, turn.info.max_row, turn.peer_has,
+                                   !outcome.has_value()});
     return hand_off;
 }
 

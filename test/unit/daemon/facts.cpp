@@ -55,8 +55,8 @@ struct Service {
                    at(when));
     }
     void turn_ends(bool well, std::int64_t rows, std::optional<std::int64_t> reached,
-                   double when = 1) {
-        facts.note(event::PeerEnded{path, peer, well, rows, reached}, at(when));
+                   double when = 1, bool failed = false) {
+        facts.note(event::PeerEnded{path, peer, well, rows, reached, failed}, at(when));
     }
     void peer_fails(Error error, const std::string& what, double when = 1) {
         facts.note(event::PeerFailed{path, peer, make_error_code(error), what}, at(when));
@@ -244,7 +244,7 @@ BOOST_FIXTURE_TEST_CASE(a_peer_is_known_by_its_turns, Service) {
 BOOST_FIXTURE_TEST_CASE(a_peer_that_fails_is_behind_until_it_has_all, Service) {
     begin();
     peer_fails(Error::connect_failed, "10.0.0.2: no route", 10);
-    turn_ends(false, 12, 10, 10);
+    turn_ends(false, 12, 10, 10, true);
     BOOST_TEST(!the_peer().answers);
     BOOST_TEST(the_peer().failures == 1U);
     BOOST_TEST(the_peer().reason == "10.0.0.2: no route");
@@ -258,6 +258,21 @@ BOOST_FIXTURE_TEST_CASE(a_peer_that_fails_is_behind_until_it_has_all, Service) {
     BOOST_TEST(the_peer().answers);
     BOOST_TEST(the_peer().lag.databases == 0);
     BOOST_TEST(lag_time(the_peer(), at(40)).count() == 0.0);
+    BOOST_TEST(the_peer().failures == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_peer_that_catches_up_row_by_row_is_up_though_behind, Service) {
+    peer_fails(Error::connect_failed, "10.0.0.2: no route", 10);
+    turn_ends(false, 1000, -1, 10, true);
+    BOOST_TEST(!the_peer().answers);
+    peer_fails(Error::held_back, "left alone", 11);
+    turn_ends(false, 1000, -1, 11, true);
+    BOOST_TEST(!the_peer().answers); // nobody asked it
+    turn_ends(false, 1000, 300, 20);
+    BOOST_TEST(the_peer().answers);
+    BOOST_TEST(the_peer().lag.rows == 700);
+    BOOST_TEST(the_peer().successes == 0U);
+    BOOST_TEST((the_peer().last_success == Timestamp{}));
     BOOST_TEST(the_peer().failures == 1U);
 }
 

@@ -38,6 +38,7 @@ BOOST_AUTO_TEST_CASE(who_watches_learns_how_far_a_peer_has_come) {
     BOOST_TEST(turn.heard.reached(0).first == 1);
     BOOST_TEST(!turn.heard.reached(0).second.has_value()); // nobody knows
     BOOST_TEST(turn.heard.reached(3).second.value_or(99) == -1);
+    BOOST_TEST(turn.heard.failed(0));
     (void)turn.run();
     turn.nodes.put(turn.at, turn.name, "second");
     turn.nodes.put(turn.at, turn.name, "third");
@@ -46,6 +47,26 @@ BOOST_AUTO_TEST_CASE(who_watches_learns_how_far_a_peer_has_come) {
     BOOST_TEST(turn.heard.reached(3).first == 3);
     BOOST_TEST(turn.heard.reached(3).second.value_or(99) == 1);
     BOOST_TEST(turn.heard.reached(0).second.value_or(99) == 3);
+    BOOST_TEST(!turn.heard.failed(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_gets_only_a_part_of_the_rows_has_not_failed) {
+    Container turn;
+    const auto put = [&](int rows, const std::string& name) {
+        for (int i = 0; i < rows; ++i) {
+            turn.nodes.put(turn.at, turn.name, name + std::to_string(i));
+        }
+    };
+    put(20, "old");
+    (void)turn.run();
+    turn.settings.per_diff = 1;
+    turn.settings.max_diffs = 1;
+    put(4, "new");
+    BOOST_TEST(turn.run() == (Lines{"began", "0 not done", "3 not done", "ended badly"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(!turn.heard.failed(0));
+    BOOST_TEST(!turn.heard.failed(3));
+    BOOST_TEST(turn.stats().failure == 0);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_primary_asks_those_after_it_and_then_those_before_it, Kind, Kinds) {
