@@ -3,8 +3,13 @@
 #define BOOST_TEST_MODULE daemon_behind
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <random>
 #include <string>
 
 using namespace replica;
@@ -74,6 +79,76 @@ BOOST_FIXTURE_TEST_CASE(it_is_behind_since_the_oldest_that_is_left, Peers) {
     BOOST_TEST((of("a").since == at(5)));
     succeeds("a", "x");
     BOOST_TEST((of("a").since == at(9)));
+    succeeds("a", "x");
+    BOOST_TEST((of("a").since == at(9)));
+    succeeds("a", "y");
+    BOOST_TEST((of("a").since == Timestamp{}));
+}
+
+BOOST_FIXTURE_TEST_CASE(of_two_that_began_in_one_second_one_is_left, Peers) {
+    fail("x", 3, 0, 5.25);
+    fail("y", 4, 0, 5.75);
+    succeeds("a", "x");
+    BOOST_TEST((of("a").since == at(5)));
+    BOOST_TEST(rows() == 4);
+}
+
+BOOST_FIXTURE_TEST_CASE(sums_are_those_of_the_entries_whatever_has_happened, Peers) {
+    struct Known {
+        std::uint64_t pass = 0;
+        std::int64_t rows = 0;
+        double since = 0;
+    };
+    std::map<std::string, Known> known;
+    std::minstd_rand random(7);
+    const auto pick = [&](std::int64_t below) {
+        return static_cast<std::int64_t>(random()) % below;
+    };
+    std::uint64_t pass = 1;
+    for (int step = 0; step < 5000; ++step) {
+        const std::string path = std::to_string(pick(40));
+        if (const auto what = pick(20); what == 0) {
+            end_pass(pass);
+            std::erase_if(known, [&](const auto& each) { return each.second.pass < pass; });
+            ++pass;
+        } else if (what < 7) {
+            succeeds("a", path);
+            known.erase(path);
+        } else {
+            const std::int64_t max_row = 1000 + step;
+            const std::int64_t reached = pick(1100 + step) - 1;
+            fail(path, max_row, reached, step, pass);
+            Known& entry =
+                known.try_emplace(path, Known{0, 0, static_cast<double>(step)}).first->second;
+            entry.pass = pass;
+            entry.rows = std::max<std::int64_t>(0, max_row - std::max<std::int64_t>(reached, 0));
+        }
+        std::int64_t sum = 0;
+        Timestamp since{};
+        for (const auto& [name, entry] : known) {
+            sum += entry.rows;
+            since = since == Timestamp{} ? at(entry.since) : std::min(since, at(entry.since));
+        }
+        BOOST_REQUIRE(databases() == std::ssize(known));
+        BOOST_REQUIRE(rows() == sum);
+        BOOST_REQUIRE((of("a").since == since));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_scrape_of_very_many_takes_no_longer_than_one_of_few, Peers) {
+    for (int i = 0; i < 200'000; ++i) {
+        fail(std::to_string(i), 2, 0, i % 3600);
+    }
+    using std::chrono::steady_clock;
+    const auto began = steady_clock::now();
+    std::int64_t sum = 0;
+    for (int i = 0; i < 1000; ++i) {
+        sum += rows();
+    }
+    const std::chrono::duration<double> took = steady_clock::now() - began;
+    BOOST_TEST_MESSAGE("a look takes " << took.count() * 1000 << " us");
+    BOOST_TEST(sum == 400'000'000);
+    BOOST_TEST(took.count() < 1.0); // a walk over the entries took some 2 s and more
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_whole_pass_did_not_come_to_is_forgotten, Peers) {
