@@ -208,7 +208,7 @@ private:
         }
         void note(const event::DeviceSkipped& skipped, Timestamp at) {
             const std::string name = device_of(skipped.path + '/');
-            device(name).skipped = {told(), std::string(skipped.reason)};
+            device(name).skipped = {told(), shown(skipped.reason)};
             hidden = told();
             failures.add("device_skipped", name, skipped.reason, at);
         }
@@ -218,7 +218,7 @@ private:
             failures.add("device_stalled", stalled.device, "does not answer", at);
         }
         void note(const event::Braked& braked, Timestamp at) {
-            device(braked.device).brake = {told(), std::string(braked.reason)};
+            device(braked.device).brake = {told(), shown(braked.reason)};
             failures.add("brake", braked.device, braked.reason, at);
         }
         void note(const event::ClockJumped& /*clock*/, Timestamp at) {
@@ -337,7 +337,7 @@ private:
             ++facts.failures;
             facts.answers = false;
             facts.last_failure = at;
-            facts.reason = what.substr(0, Failures::most_bytes);
+            facts.reason = shown(what);
             failures.add(word, name_of(device), what, at);
         }
 

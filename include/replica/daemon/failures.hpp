@@ -6,6 +6,8 @@
 #include <replica/error.hpp>
 #include <replica/words/timestamp.hpp>
 
+#include <boost/locale/utf.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -83,11 +85,31 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     return found == detail::advices.end() ? std::string_view() : found->text;
 }
 
+/// A reason as a page can show it. Peers and rsync send whatever bytes they like, and one byte that
+/// is not UTF-8 would cost the page all else that it has to say. Such a byte becomes U+FFFD. What
+/// is longer than `most` bytes is cut between two characters.
+[[nodiscard]] inline std::string shown(std::string_view text, std::size_t most = 500) {
+    using Utf8 = boost::locale::utf::utf_traits<char>;
+    std::string out;
+    for (const char* at = text.begin(); at != text.end();) {
+        const char* next = at;
+        const bool valid = boost::locale::utf::is_valid_codepoint(Utf8::decode(next, text.end()));
+        next = valid ? next : at + 1; // what follows may be good
+        const std::string_view piece = valid ? std::string_view(at, next) : "\xef\xbf\xbd";
+        if (out.size() + piece.size() > most) {
+            break;
+        }
+        out += piece;
+        at = next;
+    }
+    return out;
+}
+
 /// One cause, and whom it befell.
 struct NotedFailure {
     std::string word;    ///< Stable, see advice_for.
     std::string subject; ///< A device of this node, or a peer, "10.0.0.1:6201/sdb1".
-    std::string what;    ///< The reason, of the last time.
+    std::string what;    ///< The reason, of the last time, as shown() gives it.
     std::uint64_t count = 0;
     Timestamp first{};
     Timestamp last{};
@@ -97,7 +119,6 @@ struct NotedFailure {
 class Failures {
 public:
     static constexpr std::size_t most = 32;
-    static constexpr std::size_t most_bytes = 500; ///< Of one reason.
 
     void add(std::string_view word, const std::string& subject, std::string_view what,
              Timestamp now) {
@@ -109,7 +130,7 @@ public:
         }
         ++noted.count;
         noted.last = now;
-        noted.what = what.substr(0, most_bytes);
+        noted.what = shown(what);
         if (noted_.size() > most) {
             noted_.erase(std::ranges::min_element(
                 noted_, {}, [](const auto& each) { return each.second.last; }));

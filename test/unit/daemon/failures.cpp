@@ -1,10 +1,17 @@
 #include <replica/daemon/failures.hpp>
 
 #define BOOST_TEST_MODULE daemon_failures
+#include <replica/words/json.hpp>
+
 #include <boost/test/unit_test.hpp>
 
+#include <cstddef>
+#include <random>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 using namespace replica;
 using namespace replica::daemon;
@@ -58,7 +65,58 @@ BOOST_AUTO_TEST_CASE(of_too_many_the_oldest_goes) {
 BOOST_AUTO_TEST_CASE(a_long_reason_is_cut) {
     Failures failures;
     failures.add("rsync", "a", std::string(5000, 'x'), at(0));
-    BOOST_TEST(failures.latest()[0].what.size() == Failures::most_bytes);
+    BOOST_TEST(failures.latest()[0].what == std::string(500, 'x'));
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_goes_between_two_characters) {
+    const std::string letter = "\u00e9";
+    const std::string smile = "\U0001f600";
+    const std::string many(499, 'x');
+    BOOST_TEST(shown(many + 'y' + letter) == many + 'y');
+    BOOST_TEST(shown(many + letter) == many);
+    BOOST_TEST(shown(std::string(498, 'x') + letter) == std::string(498, 'x') + letter);
+    BOOST_TEST(shown(std::string(497, 'x') + smile + "more") == std::string(497, 'x'));
+    BOOST_TEST(shown(std::string(499, 'x') + '\xe9') == std::string(499, 'x'));
+    BOOST_TEST(shown("abc", 0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_utf8_is_shown_as_far_as_it_can_be) {
+    const std::string mark = "\xef\xbf\xbd";
+    const std::vector<std::pair<std::string, std::string>> texts{
+        {"", ""},
+        {"plain \u00e9 \U0001f600", "plain \u00e9 \U0001f600"},
+        {"caf\xe9 is closed", "caf" + mark + " is closed"}, // Latin-1
+        {"caf\xe9", "caf" + mark},
+        {"\xc3(", mark + "("},
+        {"\xe2\x82", mark + mark},            // a character that was cut
+        {"\xc0\xaf", mark + mark},            // longer than need be
+        {"\xed\xa0\x80", mark + mark + mark}, // half of a pair
+        {"\xf4\x90\x80\x80", mark + mark + mark + mark},
+        {"\xff\xfe!", mark + mark + "!"},
+    };
+    for (const auto& [bytes, text] : texts) {
+        BOOST_TEST(shown(bytes) == text);
+        std::string literal;
+        BOOST_CHECK_NO_THROW(json::append(literal, shown(bytes)));
+    }
+    Failures failures;
+    failures.add("rsync", "a", "caf\xe9", at(0));
+    BOOST_TEST(failures.latest()[0].what == "caf" + mark);
+}
+
+BOOST_AUTO_TEST_CASE(whatever_the_bytes_and_the_length_json_can_carry_what_is_shown) {
+    std::minstd_rand random(11);
+    for (int i = 0; i < 2000; ++i) {
+        std::string bytes;
+        for (auto left = random() % 40; left > 0; --left) {
+            bytes += static_cast<char>(random() % 2 == 0 ? 0x80 + random() % 128 : random() % 128);
+        }
+        const std::size_t most = random() % 60;
+        const std::string text = shown(bytes, most);
+        std::string literal;
+        BOOST_REQUIRE_NO_THROW(json::append(literal, text));
+        BOOST_REQUIRE(text.size() <= most);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(each_way_that_a_peer_fails_has_a_word_and_each_word_an_advice) {

@@ -1,6 +1,8 @@
 #include <replica/daemon/status_json.hpp>
 
 #define BOOST_TEST_MODULE daemon_status_json
+#include <replica/daemon/recon.hpp>
+
 #include <boost/json/serialize.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -11,8 +13,6 @@ using namespace replica;
 using namespace replica::daemon;
 
 namespace {
-
-namespace json = boost::json;
 
 /// A pass has run for 30 s, and has done a quarter of one of its devices.
 FactsNow busy() {
@@ -34,11 +34,11 @@ FactsNow busy() {
     return facts;
 }
 
-const json::object& first(const json::object& status, const char* list) {
+const boost::json::object& first(const boost::json::object& status, const char* list) {
     return status.at(list).as_array().at(0).as_object();
 }
 
-json::object device_of(const FactsNow& facts) {
+boost::json::object device_of(const FactsNow& facts) {
     return first(status_json(facts), "devices");
 }
 
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_failure_comes_with_what_to_do) {
 }
 
 BOOST_AUTO_TEST_CASE(a_service_that_has_done_nothing_has_all_names_as_well) {
-    const auto names = [](const json::object& object) {
+    const auto names = [](const boost::json::object& object) {
         std::set<std::string> found;
         for (const auto& [name, value] : object) {
             found.insert(std::string(name));
@@ -156,4 +156,19 @@ BOOST_AUTO_TEST_CASE(a_service_that_has_done_nothing_has_all_names_as_well) {
     BOOST_TEST(none.at("devices").as_array().empty());
     BOOST_TEST(none.at("totals").as_object().size() ==
                none.at("pass").at("figures").as_object().size());
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_answers_in_latin_1_does_not_cost_the_page) {
+    const Facts facts("container", "/srv/node", Timestamp::from_seconds(1000));
+    Device peer;
+    peer.replication_ip = "10.0.0.2";
+    peer.device = "sdb";
+    const std::string path = "/srv/node/sda/containers/1/abc/hash/hash.db";
+    const std::string what = "10.0.0.2:6201/sdb answered 500 D\xe9sol\xe9";
+    facts.note(event::PeerFailed{path, peer, make_error_code(Error::peer_failed), what},
+               Timestamp::from_seconds(1010));
+    std::string text;
+    BOOST_CHECK_NO_THROW(
+        append_sorted(text, status_json(facts.now(Timestamp::from_seconds(1020)))));
+    BOOST_TEST(text.find("500 D\\ufffdsol\\ufffd") != std::string::npos, text);
 }
