@@ -333,7 +333,8 @@ struct SetAside {
 /// A request failed on our side.
 struct ServeFailed {
     const std::string& path;
-    const std::string& what;
+    const std::string& what;          ///< May have names of accounts, containers and metadata.
+    boost::system::error_code code{}; ///< Success: an exception that is no Failure.
 };
 
 } // namespace event

@@ -92,7 +92,7 @@ public:
             reply = answer::failure(failure, request.device);
             if (reply.status == 500) {
                 const std::string what = failure.what();
-                core_->observer(event::ServeFailed{request.hash, what});
+                core_->observer(event::ServeFailed{request.hash, what, failure.code()});
             }
         } catch (const std::exception& failure) {
             const std::string what = failure.what();

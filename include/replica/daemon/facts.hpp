@@ -282,7 +282,8 @@ private:
             if (error == Error::held_back || error == Error::stopped) {
                 return; // its first failure was noted
             }
-            fail(failed.peer, word_for(error), failed.what, at);
+            const bool read = error != Error::bad_reply;
+            fail(failed.peer, word_for(error), read ? failed.what : class_of(failed.code), at);
         }
         void note(const event::PeerEnded& ended, Timestamp at) {
             const std::string name = name_of(ended.peer);
@@ -317,7 +318,7 @@ private:
             }
         }
         void note(const event::ServeFailed& request, Timestamp at) {
-            failures.add("request", "this node", request.what, at);
+            failures.add("request", "this node", class_of(request.code), at);
         }
 
         void add(const Stats& stats) {

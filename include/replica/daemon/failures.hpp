@@ -7,6 +7,7 @@
 #include <replica/words/timestamp.hpp>
 
 #include <boost/locale/utf.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <array>
@@ -46,7 +47,7 @@ inline constexpr std::array advices{
     Advice{"peer_silent", "Look at the load, the disk and the network of the peer."},
     Advice{"peer_unreachable", "See that the server of the peer is up, and that it is reached."},
     Advice{"quarantined", "Check the disk. The primaries bring a new copy."},
-    Advice{"request", "Read the reason: a request of a peer failed here."},
+    Advice{"request", "A request of a peer failed here. Read the log of this node."},
     Advice{"rsync", "Look at the rsync daemon of the peer: module, rights, connection limit."},
     Advice{"stale", "Decide: accept_stale, or move the copy away. See stale copies."},
     Advice{"wrong_hash", "Compare swift_hash_path_suffix and prefix with other nodes."},
@@ -77,6 +78,12 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     default:
         return "peer";
     }
+}
+
+/// What a page says of an error whose text may have names of accounts, containers or metadata: a
+/// page is for everybody. The log has the text.
+[[nodiscard]] inline std::string class_of(const boost::system::error_code& code) {
+    return (code ? code.message() : "an error without a class") + ", see the log";
 }
 
 /// What to do about a failure; empty for a word that is not in the list.

@@ -199,6 +199,15 @@ BOOST_FIXTURE_TEST_CASE(names_of_accounts_are_in_no_failure, Service) {
     facts.note(event::WrongHash{path, account}, at(1));
     facts.note(event::Misplaced{path, account, 1}, at(1));
     BOOST_TEST(now().failures.at(0).word == "wrong_hash");
+    const std::string upload = "/srv/node/sda/tmp/x: holds AUTH_secret/holiday, not this one";
+    facts.note(event::ServeFailed{path, upload, make_error_code(Error::wrong_place)}, at(2));
+    BOOST_TEST(now().failures.at(0).what == "the name inside is not that of the file, see the log");
+    facts.note(event::ServeFailed{path, upload}, at(3));
+    BOOST_TEST(now().failures.at(0).what == "an error without a class, see the log");
+    BOOST_TEST(now().failures.at(0).count == 2U);
+    peer_fails(Error::bad_reply, "10.0.0.2:6201/sdb: metadata 'X-Meta-secret' has no usable time");
+    BOOST_TEST(the_peer().reason == "unusable reply, see the log");
+    BOOST_TEST(now().failures.size() == 3U);
     for (const auto& failure : now().failures) {
         BOOST_TEST(failure.what.find("secret") == std::string::npos);
     }
