@@ -10,6 +10,7 @@
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/daemon.hpp>
 #include <replica/daemon/facts.hpp>
+#include <replica/daemon/forgetting.hpp>
 #include <replica/daemon/ledger_file.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
@@ -108,7 +109,7 @@ public:
     /// served.
     Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring, Facts facts,
              std::vector<std::string> secrets = {}, const Summarise& summarise = {})
-        : ring_(ring), facts_(std::move(facts)), addresses_(std::move(ring), look_at_addresses),
+        : facts_(std::move(facts)), addresses_(std::move(ring), look_at_addresses),
           desk_(std::make_shared<Desk>(*this, settings, log, summarise)),
           server_(
               options(settings, std::move(secrets)),
@@ -141,7 +142,7 @@ private:
                   FactsObserver(observer, owner.facts_)),
               pages(
                   settings, {}, {}, [this] { return observer.doubts(); },
-                  [&owner] { return owner.facts_now(); }) {
+                  [&owner] { return owner.facts_.now(SystemClock().now()); }) {
             rpc.summarise_by(summarise);
         }
         Desk(const Desk&) = delete;
@@ -157,15 +158,6 @@ private:
     [[nodiscard]] std::shared_ptr<Desk> desk() const {
         const std::lock_guard guard(mutex_);
         return desk_;
-    }
-
-    /// Of the ring's devices only.
-    [[nodiscard]] FactsNow facts_now() {
-        {
-            const std::lock_guard guard(mutex_);
-            facts_.keep_only(ring_.version());
-        }
-        return facts_.now(SystemClock().now());
     }
 
     [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
@@ -209,7 +201,6 @@ private:
 
     static constexpr Seconds look_at_addresses{5}; // the ring's file is looked at every 15 s
 
-    AnyRing<> ring_; ///< Guarded by mutex_.
     Facts facts_;
     RingAddresses<AnyRing<>> addresses_;
     mutable std::mutex mutex_{};
@@ -230,10 +221,11 @@ template <LocalBroker B>
     // Threads that hang in a dead disk keep the observer, and what it tells, for as long as they
     // do.
     const auto statsd = std::make_shared<Statsd>(settings);
-    FactsObserver observer(StatusObserver(DaemonObserver(settings, kind, log, *statsd,
-                                                         progress_for(context.arguments)),
-                                          context.status, statsd),
-                           facts);
+    FactsObserver known(StatusObserver(DaemonObserver(settings, kind, log, *statsd,
+                                                      progress_for(context.arguments)),
+                                       context.status, statsd),
+                        facts);
+    ForgettingObserver observer(std::move(known), facts, ring);
     return Replicator(engine, make_broker<B>(settings), ring, std::move(transport),
                       std::move(files), SystemClock(), is_local_by(engine), std::move(observer),
                       context.feed);
