@@ -24,9 +24,7 @@ struct Node {
     RpcServer<RecordBroker<Note>> rpc{settings, store};
     BeastServer server{{.ip = "127.0.0.1"}, [this](const Request& r) { return rpc.handle(r); }};
 
-    auto book(auto& ring) {
-        return store.open_or_create(store.path(settings, ring.version(), device, "mine"), "mine");
-    }
+    auto book(auto& ring) { return store.open_or_create(settings, ring.version(), device, "mine"); }
     void pass(auto& ring) {
         Replicator(settings, store, ring, BeastTransport(), LocalFileSync<>(settings.devices),
                    SystemClock(), [&](const Device& each) { return each.device == device; })
@@ -41,6 +39,7 @@ int main() {
     Node nodes[] = {{settings, "1"}, {settings, "2"}, {settings, "3"}};
     std::string devices;
     for (const Node& node : nodes) {
+        std::filesystem::create_directories(settings.devices + '/' + node.device);
         devices += R"({"id": )" + node.device + R"(, "device": ")" + node.device +
                    R"(", "ip": "127.0.0.1", "port": )" + std::to_string(node.server.port()) + "}, ";
     }

@@ -75,8 +75,7 @@ struct Node {
     }
 
     [[nodiscard]] auto book(const std::string& name = "mine") {
-        return store.open_or_create(Store::path(settings, EveryDevice{}, device.device, name),
-                                    name);
+        return store.open_or_create(settings, EveryDevice{}, device.device, name);
     }
 
     [[nodiscard]] replica::SimTransport transport() const {

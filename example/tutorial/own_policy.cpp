@@ -36,7 +36,9 @@ int main() {
         return node.disk.stat(path(name)).has_value();
     };
     for (const std::string name : {"home", "work", "garden", "travel"}) {
-        nodes[1].store.open_or_create(path(name), name).put({"first", "of " + name, 1});
+        nodes[1]
+            .store.open_or_create(nodes[1].settings, ring, "sda", name)
+            .put({"first", "of " + name, 1});
     }
     for (Node& node : nodes) {
         node.pass(ring, node.transport());

@@ -36,8 +36,11 @@ int main() {
     ring.all[1].device = "right";
 
     Store store;
+    for (const Device& each : ring.all) {
+        std::filesystem::create_directories(settings.devices + '/' + each.device);
+    }
     const auto book = [&](const std::string& device) {
-        return store.open_or_create(Store::path(settings, ring, device, "mine"), "mine");
+        return store.open_or_create(settings, ring, device, "mine");
     };
     book("left").put({"milk", "buy milk", 1});
     book("right").put({"ann", "call Ann", 2});

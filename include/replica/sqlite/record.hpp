@@ -10,6 +10,7 @@
 // the columns, their JSON, and the kind with its directory on a device (record/kind.hpp). Of two
 // writes to one record the newer stays on all nodes, whatever the order in which they come.
 
+#include <replica/disk/mounts.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
 #include <replica/record/fields.hpp>
@@ -240,7 +241,24 @@ public:
             .path();
     }
 
-    /// Opens the database, or makes it with this name. Errors as of open() and create().
+    /// Opens the database `name` on a device of the ring, or makes it. The device must be there: a
+    /// mount point if `settings.mount_check` is set, else a directory. What is written below the
+    /// mount point of a device that is not mounted is copied nowhere, and hidden by the mount.
+    /// Throws not_mounted or bad_name, naming the device and having made nothing; else as open()
+    /// and create().
+    template <RingVersion R>
+    [[nodiscard]] database_type open_or_create(const Settings& settings, const R& ring,
+                                               const std::string& device, const std::string& name,
+                                               Instant deadline = Instant::max()) {
+        const auto drive =
+            check_drive(this->disk(), settings.devices, device, settings.mount_check);
+        if (!drive) {
+            throw Failure(static_cast<Error>(drive.error().code.value()), drive.error().what);
+        }
+        return open_or_create(path(settings, ring, device, name), name, deadline);
+    }
+
+    /// As above, at a path, with all directories of it: for a caller that has looked at the device.
     [[nodiscard]] database_type open_or_create(const std::string& path, const std::string& name,
                                                Instant deadline = Instant::max()) {
         try {
