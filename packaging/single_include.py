@@ -6,7 +6,7 @@ Usage: single_include.py OUTPUT [HEADER...]      default: all that a host progra
 Each header of ours stands once, before those that include it; includes of others stay where they
 are. All names are in an inline namespace with the version, so that two parts of one program may
 have two versions. The same tree gives the same bytes. What is left out has libraries of its own:
-the daemons (CLI11, spdlog), rsync (Boost.Process) and Swift's rings (zlib).
+the daemons and tools (CLI11, spdlog), rsync (Boost.Process) and Swift's rings (zlib).
 """
 
 import pathlib
@@ -15,7 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).parents[1] / "include"
 OURS = re.compile(r'#include <(replica/[\w/]+\.hpp)>')
-LEFT_OUT = re.compile(r"replica/(daemon/|process/|ring/(gzip|swift_ring|any_ring)|fwd)")
+LEFT_OUT = re.compile(r"replica/(daemon/|tool/|process/|ring/(gzip|swift_ring|any_ring)|fwd)")
 
 
 def all_headers():
