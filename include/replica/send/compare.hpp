@@ -11,9 +11,11 @@
 //   3. the rows that the peer does not have, for the file of that id only, in batches without a
 //      source, so no point moves. A newer row of the peer's stays, and a deletion that it has
 //      reclaimed does not come back (defect 116)
-//   4. our id is still the same: the points, for that file as well. They are its word
-//      that all our rows up to the highest one are there
-//   5. the outgoing point; rows that came meanwhile, by usync
+//   4. our id is still the same: our own point, for that file as well. It is its word that all our
+//      rows up to the highest one are there. If no row has come meanwhile, the incoming points too:
+//      a row that they speak of may have been written anew since, and is then among the later ones
+//      (defect 118)
+//   5. the outgoing point; rows that came meanwhile and the incoming points, by usync
 //
 // Rows are never changed under their ROWID. So a row that is here in step 3 had its digest in step
 // 2, and the peer then had the same row, or gets it now. What breaks off before step 4 has moved no
@@ -169,7 +171,8 @@ template <AnyPass P>
     if (turn.database().info().id != turn.info.id) {
         return false;
     }
-    message::MergeSyncs points = own.known;
+    const bool all = turn.database().items_since(own.last, 1).empty();
+    message::MergeSyncs points = all ? own.known : message::MergeSyncs{};
     points.points.push_back({own.last, turn.info.id});
     points.receiver = remote.id;
     const auto noted =
