@@ -147,6 +147,7 @@ public:
     /// Latest first.
     [[nodiscard]] std::vector<NotedFailure> latest() const {
         std::vector<NotedFailure> list;
+        list.reserve(noted_.size());
         for (const auto& [key, noted] : noted_) {
             list.push_back(noted);
         }

@@ -65,10 +65,12 @@ namespace detail {
 template <Disk D>
 [[nodiscard]] std::string found_beside(D& disk, const std::string& directory,
                                        const std::string& file) {
+    const std::string path = directory + '/' + file;
+    const std::string journal = file + "-journal";
+    const std::string pending = file + ".pending";
     for (const Entry& each : disk.list(directory)) {
-        const bool known =
-            each.name == file || each.name == ".lock" || each.name == file + "-journal" ||
-            (each.name == file + ".pending" && !storage::has_pending(disk, directory + '/' + file));
+        const bool known = each.name == file || each.name == ".lock" || each.name == journal ||
+                           (each.name == pending && !storage::has_pending(disk, path));
         if (!known) {
             return each.name;
         }

@@ -134,7 +134,13 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
             continue;
         }
         const auto& status = *node.status;
-        double databases = 0, devices = 0, usable = 0, peers = 0, up = 0, behind = 0, missing = 0;
+        double databases = 0;
+        double devices = 0;
+        double usable = 0;
+        double peers = 0;
+        double up = 0;
+        double behind = 0;
+        double missing = 0;
         double lag = 0;
         const auto tell = [&](const std::string& what) {
             wrong += '\n' + node.node + ": " + what + '\n';
@@ -150,7 +156,7 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
                 tell(name + " is left out: " + detail::text(detail::at(device, "reason")));
             }
             if (!brake.empty()) {
-                tell("a brake holds on " + name + ": " + brake);
+                tell(std::string("a brake holds on ").append(name).append(": ").append(brake));
             }
         });
         detail::each(status, "peers", [&](const boost::json::object& peer) {

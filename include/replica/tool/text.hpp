@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +26,18 @@ namespace replica::tool {
         std::chrono::days{seconds >= 0 ? seconds / 86'400 : (seconds - 86'399) / 86'400}};
     const std::chrono::year_month_day date{day};
     const std::int64_t rest = seconds - day.time_since_epoch().count() * std::int64_t{86'400};
-    char text[40];
-    std::snprintf(text, sizeof text, "%04d-%02u-%02u %02d:%02d:%02d UTC",
-                  static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                  static_cast<unsigned>(date.day()), static_cast<int>(rest / 3600),
-                  static_cast<int>(rest / 60 % 60), static_cast<int>(rest % 60));
-    return text;
+    std::string text = std::to_string(static_cast<int>(date.year()));
+    const auto add = [&](char before, std::int64_t number) {
+        text += before;
+        text += number < 10 ? "0" : "";
+        text += std::to_string(number);
+    };
+    add('-', static_cast<unsigned>(date.month()));
+    add('-', static_cast<unsigned>(date.day()));
+    add(' ', rest / 3600);
+    add(':', rest / 60 % 60);
+    add(':', rest % 60);
+    return text + " UTC";
 }
 
 /// A text that may come from anybody, without what would move a terminal's cursor or colours.
@@ -44,9 +49,10 @@ namespace replica::tool {
             safe += c;
             continue;
         }
-        char escaped[8];
-        std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
-        safe += escaped;
+        constexpr std::string_view digits = "0123456789abcdef";
+        safe += "\\x";
+        safe += digits[byte / 16];
+        safe += digits[byte % 16];
     }
     return safe;
 }

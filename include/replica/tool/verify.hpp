@@ -135,10 +135,10 @@ class Verifier {
 public:
     /// `local`: the id of the device that databases lie on is looked for by its name among these.
     /// `key`: of the digests; a random number, so that nobody can choose rows that look alike.
-    Verifier(const Settings& settings, B& broker, R ring, T& transport, std::vector<Device> local,
+    Verifier(Settings settings, B& broker, R ring, T& transport, std::vector<Device> local,
              std::uint64_t key, std::stop_token stop = {})
-        : settings_(settings), broker_(&broker), ring_(std::move(ring)), transport_(&transport),
-          local_(std::move(local)), key_(key), stop_(std::move(stop)) {}
+        : settings_(std::move(settings)), broker_(&broker), ring_(std::move(ring)),
+          transport_(&transport), local_(std::move(local)), key_(key), stop_(std::move(stop)) {}
 
     /// The database at `path` and each primary but its own device. A copy on another device than a
     /// primary is compared as well. Never throws for what is wrong with the database.
