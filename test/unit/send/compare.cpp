@@ -374,14 +374,13 @@ BOOST_AUTO_TEST_CASE(no_point_of_others_goes_before_a_row_that_was_written_anew_
         Containers duo;
         duo.open(0).merge_sync_points(std::vector<SyncPoint>{{70, "third"}}, Direction::incoming);
         bool once = true;
-        duo.nodes.after(verb, [&] {
-            if (once) {
+        duo.nodes.network().after([&](const SimExchange& exchange, const Request&) {
+            if (exchange.verb == verb && once) {
                 once = false;
                 duo.nodes.put(0, duo.name, "ours", 3);
+            } else if (exchange.verb == "merge_syncs") {
+                duo.nodes.network().fail(duo.verb("merge_items"), SimFault::silent, 1);
             }
-        });
-        duo.nodes.after("merge_syncs", [&] {
-            duo.nodes.network().fail(duo.verb("merge_items"), SimFault::silent, 1);
         });
         BOOST_TEST(!duo.replicate(), verb);
         BOOST_TEST(duo.noted_there() > 0); // what is there need not be compared again
