@@ -39,7 +39,6 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "PushesEnded",
                                     "Removed: handed off",
                                     "QueuesEnded",
-                                    "Reidentified: a peer knows rows that this file never had",
                                     "RowsQueued",
                                     "UsyncEnded",
                                     "UsyncEnded capped",
@@ -108,7 +107,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 404",
                                     "sync 503",
                                     "sync 507",
-                                    "undone: removed"};
+                                    "undone: replaced"};
 
 /// A history that failed once, or that comes to a rare place. With all fields it stays the same
 /// when others are drawn.
