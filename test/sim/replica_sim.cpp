@@ -39,6 +39,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "PushesEnded",
                                     "Removed: handed off",
                                     "QueuesEnded",
+                                    "Reidentified: a peer knows rows that this file never had",
                                     "RowsQueued",
                                     "UsyncEnded",
                                     "UsyncEnded capped",
@@ -107,7 +108,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 404",
                                     "sync 503",
                                     "sync 507",
-                                    "undone: replaced"};
+                                    "undone: removed"};
 
 /// A history that failed once, or that comes to a rare place. With all fields it stays the same
 /// when others are drawn.
@@ -135,6 +136,14 @@ constexpr Pinned pinned[] = {
      "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
      "devices=1 "
      "policies=0 compare_rows=0 records=0 undo=0"},
+    {243, // a device is restored from a backup, and databases from the trash
+     "containers=0 steps=60000 nodes=4 replicas=2 databases=3 names=15 clients=1 per_diff=5 "
+     "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=604800 handoff_delete=0 "
+     "leave_share=100 call_us=50 patience=200 calm=1 think_ms=2000 skew=1 deletes=6 late=1 "
+     "pending=5 posts=0 drops=0 to_handoffs=150 lose=102 delay=88 repeat=0 cut=15 mute=0 kill=0 "
+     "power=4 unmount=8 fill=0 fail=0 slow=0 wipe=0 backup=3 ring=3 jump=0 isolate=7 transfer=0 "
+     "rest=0 shards=0 rot=0 stock=2 stock_sender=0 devices=1 policies=0 rows_along=200 feed=1 "
+     "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8"},
 };
 
 /// What a run of many histories has come to.

@@ -14,8 +14,6 @@
 
 namespace replica::test {
 
-namespace detail {
-
 template <class Kind>
 struct OfKind;
 template <Record T>
@@ -37,13 +35,11 @@ struct OfKind<ContainerKind> {
     using Broker = BasicContainerBroker<D, C>;
 };
 
-} // namespace detail
-
 template <class Kind, Disk D, Clock C>
-using BrokerOf = typename detail::OfKind<Kind>::template Broker<D, C>;
+using BrokerOf = typename OfKind<Kind>::template Broker<D, C>;
 
 template <class Kind>
-using SchemaOf = typename detail::OfKind<Kind>::Schema;
+using SchemaOf = typename OfKind<Kind>::Schema;
 
 /// A name that no other SimVfs of this program has: SQLite knows its file systems by name.
 [[nodiscard]] inline std::string unique_vfs_name() {

@@ -24,7 +24,7 @@ struct Sender : Duo<Kind> {
     /// Calls `action(source, deadline)`.
     void with_source(auto action) {
         this->with_task([&](auto& task, const Device& /*device*/) {
-            replica::detail::DatabaseSource source(task);
+            detail::DatabaseSource source(task);
             static_assert(SnapshotSource<decltype(source)>);
             action(source, this->soon());
             return 0;
