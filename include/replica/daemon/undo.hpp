@@ -46,15 +46,12 @@ template <Broker B>
     const auto add = [&](const std::string& device, storage::TrashEntry entry) {
         std::string name;
         try {
-            const bool inside = disk.stat(entry.path).value_or(FileStatus{}).directory;
-            const auto file = inside ? storage::find_database(disk.list(entry.path), entry.hash)
-                                     : std::optional(entry.path);
+            const auto file = storage::find_database(disk, entry);
             if (!file) {
                 return; // deleted in part
             }
-            const std::string path = inside ? entry.path + '/' + storage::base(*file) : entry.path;
             const auto wait = to_duration(Seconds(2));
-            name = broker.open(path, broker.clock().monotonic() + wait).info().name();
+            name = broker.open(*file, broker.clock().monotonic() + wait).info().name();
         } catch (const Failure& failure) {
             name = failure.what();
         }

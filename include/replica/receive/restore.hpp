@@ -12,6 +12,7 @@
 #include <replica/observer.hpp>
 #include <replica/receive/finish.hpp>
 #include <replica/settings.hpp>
+#include <replica/storage/quarantine.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/storage/trash.hpp>
 #include <replica/words/hash_path.hpp>
@@ -37,22 +38,25 @@ template <Broker B>
 [[nodiscard]] std::vector<storage::TrashEntry> list_quarantine(B& broker,
                                                                const std::string& device) {
     auto& disk = broker.disk();
-    const std::string shelf = device + "/quarantined/" + std::string(B::kind_type::name) + 's';
+    const std::string shelf = storage::quarantine_shelf(device, B::kind_type::name);
     std::vector<storage::TrashEntry> found;
     if (!disk.stat(shelf)) {
         return found;
     }
     for (const Entry& each : disk.list(shelf)) {
-        const std::string hash = each.name.substr(0, each.name.find('-'));
-        const std::string path = shelf + '/' + each.name;
-        if (!each.directory || !is_hash(hash)) {
+        storage::TrashEntry entry{shelf + '/' + each.name,
+                                  each.name.substr(0, each.name.find('-')),
+                                  "quarantined",
+                                  {},
+                                  0};
+        if (!each.directory || !is_hash(entry.hash)) {
             continue;
         }
-        const auto file = storage::find_database(disk.list(path), hash);
-        const auto status = file ? disk.stat(path + '/' + storage::base(*file)) : std::nullopt;
-        if (status) {
-            found.push_back({path, hash, "quarantined", Timestamp{status->modified_ns / 10'000, 0},
-                             status->size});
+        const auto file = storage::find_database(disk, entry);
+        if (const auto status = file ? disk.stat(*file) : std::nullopt) {
+            entry.when = {status->modified_ns / 10'000, 0};
+            entry.bytes = status->size;
+            found.push_back(std::move(entry));
         }
     }
     return found;
@@ -110,53 +114,49 @@ void restore(B& broker, const storage::TrashEntry& entry, const std::string& dev
     const auto patience = [&] {
         return broker.clock().monotonic() + to_duration(storage::broker_patience);
     };
-    const auto status = storage::require(disk, entry.path);
-    const auto found = status.directory ? storage::find_database(disk.list(entry.path), entry.hash)
-                                        : std::optional(entry.hash + ".db");
-    if (!found) {
+    const auto source = storage::find_database(disk, entry);
+    if (!source) {
         throw Failure(Error::missing, entry.path + ": holds no database of " + entry.hash);
     }
-    const std::string file = storage::base(*found);
-    const std::string source = status.directory ? entry.path + '/' + file : entry.path;
+    const bool whole = *source != entry.path; // a hash directory, not a single file
+    const std::string file = whole ? storage::base(*source) : entry.hash + ".db";
     const Place place = Place::on(device, B::kind_type::datadir, partition, entry.hash, file);
-    auto database = broker.open(source, patience());
+    auto database = broker.open(*source, patience());
     const Timestamp known = detail::last_known(database, entry.when, broker.clock().now());
     if (known <= broker.clock().now().plus(-settings.reclaim_age)) {
         throw Failure(Error::exists,
                       entry.path + ": has agreed with no peer within reclaim_age; moved "
                                    "back by hand, it holds back what may have been deleted since");
     }
-    if (status.directory) {
-        storage::flush_pending(broker, database, source, patience());
+    if (whole) {
+        storage::flush_pending(broker, database, *source, patience());
         if (const auto beside = detail::found_beside(disk, entry.path, file); !beside.empty()) {
             throw Failure(Error::exists, entry.path + ": holds " + beside +
                                              " as well; look at it, and move it by hand");
         }
     }
-    if (storage::is_full(disk, device, settings.fallocate_reserve, status.size)) {
+    const std::int64_t bytes = storage::require(disk, *source).size;
+    if (storage::is_full(disk, device, settings.fallocate_reserve, bytes)) {
         throw Failure(Error::no_space, entry.path + ": its device has no room for it");
     }
-    const std::string name = database.info().id;
+    // A name of its own: what an undo that was killed has left keeps nobody from another one.
+    const std::string name = database.info().id + '-' + random.name();
     const std::string upload = place.tmp() + '/' + name;
-    const std::string copy = upload + '.' + random.name() + ".copy";
-    const auto reading = to_duration(storage::time_to_read(entry.bytes));
+    const auto reading = to_duration(storage::time_to_read(bytes));
     disk.make_directories(place.tmp());
     try {
-        database.copy_to(copy, patience() + reading);
+        database.copy_to(upload, patience() + reading);
         // No peer has a better file, so rows that a wrong hash speaks of are not waited for.
-        static_cast<void>(broker.open_upload(copy, patience() + reading).mend_sums());
-        if (!disk.rename_new(copy, upload)) {
-            throw Failure(Error::exists, upload + ": an upload of the same database is under way");
-        }
+        static_cast<void>(broker.open_upload(upload, patience() + reading).mend_sums());
     } catch (...) {
-        detail::discard(disk, copy, disk.stat(copy));
+        detail::discard(disk, upload, disk.stat(upload));
         throw;
     }
     if (!finish_upload(broker, place, name, hash_path, random, false, observer,
                        {storage::Remains::deleted, known})) {
         throw Failure(Error::moved, upload + ": was taken away");
     }
-    storage::detail::delete_all(disk, entry.path);
+    storage::delete_all(disk, entry.path);
 }
 
 } // namespace replica

@@ -98,7 +98,18 @@ void remove_database(P& pass, const Place& found, const Device& local,
     pass.brakes.left(local.device);
     pass.count(&Stats::remove);
     pass.observer(event::Removed{found.path(), local.device, why});
-    empty_trash_if_due(pass, local, 1, [] {});
+}
+
+/// Removes a copy as remove_database does, unless it has changed since its turn began. To empty the
+/// trash for it may take as long as it takes to delete what lies there.
+template <AnyPass P>
+void remove_unchanged(DatabaseTurn<P>& turn, const Place& found, std::string_view why) {
+    P& pass = turn.pass;
+    remove_database(pass, found, turn.local, turn.info, why, [&](const auto& now) {
+        return now == turn.info ? std::string() : "it has changed meanwhile";
+    });
+    empty_trash_if_due(pass, turn.local, 1,
+                       [&] { turn.heartbeat.expect(pass.after(pass.settings.watchdog)); });
 }
 
 /// Whether the brakes let one more database leave its device. If not, the database stays and is not
@@ -198,9 +209,7 @@ template <AnyPass P>
         return asked.ratio() + " would still have it";
     }
     database.reset();
-    remove_database(pass, found, turn.local, turn.info, "handed off", [&](const auto& now) {
-        return now == turn.info ? std::string() : "it has changed meanwhile";
-    });
+    remove_unchanged(turn, found, "handed off");
     return {};
 }
 
@@ -227,9 +236,7 @@ template <AnyPass P>
         return "expired by sums that its rows did not agree with";
     }
     database.reset();
-    remove_database(pass, found, turn.local, turn.info, "expired", [&](const auto& now) {
-        return now == turn.info ? std::string() : "it has changed meanwhile";
-    });
+    remove_unchanged(turn, found, "expired");
     return {};
 }
 

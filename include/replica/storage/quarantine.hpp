@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace replica::storage {
 
@@ -33,6 +34,12 @@ template <Broker B>
         }
         return true;
     }
+}
+
+/// Where the databases of a kind lie that are beyond use (Swift: quarantine_db).
+[[nodiscard]] inline std::string quarantine_shelf(const std::string& device,
+                                                  std::string_view kind) {
+    return device + "/quarantined/" + std::string(kind) + 's';
 }
 
 /// Moves a hash directory to `<device>/quarantined/<kind>s/<hash>` (Swift: quarantine_db), or to
@@ -59,7 +66,7 @@ template <Broker B>
     if (!now || now->device != suspect.device || now->inode != suspect.inode) {
         return std::nullopt;
     }
-    const std::string shelf = device + "/quarantined/" + std::string(B::kind_type::name) + 's';
+    const std::string shelf = quarantine_shelf(device, B::kind_type::name);
     make_durable_directories(disk, device, shelf);
     std::string target = shelf + '/' + base(directory);
     while (!disk.rename_new(directory, target)) {

@@ -78,15 +78,6 @@ template <Disk D>
     return find_database(disk.list(directory), directory);
 }
 
-/// Whether rows are pending for the database at `path`. Also true if the pending file's name
-/// belongs to no regular file: commit_pending then tells what is wrong.
-template <Disk D>
-[[nodiscard]] bool has_pending(D& disk, const std::string& path) {
-    const std::string file = pending_path(path);
-    const auto status = disk.stat(file);
-    return status ? status->size > 0 || !status->regular : disk.read_link(file).has_value();
-}
-
 /// The status of `path`; throws Error::missing if it does not exist. Needed before a directory is
 /// locked, since locking makes the directory.
 template <Disk D>
@@ -96,6 +87,26 @@ FileStatus require(D& disk, const std::string& path) {
         throw Failure(Error::missing, path + ": does not exist");
     }
     return *status;
+}
+
+/// The database of an entry of the trash, which is a hash directory under another name or a single
+/// file. Nothing if the directory has none. Throws Error::missing if the entry is gone.
+template <Disk D>
+[[nodiscard]] std::optional<std::string> find_database(D& disk, const TrashEntry& entry) {
+    if (!require(disk, entry.path).directory) {
+        return entry.path;
+    }
+    const auto found = find_database(disk.list(entry.path), entry.hash);
+    return found ? std::optional(entry.path + '/' + base(*found)) : std::nullopt;
+}
+
+/// Whether rows are pending for the database at `path`. Also true if the pending file's name
+/// belongs to no regular file: commit_pending then tells what is wrong.
+template <Disk D>
+[[nodiscard]] bool has_pending(D& disk, const std::string& path) {
+    const std::string file = pending_path(path);
+    const auto status = disk.stat(file);
+    return status ? status->size > 0 || !status->regular : disk.read_link(file).has_value();
 }
 
 /// How long it may take to read a file of `bytes` from end to end, at 1 MiB/s.

@@ -116,8 +116,6 @@ template <Disk D>
     return found;
 }
 
-namespace detail {
-
 /// Deletes what is at `path`, a directory or a file. False if it cannot be deleted.
 template <Disk D>
 bool delete_all(D& disk, const std::string& path) noexcept {
@@ -128,8 +126,6 @@ bool delete_all(D& disk, const std::string& path) noexcept {
         return false; // The next emptying tries again.
     }
 }
-
-} // namespace detail
 
 /// Puts a file or a directory that is out of use into the trash of its device, or deletes it.
 /// `path` must be a name that nobody else uses. Never throws: the database is out of use either
@@ -149,7 +145,7 @@ void dispose(D& disk, const std::string& path, const std::string& device, std::s
             // No room for a directory, or the trash is a file: what cannot be kept is deleted.
         }
     }
-    detail::delete_all(disk, path);
+    delete_all(disk, path);
 }
 
 /// How many bytes `device`, with `bytes` more on it, lacks of its reserve; 0 or less: none.
@@ -192,7 +188,7 @@ std::size_t empty_trash(D& disk, const std::string& device, Timestamp now, const
             break;
         }
         beat();
-        if (detail::delete_all(disk, entry.path)) {
+        if (delete_all(disk, entry.path)) {
             over -= static_cast<double>(entry.bytes);
             ++gone;
         }
@@ -224,7 +220,7 @@ template <Disk D>
         return true;
     }
     for (const TrashEntry& entry : entries) {
-        if (over > 0 && detail::delete_all(disk, entry.path)) {
+        if (over > 0 && delete_all(disk, entry.path)) {
             over -= static_cast<double>(entry.bytes);
         }
     }

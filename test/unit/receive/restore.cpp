@@ -233,14 +233,29 @@ BOOST_AUTO_TEST_CASE(a_damaged_database_stays_where_it_is) {
     BOOST_TEST(node->entries(node->device + "/tmp").empty());
 }
 
-BOOST_AUTO_TEST_CASE(an_upload_that_is_under_way_is_left_alone) {
+// A transfer of the same database, or what an undo that was killed has left.
+BOOST_AUTO_TEST_CASE(what_lies_in_tmp_is_left_alone_and_in_nobodys_way) {
     auto node = with_removed();
     const TrashEntry entry = only_entry(*node);
     const std::string id = node->open(entry.path + '/' + node->hash + ".db").info().id;
-    node->disk.write(node->device + "/tmp/" + id, "half of a file");
-    BOOST_TEST((refused(*node, entry) == Error::exists));
-    BOOST_TEST((node->entries(node->device + "/tmp") == Names{id}));
-    BOOST_TEST(node->disk.stat(entry.path).has_value());
+    const Names left{id, id + "-0f0c6e8b1a7d42e5"};
+    for (const std::string& name : left) {
+        node->disk.write(node->device + "/tmp/" + name, "half of a file");
+    }
+    bring_back(*node, entry);
+    BOOST_TEST((node->names() == Names{"one"}));
+    BOOST_TEST((node->entries(node->device + "/tmp") == left));
+}
+
+BOOST_AUTO_TEST_CASE(an_undo_that_was_killed_can_be_done_again) {
+    const auto act = [](Node& node) { bring_back(node, only_entry(node)); };
+    const auto check = [&](Node& node, bool /*done*/) {
+        if (node.names() != Names{"one"}) {
+            act(node);
+        }
+        BOOST_TEST((node.names() == Names{"one"}));
+    };
+    BOOST_TEST(with_a_crash_before_each_call(with_removed, act, check) > 20);
 }
 
 BOOST_AUTO_TEST_CASE(whatever_fails_the_rows_are_in_place_or_still_in_the_trash) {

@@ -52,6 +52,16 @@ std::string entry(Node& node, Seconds age, std::int64_t bytes) {
     return path;
 }
 
+/// On a small device, of 10,000 bytes each, one to five seconds old.
+std::unique_ptr<Node> with_five_entries() {
+    auto node = node_with_database();
+    node->disk.mount(node->device, 1'000'000);
+    for (int age = 5; age >= 1; --age) {
+        entry(*node, Seconds(age), 10'000);
+    }
+    return node;
+}
+
 Settings limits(Seconds age, double share) {
     Settings result;
     result.fallocate_reserve = {0, false};
@@ -185,11 +195,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_kept_for_longer_than_half_of_reclaim_age) {
 }
 
 BOOST_AUTO_TEST_CASE(the_oldest_go_while_the_trash_takes_more_than_its_share) {
-    auto node = node_with_database();
-    node->disk.mount(node->device, 1'000'000);
-    for (int age = 5; age >= 1; --age) {
-        entry(*node, Seconds(age), 10'000);
-    }
+    auto node = with_five_entries();
     BOOST_TEST(empty(*node, limits(Seconds(86400), 5)) == 0U); // 5 % are just enough
     BOOST_TEST(empty(*node, limits(Seconds(86400), 2.5)) == 3U);
     const auto left = list_trash(node->disk, node->device);
@@ -235,11 +241,7 @@ BOOST_AUTO_TEST_CASE(each_device_is_due_once_an_hour_and_after_a_hundred_that_ca
 
 // A stock server beside us refuses its clients, and cannot delete what lies here.
 BOOST_AUTO_TEST_CASE(the_oldest_go_while_the_reserve_is_not_free) {
-    auto node = node_with_database();
-    node->disk.mount(node->device, 1'000'000);
-    for (int age = 5; age >= 1; --age) {
-        entry(*node, Seconds(age), 10'000);
-    }
+    auto node = with_five_entries();
     Settings rules = limits(Seconds(86400), 100);
     const auto free = static_cast<double>(node->disk.space(node->device).free);
     rules.fallocate_reserve = {free, false};
@@ -252,11 +254,7 @@ BOOST_AUTO_TEST_CASE(the_oldest_go_while_the_reserve_is_not_free) {
 // ---- A device without room.
 
 BOOST_AUTO_TEST_CASE(the_trash_gives_way_to_a_write_the_oldest_first) {
-    auto node = node_with_database();
-    node->disk.mount(node->device, 1'000'000);
-    for (int age = 5; age >= 1; --age) {
-        entry(*node, Seconds(age), 10'000);
-    }
+    auto node = with_five_entries();
     const auto free = static_cast<std::int64_t>(node->disk.space(node->device).free);
     const Reserve none{0, false};
     BOOST_TEST(!lacks_room(node->disk, node->device, none, free));
