@@ -8,12 +8,19 @@ import unittest
 import check
 
 
+class Nothing(check.Precompiled):
+    """A text of this test includes no header."""
+
+    def options(self, compiler):
+        return []
+
+
 class Check(unittest.TestCase):
     def problem(self, text):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "file.cpp")
             path.write_text(text)
-            return check.check(path)
+            return check.check(path, Nothing())
 
     def test_the_named_error_and_a_twin_that_compiles(self):
         self.assertIsNone(self.problem(

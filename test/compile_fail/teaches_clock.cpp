@@ -1,10 +1,5 @@
 // teaches: clock_policy, monotonic
-#include <replica/replica.hpp>
-#include <replica/sim/file_sync.hpp>
-#include <replica/sim/transport.hpp>
-#include <replica/sqlite/account.hpp>
-
-#include <support/table_ring.hpp>
+#include "lessons.hpp"
 
 using namespace replica;
 using replica::test::TableRing;

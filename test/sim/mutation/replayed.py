@@ -21,7 +21,7 @@ ROWS = [
      "turn.database().reclaim(turn.database().info(), turn.reclaim_limit(), "
      "turn.reclaim_limit(2));"),
     # A push without a last row ended with the point of the last row that was sent.
-    ("defect 69", "replica/send/usync.hpp", "point < turn.info.max_row", "false"),
+    ("defect 69", "replica/send/usync.hpp", "std::max(point, turn.info.max_row)", "point"),
     # A copy that is about to leave vouched for others.
     ("defect 70", "replica/rpc.hpp",
      "storage::is_leaving(broker.disk(), place.directory)", "false"),
