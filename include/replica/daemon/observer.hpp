@@ -202,7 +202,8 @@ public:
         log(Level::warning, "{} has a new id: {}", database.path, database.reason);
     }
     void operator()(const event::Removed& database) const {
-        state_->statsd.count("removes." + database.device);
+        state_->statsd.count(
+            {"removes." + database.device, "removes", {{"device", database.device}}});
         log(Level::debug, "Successfully deleted db {} ({})", database.path, database.reason);
     }
     void operator()(const event::Kept& database) const {

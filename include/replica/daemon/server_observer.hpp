@@ -63,15 +63,20 @@ public:
 
     void operator()(const event::Served& request) const {
         const bool failed = request.status >= 500 && request.status != 507;
-        statsd_->timing(failed ? "REPLICATE.errors.timing" : "REPLICATE.timing", request.elapsed);
+        statsd_->timing({failed ? "REPLICATE.errors.timing" : "REPLICATE.timing",
+                         "request_timing",
+                         {{"method", "REPLICATE"}, {"status", std::to_string(request.status)}}},
+                        request.elapsed);
         log(Level::debug, "REPLICATE {} for {}: {} ({:.4f}s)", request.verb, request.device,
             request.status, request.elapsed.count());
     }
     /// Counted each time, said once an hour for each address and reason.
     void operator()(const event::Doubted& request) const {
         const std::string word(request.word);
-        const std::string name = (request.refused ? "refused." : "doubted.") + word;
-        statsd_->count("REPLICATE." + name);
+        const std::string fate = request.refused ? "refused" : "doubted";
+        const std::string name = fate + '.' + word;
+        statsd_->count(
+            {"REPLICATE." + name, "requests_" + fate, {{"method", "REPLICATE"}, {"reason", word}}});
         {
             const std::lock_guard lock(doubts_->mutex);
             ++doubts_->counts[name];

@@ -3,6 +3,7 @@
 #ifndef REPLICA_DAEMON_SETTINGS_HPP
 #define REPLICA_DAEMON_SETTINGS_HPP
 
+#include <replica/daemon/statsd_labels.hpp>
 #include <replica/settings.hpp>
 
 #include <string>
@@ -44,6 +45,9 @@ struct DaemonSettings : Settings {
     double log_statsd_default_sample_rate = 1.0;
     double log_statsd_sample_rate_factor = 1.0;
     std::string log_statsd_metric_prefix{};
+    bool statsd_emit_legacy = true;
+    std::string statsd_label_mode = "disabled";
+    Labels statsd_user_labels{}; // "user_NAME" for each statsd_user_label_NAME
 };
 
 /// The ring file that is configured, or else that of Swift's servers of this kind ("account").

@@ -117,6 +117,30 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
     }
 }
 
+// Labels of every metric, by names of the operator: statsd_user_label_NAME = VALUE is label
+// user_NAME. Names and values are bounded as in Swift.
+[[nodiscard]] inline Labels user_labels(const ConfigValues& values, std::string_view section) {
+    constexpr std::string_view prefix = "statsd_user_label_";
+    const auto holds_only = [](std::string_view text, std::string_view more) {
+        return std::ranges::all_of(text, [&](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                   more.find(c) != more.npos;
+        });
+    };
+    Labels labels;
+    for (auto at = values.lower_bound(prefix); at != values.end() && at->first.starts_with(prefix);
+         ++at) {
+        const auto name = at->first.substr(prefix.size());
+        const auto& [text, where] = at->second;
+        if (name.empty() || !holds_only(name, "_") || !holds_only(text, "_.")) {
+            throw ConfigError(where + ": [" + std::string{section} + "] " + at->first + " = " +
+                              text + ": a name has letters, digits and _, a value . as well");
+        }
+        labels["user_" + name] = text;
+    }
+    return labels;
+}
+
 // A trailing slash would end up in the middle of every path (defect 63).
 inline void drop_trailing_slashes(std::string& path) {
     while (path.size() > 1 && path.ends_with('/')) {
@@ -159,6 +183,13 @@ inline void drop_trailing_slashes(std::string& path) {
                               "]: devices, swift_dir and recon_cache_path must not be empty");
         }
     }
+    if (lower_case(settings.statsd_label_mode) != "disabled" &&
+        !label_form(settings.statsd_label_mode)) {
+        throw ConfigError(values.at("statsd_label_mode").where + ": [" + std::string{section} +
+                          "] statsd_label_mode = " + settings.statsd_label_mode +
+                          ": must be disabled, librato, influxdb, dogstatsd or graphite");
+    }
+    settings.statsd_user_labels = detail::user_labels(values, section);
     detail::drop_trailing_slashes(settings.devices);
     detail::drop_trailing_slashes(settings.rsync_module);
     if (settings.log_name.empty()) {

@@ -1,19 +1,21 @@
 // Counters and timings by UDP to a statsd server, under the names of the stock daemon, so that
-// dashboards keep working. No C++ client is packaged; the protocol is one line per metric.
-// Behaviour: StatsdClient of Swift 2.30.1.
+// dashboards keep working; with labels as well if that is configured. No C++ client is packaged;
+// the protocol is one line per metric. Behaviour: StatsdClient of Swift 2.30.1, and
+// LabeledStatsdClient of 2.38.
 #ifndef REPLICA_DAEMON_STATSD_HPP
 #define REPLICA_DAEMON_STATSD_HPP
 
 #include <replica/daemon/datagram.hpp>
 #include <replica/daemon/settings.hpp>
+#include <replica/daemon/statsd_labels.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
-#include <string_view>
 
 namespace replica::daemon {
 
@@ -25,10 +27,14 @@ public:
     explicit Statsd(const DaemonSettings& settings, std::uint64_t seed = std::random_device{}())
         : host_(settings.log_statsd_host), port_(settings.log_statsd_port),
           rate_(settings.log_statsd_default_sample_rate),
-          factor_(settings.log_statsd_sample_rate_factor), random_(seed) {
+          factor_(settings.log_statsd_sample_rate_factor), plain_(settings.statsd_emit_legacy),
+          form_(label_form(settings.statsd_label_mode)), labels_(settings.statsd_user_labels),
+          random_(seed) {
         for (const auto& part : {settings.log_statsd_metric_prefix, settings.log_name}) {
             prefix_ += part.empty() ? "" : part + ".";
         }
+        name_ = "swift_" + (settings.log_name.empty() ? "" : settings.log_name + '_');
+        std::ranges::replace(name_, '-', '_');
         resolve();
     }
 
@@ -43,13 +49,13 @@ public:
     }
 
     /// Adds `count` to a counter.
-    void count(std::string_view name, std::int64_t count = 1, std::optional<double> rate = {}) {
-        send(name, std::to_string(count), "c", rate);
+    void count(const Metric& metric, std::int64_t count = 1, std::optional<double> rate = {}) {
+        send(metric, std::to_string(count) + "|c", rate);
     }
 
     /// Sends a duration, in milliseconds.
-    void timing(std::string_view name, Seconds duration, std::optional<double> rate = {}) {
-        send(name, decimal(duration.count() * 1000), "ms", rate);
+    void timing(const Metric& metric, Seconds duration, std::optional<double> rate = {}) {
+        send(metric, decimal(duration.count() * 1000) + "|ms", rate);
     }
 
 private:
@@ -58,28 +64,37 @@ private:
         return {text, std::to_chars(text, text + sizeof text, number).ptr};
     }
 
-    void send(std::string_view name, const std::string& value, std::string_view kind,
-              std::optional<double> rate) {
+    void send(const Metric& metric, std::string value, std::optional<double> rate) {
         const std::scoped_lock lock{mutex_};
         if (!socket_) {
             return;
         }
         const double share = rate.value_or(rate_) * factor_;
-        auto message = prefix_ + std::string{name} + ":" + value + "|" + std::string{kind};
         if (share < 1) {
             if (std::uniform_real_distribution<double>{}(random_) >= share) {
                 return;
             }
-            message += "|@" + decimal(share);
+            value += "|@" + decimal(share);
         }
-        socket_->send(message);
+        if (plain_) {
+            socket_->send(prefix_ + metric.plain + ':' + value);
+        }
+        if (form_) {
+            auto labels = labels_;
+            labels.insert(metric.labels.begin(), metric.labels.end());
+            socket_->send(labelled_line(*form_, name_ + metric.name, value, labels));
+        }
     }
 
     std::string host_;
     int port_;
     double rate_;
     double factor_;
+    bool plain_;
+    std::optional<LabelForm> form_;
+    Labels labels_;
     std::string prefix_{};
+    std::string name_{}; // as prefix_, where there are labels
     std::mutex mutex_;
     std::mt19937_64 random_;
     std::optional<Datagram> socket_{};

@@ -69,6 +69,8 @@ BOOST_AUTO_TEST_CASE(every_option_of_swift_is_known) {
                                    "log_statsd_default_sample_rate",
                                    "log_statsd_sample_rate_factor",
                                    "log_statsd_metric_prefix",
+                                   "statsd_label_mode",
+                                   "statsd_emit_legacy",
                                    "nice_priority",
                                    "ionice_class",
                                    "ionice_priority",

@@ -59,6 +59,24 @@ BOOST_AUTO_TEST_CASE(requests_are_measured_as_by_a_stock_server) {
     BOOST_TEST(!watched.listener.next(0).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_collector_of_labels_gets_method_status_and_reason) {
+    Watched watched;
+    auto settings = watched.settings;
+    settings.statsd_label_mode = "graphite";
+    settings.statsd_emit_legacy = false;
+    Statsd statsd{settings};
+    const ServerObserver observer(Log(watched.logger), statsd);
+    observer(event::Served{device, "sync", 507, Seconds{0.25}});
+    BOOST_TEST(watched.listener.next().value_or("") ==
+               "swift_t_request_timing;method=REPLICATE;status=507:250|ms");
+    observer(event::Doubted{"10.0.0.9", "stranger", "who is it?", true});
+    BOOST_TEST(watched.listener.next().value_or("") ==
+               "swift_t_requests_refused;method=REPLICATE;reason=stranger:1|c");
+    observer(event::Doubted{"10.0.0.9", "stranger", "who is it?", false});
+    BOOST_TEST(watched.listener.next().value_or("") ==
+               "swift_t_requests_doubted;method=REPLICATE;reason=stranger:1|c");
+}
+
 BOOST_AUTO_TEST_CASE(a_doubted_request_is_counted_each_time_and_said_once) {
     Watched watched;
     const std::string one = "10.0.0.9";

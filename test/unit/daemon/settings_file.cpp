@@ -143,6 +143,8 @@ BOOST_AUTO_TEST_CASE(bad_values_are_refused_with_file_section_key_and_reason) {
                                      "log_udp_port = 0",
                                      "receiver_limit = 0",
                                      "log_statsd_default_sample_rate = 1.5",
+                                     "statsd_label_mode = prometheus",
+                                     "statsd_label_mode =",
                                      "seed = -1",
                                      "seed = x",
                                      "fallocate_reserve = 101%",
@@ -156,6 +158,26 @@ BOOST_AUTO_TEST_CASE(bad_values_are_refused_with_file_section_key_and_reason) {
         BOOST_TEST(text.starts_with("/etc/swift/c.conf:3: [container-replicator] " + key + " = "),
                    option << " -> " << text);
         BOOST_TEST(text.find(": must be ") != text.npos, option << " -> " << text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(labels_of_the_operator_are_named_as_by_swift) {
+    const auto settings = load("statsd_label_mode = Graphite\nstatsd_user_label_rack = r7.b\n"
+                               "statsd_user_label_Host_2 = x_1\nstatsd_user_label_none =\n"
+                               "statsd_user = no label\nstatsd_user_labels = none\n")
+                              .settings;
+    const Labels wanted{{"user_host_2", "x_1"}, {"user_none", ""}, {"user_rack", "r7.b"}};
+    BOOST_TEST((settings.statsd_user_labels == wanted));
+    BOOST_TEST(settings.statsd_label_mode == "Graphite");
+    BOOST_TEST(load("").settings.statsd_user_labels.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_label_that_would_break_a_line_is_refused) {
+    for (const std::string option : {"statsd_user_label_a-b = x", "statsd_user_label_ = x",
+                                     "statsd_user_label_a = x,y", "statsd_user_label_a = x y"}) {
+        const auto text = complaint(option + "\n");
+        BOOST_TEST(text.starts_with("/etc/swift/c.conf:3: [container-replicator] " + option),
+                   option << " -> " << text);
     }
 }
 

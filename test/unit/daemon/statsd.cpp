@@ -64,6 +64,44 @@ BOOST_AUTO_TEST_CASE(the_prefix_stands_before_the_log_name) {
     BOOST_TEST(*listener.next() == "a:1|c");
 }
 
+BOOST_AUTO_TEST_CASE(labels_go_beside_the_plain_name_or_alone) {
+    const support::Listener listener;
+    auto settings = settings_for(listener);
+    settings.log_statsd_metric_prefix = "host"; // as in Swift, of plain names only
+    settings.statsd_label_mode = "graphite";
+    settings.statsd_user_labels = {{"user_rack", "7"}};
+    const Metric removed{"removes.sdb1", "removes", {{"device", "sdb1"}}};
+    Statsd both{settings};
+    both.count(removed);
+    BOOST_TEST(*listener.next() == "host.container-replicator.removes.sdb1:1|c");
+    BOOST_TEST(*listener.next() ==
+               "swift_container_replicator_removes;device=sdb1;user_rack=7:1|c");
+    both.timing("timing", Seconds{1});
+    BOOST_TEST(*listener.next() == "host.container-replicator.timing:1000|ms");
+    BOOST_TEST(*listener.next() == "swift_container_replicator_timing;user_rack=7:1000|ms");
+
+    settings.statsd_emit_legacy = false;
+    Statsd{settings}.count(removed, 2);
+    BOOST_TEST(*listener.next() ==
+               "swift_container_replicator_removes;device=sdb1;user_rack=7:2|c");
+    settings.statsd_label_mode = "disabled";
+    Statsd{settings}.count(removed);
+    BOOST_TEST(!listener.next(0).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(both_lines_of_a_metric_are_sampled_together) {
+    const support::Listener listener;
+    auto settings = settings_for(listener);
+    settings.log_statsd_default_sample_rate = 0.5;
+    settings.statsd_label_mode = "dogstatsd";
+    Statsd statsd{settings, 3};
+    for (int i = 0; i < 64; ++i) {
+        statsd.count("a");
+        const int sent = count_messages(listener);
+        BOOST_TEST((sent == 0 || sent == 2));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_sample_rate_is_told_with_the_metric) {
     const support::Listener listener;
     auto settings = settings_for(listener);
