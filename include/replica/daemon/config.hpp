@@ -122,6 +122,12 @@ public:
         return names;
     }
 
+    /// What stands in a section itself, as written: without [DEFAULT]. Empty if there is none.
+    [[nodiscard]] ConfigValues own(std::string_view section) const {
+        const auto found = sections_.find(section);
+        return found == sections_.end() ? ConfigValues() : found->second;
+    }
+
     /// The values of a section, with references replaced. The section's own keys override
     /// [DEFAULT], and `set key = value` (the form in which paste.deploy servers override a default)
     /// overrides both. The name `here` is the directory of the file. Throws ConfigError if there is

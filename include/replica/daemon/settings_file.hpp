@@ -12,6 +12,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -141,6 +142,33 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
     return labels;
 }
 
+// Names in the section itself that nobody reads. [DEFAULT] is shared with daemons that have other
+// options, and a name that another value refers to is read there.
+[[nodiscard]] inline std::vector<std::string> unread(const Config& config,
+                                                     std::string_view section) {
+    const auto own = config.own(section);
+    const auto is_known = [](std::string_view name) {
+        bool known = name.starts_with("statsd_user_label_") ||
+                     is_one_of(name, " run_pause vm_test_mode log_custom_handlers log_format "
+                                     "db_query_logging disable_fallocate eventlet_debug "
+                                     "backdoor_port workers use __file__ here ");
+        for_each_option([&](const auto& option) { known = known || option.name == name; });
+        return known;
+    };
+    std::vector<std::string> lines;
+    for (const auto& [key, value] : own) {
+        const std::string name(trimmed(key.starts_with("set ") ? key.substr(4) : key));
+        const bool referred = std::ranges::any_of(own, [&](const auto& other) {
+            return other.second.text.find("%(" + name + ")") != std::string::npos;
+        });
+        if (!is_known(name) && !referred) {
+            lines.push_back(value.where + ": [" + std::string{section} + "] " + name +
+                            " is no option and has no effect; --help lists all");
+        }
+    }
+    return lines;
+}
+
 // A trailing slash would end up in the middle of every path (defect 63).
 inline void drop_trailing_slashes(std::string& path) {
     while (path.size() > 1 && path.ends_with('/')) {
@@ -151,8 +179,8 @@ inline void drop_trailing_slashes(std::string& path) {
 } // namespace detail
 
 /// The settings of one section, such as "container-replicator". Unknown options are ignored, as in
-/// Swift: [DEFAULT] is shared with other daemons of the node. An empty value keeps the default for
-/// max_diffs and interval, as in Swift. Throws ConfigError.
+/// Swift: [DEFAULT] is shared with other daemons of the node. Those of the section itself are told.
+/// An empty value keeps the default for max_diffs and interval, as in Swift. Throws ConfigError.
 [[nodiscard]] inline LoadedSettings load_settings(const Config& config, std::string_view section) {
     auto values = config.values(section);
     LoadedSettings loaded;
@@ -189,7 +217,14 @@ inline void drop_trailing_slashes(std::string& path) {
                           "] statsd_label_mode = " + settings.statsd_label_mode +
                           ": must be disabled, librato, influxdb, dogstatsd or graphite");
     }
+    if (!detail::is_one_of(settings.log_level,
+                           " debug info notice warning warn error critical fatal ")) {
+        loaded.warnings.push_back(values.at("log_level").where + ": [" + std::string{section} +
+                                  "] log_level = " + settings.log_level +
+                                  " is no level, and taken for INFO");
+    }
     settings.statsd_user_labels = detail::user_labels(values, section);
+    std::ranges::move(detail::unread(config, section), std::back_inserter(loaded.warnings));
     detail::drop_trailing_slashes(settings.devices);
     detail::drop_trailing_slashes(settings.rsync_module);
     if (settings.log_name.empty()) {

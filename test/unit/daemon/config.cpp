@@ -226,3 +226,12 @@ BOOST_AUTO_TEST_CASE(any_bytes_give_a_config_or_a_complaint) {
     BOOST_TEST(accepted > 1000);
     BOOST_TEST(accepted < 19'000);
 }
+
+BOOST_AUTO_TEST_CASE(what_stands_in_a_section_itself_is_told_apart_from_the_defaults) {
+    const auto config = parse("[DEFAULT]\nx = 1\ny = 2\n[a]\ny = %(x)s\n");
+    const auto own = config.own("a");
+    BOOST_REQUIRE(own.size() == 1u);
+    BOOST_TEST(own.at("y").text == "%(x)s");
+    BOOST_TEST(own.at("y").where == "test.conf:5");
+    BOOST_TEST(config.own("b").empty());
+}

@@ -84,9 +84,42 @@ BOOST_AUTO_TEST_CASE(the_default_section_is_inherited_and_overridden) {
     BOOST_TEST(settings.devices == "/d");
 }
 
-BOOST_AUTO_TEST_CASE(unknown_options_are_ignored) {
-    const auto [settings, warnings] = load("eventlet_debug = yes\nno_such_thing = 1\n");
+BOOST_AUTO_TEST_CASE(options_of_others_are_ignored_in_the_section_that_all_share) {
+    const auto [settings, warnings] = load("", "eventlet_debug = yes\nno_such_thing = 1\n");
     BOOST_TEST(warnings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_option_of_swift_that_says_nothing_to_us_is_not_told) {
+    const auto [settings, warnings] =
+        load("eventlet_debug = yes\ndb_query_logging = no\ndisable_fallocate = no\n"
+             "statsd_user_label_a = b\nbackdoor_port = 1\n");
+    BOOST_TEST(warnings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_misspelt_option_of_the_section_is_told_with_its_line) {
+    const auto [settings, warnings] =
+        load("per_diff = 5\nreclaim_aeg = 86400\nset intervall = 3\n", "reclaim_aeg = 1\n");
+    BOOST_REQUIRE(warnings.size() == 2u);
+    BOOST_TEST(warnings[0] == "/etc/swift/c.conf:5: [container-replicator] reclaim_aeg is no "
+                              "option and has no effect; --help lists all");
+    BOOST_TEST(warnings[1] == "/etc/swift/c.conf:6: [container-replicator] intervall is no "
+                              "option and has no effect; --help lists all");
+    BOOST_TEST(settings.per_diff == 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_another_value_refers_to_is_an_option_of_its_own) {
+    const auto [settings, warnings] = load("root = /srv\ndevices = %(root)s/node\n");
+    BOOST_TEST(warnings.empty());
+    BOOST_TEST(settings.devices == "/srv/node");
+}
+
+BOOST_AUTO_TEST_CASE(a_level_that_nobody_knows_is_told) {
+    BOOST_TEST(load("log_level = Warn\n").warnings.empty());
+    BOOST_TEST(load("log_level = FATAL\n").warnings.empty());
+    const auto [settings, warnings] = load("log_level = verbose\n");
+    BOOST_REQUIRE(warnings.size() == 1u);
+    BOOST_TEST(warnings[0] == "/etc/swift/c.conf:3: [container-replicator] log_level = verbose is "
+                              "no level, and taken for INFO");
 }
 
 BOOST_AUTO_TEST_CASE(true_is_what_swift_takes_for_true) {
