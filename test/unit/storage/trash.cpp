@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_trash_that_cannot_be_used_is_no_obstacle_to_a_removal) {
     BOOST_TEST(node->disk.stat(node->device + "/trash")->regular);
 }
 
-BOOST_AUTO_TEST_CASE(a_removal_that_fails_anywhere_leaves_the_database_in_one_place_or_the_trash) {
+BOOST_AUTO_TEST_CASE(a_removal_that_fails_anywhere_leaves_no_half_of_a_database) {
     const auto act = [](Node& node) { BOOST_TEST(remove(node, Remains::to_trash).empty()); };
     const auto check = [](Node& node, bool done) {
         if (!done && node.names() == std::set<std::string>{"one"}) {
