@@ -3,6 +3,8 @@
 #define BOOST_TEST_MODULE daemon_facts
 #include <boost/test/unit_test.hpp>
 
+#include <support/service_facts.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,37 +12,12 @@
 
 using namespace replica;
 using namespace replica::daemon;
+using support::at;
+using support::Counting;
+using support::device;
+using support::OnAll;
 
 namespace {
-
-Timestamp at(double seconds) {
-    return Timestamp::from_seconds(1'700'000'000 + seconds);
-}
-
-Device device(const std::string& ip, const std::string& name) {
-    Device made;
-    made.ip = made.replication_ip = ip;
-    made.port = made.replication_port = 6201;
-    made.device = name;
-    return made;
-}
-
-struct OneRing {
-    std::vector<Device> all;
-    struct Handoffs {
-        std::optional<Device> next() { return std::nullopt; }
-    };
-    const std::vector<Device>& devices() const { return all; }
-    std::uint32_t partition_count() const { return 1; }
-    std::uint32_t partition(std::string_view) const { return 0; }
-    std::vector<Device> primaries(std::uint32_t) const { return all; }
-    Handoffs handoffs(std::uint32_t) const { return {}; }
-};
-
-struct Counting {
-    std::shared_ptr<int> heard = std::make_shared<int>(0);
-    void operator()(const auto& /*event*/) const { ++*heard; }
-};
 
 struct Service {
     Facts facts{"container", "/srv/node", at(0)};
@@ -318,10 +295,10 @@ BOOST_FIXTURE_TEST_CASE(a_whole_pass_forgets_what_it_did_not_come_to, Service) {
 BOOST_FIXTURE_TEST_CASE(who_left_the_ring_is_forgotten, Service) {
     turn_ends(false, 12, 10);
     facts.note(event::Braked{sda, "x"}, at(1));
-    facts.keep_only(OneRing{{device("10.0.0.1", "sda"), peer}});
+    facts.keep_only(OnAll{{device("10.0.0.1", "sda"), peer}});
     BOOST_TEST(now().peers.size() == 1U);
     BOOST_TEST(now().devices.size() == 1U);
-    facts.keep_only(OneRing{{device("10.0.0.3", "sdb")}});
+    facts.keep_only(OnAll{{device("10.0.0.3", "sdb")}});
     BOOST_TEST(now().peers.empty());
     BOOST_TEST(now().devices.empty());
 }

@@ -3,6 +3,8 @@
 #define BOOST_TEST_MODULE daemon_forgetting
 #include <boost/test/unit_test.hpp>
 
+#include <support/service_facts.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,32 +14,12 @@
 
 using namespace replica;
 using namespace replica::daemon;
+using support::at;
+using support::Counting;
+using support::device;
+using support::OnAll;
 
 namespace {
-
-Timestamp at(double seconds) {
-    return Timestamp::from_seconds(1'700'000'000 + seconds);
-}
-
-Device device(const std::string& ip, const std::string& name) {
-    Device made;
-    made.ip = made.replication_ip = ip;
-    made.port = made.replication_port = 6201;
-    made.device = name;
-    return made;
-}
-
-struct Version {
-    std::vector<Device> all;
-    struct Handoffs {
-        std::optional<Device> next() { return std::nullopt; }
-    };
-    const std::vector<Device>& devices() const { return all; }
-    std::uint32_t partition_count() const { return 1; }
-    std::uint32_t partition(std::string_view) const { return 0; }
-    std::vector<Device> primaries(std::uint32_t) const { return all; }
-    Handoffs handoffs(std::uint32_t) const { return {}; }
-};
 
 /// A ring whose file may change, or be broken.
 struct File {
@@ -48,18 +30,13 @@ struct File {
 
 struct FileRing {
     std::shared_ptr<File> file;
-    Version version() {
+    OnAll version() {
         ++file->looks;
         if (file->broken) {
             throw Failure(Error::bad_config, "no ring");
         }
         return {file->devices};
     }
-};
-
-struct Counting {
-    std::shared_ptr<int> heard = std::make_shared<int>(0);
-    void operator()(const auto& /*event*/) const { ++*heard; }
 };
 
 struct Service {
