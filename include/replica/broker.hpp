@@ -161,9 +161,11 @@ concept Broker =
         { broker.clock() } -> std::same_as<typename B::clock_type&>;
     };
 
+/// A row of the databases of a broker.
 template <Broker B>
 using row_type_of = typename B::database_type::row_type;
 
+/// The info of the databases of a broker.
 template <Broker B>
 using info_type_of = typename B::database_type::info_type;
 

@@ -39,7 +39,7 @@ concept Clock = std::copyable<C> && requires(const C clock, Instant until, std::
     { clock.sleep_until(until, stop) } -> std::same_as<bool>;
 };
 
-/// The machine's clocks.
+/// The machine's clocks. Models Clock.
 class SystemClock {
 public:
     /// Wall time, rounded down to a tick.

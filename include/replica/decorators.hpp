@@ -136,6 +136,7 @@ template <class T, Clock C>
     requires Transport<T> || FileSync<T>
 class Paced : public detail::Decorated<T, detail::Pace<C>> {
 public:
+    /// `rate` is in calls a second.
     Paced(T inner, C clock, double rate)
         : detail::Decorated<T, detail::Pace<C>>(std::move(inner), {std::move(clock), rate}) {}
 };
@@ -195,6 +196,7 @@ template <class T>
     requires Transport<T> || FileSync<T>
 class Faulty : public detail::Decorated<T, detail::Fail> {
 public:
+    /// Counts calls from now on.
     Faulty(T inner, const Failing& how) : Faulty(std::move(inner), detail::Fail(how)) {}
 
     /// Calls so far, over all copies and peers.
@@ -242,6 +244,7 @@ template <class T, TraceOf<T> F>
     requires Transport<T> || FileSync<T>
 class Traced : public detail::Decorated<T, detail::Trace<F>> {
 public:
+    /// Calls `callback` after each call of `inner`.
     Traced(T inner, F callback)
         : detail::Decorated<T, detail::Trace<F>>(std::move(inner),
                                                  detail::Trace<F>(std::move(callback))) {}

@@ -16,7 +16,7 @@ namespace replica {
 
 /// One entry of a directory.
 struct Entry {
-    std::string name;
+    std::string name;       ///< Without the path.
     bool directory = false; ///< Symbolic links are followed.
 
     friend bool operator==(const Entry&, const Entry&) = default;
@@ -25,21 +25,21 @@ struct Entry {
 /// What stat tells. If two values of a live database are equal, nobody has written to the file in
 /// between, as far as stat can see.
 struct FileStatus {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
+    std::uint64_t device = 0;     ///< Number of the file system.
+    std::uint64_t inode = 0;      ///< Number of the file on its file system.
     std::int64_t size = 0;        ///< Bytes.
     std::int64_t modified_ns = 0; ///< Nanoseconds since 1970, by the disk's own clock.
     std::int64_t changed_ns = 0;  ///< The same, of the file or its inode; nobody can set it.
-    bool directory = false;
-    bool regular = false; ///< A plain file: no directory, FIFO, socket or device.
+    bool directory = false;       ///< Not a file.
+    bool regular = false;         ///< A plain file: no directory, FIFO, socket or device.
 
     friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
 
 /// Room on a file system, in bytes. `free` is what an unprivileged writer may still use.
 struct Space {
-    std::uint64_t total = 0;
-    std::uint64_t free = 0;
+    std::uint64_t total = 0; ///< Size of the file system.
+    std::uint64_t free = 0;  ///< Without what is kept for root.
 };
 
 /// A file system. A call that fails for a reason not named here throws `Failure` with

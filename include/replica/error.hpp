@@ -162,10 +162,12 @@ inline constexpr ConditionCategory condition_category_instance{};
 
 } // namespace detail
 
+/// The code of an Error, of the category "replica". Boost.System calls it.
 [[nodiscard]] inline boost::system::error_code make_error_code(Error error) noexcept {
     return {static_cast<int>(error), detail::error_category_instance};
 }
 
+/// The condition that codes are compared with. Boost.System calls it.
 [[nodiscard]] inline boost::system::error_condition
 make_error_condition(Condition condition) noexcept {
     return {static_cast<int>(condition), detail::condition_category_instance};
@@ -194,10 +196,14 @@ detail::ErrorCategory::equivalent(int value,
 /// request (rpc.hpp).
 class Failure : public std::runtime_error {
 public:
+    /// `what` names the file or peer and the reason, for people.
     Failure(Error error, const std::string& what)
         : std::runtime_error(what), code_(make_error_code(error)) {}
 
-    [[nodiscard]] const boost::system::error_code& code() const noexcept { return code_; }
+    [[nodiscard]] const boost::system::error_code& code() const noexcept {
+        return code_;
+    } ///< Which reaction fits.
+    /// The same as an enumerator.
     [[nodiscard]] Error error() const noexcept { return static_cast<Error>(code_.value()); }
 
 private:
@@ -206,14 +212,15 @@ private:
 
 /// Why there is no value: a code for programs, and a text for people that names the peer or file.
 struct Fault {
-    boost::system::error_code code;
-    std::string what;
+    boost::system::error_code code; ///< An Error, or a code of the system.
+    std::string what;               ///< Names the peer or file and the reason.
 };
 
 /// A value, or the reason why there is none. Failures of peers travel this way, not as exceptions.
 template <class T>
 using Result = boost::system::result<T, Fault>;
 
+/// What Result::value() throws if there is none. Boost.System calls it.
 [[noreturn]] inline void throw_exception_from_error(const Fault& fault,
                                                     const boost::source_location&) {
     throw boost::system::system_error(fault.code, fault.what);

@@ -47,7 +47,7 @@ struct Change {
 
 /// What was written on one device since the last call.
 struct Changes {
-    std::vector<Change> touched{};
+    std::vector<Change> touched{}; ///< Each hash directory once.
 
     /// Why there may be more than `touched`; empty if there is no more. Lives as long as the feed.
     std::string_view unknown{};
@@ -82,7 +82,7 @@ concept Feed = std::copyable<W> && requires(W feed, const std::string& device, c
     { feed.is_of(change, device) } -> std::same_as<bool>;
 };
 
-/// Knows nothing: the walk does all of the work.
+/// Models Feed. Knows nothing: the walk does all of the work.
 struct NoFeed {
     [[nodiscard]] static constexpr bool running() noexcept { return false; }
     [[nodiscard]] static bool watches(const std::string& /*device*/) noexcept { return false; }

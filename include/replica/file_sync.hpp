@@ -20,14 +20,14 @@ namespace replica {
 
 /// Where a file goes: `<device>/tmp/<name>` on the node of `target`.
 struct Upload {
-    Device target;
+    Device target;    ///< The device of the ring that gets the file.
     std::string name; ///< Stock receivers record a point under this name: see send/rsync.hpp.
     bool different_region = false; ///< rsync_compress applies across regions only (Swift 2.4).
     bool whole_file = true; ///< False: an earlier state of the file is there; send the delta.
 
     /// Of the database. Where the upload goes does not depend on them.
     std::uint32_t partition = 0;
-    std::string hash = std::string(32, '0');
+    std::string hash = std::string(32, '0'); ///< 32 hexadecimal digits.
 
     /// The database's file name, if the peer has no database and may put the upload in its place at
     /// once (complete_rsync). Nobody needs to; Sent::finished tells. Empty: only deliver.
@@ -49,7 +49,7 @@ concept Source = requires(S source, const std::string& path, Instant deadline) {
     { source.copy_to(path, deadline) };
 };
 
-/// The smallest source, for checking a FileSync without a broker.
+/// The smallest source, for checking a FileSync without a broker. Models Source.
 struct AnySource {
     [[nodiscard]] std::string path() const { return {}; }
     void copy_to(const std::string& /*path*/, Instant /*deadline*/) const {}

@@ -3,6 +3,7 @@
 
 // Names only, for headers of a host program that mention a replicator and need not pay for one.
 
+/// All of the library.
 namespace replica {
 
 struct Info;

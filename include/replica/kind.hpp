@@ -39,8 +39,8 @@ enum class Outcome;
 /// workers, several at once.
 template <std::derived_from<Info> I, class Row>
 struct PlainKind {
-    using info_type = I;
-    using row_type = Row;
+    using info_type = I;  ///< What replicas tell each other of a database.
+    using row_type = Row; ///< What is merged, row by row.
 
     /// What the hooks remember during a pass.
     struct pass_state {};

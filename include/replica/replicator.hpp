@@ -46,9 +46,10 @@ namespace replica {
 /// Limits a pass to some devices (by name) and partitions; empty means all. Such a pass is partial:
 /// its figures say nothing of the node (defect 61).
 struct Selection {
-    std::set<std::string> devices;
-    std::set<std::uint32_t> partitions;
+    std::set<std::string> devices;      ///< Names, as in the ring.
+    std::set<std::uint32_t> partitions; ///< Numbers below partition_count().
 
+    /// Whether anything is left out.
     [[nodiscard]] bool partial() const { return !devices.empty() || !partitions.empty(); }
 };
 
@@ -76,6 +77,7 @@ class Replicator {
     using Work = typename Workers<C>::Work;
 
 public:
+    /// Whether a device of the ring is on this machine. Any thread may call it.
     using IsLocal = std::function<bool(const Device&)>;
 
     /// Throws Failure with bad_config if a setting is out of bounds (first_fault, defect 13).

@@ -16,16 +16,16 @@ namespace replica {
 
 /// A device of the ring: a file system on a node. Names and meanings of the members are the ring's.
 struct Device {
-    std::int64_t id = -1;
-    std::int64_t region = 1;
-    std::int64_t zone = 1;
-    std::string ip;
-    std::uint16_t port = 0;
-    std::string replication_ip;
-    std::uint16_t replication_port = 0;
+    std::int64_t id = -1;               ///< The place in the ring's list of devices.
+    std::int64_t region = 1;            ///< Copies are spread over regions first.
+    std::int64_t zone = 1;              ///< Within a region, copies are spread over zones.
+    std::string ip;                     ///< Where clients' requests go.
+    std::uint16_t port = 0;             ///< Of the stock server.
+    std::string replication_ip;         ///< Where REPLICATE and rsync go.
+    std::uint16_t replication_port = 0; ///< Of the server for REPLICATE.
     std::string device; ///< Name of its directory below Settings::devices, such as "sdb1".
     double weight = 0;  ///< 0: being drained, or only a handoff.
-    std::string meta;
+    std::string meta;   ///< Text of the operator; not used.
 
     friend bool operator==(const Device&, const Device&) = default;
 };

@@ -63,19 +63,19 @@ class RpcServer {
     using Row = row_type_of<B>;
 
 public:
+    /// The same settings as those of the sender on this machine.
     RpcServer(Settings settings, B broker, O observer = {})
         : core_(std::make_shared<Core>(std::move(settings), std::move(broker),
                                        std::move(observer))) {}
 
     /// Answers one request. Never throws.
-    ///
-    /// 200  sync, with the info; get_shard_ranges, with a list; summary; compare
-    /// 202  merge_items, merge_syncs, merge_shard_ranges, put_file
-    /// 204  complete_rsync, rsync_then_merge, put_file that puts the file in place
-    /// 400  not a valid request; 404: no such database or upload; 413: too many values
-    /// 503  try again: a merge of this database is under way, the copy is about to leave, the
-    ///      device is busy, or a lock did not come free
-    /// 507  the device is not mounted or full; 500: anything else, with the reason
+    /// - 200: sync, with the info; get_shard_ranges, with a list; summary; compare
+    /// - 202: merge_items, merge_syncs, merge_shard_ranges, put_file
+    /// - 204: complete_rsync, rsync_then_merge, put_file that puts the file in place
+    /// - 400: not a valid request; 404: no such database or upload; 413: too many values
+    /// - 503: try again: a merge of this database is under way, the copy is about to leave, the
+    ///   device is busy, or a lock did not come free
+    /// - 507: the device is not mounted or full; 500: anything else, with the reason
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = core_->broker.clock().monotonic();
         std::string verb;

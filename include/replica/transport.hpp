@@ -20,7 +20,7 @@ namespace replica {
 
 /// A REPLICATE request: /device/partition/hash and a JSON list.
 struct Request {
-    std::string device;
+    std::string device;    ///< Its name in the ring.
     std::string partition; ///< Decimal. Text, since a receiver must cope with anything.
     std::string hash;      ///< 32 hexadecimal digits.
     std::string body;      ///< JSON: [verb, arguments...], ASCII only.
@@ -36,12 +36,13 @@ struct Request {
 
 /// The answer to a request.
 struct Reply {
-    int status = 0; ///< HTTP's: 200, 202, 204, 404, 507...
-    std::string content_type;
-    std::string body;
+    int status = 0;                  ///< HTTP's: 200, 202, 204, 404, 507...
+    std::string content_type;        ///< As in the header of this name.
+    std::string body;                ///< JSON, or text for people.
     std::string reason;              ///< The status line's phrase; empty for the usual one.
     std::optional<Timestamp> date{}; ///< The receiver's wall time, if its answer has one.
 
+    /// Whether the status is one of 200 to 299.
     [[nodiscard]] bool success() const { return status >= 200 && status < 300; }
 };
 
@@ -88,6 +89,7 @@ concept Transport = requires(T transport, const Device& device) {
     { transport.peer(device) } -> Peer;
 };
 
+/// What a transport hands out.
 template <Transport T>
 using peer_type_of = decltype(std::declval<T&>().peer(std::declval<const Device&>()));
 

@@ -32,14 +32,15 @@ namespace http {
 
 /// What all peers of one transport share.
 struct Shared {
+    /// Nothing is connected yet.
     explicit Shared(BeastOptions given) : options(std::move(given)) {}
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
 
-    const BeastOptions options;
-    Pool pool{options};
-    PortMemory ports{options};
-    Lookup lookup;
+    const BeastOptions options; ///< As they were given.
+    Pool pool{options};         ///< Connections that are kept.
+    PortMemory ports{options};  ///< Which server listens where.
+    Lookup lookup;              ///< Addresses of host names.
 };
 
 } // namespace http
@@ -49,6 +50,7 @@ struct Shared {
 /// bad_reply.
 class BeastPeer {
 public:
+    /// Made by BeastTransport::peer.
     BeastPeer(std::shared_ptr<http::Shared> shared, Device device)
         : shared_(std::move(shared)), device_(std::move(device)) {}
 
@@ -279,6 +281,7 @@ private:
 /// may call peer(); each peer belongs to one task.
 class BeastTransport {
 public:
+    /// Connects to nobody yet.
     explicit BeastTransport(const BeastOptions& options = {})
         : shared_(std::make_shared<http::Shared>(options)) {}
 

@@ -73,8 +73,8 @@ public:
     /// Knows nothing.
     FanotifyFeed() : state_(std::make_shared<State>()) {}
 
-    /// Watches the file systems of the directories in `root`: <devices>. Never throws because the
-    /// kernel refuses, or rights are missing: see refusals().
+    /// Watches the file systems of the directories in `root`, as Settings::devices. Never throws
+    /// because the kernel refuses, or rights are missing: see refusals().
     explicit FanotifyFeed(const std::string& root, FanotifyOptions options = {})
         : state_(std::make_shared<State>(options)) {
         state_->notify = Descriptor(::fanotify_init(

@@ -34,6 +34,7 @@ public:
     /// cannot be reached.
     using RootOf = std::function<std::string(const Device&)>;
 
+    /// Asks `root_of` before each copy. `clock` is that of the deadlines.
     explicit LocalFileSync(RootOf root_of, C clock = {})
         : root_of_(std::move(root_of)), clock_(std::move(clock)) {}
 

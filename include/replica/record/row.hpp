@@ -27,6 +27,7 @@ namespace replica {
 /// Info of a database of records. Its `account` is the name that the host program gave it.
 struct RecordInfo : Info {
     RecordInfo() = default;
+    /// Of a database that does not exist yet.
     explicit RecordInfo(std::string name) { account = std::move(name); }
 
     /// "/name": what is hashed for the database's place.
@@ -37,7 +38,7 @@ struct RecordInfo : Info {
 
 /// A record as it is stored and sent.
 struct RecordRow {
-    std::int64_t rowid = -1;
+    std::int64_t rowid = -1;  ///< -1: not stored yet.
     std::string name;         ///< The key.
     std::string changed_at;   ///< The time of the put or the erasure, as Timestamp::internal().
     std::string record;       ///< A JSON object without the key; empty in a tombstone.
@@ -95,12 +96,12 @@ inline void normalise(RecordRow& /*row*/) {}
 /// A record as one register: its time, and what was written then. The greatest pair stays, so a
 /// merge is commutative, associative and idempotent over all columns (invariant I4).
 struct RecordState {
-    using row_type = RecordRow;
+    using row_type = RecordRow; ///< What a state is made from and gives.
 
-    std::string name;
-    Timestamp time;
-    std::int64_t deleted = 0;
-    std::string record;
+    std::string name;         ///< The key.
+    Timestamp time;           ///< Of the put or the erasure.
+    std::int64_t deleted = 0; ///< 1: a tombstone.
+    std::string record;       ///< A JSON object without the key; empty in a tombstone.
 
     /// Throws bad_request for a row without a name, or with a changed_at that is no time.
     [[nodiscard]] static RecordState of(const RecordRow& row) {
@@ -122,6 +123,7 @@ struct RecordState {
         return of(row);
     }
 
+    /// The row to be stored.
     [[nodiscard]] RecordRow row() const { return {-1, name, time.internal(), record, deleted}; }
 
     /// Whether the row is a tombstone that reclaim with this limit drops.
@@ -129,6 +131,7 @@ struct RecordState {
         return deleted != 0 && time < limit;
     }
 
+    /// By which rows are one record.
     [[nodiscard]] std::string_view key() const { return name; }
 
     /// Merges another row into this one. At equal times a tombstone wins, then the greater text.

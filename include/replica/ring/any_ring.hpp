@@ -29,6 +29,7 @@ namespace replica {
 /// One version of a ring of either kind. Models RingVersion. Thread safety: any thread.
 class AnyRingVersion {
 public:
+    /// The largest file of either kind, in bytes.
     static constexpr std::size_t max_bytes =
         std::max(JsonRingVersion::max_bytes, SwiftRingVersion::max_bytes);
 
@@ -56,6 +57,7 @@ public:
     /// The handoffs of a ring of either kind.
     class Handoffs {
     public:
+        /// `next` gives one device after the other, then nothing.
         explicit Handoffs(std::function<std::optional<Device>()> next) : next_(std::move(next)) {}
 
         [[nodiscard]] std::optional<Device> next() { return next_(); }

@@ -29,6 +29,7 @@ class JsonRingVersion {
 public:
     static constexpr std::size_t max_bytes = 64U << 20; ///< Three replicas of 2^22 partitions fit.
 
+    /// Of a table that was read.
     explicit JsonRingVersion(std::shared_ptr<const RingTable> table) : table_(std::move(table)) {}
 
     /// Reads the content of `file`. Throws Failure with bad_config that names the file, the key and
@@ -66,6 +67,7 @@ public:
     /// its version of the ring alive.
     class Handoffs {
     public:
+        /// `rest` is the order without the primaries.
         Handoffs(std::shared_ptr<const RingTable> table, Preference rest)
             : table_(std::move(table)), rest_(std::move(rest)) {}
 

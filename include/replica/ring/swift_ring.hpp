@@ -31,6 +31,7 @@ class SwiftRingVersion {
 public:
     static constexpr std::size_t max_bytes = 256U << 20; ///< Three replicas of 2^25 partitions fit.
 
+    /// Of a table that was read.
     explicit SwiftRingVersion(std::shared_ptr<const SwiftRingTable> table)
         : table_(std::move(table)) {}
 
@@ -67,6 +68,7 @@ public:
     /// its version of the ring alive; computes nothing before the first next().
     class Handoffs {
     public:
+        /// The handoffs of one partition.
         Handoffs(std::shared_ptr<const SwiftRingTable> table, std::uint32_t partition)
             : table_(std::move(table)), partition_(partition) {}
 

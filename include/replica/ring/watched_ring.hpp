@@ -52,6 +52,7 @@ public:
     /// called version().
     using Report = std::function<void(const Failure&)>;
 
+    /// The time between two looks at the file.
     static constexpr std::chrono::seconds check_interval{15};
 
     /// Reads `path`. Throws Failure with bad_config that names the file and the reason, or the

@@ -32,6 +32,7 @@ public:
     /// Wall time of a new clock: 2023-11-14 22:13:20 UTC; ten digits, like all of Swift's times.
     static constexpr Timestamp default_start{1'700'000'000 * Timestamp::ticks_per_second, 0};
 
+    /// The wall clock begins at `start`.
     explicit SimClock(Timestamp start = default_start)
         : time_(std::make_shared<Time>()),
           wall_(std::make_shared<std::atomic<std::int64_t>>(start.ticks)) {}
@@ -78,6 +79,7 @@ public:
     /// meanwhile, and answers as sleep_until() would. With no answer time moves as usual. Not
     /// thread safe.
     using Waiter = std::function<std::optional<bool>(Instant until, const std::stop_token& stop)>;
+    /// From now on; an empty `waiter` is asked no more.
     void on_wait(Waiter waiter) const { time_->waiter = std::move(waiter); }
 
     /// Moves time forward by `by`; a negative value does nothing.

@@ -32,7 +32,7 @@ namespace replica {
 /// Holds the lock of one directory until it is destroyed.
 class SimLock {
 public:
-    explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {}
+    explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {} ///< For SimDisk.
     SimLock(SimLock&&) noexcept = default;
     SimLock& operator=(SimLock&&) noexcept = default;
     SimLock(const SimLock&) = delete;
@@ -47,11 +47,12 @@ private:
 class SimDisk {
 public:
     using lock_type = SimLock;
-    using Hook = std::function<void(SimCall, const std::string&)>;
+    using Hook = std::function<void(SimCall, const std::string&)>; ///< For on_call().
 
-    static constexpr std::uint64_t unlimited = SimTree::unlimited;
+    static constexpr std::uint64_t unlimited = SimTree::unlimited; ///< For mount().
 
-    explicit SimDisk(SimClock clock = SimClock()) : state_(std::make_shared<State>(clock)) {}
+    explicit SimDisk(SimClock clock = SimClock())
+        : state_(std::make_shared<State>(clock)) {} ///< Empty.
 
     // The calls of the concept Disk. A fault may be injected at each call.
 
@@ -207,6 +208,7 @@ public:
         state_->tree.fill(*state_->tree.file(path), path, std::move(content));
     }
 
+    /// The same for a content that is in memory.
     void write(const std::string& path, std::string bytes) const {
         write(path, SimContent::of(std::move(bytes)));
     }
@@ -235,8 +237,6 @@ public:
         const std::scoped_lock guard(state_->mutex);
         return state_->tree.dump();
     }
-
-    // Events of a disk.
 
     /// A power cut: loses all that was not synced, and all locks. Faults end.
     void crash() const {
@@ -293,8 +293,8 @@ public:
         state_->tree.unmount(path);
     }
 
-    // Faults, see SimFaults (disk_faults.hpp).
-
+    /// The next `times` calls of this kind whose path contains `part` fail; 0: for ever. See also
+    /// SimFaults (disk_faults.hpp).
     void fail_next(SimCall call, const std::string& part, Error error, int times = 1) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail(call, part, error, times);
@@ -306,8 +306,7 @@ public:
         state_->faults.delay(call, part, by, times);
     }
 
-    /// The n-th call from now fails. Loop n = 1, 2, 3... until fault_pending() stays true after the
-    /// operation.
+    /// The n-th call from now fails. Loop n = 1, 2... until fault_pending() stays true afterwards.
     void fail_at(std::uint64_t n, Error error = Error::io) const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.fail_at(n, error, false);
@@ -319,11 +318,13 @@ public:
         state_->faults.fail_at(n, Error::io, true);
     }
 
+    /// Whether a fault is still to come.
     [[nodiscard]] bool fault_pending() const {
         const std::scoped_lock guard(state_->mutex);
         return state_->faults.pending();
     }
 
+    /// No call fails or is late from now on.
     void clear_faults() const {
         const std::scoped_lock guard(state_->mutex);
         state_->faults.clear();
@@ -362,8 +363,7 @@ private:
         }
     };
 
-    /// Runs the hook, waits, then applies the fault rules. The returned value holds the disk's
-    /// mutex.
+    /// Runs the hook, waits, then applies the fault rules. Returns the lock of the disk's mutex.
     [[nodiscard]] std::unique_lock<std::mutex> enter(SimCall call, const std::string& path) const {
         std::unique_lock guard(state_->mutex);
         if (const auto hook = state_->hook) {

@@ -36,6 +36,7 @@ enum class SimTransferFault {
 /// One object is the rsync daemon of all nodes; from() makes the sender of one node.
 class SimFileSync {
 public:
+    /// Called with the path of a source and where it goes.
     using Hook = std::function<void(const std::string& path, const Upload&)>;
 
     /// `root` is the devices directory of every node.

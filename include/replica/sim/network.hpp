@@ -37,15 +37,15 @@ enum class SimFault {
 struct SimLink {
     std::string from{}; ///< The name that the sender's transport was made with.
     std::string to{};   ///< "ip:port" of the receiver.
-    std::string verb{};
+    std::string verb{}; ///< "sync", "merge_items"...
 };
 
 /// A sent request and its result.
 struct SimExchange {
-    std::string from;
-    std::string to;
-    std::string device;
-    std::string verb;
+    std::string from;      ///< The name that the sender's transport was made with.
+    std::string to;        ///< "ip:port" of the receiver.
+    std::string device;    ///< As in Request.
+    std::string verb;      ///< The first string of the body.
     int status = 0;        ///< 0: no reply.
     Error error = Error{}; ///< Why there was no reply.
 
@@ -56,7 +56,9 @@ struct SimExchange {
 /// lock.
 class SimNetwork {
 public:
+    /// A server: RpcServer::handle, for instance. May throw Failure: the connection is lost.
     using Handler = std::function<Reply(const Request&)>;
+    /// Called with the exchange as far as it has come.
     using Hook = std::function<void(const SimExchange&, const Request&)>;
 
     /// "ip:port", the name of a receiver in rules and exchanges.
@@ -83,11 +85,13 @@ public:
         state_->ours.insert(address(ip, port));
     }
 
+    /// The opposite of serves_ours().
     void serves_stock(const std::string& ip, std::uint16_t port) const {
         const std::scoped_lock guard(state_->mutex);
         state_->ours.erase(address(ip, port));
     }
 
+    /// Whether serves_ours() was called for ip:port.
     [[nodiscard]] bool is_ours(const std::string& ip, std::uint16_t port) const {
         const std::scoped_lock guard(state_->mutex);
         return state_->ours.contains(address(ip, port));
@@ -100,6 +104,7 @@ public:
         state_->down.insert(address(ip, port));
     }
 
+    /// Switches a node on again.
     void up(const std::string& ip, std::uint16_t port) const {
         const std::scoped_lock guard(state_->mutex);
         state_->down.erase(address(ip, port));
@@ -135,6 +140,7 @@ public:
     using Carrier =
         std::function<Result<Reply>(const SimExchange&, const Request&, const Handler& handler,
                                     Instant deadline, const std::stop_token&)>;
+    /// An empty carrier: the network does it itself again.
     void carry(Carrier carrier) const {
         const std::scoped_lock guard(state_->mutex);
         state_->carrier = std::move(carrier);
@@ -158,6 +164,7 @@ public:
         return state_->log;
     }
 
+    /// Forgets all exchanges.
     void clear_log() const {
         const std::scoped_lock guard(state_->mutex);
         state_->log.clear();

@@ -22,6 +22,7 @@ namespace replica {
 /// Models Peer. Thread safety as there.
 class SimPeer {
 public:
+    /// `clock` is the sender's, for deadlines.
     SimPeer(SimNetwork network, SimClock clock, std::string from, Device device)
         : network_(std::move(network)), clock_(std::move(clock)), from_(std::move(from)),
           device_(std::move(device)) {}
@@ -174,6 +175,7 @@ static_assert(PagePeer<SimPeer> && KnowingPeer<SimPeer>);
 /// Models Transport: the sender of one node. `from` names the node in the network's rules.
 class SimTransport {
 public:
+    /// `clock` is that of the node, for deadlines.
     SimTransport(SimNetwork network, SimClock clock, std::string from)
         : network_(std::move(network)), clock_(std::move(clock)), from_(std::move(from)) {}
 

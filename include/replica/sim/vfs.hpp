@@ -50,7 +50,7 @@ public:
     SimVfs& operator=(const SimVfs&) = delete;
     ~SimVfs() { sqlite3_vfs_unregister(&vfs_); }
 
-    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::string& name() const { return name_; } ///< For SqliteOptions::vfs.
 
     /// The process is killed. Its connections fail from now on and must be closed; new ones belong
     /// to the process that was started instead.

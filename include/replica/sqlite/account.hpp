@@ -27,6 +27,7 @@ public:
                                storage_policy_index});
     }
 
+    /// Records that a container was deleted at `time`.
     void delete_container(const std::string& name, Timestamp time,
                           std::int64_t storage_policy_index = 0) {
         this->put(ContainerRow{-1, name, "0", time.internal(), 0, 0, 1, storage_policy_index});

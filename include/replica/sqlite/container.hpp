@@ -82,6 +82,7 @@ public:
                             storage_policy_index});
     }
 
+    /// Records that a client's object was deleted at `time`.
     void delete_object(const std::string& name, Timestamp time,
                        std::int64_t storage_policy_index = 0) {
         this->put(ObjectRow{-1, name, time.internal(), 0, "application/deleted", "noetag", 1,

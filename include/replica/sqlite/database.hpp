@@ -43,16 +43,17 @@
 
 namespace replica {
 
-/// An open database. Belongs to one task; its destructor closes the file.
+/// An open database. Models Database, ImagedDatabase and ComparableDatabase. Belongs to one task;
+/// its destructor closes the file.
 ///
 /// `S` is the schema. `D` is the disk for everything but the database file itself. `C` is the clock
 /// that waits for locks and gives the time of changes. All calls throw `Failure`.
 template <sqlite::Schema S, Disk D, Clock C>
 class SqliteDatabase {
 public:
-    using info_type = typename S::info_type;
-    using row_type = typename S::row_type;
-    using lock_type = typename D::lock_type;
+    using info_type = typename S::info_type; ///< What replicas tell each other.
+    using row_type = typename S::row_type;   ///< What is merged.
+    using lock_type = typename D::lock_type; ///< Of a directory.
 
     /// `connection` is open and its schema has been checked: see SqliteBroker (store.hpp).
     SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
@@ -60,7 +61,7 @@ public:
         : connection_(std::move(connection)), disk_(std::move(disk)), clock_(std::move(clock)),
           options_(std::move(options)) {}
 
-    [[nodiscard]] const std::string& path() const { return connection_->path(); }
+    [[nodiscard]] const std::string& path() const { return connection_->path(); } ///< Of the file.
 
     void set_deadline(Instant deadline) { connection_->set_deadline(deadline); }
 
@@ -336,14 +337,15 @@ public:
         return sqlite::commit_pending<S>(disk_, pending_path(path()), put);
     }
 
+    /// Throws corrupt if the stored text cannot be read.
     [[nodiscard]] Metadata metadata() {
         return Metadata::parse_stored(S::read_info(*connection_).metadata);
     }
 
 protected:
-    [[nodiscard]] sqlite::Connection& connection() { return *connection_; }
-    [[nodiscard]] D& disk() { return disk_; }
-    [[nodiscard]] C& clock() { return clock_; }
+    [[nodiscard]] sqlite::Connection& connection() { return *connection_; } ///< For own statements.
+    [[nodiscard]] D& disk() { return disk_; }   ///< The handle's own copy.
+    [[nodiscard]] C& clock() { return clock_; } ///< The handle's own copy.
 
     /// Waits for the write lock. Afterwards nobody can replace the file unnoticed.
     [[nodiscard]] sqlite::Transaction begin_write() {
@@ -359,7 +361,7 @@ protected:
         }
     }
 
-    /// UPDATE <stat table> `rest`.
+    /// UPDATE, the table of S::stat, `rest`.
     template <class... Values>
     void update(std::string_view rest, const Values&... values) {
         std::string sql("UPDATE ");

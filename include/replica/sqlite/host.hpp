@@ -20,8 +20,8 @@ namespace replica {
 
 /// The live rows and bytes of one storage policy in a database.
 struct PolicyUse {
-    std::int64_t count = 0; ///< Live rows.
-    std::int64_t bytes_used = 0;
+    std::int64_t count = 0;      ///< Live rows.
+    std::int64_t bytes_used = 0; ///< Sum of the sizes.
 
     friend bool operator==(const PolicyUse&, const PolicyUse&) = default;
 };
@@ -29,11 +29,11 @@ struct PolicyUse {
 /// Everything about a database but its rows, for people to read.
 template <class I>
 struct Inspection {
-    I info;
-    std::vector<SyncPoint> incoming;
-    std::vector<SyncPoint> outgoing;
-    std::map<std::int64_t, PolicyUse> policies;
-    std::int64_t rows = 0; ///< Including tombstones.
+    I info;                                     ///< What peers are told.
+    std::vector<SyncPoint> incoming;            ///< Up to where rows have come from others.
+    std::vector<SyncPoint> outgoing;            ///< Up to where others have ours.
+    std::map<std::int64_t, PolicyUse> policies; ///< By the index of the policy.
+    std::int64_t rows = 0;                      ///< Including tombstones.
 };
 
 /// A database with the calls of a client. Errors and thread safety as in SqliteDatabase.
@@ -42,8 +42,8 @@ class HostDatabase : public SqliteDatabase<S, D, C> {
     using Base = SqliteDatabase<S, D, C>;
 
 public:
-    using row_type = typename S::row_type;
-    using info_type = typename S::info_type;
+    using row_type = typename S::row_type;   ///< ObjectRow, ContainerRow or RecordRow.
+    using info_type = typename S::info_type; ///< ContainerInfo, AccountInfo or RecordInfo.
     using Base::Base;
 
     /// Writes rows of a client; at equal times the later row wins. Throws bad_request, having
@@ -59,8 +59,10 @@ public:
         return this->merge_items(rows, std::string_view());
     }
 
+    /// The same for one row.
     sqlite::Merged put(const row_type& row) { return put(std::span(&row, 1)); }
 
+    /// Live rows in the order of their names, byte by byte.
     [[nodiscard]] std::vector<Listed<row_type>> list(const Listing& wanted = {}) {
         this->connection().require_in_place();
         return sqlite::list<S>(this->connection(), wanted);
@@ -109,6 +111,7 @@ public:
         transaction.commit();
     }
 
+    /// Whether the database counts as deleted, by Swift's rule for its kind.
     [[nodiscard]] bool is_deleted() {
         this->connection().require_in_place();
         return S::is_deleted(this->connection(), this->read_state());
@@ -121,6 +124,7 @@ public:
         return std::ranges::all_of(policies, [](const auto& use) { return use.second.count == 0; });
     }
 
+    /// All of one moment.
     [[nodiscard]] Inspection<info_type> inspect() {
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
         Inspection<info_type> result;

@@ -18,20 +18,20 @@ namespace replica {
 
 /// What to list. Every field is optional.
 struct Listing {
-    std::string prefix{};
+    std::string prefix{}; ///< Only names that begin with it.
     std::string marker{}; ///< Only names after this one. "\x01" leaves out Swift's reserved names,
                           ///< which begin with NUL.
-    std::string end_marker{}; ///< Only names before this one; empty: no end.
-    std::string delimiter{};
-    std::int64_t limit = 10'000;           ///< Entries.
+    std::string end_marker{};    ///< Only names before this one; empty: no end.
+    std::string delimiter{};     ///< Names with this text behind the prefix are folded to one.
+    std::int64_t limit = 10'000; ///< Entries.
     std::int64_t storage_policy_index = 0; ///< Containers: the policy of the rows.
 };
 
 /// A row, or the common beginning of names up to and including the delimiter.
 template <class Row>
 struct Listed {
-    Row row; ///< Its name is set in both cases.
-    bool fold = false;
+    Row row;           ///< Its name is set in both cases.
+    bool fold = false; ///< The beginning of several names, not a row.
 };
 
 namespace sqlite {

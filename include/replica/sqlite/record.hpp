@@ -40,8 +40,8 @@ namespace replica {
 /// How far a watcher has come: the last ROWID that it saw, and the id of the file that the ROWID
 /// belongs to. A default one is before all records.
 struct RecordPoint {
-    std::string id{};
-    std::int64_t rowid = -1;
+    std::string id{};        ///< As in Info; empty: before all records.
+    std::int64_t rowid = -1; ///< -1: nothing was seen yet.
 
     friend bool operator==(const RecordPoint&, const RecordPoint&) = default;
 };

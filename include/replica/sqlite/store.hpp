@@ -26,6 +26,7 @@ public:
     using disk_type = D;
     using clock_type = C;
 
+    /// All three are copied into each handle.
     explicit SqliteBroker(D disk = D(), C clock = C(), SqliteOptions options = {})
         : disk_(std::move(disk)), clock_(std::move(clock)), options_(std::move(options)) {}
 

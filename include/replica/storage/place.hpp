@@ -45,11 +45,11 @@ namespace storage {
 
 /// The place of one database.
 struct Place {
-    std::string device;    ///< Path of the device.
-    std::string directory; ///< Path of the hash directory.
-    std::string file;      ///< Name of the database file; empty while none is known.
-    std::string hash;      ///< By the directory.
-    std::uint32_t partition = 0;
+    std::string device;          ///< Path of the device.
+    std::string directory;       ///< Path of the hash directory.
+    std::string file;            ///< Name of the database file; empty while none is known.
+    std::string hash;            ///< By the directory.
+    std::uint32_t partition = 0; ///< By the directory.
 
     /// Nothing was seen beside the database but a lock and a .pending file without entries: nobody
     /// is in the middle of a change, and no row waits.
@@ -64,7 +64,7 @@ struct Place {
         return {std::move(device), std::move(directory), std::move(file), hash, partition};
     }
 
-    /// Of a path <devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>. Throws bad_name
+    /// Of a path `<devices>/<device>/<datadir>/<partition>/<suffix>/<hash>/<file>`. Throws bad_name
     /// for a path of another form.
     [[nodiscard]] static Place of(const std::string& path, std::string_view datadir) {
         std::vector<std::string> parts; // from the last to the first
@@ -83,9 +83,11 @@ struct Place {
         return {rest, storage::parent(path), parts[0], parts[1], *partition};
     }
 
-    [[nodiscard]] std::string path() const { return directory + '/' + file; }
-    [[nodiscard]] std::string device_name() const { return storage::base(device); }
-    [[nodiscard]] std::string tmp() const { return device + "/tmp"; }
+    [[nodiscard]] std::string path() const { return directory + '/' + file; } ///< Of the file.
+    [[nodiscard]] std::string device_name() const {
+        return storage::base(device);
+    }                                                                 ///< In the ring.
+    [[nodiscard]] std::string tmp() const { return device + "/tmp"; } ///< Of the device.
 
 private:
     static constexpr std::uint32_t any_count = std::numeric_limits<std::uint32_t>::max();

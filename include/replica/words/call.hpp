@@ -19,9 +19,10 @@ namespace replica::message {
 /// A body: its JSON, and the bytes behind the first line, which only put_file has. They are not
 /// looked at: a megabyte of them may hold 100,000 commas, and be no JSON at all.
 struct Body {
-    std::string_view json;
-    std::string_view bytes{};
+    std::string_view json;    ///< The first line, or all of it.
+    std::string_view bytes{}; ///< What is behind it; most calls have none.
 
+    /// Both parts lie in `text`.
     [[nodiscard]] static Body of(std::string_view text) {
         const std::size_t end = text.find('\n');
         if (!text.starts_with("[\"put_file\"") || end == std::string_view::npos) {
@@ -36,11 +37,12 @@ struct Body {
 
 /// The verb and its arguments. A body must be a list that begins with a string (defect 49).
 struct Call {
-    std::string verb;
+    std::string verb;             ///< "sync", "merge_items"...
     boost::json::array arguments; ///< Without the verb.
     std::string_view bytes{};     ///< In the text that was decoded.
 };
 
+/// Throws bad_request for any other body.
 [[nodiscard]] inline Call decode_call(std::string_view text) {
     const Body body = Body::of(text);
     boost::json::value value = json::parse(body.json);
@@ -58,6 +60,7 @@ struct Call {
     return call;
 }
 
+/// Throws bad_request unless the call has from `least` to `most` arguments.
 inline void require_count(const Call& call, std::size_t least, std::size_t most) {
     if (call.arguments.size() < least || call.arguments.size() > most) {
         throw Failure(Error::bad_request, call.verb + " takes " + std::to_string(least) +

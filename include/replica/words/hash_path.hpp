@@ -18,8 +18,8 @@ namespace replica {
 
 /// The cluster's secrets of swift.conf. Either may be empty; in a Swift cluster not both.
 struct HashPath {
-    std::string prefix;
-    std::string suffix;
+    std::string prefix; ///< swift_hash_path_prefix.
+    std::string suffix; ///< swift_hash_path_suffix.
 
     /// Hash of "/account" or "/account/container", as an info's name() gives it.
     [[nodiscard]] std::string operator()(std::string_view name) const {
@@ -68,7 +68,7 @@ struct HashPath {
 
 /// The parts of a database's file name: "<hash>.db", or "<hash>_<epoch>.db" after sharding began.
 struct DatabaseName {
-    std::string_view hash;
+    std::string_view hash;  ///< 32 hexadecimal digits.
     std::string_view epoch; ///< Empty: none.
 
     /// Nothing if `file` is no such name.

@@ -24,8 +24,9 @@ using Seconds = std::chrono::duration<double>;
 
 /// A moment of wall time: a value, ordered by ticks and then by offset.
 struct Timestamp {
-    static constexpr std::int64_t ticks_per_second = 100'000;
-    static constexpr std::int64_t max_ticks = 10'000'000'000 * ticks_per_second;
+    static constexpr std::int64_t ticks_per_second = 100'000; ///< One is 10 microseconds.
+    static constexpr std::int64_t max_ticks =
+        10'000'000'000 * ticks_per_second; ///< No text has more digits.
 
     std::int64_t ticks = 0;   ///< 10 microseconds each, since 1970-01-01 UTC.
     std::uint64_t offset = 0; ///< Orders rewrites of one moment; 0 is not written.
