@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The site of doc/build.sh: the one of this tree is whole, and one with a mistake of each kind is
+not. Usage: site.py [UNITTEST ARGUMENTS]"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOT_RUN = 77
+
+
+def build(root, out):
+    done = subprocess.run([root / "doc" / "build.sh", "--out", out], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=100)
+    return done.returncode, done.stdout + done.stderr
+
+
+class Site(unittest.TestCase):
+    def setUp(self):
+        self.scratch = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.out = self.scratch / "site"
+
+    def test_of_this_tree_is_whole(self):
+        status, text = build(ROOT, self.out)
+        self.assertEqual((status, text), (0, f"The site begins at {self.out}/index.html\n"))
+        page = (self.out / "reference" / "classreplica_1_1Replicator.html").read_text()
+        self.assertIn("One pass over this machine's devices", page)
+        self.assertIn('"../index.html"', (self.out / "reference" / "menudata.js").read_text())
+        # A member whose laws are those of a concept leads there.
+        page = (self.out / "reference" / "classreplica_1_1SimDisk.html").read_text()
+        self.assertIn('conceptreplica_1_1Disk.html', page)
+        self.assertIn("<h1", (self.out / "doc" / "operations.html").read_text())
+
+        # A directory with something else is not replaced.
+        other = self.scratch / "other"
+        other.mkdir()
+        (other / "file").write_text("kept")
+        self.assertEqual(build(ROOT, other)[0], 2)
+        self.assertEqual((other / "file").read_text(), "kept")
+
+    def test_each_mistake_is_named(self):
+        root = self.scratch / "tree"
+        for name in ("doc", "include", "example", "test/unit", "bench"):
+            shutil.copytree(ROOT / name, root / name)
+        for path in ROOT.glob("*.md"):
+            shutil.copy(path, root)
+        shutil.copy(ROOT / "LICENSE", root)
+
+        def change(name, old, new):
+            text = (root / name).read_text()
+            self.assertIn(old, text)
+            (root / name).write_text(text.replace(old, new, 1))
+
+        change("doc/scale.md", "# Scale\n", "# Scale\n\n[a](gone.md) [b](records.md#gone)\n"
+               "![c](https://example.org/c.png) <img src=\"//example.org/d.png\">\n"
+               "<i style=\"background: url('http://example.org/e.png')\"></i>\n")
+        change("include/replica/clock.hpp", "class SystemClock {\npublic:\n",
+               "class SystemClock {\npublic:\n    void bare() const {}\n")
+        change("include/replica/stats.hpp", "///< Rows sent.", "///< Rows in \\nowhere.")
+        change("include/replica/disk/posix.hpp", "class PosixDisk {\npublic:\n",
+               "class PosixDisk {\npublic:\n    void bare() const {}\n")
+        status, text = build(root, self.out)
+        self.assertEqual(status, 1, text)
+        before = (root / "include/replica/clock.hpp").read_text().partition("void bare")[0]
+        line = before.count("\n") + 1
+        for wanted in (
+                f"include/replica/clock.hpp:{line}: warning: Member bare() const",
+                "Found unknown command '\\nowhere'",
+                "class replica::PosixDisk is not documented",
+                "doc/scale.html: gone.md: leads nowhere",
+                "doc/scale.html: records.html#gone: there is no such place on the page",
+                "doc/scale.html: https://example.org/c.png: is loaded from another host",
+                "doc/scale.html: //example.org/d.png: is loaded from another host",
+                "doc/scale.html: http://example.org/e.png: is loaded from another host"):
+            self.assertIn(wanted, text)
+        self.assertNotIn("Member now()", text)
+
+
+if __name__ == "__main__":
+    if not all(map(shutil.which, ("doxygen", "mkdocs"))):
+        print("not run: doxygen or mkdocs is not installed")
+        sys.exit(NOT_RUN)
+    unittest.main()
