@@ -12,8 +12,9 @@ which is replaced if it is a site. Nothing on its pages is loaded from another h
 be read as files; only their search needs a web server.
 
 Exit status: 0, the site is there; 1, something is wrong with it, and is named: a warning of a
-tool, a public entity without a comment, a link that leads nowhere, an asset of another host;
-2, wrong arguments; 77, Doxygen or MkDocs is not installed.
+tool, a public entity without a comment, a class that does not say which threads may use it, a link
+that leads nowhere, an asset of another host; 2, wrong arguments; 77, Doxygen or MkDocs is not
+installed.
 EOF
 }
 
@@ -39,23 +40,28 @@ status=0
 
 # Doxygen sees a copy of the headers, below a directory whose name is taken out of its warnings.
 mkdir "$scratch/headers" "$scratch/docs"
+python3 "$root/doc/site/threads.py" "$root" || status=1
 python3 "$root/doc/site/headers.py" "$root" "$scratch/headers"
 cp "$root/doc/site/reference.md" "$scratch/headers/"
 doxygen -l "$scratch/headers/layout.xml" >/dev/null
-sed -i 's|<navindex>|&<tab type="user" url="../index.html" title="Documents"/>|' "$scratch/headers/layout.xml"
+# A way back; and no lists of all members by their first letter, which the search makes needless.
+sed -i 's|<navindex>|&<tab type="user" url="../index.html" title="Documents"/>|
+        /type="classmembers"/s|visible="yes"|visible="no"|' "$scratch/headers/layout.xml"
 version=$(sed -n 's/.*version_[a-z]* = \([0-9]*\);.*/\1/p' "$root/include/replica/version.hpp" | paste -sd.)
 (
     cat "$root/doc/site/Doxyfile"
     echo "PROJECT_NUMBER = $version"
 ) >"$scratch/Doxyfile"
 (cd "$scratch/headers" && doxygen "$scratch/Doxyfile") >"$scratch/log" 2>&1 || status=1
-# Doxygen 1.9.4 leads to a list of classes where all of them are private, and the list is not there.
-grep -rLZ 'name="nested-classes"' "$scratch/headers/html" --include='*.html' |
-    xargs -0r sed -i 's|<a href="#nested-classes">Classes</a> &#124;||'
 if [ -s "$scratch/log" ]; then
     sed "s|$scratch/headers/||" "$scratch/log" | LC_ALL=C sort -u
     status=1
 fi
+[ -d "$scratch/headers/html" ] || exit 1
+rm -f "$scratch"/headers/html/functions*.html # written even if no tab leads there
+# Doxygen 1.9.4 leads to a list of classes where all of them are private, and the list is not there.
+{ grep -rLZ 'name="nested-classes"' "$scratch/headers/html" --include='*.html' || true; } |
+    xargs -0r sed -i 's|<a href="#nested-classes">Classes</a> &#124;||'
 
 python3 "$root/doc/site/documents.py" "$root" "$scratch/docs"
 mv "$scratch/headers/html" "$scratch/docs/reference"

@@ -39,7 +39,7 @@ concept Clock = std::copyable<C> && requires(const C clock, Instant until, std::
     { clock.sleep_until(until, stop) } -> std::same_as<bool>;
 };
 
-/// The machine's clocks. Models Clock.
+/// The machine's clocks. Models Clock. Thread safety: any thread.
 class SystemClock {
 public:
     /// Wall time, rounded down to a tick.

@@ -209,7 +209,7 @@ private:
     detail::Fail fail_;
 };
 
-/// Whether `F` can be the callback of a Traced<T>.
+/// Whether `F` can be the callback of a Traced<T>, which calls it on the thread of each call.
 template <class F, class T>
 concept TraceOf =
     std::copy_constructible<F> &&

@@ -193,7 +193,7 @@ detail::ErrorCategory::equivalent(int value,
 
 /// Thrown by the layers that touch SQLite or files. `what()` names the file and the reason,
 /// `code()` says which reaction fits. Caught once per database (send/replicate.hpp) and once per
-/// request (rpc.hpp).
+/// request (rpc.hpp). Thread safety: any thread; it does not change.
 class Failure : public std::runtime_error {
 public:
     /// `what` names the file or peer and the reason, for people.

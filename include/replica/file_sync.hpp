@@ -42,7 +42,8 @@ struct Sent {
 };
 
 /// A database file to be sent: by its path, for another process to read, or as a private copy made
-/// through the broker. Nobody may open the path itself in this process (defect 65).
+/// through the broker. Nobody may open the path itself in this process (defect 65). Belongs
+/// to one task.
 template <class S>
 concept Source = requires(S source, const std::string& path, Instant deadline) {
     { source.path() } -> std::convertible_to<std::string>;
@@ -57,7 +58,8 @@ struct AnySource {
 
 static_assert(Source<AnySource>);
 
-/// A database as of one moment, whatever is written to it: in memory, or in a private copy.
+/// A database as of one moment, whatever is written to it: in memory, or in a private copy. Belongs
+/// to one task.
 template <class S>
 concept Snapshot =
     std::movable<S> && requires(const S& snapshot, std::int64_t offset, std::size_t bytes) {

@@ -128,7 +128,7 @@ struct PlainKind {
     static void end_of_pass(Pass& /*pass*/, Run /*run*/) {}
 };
 
-/// A kind of database. See PlainKind for what each member is.
+/// A kind of database. See PlainKind for what each member is, and for thread safety.
 ///
 /// Laws (test/laws/kind.hpp; the last one: test/unit/container/policies.cpp):
 /// - a database with live rows is never expired: live_rows counts every row that is not deleted,

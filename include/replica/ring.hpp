@@ -30,7 +30,7 @@ struct Device {
     friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// One version of a ring: immutable, cheap to copy.
+/// One version of a ring: immutable, cheap to copy. Thread safety: any thread.
 ///
 /// Laws (test/laws/ring.hpp):
 /// - partition(hash) < partition_count(); partition_count() is a power of two.

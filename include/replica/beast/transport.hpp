@@ -45,7 +45,7 @@ struct Shared {
 
 } // namespace http
 
-/// A device of another node, reached over HTTP. send() follows the laws of Peer (transport.hpp).
+/// A device of another node, reached over HTTP. Models Peer (transport.hpp). Belongs to one task.
 /// Faults: Error::timed_out, stopped, connect_failed (nothing was sent), connection_lost,
 /// bad_reply.
 class BeastPeer {

@@ -21,6 +21,7 @@ namespace replica {
 /// ring's device: ip, port, replication_ip, replication_port, region, zone, device and meta. "{{"
 /// and "}}" stand for braces. IPv6 addresses get brackets; slashes at the end are removed. Of
 /// Python's format strings only plain fields are known (Swift 2.30.1: rsync_module_interpolation).
+/// Thread safety: any thread; a module does not change.
 class RsyncModule {
 public:
     /// Throws Failure with bad_config that names the field.

@@ -29,7 +29,7 @@
 
 namespace replica {
 
-/// Holds the lock of one directory until it is destroyed.
+/// Holds the lock of one directory until it is destroyed. Belongs to one task.
 class SimLock {
 public:
     explicit SimLock(std::shared_ptr<void> token) : token_(std::move(token)) {} ///< For SimDisk.

@@ -27,7 +27,7 @@
 namespace replica {
 
 /// Models Feed. Tells the writes of all processes. A write that leaves the bytes as they were is
-/// none. Copies share what was told.
+/// none. Copies share what was told. Thread safety: any thread.
 class SimFeed {
 public:
     /// `most`: so many hash directories may wait for a caller. 0: nothing is ever told.

@@ -173,6 +173,7 @@ private:
 static_assert(PagePeer<SimPeer> && KnowingPeer<SimPeer>);
 
 /// Models Transport: the sender of one node. `from` names the node in the network's rules.
+/// Thread safety: peer() from any thread; each peer belongs to one task.
 class SimTransport {
 public:
     /// `clock` is that of the node, for deadlines.

@@ -14,7 +14,7 @@
 
 namespace replica {
 
-/// An open account.
+/// An open account. Belongs to one task.
 template <Disk D, Clock C>
 class AccountDatabase : public HostDatabase<sqlite::AccountSchema, D, C> {
 public:

@@ -20,7 +20,7 @@
 
 namespace replica {
 
-/// An open container.
+/// An open container. Belongs to one task.
 template <Disk D, Clock C>
 class ContainerDatabase : public HostDatabase<sqlite::ContainerSchema, D, C> {
     using Base = HostDatabase<sqlite::ContainerSchema, D, C>;

@@ -220,7 +220,7 @@ private:
     }
 };
 
-/// Models Broker over any disk and clock.
+/// Models Broker over any disk and clock. Thread safety: any thread.
 template <Record T, Disk D, Clock C>
 class BasicRecordBroker
     : public SqliteBroker<sqlite::RecordSchema<RecordKind<T>>, D, C, RecordDatabase<T, D, C>> {

@@ -18,6 +18,7 @@
 namespace replica {
 
 /// Models Broker. `Db` is the handle: SqliteDatabase of the schema, or a class derived from it.
+/// Thread safety: any thread; each handle belongs to one task.
 template <sqlite::Schema S, Disk D, Clock C, class Db = SqliteDatabase<S, D, C>>
 class SqliteBroker {
 public:
