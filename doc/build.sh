@@ -63,7 +63,7 @@ rm -f "$scratch"/headers/html/functions*.html # written even if no tab leads the
 { grep -rLZ 'name="nested-classes"' "$scratch/headers/html" --include='*.html' || true; } |
     xargs -0r sed -i 's|<a href="#nested-classes">Classes</a> &#124;||'
 
-python3 "$root/doc/site/documents.py" "$root" "$scratch/docs"
+python3 "$root/doc/site/documents.py" "$root" "$scratch/docs" "$scratch/headers/tags.xml"
 mv "$scratch/headers/html" "$scratch/docs/reference"
 cp "$root/doc/site/mkdocs.yml" "$scratch/"
 cp "$root/doc/site/site.css" "$scratch/docs/"

@@ -34,7 +34,14 @@ class Site(unittest.TestCase):
         # A member whose laws are those of a concept leads there.
         page = (self.out / "reference" / "classreplica_1_1SimDisk.html").read_text()
         self.assertIn('conceptreplica_1_1Disk.html', page)
-        self.assertIn("<h1", (self.out / "doc" / "operations.html").read_text())
+        # A document leads to the reference of what it names, but not within code.
+        page = (self.out / "doc" / "policies.html").read_text()
+        for target, name in (("classreplica_1_1SimDisk", "SimDisk"), ("clock_8hpp", "clock.hpp"),
+                             ("container_2kind_8hpp", "container/kind.hpp"),
+                             ("json__ring_8hpp", "JsonRing")):
+            link = f'<a href="../reference/{target}.html"><code>{name}</code></a>'
+            self.assertTrue(link in page, link)
+        self.assertFalse("](../reference" in page)
 
         # A directory with something else is not replaced.
         other = self.scratch / "other"
