@@ -1,9 +1,10 @@
-// `replica`, one tool for people who run the daemons: looks into databases and at nodes, and
-// compares databases with those of peers. Nothing that it does changes a file here. Usage: replica
-// --help
+// `replica`, one tool for people who run the daemons: looks into databases and at nodes, compares
+// databases with those of peers, and says what a pass would do. It changes nothing. Usage:
+// replica --help
 
 #include "replica_tool/looks.hpp"
 #include "replica_tool/options.hpp"
+#include "replica_tool/plan.hpp"
 #include "replica_tool/status.hpp"
 #include "replica_tool/verify.hpp"
 #include <replica/version.hpp>
@@ -72,6 +73,17 @@ void describe_verify(CLI::App& app, Options& options) {
         ->check(CLI::Range(0.0, 86400.0));
 }
 
+void describe_plan(CLI::App& app, Options& options) {
+    auto* const plan_command = app.add_subcommand(
+        "plan", "Say what one pass of this node (--once) would do, in JSON, one line for each "
+                "database and peer: what, and why. The last line is what the pass would count. "
+                "Changes nothing here; rows that wait beside a peer's file are committed there");
+    plan_command
+        ->add_option("CONFIG", options.config,
+                     "The daemon's configuration, such as /etc/swift/container-server.conf")
+        ->required();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -87,6 +99,7 @@ int main(int argc, char** argv) {
 
     describe_looks(app, options);
     describe_verify(app, options);
+    describe_plan(app, options);
     for (auto* const command : app.get_subcommands({})) {
         command->add_flag("--json", options.json, "For programs: JSON, one value a line");
     }
@@ -101,6 +114,7 @@ int main(int argc, char** argv) {
     }
     try {
         return app.got_subcommand("verify") ? verify(options)
+               : app.got_subcommand("plan") ? plan(options)
                : app.got_subcommand("info") ? info(options)
                : app.got_subcommand("rows") ? rows(options)
                                             : status(options);

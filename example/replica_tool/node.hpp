@@ -2,15 +2,23 @@
 #ifndef REPLICA_EXAMPLE_REPLICA_TOOL_NODE_HPP
 #define REPLICA_EXAMPLE_REPLICA_TOOL_NODE_HPP
 
+#include <replica/beast/transport.hpp>
 #include <replica/daemon/config.hpp>
+#include <replica/daemon/run.hpp>
+#include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/settings_file.hpp>
 #include <replica/daemon/swift_conf.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/error.hpp>
 #include <replica/ring.hpp>
+#include <replica/ring/any_ring.hpp>
+#include <replica/sqlite/account.hpp>
+#include <replica/sqlite/container.hpp>
 
 #include <filesystem>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace replica::commands {
@@ -40,6 +48,38 @@ inline std::vector<Device> local_devices_of(const std::vector<Device>& all,
                       "no device of the ring is this node's: see bind_ip and bind_port");
     }
     return local;
+}
+
+/// What a command needs to look at the databases of this node and at those of its peers. The broker
+/// changes nothing.
+template <daemon::LocalBroker B>
+struct Node {
+    using Kind = typename B::kind_type;
+
+    explicit Node(const daemon::Config& config)
+        : settings(settings_of(config, kind, Kind::default_port)),
+          broker(daemon::detail::make_broker<B>(settings, true)),
+          ring(AnyRing<>(daemon::ring_path(settings, kind), {}, {}).version()),
+          transport(daemon::detail::make_transport(
+              settings, kind, daemon::read_secrets(settings.shared_secret_file))),
+          local(local_devices_of(ring.devices(), settings)) {}
+
+    [[nodiscard]] const Settings& engine() const { return settings; }
+
+    std::string kind{Kind::name};
+    daemon::DaemonSettings settings;
+    B broker;
+    decltype(std::declval<AnyRing<>&>().version()) ring;
+    BeastTransport transport;
+    std::vector<Device> local;
+};
+
+/// The configuration at a path, and `use` with the broker of its kind as its argument's type.
+template <class Use>
+int with_kind(const std::string& path, Use use) {
+    const auto config = daemon::Config::read(std::filesystem::absolute(path));
+    return config.has("container-replicator") ? use(config, std::type_identity<ContainerBroker>())
+                                              : use(config, std::type_identity<AccountBroker>());
 }
 
 } // namespace replica::commands

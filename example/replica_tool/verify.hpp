@@ -4,16 +4,12 @@
 
 #include "node.hpp"
 #include "options.hpp"
-#include <replica/beast/transport.hpp>
 #include <replica/clock.hpp>
 #include <replica/daemon/config.hpp>
-#include <replica/daemon/secret_file.hpp>
-#include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
-#include <replica/ring/any_ring.hpp>
-#include <replica/sqlite/account.hpp>
-#include <replica/sqlite/container.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/tool/databases.hpp>
+#include <replica/tool/progress.hpp>
 #include <replica/tool/text.hpp>
 #include <replica/tool/verify.hpp>
 #include <replica/words/hash_path.hpp>
@@ -22,8 +18,8 @@
 
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <iostream>
 #include <random>
 #include <set>
@@ -47,12 +43,11 @@ inline void print(const Options& options, const tool::Finding& finding) {
     std::cout << (finding.why.empty() ? "" : "  " + tool::printable(finding.why)) << std::endl;
 }
 
-/// What verify counts, and shows on a terminal while it works.
-struct Progress {
+/// What verify counts.
+struct Verified {
     std::int64_t databases = 0;
     std::int64_t comparisons = 0;
     std::set<std::string> doubtful{};
-    bool shows = ::isatty(STDERR_FILENO) == 1;
 
     void note(const std::string& path, const std::vector<tool::Finding>& findings) {
         ++databases;
@@ -62,41 +57,48 @@ struct Progress {
                 doubtful.insert(path);
             }
         }
-        if (shows && databases % 100 == 0) {
-            std::cerr << '\r' << databases << " databases, " << doubtful.size() << " in doubt"
-                      << std::flush;
-        }
+    }
+
+    [[nodiscard]] std::string text() const {
+        return std::to_string(databases) + " databases, " + std::to_string(doubtful.size()) +
+               " in doubt";
     }
 };
 
+/// Has `check` called with each database of the partitions, and shows how far it is.
+template <class Verifier, class Check>
+void verify_all(Verifier& verifier, const std::vector<tool::PartitionDirectory>& partitions,
+                const Verified& verified, Check check) {
+    tool::Progress progress(SystemClock(), std::cerr, ::isatty(STDERR_FILENO) == 1);
+    std::size_t done = 0;
+    for (const auto& partition : partitions) {
+        verifier.each_in(partition, [&](const std::string& path) {
+            progress.at(done, partitions.size(), "partitions", verified.text());
+            check(path);
+        });
+        ++done;
+    }
+}
+
 template <class B>
 int verify(const Options& options, const daemon::Config& config) {
-    using Kind = typename B::kind_type;
-    const std::string kind(Kind::name);
-    const auto settings = settings_of(config, kind, Kind::default_port);
-    SqliteOptions only_look;
-    only_look.migrate = false;
-    B broker(PosixDisk(), SystemClock(), only_look);
-    AnyRing<> watched(daemon::ring_path(settings, kind), {}, {});
-    const auto ring = watched.version();
-    BeastOptions transport_options(settings, kind);
-    const auto secrets = daemon::read_secrets(settings.shared_secret_file);
-    transport_options.secret = secrets.empty() ? std::string() : secrets.front();
-    BeastTransport transport(transport_options);
-    const auto local = local_devices_of(ring.devices(), settings);
+    Node<B> node(config);
+    const auto& settings = node.settings;
     std::random_device random;
-    tool::Verifier verifier(static_cast<const Settings&>(settings), broker, ring, transport, local,
+    tool::Verifier verifier(node.engine(), node.broker, node.ring, node.transport, node.local,
                             std::uint64_t{random()} << 32U | random());
 
-    Progress progress;
+    Verified verified;
     std::vector<tool::Finding> bad;
-    const auto check = [&](const std::string& path) { progress.note(path, verifier.check(path)); };
-    for (const Device& device : local) {
+    std::vector<tool::PartitionDirectory> partitions;
+    const auto check = [&](const std::string& path) { verified.note(path, verifier.check(path)); };
+    for (const Device& device : node.local) {
         const std::string root = storage::device_path(settings.devices, device.device);
-        if (settings.mount_check && !broker.disk().is_mount(root)) {
+        if (settings.mount_check && !node.broker.disk().is_mount(root)) {
             bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not mounted"});
         } else if (options.names.empty()) {
-            verifier.each_database(root, check);
+            const auto found = verifier.partitions(root);
+            partitions.insert(partitions.end(), found.begin(), found.end());
         } else {
             for (const std::string& name : options.names) {
                 const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
@@ -104,15 +106,15 @@ int verify(const Options& options, const daemon::Config& config) {
             }
         }
     }
-    std::cerr << (progress.shows && progress.databases >= 100 ? "\n" : "");
-    if (progress.databases == 0 && !options.names.empty() && bad.empty()) {
-        throw Failure(Error::missing, "this node has no " + kind + " of that name");
+    verify_all(verifier, partitions, verified, check);
+    if (verified.databases == 0 && !options.names.empty() && bad.empty()) {
+        throw Failure(Error::missing, "this node has no " + node.kind + " of that name");
     }
-    if (!progress.doubtful.empty()) { // a write on its way is no difference
+    if (!verified.doubtful.empty()) { // a write on its way is no difference
         SystemClock().sleep_until(SystemClock().monotonic() + to_duration(Seconds(options.again)),
                                   {});
     }
-    for (const std::string& path : progress.doubtful) {
+    for (const std::string& path : verified.doubtful) {
         for (auto& finding : verifier.check(path)) {
             if (finding.verdict != tool::Verdict::same) {
                 bad.push_back(std::move(finding));
@@ -125,16 +127,17 @@ int verify(const Options& options, const daemon::Config& config) {
         differs = differs || finding.verdict == tool::Verdict::differs;
     }
     if (!options.json) {
-        std::cout << kind << ": " << progress.databases << " databases, " << progress.comparisons
-                  << " comparisons, " << bad.size() << " that are not the same\n";
+        std::cout << node.kind << ": " << verified.databases << " databases, "
+                  << verified.comparisons << " comparisons, " << bad.size()
+                  << " that are not the same\n";
     }
     return differs ? trouble : bad.empty() ? fine : silent;
 }
 
 inline int verify(const Options& options) {
-    const auto config = daemon::Config::read(std::filesystem::absolute(options.config));
-    return config.has("container-replicator") ? verify<ContainerBroker>(options, config)
-                                              : verify<AccountBroker>(options, config);
+    return with_kind(options.config, [&](const daemon::Config& config, auto broker) {
+        return verify<typename decltype(broker)::type>(options, config);
+    });
 }
 
 } // namespace replica::commands

@@ -25,6 +25,7 @@
 #include <replica/send/workers.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>
+#include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
 
@@ -32,6 +33,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -43,14 +45,25 @@
 
 namespace replica {
 
-/// Limits a pass to some devices (by name) and partitions; empty means all. Such a pass is partial:
-/// its figures say nothing of the node (defect 61).
+/// Limits a pass to some devices (by name), partitions, or databases; empty means all. Such a pass
+/// is partial: its figures say nothing of the node (defect 61).
 struct Selection {
     std::set<std::string> devices;      ///< Names, as in the ring.
     std::set<std::uint32_t> partitions; ///< Numbers below partition_count().
+    std::vector<Place> databases{};     ///< On the devices, whatever handoffs_only says.
 
     /// Whether anything is left out.
-    [[nodiscard]] bool partial() const { return !devices.empty() || !partitions.empty(); }
+    [[nodiscard]] bool partial() const {
+        return !devices.empty() || !partitions.empty() || !databases.empty();
+    }
+
+    /// Whether the pass comes to a device.
+    [[nodiscard]] bool has(const Device& device) const {
+        return (devices.empty() || devices.contains(device.device)) &&
+               (databases.empty() || std::ranges::any_of(databases, [&](const Place& place) {
+                    return place.device_name() == device.device;
+                }));
+    }
 };
 
 /// Keeps the databases of this machine's devices identical with their replicas elsewhere.
@@ -219,7 +232,8 @@ private:
     }
 
     static std::vector<Device> devices_of(Core& core, PassType& pass, const Selection& selection) {
-        const LocalDevices found = local_devices(pass, core.is_local, selection.devices);
+        const LocalDevices found = local_devices(
+            pass, core.is_local, [&](const Device& device) { return selection.has(device); });
         for (const auto& [device, reason] : found.skipped) {
             skip(pass, device, reason);
         }
@@ -239,13 +253,37 @@ private:
             }
             return !handoffs_only || !decide::is_primary(pass.ring.primaries(partition), id);
         };
-        return std::make_shared<DeviceWork>(
-            pass, device,
-            Walk<typename B::disk_type>(
-                core.broker.disk(), storage::device_path(core.settings.devices, device.device),
-                std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
-                core.random, pass.now().plus(-core.settings.reclaim_age)),
-            selection.partitions.empty() && !core.settings.handoffs_only, core.looks);
+        Walk<typename B::disk_type> walk(
+            core.broker.disk(), storage::device_path(core.settings.devices, device.device),
+            std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
+            core.random, pass.now().plus(-core.settings.reclaim_age));
+        if (!selection.databases.empty()) {
+            choose(walk, selection.databases, device);
+        }
+        return std::make_shared<DeviceWork>(pass, device, std::move(walk),
+                                            selection.partitions.empty() &&
+                                                selection.databases.empty() &&
+                                                !core.settings.handoffs_only,
+                                            core.looks);
+    }
+
+    /// Has the walk of a device come to some of its databases alone.
+    static void choose(Walk<typename B::disk_type>& walk, const std::vector<Place>& databases,
+                       const Device& device) {
+        std::map<std::string, std::uint32_t> partitions;
+        std::vector<std::string> hashes;
+        for (const Place& place : databases) {
+            if (place.device_name() == device.device &&
+                partitions.emplace(place.hash, place.partition).second) {
+                hashes.push_back(place.hash);
+            }
+        }
+        walk.only(
+            std::move(hashes),
+            [partitions = std::move(partitions)](const std::string& hash) {
+                return partitions.at(hash);
+            },
+            [](const std::string& /*gone*/) {});
     }
 
     /// The next database of a device that is to be opened. Nothing at the end, or if the device

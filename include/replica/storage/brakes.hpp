@@ -151,6 +151,24 @@ public:
                       [&](const Hour& hour) { return leaves_room(hour, present, share); });
     }
 
+    /// As has_room once `more` databases have left. Only looks at the counts of the device, and
+    /// neither waits for a lock nor writes. Throws Failure if they cannot be read.
+    template <Broker B>
+    [[nodiscard]] static bool shows_room(B& broker, const std::string& device, std::int64_t more,
+                                         std::int64_t present, double share) {
+        const auto text = broker.disk().read_link(place_of<B>(device) + "/hour");
+        const Timestamp now = broker.clock().now();
+        auto hour = text ? Hour::parse(*text) : std::optional(Hour{now});
+        if (!hour) {
+            return false;
+        }
+        if (hour->began.plus(length) <= now) {
+            *hour = {now, std::max<std::int64_t>(hour->databases - hour->left, 0), 0, 0};
+        }
+        hour->left += more;
+        return leaves_room(*hour, present, share);
+    }
+
     /// As has_room, and counts the database if it may. Call it before the database is removed.
     template <Broker B, Observer O>
     [[nodiscard]] bool may_leave(B& broker, O& observer, const std::string& device,
@@ -240,6 +258,11 @@ private:
     static constexpr Seconds length{3600};
     static constexpr Seconds patience{5}; ///< For the lock of a process that was halted.
 
+    template <Broker B>
+    [[nodiscard]] static std::string place_of(const std::string& device) {
+        return device + "/tmp/" + std::string(B::kind_type::name) + ".brakes";
+    }
+
     [[nodiscard]] static bool leaves_room(const Hour& hour, std::int64_t present, double share) {
         const auto had = static_cast<double>(std::max(hour.databases, present + hour.left));
         return hour.left < free_leaves || static_cast<double>(hour.left) < had * share / 100;
@@ -261,7 +284,7 @@ private:
     /// Returns the result of `change(hour)`, and writes the hour to the device, or else to memory.
     template <Broker B, Observer O, std::predicate<Hour&> Change>
     bool change(B& broker, O& observer, const std::string& device, Change change) {
-        const std::string place = device + "/tmp/" + std::string(B::kind_type::name) + ".brakes";
+        const std::string place = place_of<B>(device);
         const auto known = this->known(place);
         std::string what;
         bool result = false;

@@ -18,6 +18,7 @@
 #include <replica/send/decide.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/tool/databases.hpp>
 #include <replica/tool/info.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/compare.hpp>
@@ -154,18 +155,24 @@ public:
         return findings;
     }
 
-    /// Calls `use` with the path of each database on the device at `root`, partition by partition.
+    /// The partitions on the device at `root`.
+    [[nodiscard]] std::vector<PartitionDirectory> partitions(const std::string& root) {
+        return partitions_of(broker_->disk(), root, Kind::datadir, ring_.partition_count());
+    }
+
+    /// Calls `use` with the path of each database of a partition. Throws Failure if a directory
+    /// cannot be read.
     template <std::invocable<const std::string&> Use>
-    void each_database(const std::string& root, Use use) {
-        const std::string top = root + '/' + std::string(Kind::datadir);
-        for (const std::string& partition : directories(top)) {
-            for (const std::string& suffix : directories(partition)) {
-                for (const std::string& hash : directories(suffix)) {
-                    if (const auto found = storage::find_database(broker_->disk(), hash)) {
-                        use(*found);
-                    }
-                }
-            }
+    void each_in(const PartitionDirectory& partition, Use use) {
+        each_database(broker_->disk(), partition.path, use,
+                      [](const Failure& /*failure*/) { throw; });
+    }
+
+    /// As each_in, of all partitions on the device at `root`.
+    template <std::invocable<const std::string&> Use>
+    void each_on(const std::string& root, Use use) {
+        for (const PartitionDirectory& partition : partitions(root)) {
+            each_in(partition, use);
         }
     }
 
@@ -182,23 +189,6 @@ public:
     }
 
 private:
-    [[nodiscard]] std::vector<std::string> directories(const std::string& path) {
-        std::vector<std::string> found;
-        try {
-            for (const Entry& entry : broker_->disk().list(path)) {
-                if (entry.directory) {
-                    found.push_back(path + '/' + entry.name);
-                }
-            }
-        } catch (const Failure& failure) {
-            if (failure.error() != Error::missing) { // nothing was put there yet, or it has left
-                throw;
-            }
-        }
-        std::ranges::sort(found);
-        return found;
-    }
-
     void check_open(const std::string& path, std::vector<Finding>& findings) {
         const auto place = Place::of(path, Kind::datadir);
         auto database = broker_->open(path, after(Seconds(25)));

@@ -192,6 +192,30 @@ BOOST_AUTO_TEST_CASE(a_share_of_what_the_device_had_leaves_in_an_hour_and_a_hund
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_look_at_the_counts_tells_whether_there_is_room_and_leaves_no_trace) {
+    Process process(10);
+    const auto shows = [&](std::int64_t more, std::int64_t present) {
+        return HourlyBrake::shows_room(process.broker, sda, more, present, process.share);
+    };
+    BOOST_TEST(shows(99, 200));
+    BOOST_TEST(!shows(100, 200));
+    BOOST_TEST(shows(100, 2000));
+    BOOST_TEST(!process.disk.stat(sda + "/tmp")); // nothing was made
+    for (int i = 0; i < 60; ++i) {
+        BOOST_REQUIRE(process.leave(200 - i));
+    }
+    const std::string kept = process.kept();
+    BOOST_TEST(shows(39, 140));
+    BOOST_TEST(!shows(40, 140));
+    process.clock.advance(Seconds(3601));
+    BOOST_TEST(shows(99, 140));
+    BOOST_TEST(!shows(100, 140));
+    BOOST_TEST(process.kept() == kept);
+    process.disk.remove(Process::hour);
+    BOOST_REQUIRE(process.disk.make_link("none of ours", Process::hour));
+    BOOST_TEST(!shows(0, 140));
+}
+
 BOOST_AUTO_TEST_CASE(of_databases_that_are_seen_later_in_the_hour_a_share_may_leave_too) {
     Process process;
     BOOST_TEST(process.empty(400) == 200);

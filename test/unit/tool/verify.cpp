@@ -221,8 +221,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(each_database_of_a_device_is_found, Kind, Kinds) {
     const auto found = [&](std::size_t at) {
         return nodes.with_verifier(at, [&](auto& verifier) {
             std::set<std::string> paths;
-            verifier.each_database(nodes.device_path(),
-                                   [&](const std::string& path) { paths.insert(path); });
+            verifier.each_on(nodes.device_path(),
+                             [&](const std::string& path) { paths.insert(path); });
             return paths;
         });
     };
