@@ -1,11 +1,12 @@
 // `replica`, one tool for people who run the daemons: looks into databases and at nodes, compares
-// databases with those of peers, and says what a pass would do. It changes nothing. Usage:
+// databases with those of peers, and says what a pass would do. Only `undo` changes files. Usage:
 // replica --help
 
 #include "replica_tool/looks.hpp"
 #include "replica_tool/options.hpp"
 #include "replica_tool/plan.hpp"
 #include "replica_tool/status.hpp"
+#include "replica_tool/undo.hpp"
 #include "replica_tool/verify.hpp"
 #include <replica/version.hpp>
 
@@ -84,12 +85,31 @@ void describe_plan(CLI::App& app, Options& options) {
         ->required();
 }
 
+void describe_changes(CLI::App& app, Options& options) {
+    auto* const undo_command = app.add_subcommand(
+        "undo", "List what was removed, replaced or put into quarantine on this node, or bring it "
+                "back. Services may run; what took it away, a wrong ring or clock, must have been "
+                "mended first. Exit code 3 if something stays where it is");
+    undo_command
+        ->add_option("CONFIG", options.config,
+                     "The daemon's configuration, such as /etc/swift/container-server.conf")
+        ->required();
+    undo_command->add_option("DB", options.databases,
+                             "What comes back: a path of the list, a hash, or a name "
+                             "(/account/container). Without one, --all or --since: only list");
+    undo_command->add_flag("--all", options.all, "All that was removed comes back");
+    undo_command->add_option("--since", options.since,
+                             "All that was removed at this time or later, as the list has it "
+                             "(seconds since 1970)");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     Options options;
     CLI::App app{
-        "Looks into replicated databases and at the nodes that keep them. Changes nothing."};
+        "Looks into replicated databases and at the nodes that keep them. Only undo changes "
+        "anything."};
     app.set_version_flag("--version", version_text());
     app.require_subcommand(1);
     app.footer(
@@ -100,6 +120,7 @@ int main(int argc, char** argv) {
     describe_looks(app, options);
     describe_verify(app, options);
     describe_plan(app, options);
+    describe_changes(app, options);
     for (auto* const command : app.get_subcommands({})) {
         command->add_flag("--json", options.json, "For programs: JSON, one value a line");
     }
@@ -115,6 +136,7 @@ int main(int argc, char** argv) {
     try {
         return app.got_subcommand("verify") ? verify(options)
                : app.got_subcommand("plan") ? plan(options)
+               : app.got_subcommand("undo") ? undo(options)
                : app.got_subcommand("info") ? info(options)
                : app.got_subcommand("rows") ? rows(options)
                                             : status(options);

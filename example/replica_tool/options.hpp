@@ -32,6 +32,9 @@ struct Options {
     double patience = 5;
     std::vector<std::string> names; ///< Of verify: "account/container", or "account".
     double again = 2;
+    std::vector<std::string> databases; ///< Of undo: words. Of repair: files.
+    bool all = false;
+    std::string since;
 };
 
 } // namespace replica::commands

@@ -342,7 +342,7 @@ template <LocalBroker B>
     if (!arguments.undo.empty()) {
         B broker = detail::make_broker<B>(settings);
         AnyRing<> looked_at = ring;
-        return undo(broker, engine, looked_at.version(), arguments.undo, std::cout) ? 0 : 1;
+        return undo(broker, engine, looked_at.version(), {arguments.undo}, std::cout) ? 0 : 1;
     }
     const Facts facts(server, settings.devices, SystemClock().now());
     auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring, facts);

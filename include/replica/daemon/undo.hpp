@@ -2,7 +2,7 @@
 #define REPLICA_DAEMON_UNDO_HPP
 
 // What an operator sees of the trash and the quarantine of this node (--trash), and brings back
-// (--undo). The service may run meanwhile.
+// (--undo, and `replica undo`). The service may run meanwhile.
 
 #include <replica/broker.hpp>
 #include <replica/disk.hpp>
@@ -15,11 +15,15 @@
 #include <replica/words/hash_path.hpp>
 #include <replica/words/random.hpp>
 #include <replica/words/seed.hpp>
+#include <replica/words/timestamp.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
+#include <iterator>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -101,40 +105,71 @@ void print_trash(B& broker, const Settings& settings, std::ostream& out) {
            (word == "all" && one.entry.why == "removed");
 }
 
-/// Brings back what the words mean, the oldest first, to its device and the partition that `ring`
-/// gives it, and says of each what became of it. "all" is what was removed: the rows of a file that
-/// was replaced are in place, and what is in quarantine is damaged. Returns whether each word meant
-/// something and all of it came back. Whatever does not come back stays where it is.
-template <Broker B, RingVersion R>
-[[nodiscard]] bool undo(B& broker, const Settings& settings, const R& ring,
-                        const std::vector<std::string>& words, std::ostream& out) {
-    const auto found = taken_away(broker, settings, out);
+/// Which of them are to come back.
+struct Wanted {
+    std::vector<std::string> words{}; ///< See is_meant.
+    std::optional<Timestamp> since{}; ///< All that was removed at this time or later.
+
+    [[nodiscard]] bool operator()(const TakenAway& one) const {
+        return (since && one.entry.why == "removed" && one.entry.when >= *since) ||
+               std::ranges::any_of(words, [&](const auto& word) { return is_meant(one, word); });
+    }
+
+    /// The words that mean nothing of what was found.
+    [[nodiscard]] std::vector<std::string> unmatched(const std::vector<TakenAway>& found) const {
+        std::vector<std::string> none;
+        std::ranges::copy_if(words, std::back_inserter(none), [&](const std::string& word) {
+            return word != "all" && std::ranges::none_of(found, [&](const TakenAway& one) {
+                       return is_meant(one, word);
+                   });
+        });
+        return none;
+    }
+};
+
+/// Brings back what is wanted of `found`, in its order, each to its device and the partition that
+/// `ring` gives it. Calls `tell` with each and the reason why it stays where it is; with an empty
+/// one if it is back.
+template <Broker B, RingVersion R, std::invocable<const TakenAway&, const std::string&> Tell>
+void bring_back(B& broker, const Settings& settings, const R& ring,
+                const std::vector<TakenAway>& found, const Wanted& wanted, Tell tell) {
     const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
     Random random(with_seed(settings).seed);
-    bool all = true;
-    for (const std::string& word : words) {
-        if (word != "all" && std::ranges::none_of(found, [&](const TakenAway& one) {
-                return is_meant(one, word);
-            })) {
-            out << word << ": is neither in the trash nor in quarantine\n";
-            all = false;
-        }
-    }
-    std::size_t back = 0;
     for (const TakenAway& one : found) {
-        if (std::ranges::none_of(words, [&](const auto& word) { return is_meant(one, word); })) {
+        if (!wanted(one)) {
             continue;
         }
+        std::string why;
         try {
             restore(broker, one.entry, one.device, ring.partition(one.entry.hash), hash_path,
                     random, settings);
-            out << "back: " << line(one) << std::flush;
-            ++back;
         } catch (const Failure& failure) {
-            out << "stays: " << line(one) << "  " << failure.what() << '\n' << std::flush;
-            all = false;
+            why = failure.what();
         }
+        tell(one, why);
     }
+}
+
+/// Brings back what is wanted, the oldest first, and says of each what became of it. "all", and
+/// `since`, are about what was removed: the rows of a file that was replaced are in place, and what
+/// is in quarantine is damaged. Returns whether each word meant something and all of it came back.
+template <Broker B, RingVersion R>
+[[nodiscard]] bool undo(B& broker, const Settings& settings, const R& ring, const Wanted& wanted,
+                        std::ostream& out) {
+    const auto found = taken_away(broker, settings, out);
+    bool all = true;
+    for (const std::string& word : wanted.unmatched(found)) {
+        out << word << ": is neither in the trash nor in quarantine\n";
+        all = false;
+    }
+    std::size_t back = 0;
+    bring_back(broker, settings, ring, found, wanted,
+               [&](const TakenAway& one, const std::string& why) {
+                   out << (why.empty() ? "back: " : "stays: ") << line(one)
+                       << (why.empty() ? "" : "  " + why + '\n') << std::flush;
+                   back += why.empty() ? 1 : 0;
+                   all = all && why.empty();
+               });
     out << back << " databases are back\n";
     return all;
 }

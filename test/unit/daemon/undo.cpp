@@ -47,7 +47,7 @@ struct Node : OneNode<ContainerKind> {
 
     bool bring_back(const std::vector<std::string>& words) {
         out.str("");
-        return undo(broker, settings, ring, words, out);
+        return undo(broker, settings, ring, {words}, out);
     }
 
     [[nodiscard]] bool says(const std::string& text) const {
@@ -118,6 +118,24 @@ BOOST_AUTO_TEST_CASE(all_of_an_empty_trash_is_no_mistake) {
     Node node;
     BOOST_TEST(node.bring_back({"all"}));
     BOOST_TEST(node.says("0 databases are back\n"));
+}
+
+BOOST_FIXTURE_TEST_CASE(since_a_time_what_was_removed_comes_back, Node) {
+    lose("early");
+    const Timestamp between = clock.now();
+    clock.advance(Seconds(1));
+    lose("late");
+    const auto since = [&](Timestamp when) {
+        out.str("");
+        return undo(broker, settings, ring, {{}, when}, out);
+    };
+    BOOST_TEST(since(clock.now()));
+    BOOST_TEST(says("0 databases are back"));
+    BOOST_TEST(since(between));
+    BOOST_TEST(says("1 databases are back"), out.str());
+    BOOST_TEST((names() == Names{"late"}));
+    BOOST_TEST(since({}));
+    BOOST_TEST((names() == Names{"early", "late"}));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_in_quarantine_comes_back_only_by_name) {
