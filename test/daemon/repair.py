@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`replica undo` lists what was removed, and brings it back.
+"""`replica repair` replicates some databases at once, beside a running service, and says what it
+did; `replica undo` lists what was removed and brings it back.
 
 Usage: repair.py [UNITTEST ARGUMENTS]    with REPLICA_BUILD_DIR in the environment
 """
@@ -26,6 +27,81 @@ class Changes(unittest.TestCase):
     def lines(self, *arguments, code=FINE):
         return [json.loads(line) for line in
                 self.run_tool(*arguments, "--json", code=code).splitlines()]
+
+    # ---- repair.
+
+    def repair(self, *names, code=FINE):
+        return self.lines("repair", *(self.pair.database(0, name) for name in names), "--config",
+                          self.pair.config(0), code=code)
+
+    def quiet(self, **options):
+        """Services on both nodes whose passes do not come in this test."""
+        for node in range(2):
+            self.pair.configure(node, interval=100_000, **options)
+            self.pair.start(node)
+
+    def test_the_named_databases_alone_are_replicated_beside_the_service(self):
+        for name in ("one", "two", "three"):
+            self.pair.create(0, name, rows=3)
+        self.quiet(push_files="yes")
+        one, two = self.repair("one", "two")
+        for line, name in ((one, "one"), (two, "two")):
+            self.assertEqual(line["database"], str(self.pair.database(0, name)))
+            self.assertEqual(line["peer"], self.pair.peer(1))
+            self.assertEqual((line["result"], line["afterwards"], line["rows"]),
+                             ("done", "same", 0))
+            self.assertGreater(line["file_bytes"], 0)
+            self.assertEqual(self.pair.names(1, name), self.pair.names(0, name))
+        self.assertIsNone(self.pair.names(1, "three"))
+        for node in range(2):  # undisturbed
+            self.assertIsNone(self.pair.daemons[node].poll())
+            self.assertTrue(self.pair.get(node, "/healthcheck"))
+
+    def test_all_rows_go_over_however_many_a_pass_may_send(self):
+        self.pair.create(0, "long", rows=2)
+        self.quiet(push_files="yes", per_diff=5, max_diffs=2)
+        self.repair("long")
+        connection_rows = [f"more {i}" for i in range(64)]
+        self.pair.put(1, "long", *(f"theirs {i}" for i in range(60)))
+        self.pair.put(0, "long", *connection_rows)
+        (line,) = self.repair("long", code=TROUBLE)  # it does not have theirs: nobody has sent them
+        self.assertEqual((line["result"], line["rows"], line["afterwards"]),
+                         ("done", 64, "differs"))
+        self.assertLessEqual(set(connection_rows), self.pair.names(1, "long"))
+        text = self.run_tool("repair", self.pair.database(0, "long"), "--config",
+                             self.pair.config(0), code=TROUBLE)
+        self.assertIn(f"\n  {self.pair.peer(1)}  done, 0 rows, 0 bytes of files, differs in ", text)
+
+    def test_a_peer_that_is_silent_is_told(self):
+        self.pair.create(0, "one")
+        (line,) = self.repair("one", code=SILENT)
+        self.assertEqual((line["result"], line["afterwards"]), ("failed", "unknown"))
+        self.assertIn("connect", line["why"])
+
+    def test_what_is_not_there_is_told_by_name(self):
+        self.pair.create(0, "one")
+        self.quiet()
+        (line,) = self.repair("none", code=TROUBLE)
+        self.assertEqual((line["database"], line["result"]),
+                         (str(self.pair.database(0, "none")), "held"))
+        self.assertIn("/etc/passwd", self.run_tool(
+            "repair", "/etc/passwd", "--config", self.pair.config(0), code=CANNOT))
+        other = self.pair.database(1, "one")
+        self.assertIn(str(other), self.run_tool("repair", other, "--config", self.pair.config(0),
+                                                code=CANNOT))
+
+    def test_a_copy_that_does_not_belong_here_leaves(self):
+        self.pair.create(0, "away", rows=3)
+        ring = json.loads(self.pair.ring.read_text())
+        ring["devices"][0]["weight"] = 0
+        self.pair.ring.write_text(json.dumps({**ring, "replicas": 1}))
+        self.quiet(push_files="yes")
+        here, there = self.repair("away")
+        self.assertEqual((here["result"], there["result"]), ("gone", "done"))
+        self.assertIsNone(self.pair.names(0, "away"))
+        self.assertEqual(len(self.pair.names(1, "away")), 3)
+
+    # ---- undo.
 
     def lose(self, *names):
         """Node 0 gives the databases away by a wrong ring."""

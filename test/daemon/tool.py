@@ -168,9 +168,9 @@ class Tool(unittest.TestCase):
 
     def test_help_names_all_commands_and_their_exit_codes(self):
         text = self.run_tool("--help")
-        for word in ("info", "rows", "status", "verify", "plan", "undo", "Exit codes"):
+        for word in ("info", "rows", "status", "verify", "plan", "undo", "repair", "Exit codes"):
             self.assertIn(word, text)
-        for command in ("info", "rows", "status", "verify", "plan", "undo"):
+        for command in ("info", "rows", "status", "verify", "plan", "undo", "repair"):
             self.assertIn("--json", self.run_tool(command, "--help"))
         self.run_tool(code=USAGE)
         self.run_tool("nothing", code=USAGE)

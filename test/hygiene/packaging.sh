@@ -87,7 +87,7 @@ program="$at/usr/bin/replica"
 LC_ALL=C.UTF-8 man --warnings -l "$at/usr/share/man/man1/replica.1.gz" >"$scratch/page" 2>"$scratch/log" ||
     fail "replica.1 cannot be read"
 [ ! -s "$scratch/log" ] || { cat "$scratch/log"; fail "replica.1 has warnings"; }
-for word in info rows status verify plan undo --json --config 'Exit codes'; do
+for word in info rows status verify plan undo repair --json --config 'Exit codes'; do
     grep -q -- "$word" "$scratch/page" || fail "replica.1 lacks $word"
 done
 got=$(bash -c '. "$1" && COMP_WORDS=(x st) COMP_CWORD=1 && _replica && echo "${COMPREPLY[@]}"' - \

@@ -465,6 +465,35 @@ BOOST_AUTO_TEST_CASE(a_selection_limits_the_pass_and_marks_it_as_partial) {
     BOOST_TEST(node.heard->lines.empty(), boost::test_tools::per_element()); // nothing is wrong
 }
 
+BOOST_AUTO_TEST_CASE(a_selection_of_databases_comes_to_these_alone_wherever_they_lie) {
+    Simulated node;
+    std::vector<Place> places;
+    for (int i = 0; i < 8; ++i) {
+        node.create("sda", "AUTH_" + std::to_string(i));
+        node.create("sdb", "AUTH_" + std::to_string(i));
+    }
+    (void)node.run_once();
+    const auto all = std::exchange(node.heard->databases, {});
+    const auto attempted = [&](std::vector<Place> databases) {
+        node.heard->databases.clear();
+        const Stats stats = node.run_once({{}, {}, std::move(databases)});
+        BOOST_TEST(node.heard->ended.back().partial);
+        return stats.attempted;
+    };
+    for (const std::string& each : all) {
+        places.push_back(Place::of("/srv/node/" + each, ContainerKind::datadir));
+    }
+    BOOST_TEST(attempted({places[3]}) == 1);
+    BOOST_TEST((node.heard->databases == std::set{*std::next(all.begin(), 3)}));
+    BOOST_TEST(attempted({places[3], places[3], places.front(), places.back()}) == 3);
+    Place gone = places[3];
+    gone.hash = std::string(32, '0');
+    BOOST_TEST(attempted({gone}) == 0);
+    node.settings.handoffs_only = true;
+    BOOST_TEST(attempted({places[3]}) == 1);
+    BOOST_TEST(attempted(places) == 16);
+}
+
 BOOST_AUTO_TEST_CASE(a_ring_that_does_not_know_this_machine_is_told) {
     Simulated node;
     node.create("sda", "a");

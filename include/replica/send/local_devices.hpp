@@ -14,7 +14,6 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,19 +32,19 @@ struct LocalDevices {
     bool any = false; ///< A device of the ring is on this machine, wanted or not.
 };
 
-/// The ring's devices on this machine, of those with names in `wanted`; empty: all. Touches no
-/// disk, since the caller must not hang.
+/// The ring's devices on this machine, of those that are wanted. Touches no disk, since the caller
+/// must not hang.
 template <AnyPass P>
 [[nodiscard]] LocalDevices local_devices(P& pass,
                                          const std::function<bool(const Device&)>& is_local,
-                                         const std::set<std::string>& wanted = {}) {
+                                         const std::function<bool(const Device&)>& wanted = {}) {
     LocalDevices found;
     for (const Device& device : pass.ring.devices()) {
         if (!is_local(device)) {
             continue;
         }
         found.any = true;
-        if (!wanted.empty() && !wanted.contains(device.device)) {
+        if (wanted && !wanted(device)) {
             continue;
         }
         if (!is_safe_name(device.device)) {
