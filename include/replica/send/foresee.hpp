@@ -11,8 +11,9 @@
 // what is foreseen with what passes then do.
 //
 // Not foreseen is what only doing it can tell: a peer that takes rows badly, a file that changes
-// meanwhile, a stored hash that is not that of the rows. Rows in `<file>.pending` are committed
-// first by a pass; here the file counts as having one more row, whose contents nobody knows.
+// meanwhile, a stored hash that is not that of the rows, how many rows a comparison finds. Rows in
+// `<file>.pending` are committed first by a pass; here the file counts as having one more row,
+// whose contents nobody knows.
 
 #include <replica/broker.hpp>
 #include <replica/error.hpp>

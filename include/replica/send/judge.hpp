@@ -206,7 +206,8 @@ private:
                 ++stats.diff;
                 seen.deed = Deed::compare;
                 seen.above = choice.point;
-                seen.why = "compare the rows and send those that differ: the points are lost";
+                seen.why = "compare the rows and send those that differ, or all if too many do: "
+                           "the points are lost";
                 return;
             }
         }
