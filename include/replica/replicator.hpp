@@ -33,7 +33,6 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -267,23 +266,16 @@ private:
                                             core.looks);
     }
 
-    /// Has the walk of a device come to some of its databases alone.
+    /// Has the walk of a device come to some of its databases alone, each once.
     static void choose(Walk<typename B::disk_type>& walk, const std::vector<Place>& databases,
                        const Device& device) {
-        std::map<std::string, std::uint32_t> partitions;
-        std::vector<std::string> hashes;
+        std::set<std::pair<std::uint32_t, std::string>> chosen;
         for (const Place& place : databases) {
-            if (place.device_name() == device.device &&
-                partitions.emplace(place.hash, place.partition).second) {
-                hashes.push_back(place.hash);
+            if (place.device_name() == device.device) {
+                chosen.emplace(place.partition, place.hash);
             }
         }
-        walk.only(
-            std::move(hashes),
-            [partitions = std::move(partitions)](const std::string& hash) {
-                return partitions.at(hash);
-            },
-            [](const std::string& /*gone*/) {});
+        walk.only({chosen.begin(), chosen.end()}, [](const std::string& /*gone*/) {});
     }
 
     /// The next database of a device that is to be opened. Nothing at the end, or if the device

@@ -16,7 +16,7 @@ NOT_RUN = 77
 
 def build(root, out):
     done = subprocess.run([root / "doc" / "build.sh", "--out", out], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=100)
+                          capture_output=True, text=True, timeout=250)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -489,6 +489,14 @@ BOOST_AUTO_TEST_CASE(a_selection_of_databases_comes_to_these_alone_wherever_they
     Place gone = places[3];
     gone.hash = std::string(32, '0');
     BOOST_TEST(attempted({gone}) == 0);
+    // A copy in a partition that the ring does not have, or in a wrong one beside the right one.
+    Place astray = places[3];
+    astray.partition = 1U << 31;
+    const auto copy_to = [&](const Place& to) {
+        node.disk.write(to.path(), node.disk.read(places[3].path(), 1U << 20U));
+    };
+    copy_to(astray);
+    BOOST_TEST(attempted({astray}) == 0);
     node.settings.handoffs_only = true;
     BOOST_TEST(attempted({places[3]}) == 1);
     BOOST_TEST(attempted(places) == 16);

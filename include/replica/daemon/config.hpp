@@ -43,9 +43,10 @@ private:
 struct ConfigValue {
     std::string text;
     std::string where;
+    std::string spelling{}; ///< Of the key.
 };
 
-/// Keys are lower case, as configparser makes them.
+/// Keys are lower case, as configparser makes them, and Swift up to 2.31.
 using ConfigValues = std::map<std::string, ConfigValue, std::less<>>;
 
 /// When a % in a value is special. Daemon files: only if the value contains "%(", so
@@ -126,6 +127,17 @@ public:
     [[nodiscard]] ConfigValues own(std::string_view section) const {
         const auto found = sections_.find(section);
         return found == sections_.end() ? ConfigValues() : found->second;
+    }
+
+    /// Whether another value of the section or of [DEFAULT] has a reference to a name, which is in
+    /// lower case.
+    [[nodiscard]] bool refers(std::string_view section, const std::string& name) const {
+        const auto has = [&](const ConfigValues& values) {
+            return std::ranges::any_of(values, [&](const auto& each) {
+                return lower_case(each.second.text).find("%(" + name + ")") != std::string::npos;
+            });
+        };
+        return has(defaults_) || has(own(section));
     }
 
     /// The values of a section, with references replaced. The section's own keys override
@@ -250,7 +262,8 @@ inline void Config::open_section(Cursor& cursor, std::string_view name) {
 
 inline void Config::add_option(Cursor& cursor, std::string_view line) {
     const auto delimiter = line.find_first_of("=:");
-    const auto key = lower_case(trimmed(line.substr(0, delimiter)));
+    const std::string spelling(trimmed(line.substr(0, delimiter)));
+    const auto key = lower_case(spelling);
     if (delimiter == line.npos || key.empty()) {
         throw ConfigError(cursor.where() + ": [" + cursor.section + "]: \"" + std::string{line} +
                           "\" is not of the form key = value");
@@ -259,7 +272,8 @@ inline void Config::add_option(Cursor& cursor, std::string_view line) {
         throw ConfigError(cursor.where() + ": [" + cursor.section + "] " + key + " is given twice");
     }
     cursor.key = key;
-    (*cursor.values)[key] = {std::string{trimmed(line.substr(delimiter + 1))}, cursor.where()};
+    (*cursor.values)[key] = {std::string{trimmed(line.substr(delimiter + 1))}, cursor.where(),
+                             spelling};
 }
 
 inline ConfigValues Config::values(std::string_view section, Interpolation when) const {

@@ -162,6 +162,7 @@ private:
 
     [[nodiscard]] static DaemonSettings named(DaemonSettings settings) {
         settings.log_name = std::string(B::kind_type::name) + "-server";
+        settings.section = settings.log_name;
         return settings;
     }
 

@@ -33,6 +33,7 @@ struct DaemonSettings : Settings {
     std::string ionice_priority{};
 
     // Log and metrics.
+    std::string section{};  // "container-replicator"; names metrics with labels
     std::string log_name{}; // empty: the name of the configuration section
     std::string log_facility = "LOG_LOCAL0";
     std::string log_level = "INFO";

@@ -131,10 +131,10 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
     Labels labels;
     for (auto at = values.lower_bound(prefix); at != values.end() && at->first.starts_with(prefix);
          ++at) {
-        const auto name = at->first.substr(prefix.size());
-        const auto& [text, where] = at->second;
-        if (name.empty() || !holds_only(name, "_") || !holds_only(text, "_.")) {
-            throw ConfigError(where + ": [" + std::string{section} + "] " + at->first + " = " +
+        const auto& [text, where, spelling] = at->second;
+        const auto name = spelling.substr(prefix.size());
+        if (!holds_only(name, "_") || !holds_only(text, "_.")) {
+            throw ConfigError(where + ": [" + std::string{section} + "] " + spelling + " = " +
                               text + ": a name has letters, digits and _, a value . as well");
         }
         labels["user_" + name] = text;
@@ -158,12 +158,14 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
     std::vector<std::string> lines;
     for (const auto& [key, value] : own) {
         const std::string name(trimmed(key.starts_with("set ") ? key.substr(4) : key));
-        const bool referred = std::ranges::any_of(own, [&](const auto& other) {
-            return other.second.text.find("%(" + name + ")") != std::string::npos;
-        });
-        if (!is_known(name) && !referred) {
-            lines.push_back(value.where + ": [" + std::string{section} + "] " + name +
-                            " is no option and has no effect; --help lists all");
+        const auto place = value.where + ": [" + std::string{section} + "] ";
+        if (!is_known(name)) {
+            if (!config.refers(section, name)) {
+                lines.push_back(place + name + " is no option and has no effect");
+            }
+        } else if (key != value.spelling && !name.starts_with("statsd_user_label_")) {
+            lines.push_back(place + value.spelling + " counts as " + name +
+                            ", but not for Swift from 2.32 on");
         }
     }
     return lines;
@@ -191,7 +193,7 @@ inline void drop_trailing_slashes(std::string& path) {
         if (found == values.end()) {
             return;
         }
-        const auto& [text, where] = found->second;
+        const auto& [text, where, spelling] = found->second;
         if (text.empty() && (option.name == "max_diffs" || option.name == "interval")) {
             return;
         }
@@ -211,6 +213,7 @@ inline void drop_trailing_slashes(std::string& path) {
                               "]: devices, swift_dir and recon_cache_path must not be empty");
         }
     }
+    settings.section = section;
     if (lower_case(settings.statsd_label_mode) != "disabled" &&
         !label_form(settings.statsd_label_mode)) {
         throw ConfigError(values.at("statsd_label_mode").where + ": [" + std::string{section} +

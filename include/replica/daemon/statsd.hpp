@@ -33,7 +33,9 @@ public:
         for (const auto& part : {settings.log_statsd_metric_prefix, settings.log_name}) {
             prefix_ += part.empty() ? "" : part + ".";
         }
-        name_ = "swift_" + (settings.log_name.empty() ? "" : settings.log_name + '_');
+        // As Swift names its metrics with labels: by what the program is, not by its log.
+        const auto& role = settings.section.empty() ? settings.log_name : settings.section;
+        name_ = "swift_" + (role.empty() ? "" : role + '_');
         std::ranges::replace(name_, '-', '_');
         resolve();
     }

@@ -21,6 +21,7 @@
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace replica {
 
@@ -52,12 +53,15 @@ public:
             auto hashes = ledger.to_open(pass.now(),
                                          [this](std::string_view hash) { return primaries(hash); });
             skipped = static_cast<std::int64_t>(ledger.size() - hashes.size());
-            walk_.only(
-                std::move(hashes),
-                [&pass](const std::string& hash) { return pass.ring.partition(hash); },
-                [this](const std::string& hash) {
-                    with_ledger([&](Ledger& each) { each.forget(hash); });
-                });
+            std::vector<std::pair<std::uint32_t, std::string>> chosen;
+            chosen.reserve(hashes.size());
+            for (std::string& hash : hashes) {
+                const std::uint32_t partition = pass.ring.partition(hash);
+                chosen.emplace_back(partition, std::move(hash));
+            }
+            walk_.only(std::move(chosen), [this](const std::string& hash) {
+                with_ledger([&](Ledger& each) { each.forget(hash); });
+            });
             return true;
         });
         whole_ = whole_ && !known;

@@ -46,18 +46,16 @@ public:
           root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
           wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
 
-    /// Comes to the databases with these hashes alone, in their partitions, and lists nothing else.
-    /// `gone` is called with the hash of one that certainly is not there. Before the first next().
-    template <std::invocable<const std::string&> PartitionOf>
-    void only(std::vector<std::string> hashes, PartitionOf partition_of,
+    /// Comes to these databases alone, by partition and hash, and lists nothing else. `gone` is
+    /// called with the hash of one that certainly is not there. Before the first next(). A
+    /// partition that the ring does not have holds none.
+    void only(std::vector<std::pair<std::uint32_t, std::string>> chosen,
               std::function<void(const std::string&)> gone) {
         started_ = true;
         gone_ = std::move(gone);
-        random_->shuffle(hashes);
-        for (std::string& hash : hashes) {
-            const std::uint32_t partition = partition_of(hash);
-            chosen_.emplace_back(partition, std::move(hash));
-        }
+        std::erase_if(chosen, [&](const auto& each) { return each.first >= partition_count_; });
+        random_->shuffle(chosen);
+        chosen_ = std::move(chosen);
     }
 
     /// The next database, or nothing at the end. What could not be read is told to `observer` and

@@ -151,7 +151,9 @@ private:
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute("PRAGMA mmap_size = 0");
         connection.execute("PRAGMA cache_size = -8000");
-        if (connection.text("PRAGMA journal_mode = DELETE") != "delete") {
+        const char* const mode =
+            options_.migrate ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode";
+        if (connection.text(mode) != "delete") {
             throw Failure(Error::wal, connection.path() + ": is in use with a write-ahead log");
         }
         if (options_.chunk_bytes > 0) {

@@ -156,7 +156,11 @@ public:
     template <Broker B>
     [[nodiscard]] static bool shows_room(B& broker, const std::string& device, std::int64_t more,
                                          std::int64_t present, double share) {
-        const auto text = broker.disk().read_link(place_of<B>(device) + "/hour");
+        const std::string place = place_of<B>(device) + "/hour";
+        const auto text = broker.disk().read_link(place);
+        if (!text && broker.disk().stat(place)) {
+            return false; // no counts of ours: a pass lets nothing leave
+        }
         const Timestamp now = broker.clock().now();
         auto hour = text ? Hour::parse(*text) : std::optional(Hour{now});
         if (!hour) {

@@ -111,6 +111,16 @@ BOOST_AUTO_TEST_CASE(a_name_that_another_value_refers_to_is_an_option_of_its_own
     const auto [settings, warnings] = load("root = /srv\ndevices = %(root)s/node\n");
     BOOST_TEST(warnings.empty());
     BOOST_TEST(settings.devices == "/srv/node");
+    BOOST_TEST(load("Root = /srv\ndevices = %(Root)s/node\n").warnings.empty());
+    BOOST_TEST(load("root = /srv\n", "devices = %(root)s/node\n").warnings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(capitals_count_here_and_not_for_newer_swifts) {
+    const auto [settings, warnings] = load("Per_Diff = 5\n");
+    BOOST_TEST(settings.per_diff == 5);
+    BOOST_REQUIRE(warnings.size() == 1u);
+    BOOST_TEST(warnings[0] == "/etc/swift/c.conf:3: [container-replicator] Per_Diff counts as "
+                              "per_diff, but not for Swift from 2.32 on");
 }
 
 BOOST_AUTO_TEST_CASE(a_level_that_nobody_knows_is_told) {
@@ -199,14 +209,14 @@ BOOST_AUTO_TEST_CASE(labels_of_the_operator_are_named_as_by_swift) {
                                "statsd_user_label_Host_2 = x_1\nstatsd_user_label_none =\n"
                                "statsd_user = no label\nstatsd_user_labels = none\n")
                               .settings;
-    const Labels wanted{{"user_host_2", "x_1"}, {"user_none", ""}, {"user_rack", "r7.b"}};
+    const Labels wanted{{"user_Host_2", "x_1"}, {"user_none", ""}, {"user_rack", "r7.b"}};
     BOOST_TEST((settings.statsd_user_labels == wanted));
     BOOST_TEST(settings.statsd_label_mode == "Graphite");
     BOOST_TEST(load("").settings.statsd_user_labels.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_label_that_would_break_a_line_is_refused) {
-    for (const std::string option : {"statsd_user_label_a-b = x", "statsd_user_label_ = x",
+    for (const std::string option : {"statsd_user_label_a-b = x", "statsd_user_label_A.b = x",
                                      "statsd_user_label_a = x,y", "statsd_user_label_a = x y"}) {
         const auto text = complaint(option + "\n");
         BOOST_TEST(text.starts_with("/etc/swift/c.conf:3: [container-replicator] " + option),

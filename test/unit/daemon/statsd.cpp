@@ -89,6 +89,17 @@ BOOST_AUTO_TEST_CASE(labels_go_beside_the_plain_name_or_alone) {
     BOOST_TEST(!listener.next(0).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_metric_with_labels_has_the_name_of_the_program_not_of_its_log) {
+    const support::Listener listener;
+    auto settings = settings_for(listener);
+    settings.log_name = "east";
+    settings.section = "container-replicator";
+    settings.statsd_label_mode = "graphite";
+    Statsd{settings}.count("a");
+    BOOST_TEST(*listener.next() == "east.a:1|c");
+    BOOST_TEST(*listener.next() == "swift_container_replicator_a:1|c");
+}
+
 BOOST_AUTO_TEST_CASE(both_lines_of_a_metric_are_sampled_together) {
     const support::Listener listener;
     auto settings = settings_for(listener);

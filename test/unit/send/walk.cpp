@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -178,6 +179,29 @@ BOOST_AUTO_TEST_CASE(each_partition_is_asked_for_once_and_unwanted_ones_are_not_
     BOOST_TEST(asked == (std::vector<std::uint32_t>{1, 2, 3}), boost::test_tools::per_element());
     BOOST_TEST(result.found.size() == 2U);
     BOOST_TEST(result.errors == 0);
+}
+
+BOOST_AUTO_TEST_CASE(chosen_databases_are_come_to_once_and_only_in_partitions_of_the_ring) {
+    const SimDisk disk;
+    const std::string name = hash('a', "abc");
+    for (const auto* const partition : {"1", "2", "1024"}) {
+        add(disk, partition, name);
+    }
+    add(disk, "1", hash('b', "abc"));
+    Random random(1);
+    Walk<SimDisk> walk(disk, device, "containers", 1024, [](std::uint32_t) { return true; }, random,
+                       {});
+    Names gone;
+    walk.only({{1, name}, {2, name}, {1024, name}, {3, hash('c', "abc")}},
+              [&](const std::string& each) { gone.push_back(each); });
+    Walked result;
+    std::set<std::uint32_t> partitions;
+    while (const auto found = walk.next(result.heard, result.errors, [] {})) {
+        BOOST_TEST(found->hash == name);
+        partitions.insert(found->partition);
+    }
+    BOOST_TEST((partitions == std::set<std::uint32_t>{1, 2}));
+    BOOST_TEST(gone == Names{hash('c', "abc")}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_read_costs_only_itself) {
