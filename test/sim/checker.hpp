@@ -5,6 +5,7 @@
 // all primaries have the same rows, and the last version of each is among them.
 
 #include "autopsy.hpp"
+#include "cheap.hpp"
 #include "client.hpp"
 #include "losses.hpp"
 #include "nemesis.hpp"
@@ -12,9 +13,6 @@
 #include "queues.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
-
-#include <boost/hana/accessors.hpp>
-#include <boost/hana/for_each.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -25,18 +23,6 @@
 #include <vector>
 
 namespace replica::test {
-
-/// What has been counted, in words.
-[[nodiscard]] inline std::string counted(const Stats& stats) {
-    std::string text;
-    boost::hana::for_each(boost::hana::accessors<Stats>(), [&](auto pair) {
-        if (const std::int64_t count = boost::hana::second(pair)(stats); count != 0) {
-            text += ' ' + std::string(boost::hana::to<const char*>(boost::hana::first(pair))) +
-                    '=' + std::to_string(count);
-        }
-    });
-    return text;
-}
 
 template <class Kind>
 class Checker {

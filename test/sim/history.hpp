@@ -5,6 +5,7 @@
 // then all disks are looked at. Phase two: nothing goes wrong any more, and passes must bring all
 // primaries to the same rows. What must hold is in checker.hpp.
 
+#include "cheap.hpp"
 #include "checker.hpp"
 #include "client.hpp"
 #include "config.hpp"
@@ -86,12 +87,17 @@ public:
         std::int64_t rounds = settle();
         for (int act = 0; act < acts; ++act) {
             come_to_rest();
-            if (world_.config.ring > 0 && world_.config.stock == 0 && world_.pick(2) == 0) {
-                nemesis_.change_ring();
-            } else {
-                clients_.call_once();
+            const bool calm = last_.kept + last_.stale + last_.errors == 0;
+            const bool moves =
+                world_.config.ring > 0 && world_.config.stock == 0 && world_.pick(2) == 0;
+            moves ? nemesis_.change_ring() : clients_.call_once();
+            spent_ = Stats{};
+            const std::int64_t used = settle();
+            rounds += used;
+            if (calm) {
+                require_cheap(spent_, used, world_.config, moves ? Change::ring : Change::call);
+                world_.marks("one change is cheap");
             }
-            rounds += settle();
         }
         require_no_stray_file();
         require_rest(); // what has come of age has gone
@@ -266,6 +272,7 @@ private:
         world_.fibers.run([&] { return ended; }, 3'000'000);
         boost::hana::for_each(boost::hana::accessors<Stats>(), [&](auto pair) {
             boost::hana::second(pair)(last_) += boost::hana::second(pair)(stats);
+            boost::hana::second(pair)(spent_) += boost::hana::second(pair)(stats);
         });
     }
 
@@ -274,7 +281,8 @@ private:
     Nemesis<Kind> nemesis_;
     Losses<Kind> losses_;
     Checker<Kind> checker_;
-    Stats last_; ///< Of the last round.
+    Stats last_;  ///< Of the last round.
+    Stats spent_; ///< Since the last change of a cluster at rest.
 };
 
 } // namespace replica::test

@@ -53,6 +53,12 @@ public:
                         require_rows(copy, *other->second, point, at);
                     }
                 }
+                for (const SyncPoint& point : copy.outgoing) {
+                    const auto other = by_id.find(point.remote_id);
+                    if (other != by_id.end()) {
+                        require_taken(*other->second, copy, point, at);
+                    }
+                }
             }
         }
     }
@@ -81,6 +87,23 @@ public:
     }
 
 private:
+    /// What a copy notes of a peer's file: the peer has our rows up to the point. Rows that lost
+    /// against others have gone from here.
+    void require_taken(const Copy<Kind>& there, const Copy<Kind>& own, const SyncPoint& point,
+                       std::size_t at) const {
+        for (const auto& row : own.rows) {
+            const Version version = version_of(row);
+            const auto held = there.versions.find(key_of(row));
+            const bool has = held != there.versions.end() && held->second.ticks >= version.ticks;
+            if (row.rowid <= point.sync_point && !has && !version.deleted) {
+                throw Violation("machine " + std::to_string(at) + ": " + own.path + " notes that " +
+                                point.remote_id + " has its rows up to " +
+                                std::to_string(point.sync_point) + ", and " + key_of(row) +
+                                " is not there");
+            }
+        }
+    }
+
     void require_rows(const Copy<Kind>& copy, const Copy<Kind>& other, const SyncPoint& point,
                       std::size_t at) const {
         for (const auto& row : other.rows) {

@@ -1,0 +1,74 @@
+#ifndef REPLICA_TEST_SIM_CHEAP_HPP
+#define REPLICA_TEST_SIM_CHEAP_HPP
+
+// What one change may cost in a simulated cluster that was at rest, by the counters of the passes
+// that followed. A point that is lost or never moved keeps all rows, but makes them go over again.
+
+#include "config.hpp"
+#include "record.hpp"
+#include <replica/stats.hpp>
+#include <replica/words/members.hpp>
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/core/to.hpp>
+#include <boost/hana/first.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace replica::test {
+
+/// What has been counted, in words.
+[[nodiscard]] inline std::string counted(const Stats& stats) {
+    std::string text;
+    boost::hana::for_each(boost::hana::accessors<Stats>(), [&](auto pair) {
+        if (const std::int64_t count = boost::hana::second(pair)(stats); count != 0) {
+            text += ' ' + std::string(boost::hana::to<const char*>(boost::hana::first(pair))) +
+                    '=' + std::to_string(count);
+        }
+    });
+    return text;
+}
+
+/// What changes a cluster at rest.
+enum class Change {
+    call, ///< One call of a client.
+    ring  ///< Another version of the ring.
+};
+
+/// One change of a cluster at rest has brought it to rest again after `rounds` rounds, and all
+/// passes of them have counted `spent`. Nobody fails then, no id is given up, and nothing goes over
+/// that a peer has already. Throws Violation.
+inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config& config,
+                          Change change) {
+    const auto require = [&](bool cheap) {
+        if (!cheap) {
+            throw Violation("one change at rest costs " + std::to_string(rounds) +
+                            " rounds:" + counted(spent));
+        }
+    };
+    require(spent.failure + spent.errors + spent.quarantined + spent.reidentified == 0);
+    require(spent.stale + spent.remote_merge == 0);
+    require(rounds <= 6 || spent.kept > 0); // what a brake keeps goes bit by bit
+    if (config.stock > 0 || config.rot > 0) {
+        return;
+    }
+    require(spent.hashmatch + spent.diverged == 0);
+    if (change == Change::ring) {
+        return; // copies move, with all their rows
+    }
+    // Each primary and one handoff send it to each peer. A client of a stock server may commit
+    // several pending rows, and a misplaced row is queued as well. An account that is deleted has
+    // all its rows deleted.
+    const std::int64_t once = config.replicas * config.replicas;
+    const bool several = config.pending + config.policies + config.drops > 0;
+    require(spent.rows <= (config.drops > 0 ? config.names : several ? 4 : 1) * once);
+    require(spent.rsync <= (several ? 2 : 1) * config.replicas);
+    require(several || spent.diff_capped == 0);
+}
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_CHEAP_HPP
