@@ -5,7 +5,8 @@ Usage: test/sim/evidence.py [--write]
 
 Reads test/sim/evidence/:
   histories*.json   replica_sim --report, one file a run
-  mutants.jsonl     mutate.py --report
+  mutants*.jsonl    mutate.py --report, several runs, without the lines of mutants that were not
+                    run; the reasons of survivors are in test/sim/survivors.md
   exhaustive.txt    what sim_exhaustive printed
   fire*.txt         what fire.py printed, several runs in a row
   fuzz.txt          what fuzz/run.sh printed
@@ -19,10 +20,15 @@ import pathlib
 import re
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from mutation import report  # noqa: E402
+
 ROOT = pathlib.Path(os.environ.get("REPLICA_SOURCE_DIR",
                                    pathlib.Path(__file__).resolve().parents[2]))
 RUNS = ROOT / "test/sim/evidence"
 PAGE = ROOT / "doc/evidence.md"
+SURVIVORS = ROOT / "test/sim/survivors.md"
 
 
 def table(head, rows):
@@ -60,25 +66,57 @@ def exhaustive():
 
 
 def mutants():
-    file = RUNS / "mutants.jsonl"
-    if file.exists():
-        results = {}
-        for line in file.read_text(encoding="utf-8").split("\n"):
-            if line:
-                each = json.loads(line)
-                if "identity" in each:
-                    results[each["identity"]] = each
-        by_operator = collections.defaultdict(collections.Counter)
-        for each in results.values():
-            by_operator[each["operator"]][each["result"]] += 1
-        kinds = sorted({each["result"] for each in results.values()})
-        all_of = collections.Counter(each["result"] for each in results.values())
-        yield "## Small mistakes, put in one by one (`test/sim/mutate.py`)"
-        yield table(["operator"] + kinds, [[operator] + [counts[kind] for kind in kinds]
-                                           for operator, counts in sorted(by_operator.items())] +
-                    [["all"] + [all_of[kind] for kind in kinds]])
-        yield ("Not all mutants were run. Survivors that are no mistakes are in "
-               "`test/sim/survivors.md`; the others are gaps.")
+    """Of a mutant that was in several runs, one that killed it counts, then one that did not."""
+    ranks = ["killed", "survived", "does not compile", "not run", "not reached"]
+    runs, results = [], {}
+    for file in sorted(RUNS.glob("mutants*.jsonl")):
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        ran = sum(each.get("result") in ranks[:2] for each in lines)
+        runs += [mutant_run(each["run"], ran) for each in lines if each.get("run")]
+        for each in lines:
+            before = results.get(each.get("identity"), each)
+            if "identity" in each and (ranks.index(each["result"])
+                                       <= ranks.index(before["result"])):
+                results[each["identity"]] = each
+    if not results:
+        return
+    by_operator = collections.defaultdict(collections.Counter)
+    for each in results.values():
+        by_operator[each["operator"]][each["result"]] += 1
+    all_of = collections.Counter(each["result"] for each in results.values())
+    kinds = [kind for kind in ranks if all_of[kind]]
+    yield "## Small mistakes, put in one by one (`test/sim/mutate.py`)"
+    if runs:
+        yield "\n".join("- " + run for run in runs)
+    yield table(["operator"] + kinds, [[operator] + [counts[kind] for kind in kinds]
+                                       for operator, counts in sorted(by_operator.items())] +
+                [["all"] + [all_of[kind] for kind in kinds]])
+    yield mutant_score(results)
+
+
+def mutant_run(run, ran):
+    which = f"{ran} mutants"
+    if run["sample"]:
+        which += f" of {run['reached']} that are reached, drawn by `{run['sample'][0]}`"
+    elif run["only"]:
+        which += ", chosen one by one"
+    return (f"{run['date']}: {which}, with `{run['program']} {run['arguments']}`, each for "
+            f"{run['seconds']:.0f} s of a processor at most.")
+
+
+def mutant_score(results):
+    reasons = report.reasons(SURVIVORS.read_text(encoding="utf-8"))
+    survivors = [reasons.get(identity) or "" for identity, each in results.items()
+                 if each["result"] == "survived"]
+    killed = sum(each["result"] == "killed" for each in results.values())
+    of = collections.Counter(reason.split(" ")[0] for reason in survivors)
+    ran = killed + len(survivors)
+    harmful = ran - of["equivalent"] - of["cost:"]
+    return (f"Of {ran} that were run {killed} were killed: {100 * killed / max(1, ran):.0f} %. Of "
+            f"the survivors {of['equivalent']} are no mistakes, {of['cost:']} change only what is "
+            f"told or how much work is done, {of['gap:']} are gaps, all with their reasons in "
+            f"`test/sim/survivors.md`; {of['']} have no reason yet. Of the mutants that can do "
+            f"harm {100 * killed / max(1, harmful):.0f} % were killed.")
 
 
 def printed(pattern, title, wanted):

@@ -2,7 +2,7 @@
 """A mutation test of a test: which small mistakes in include/ does a program notice?
 
 Usage: mutate.py [--program NAME] [--arguments TEXT] [--seconds N] [--jobs N] [--only REGEX]
-                 [--sample WORD COUNT] [--report FILE [--resume]] [--list]
+                 [--sample WORD COUNT] [--report FILE [--resume [--again]]] [--list]
 
 The program is built once, against a copy of include/ in which all mutants are compiled in behind a
 switch (mutation/schemata.py), and is then run once for each mutant. A mutant is killed if the
@@ -17,6 +17,7 @@ belong into survivors.md, with a reason: what has none is named, and the exit st
   --sample     so many of those that are reached; another WORD, such as a commit, draws others
   --report     JSON, one line for each mutant, written as they are run
   --resume     takes over what the report has of an earlier run that was broken off
+  --again      with --resume: runs the survivors once more, as after a change of the program
   --list       prints the mutants, and builds nothing
 """
 
@@ -50,6 +51,7 @@ def parse(arguments):
     parser.add_argument("--sample", nargs=2, metavar=("WORD", "COUNT"))
     parser.add_argument("--report", type=pathlib.Path)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--survivors", type=pathlib.Path,
                         default=pathlib.Path(__file__).with_name("survivors.md"))
     parser.add_argument("--scratch", type=pathlib.Path, default=ROOT / "build/mutants")
@@ -133,8 +135,12 @@ def main(arguments=None, targets_=targets.TARGETS, table=replayed.ROWS, include=
     print(f"passes without a mutant in {whole.seconds:.1f} s and comes to "
           f"{len(asked)} mutants" + ("" if hangs else "; too slow to tell who hangs"), flush=True)
 
-    earlier = report.earlier(options.report) if options.resume else {}
-    out = report.Report(options.report, mutants)
+    taken = ("killed",) if options.again else ("killed", "survived")
+    earlier = report.earlier(options.report, taken) if options.resume else {}
+    out = report.Report(options.report, mutants, {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()), "program": options.program,
+        "arguments": options.arguments, "seconds": options.seconds, "sample": options.sample,
+        "only": options.only and options.only.pattern, "reached": len(asked)})
     for number, words in dropped.items():
         out.add(number, "does not compile", why=words)
     for number in sorted(mutants.keys() - asked - dropped.keys()):

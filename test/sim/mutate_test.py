@@ -188,7 +188,8 @@ class Runs(Tree):
                  str(self.root / "scratch"), "--survivors", str(self.root / "survivors.md"),
                  "--report", str(self.root / "report"), *more],
                 {"replica/keep.hpp": []}, TABLE, self.include)
-        lines = (self.root / "report").read_text().splitlines()
+        first, *lines = (self.root / "report").read_text().splitlines()
+        self.header = json.loads(first)["run"]
         return status, out.getvalue(), [json.loads(line) for line in lines]
 
     def result(self, lines, original, operator):
@@ -218,6 +219,13 @@ class Runs(Tree):
         self.assertNotIn("SURVIVED", said)  # it was not run once more
         self.assertIn("0 of 1 killed", said)
         self.assertEqual(self.result(lines, "disk.sync(1);", "sync"), "not run")
+        self.assertEqual(self.header["only"], only["identity"])
+        self.assertEqual(self.header["seconds"], 2)
+        self.assertRegex(self.header["date"], r"^\d{4}-\d\d-\d\d$")
+
+        found = report.earlier(self.root / "report")
+        self.assertEqual([*found], [only["identity"]])
+        self.assertEqual(report.earlier(self.root / "report", ("killed",)), {})  # with --again
 
     def test_a_program_that_fails_by_itself(self):
         (self.root / "program.cpp").write_text(PROGRAM.replace("? 0 : 1", "? 1 : 0"))
@@ -249,9 +257,11 @@ class Reports(unittest.TestCase):
         text = ("# Survivors\n\n- `0123abcd` a.hpp f drop: `x;` -> `nothing`\n"
                 "  equivalent because x does nothing\n"
                 "- `89abcdef` a.hpp f drop: `y;` -> `nothing`\n"
-                "- `00000000` a.hpp f drop: `z;` -> `nothing`\n  gap:\n")
+                "- `00000000` a.hpp f drop: `z;` -> `nothing`\n  gap:\n"
+                "- `11111111` a.hpp f drop: `u;` -> `nothing`\n  cost: u is read twice\n")
         self.assertEqual(report.reasons(text), {
-            "0123abcd": "equivalent because x does nothing", "89abcdef": None, "00000000": None})
+            "0123abcd": "equivalent because x does nothing", "89abcdef": None, "00000000": None,
+            "11111111": "cost: u is read twice"})
 
     def test_enumerations_with_values_and_comments(self):
         self.assertEqual(

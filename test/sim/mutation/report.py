@@ -5,7 +5,7 @@ import json
 import re
 
 ENTRY = re.compile(r"^- `(?P<identity>[0-9a-f]{8})`.*?\n((?:  .*\n?)*)", re.MULTILINE)
-REASON = re.compile(r"^  (equivalent because|gap:) *(\S.*)", re.MULTILINE)
+REASON = re.compile(r"^  (equivalent because|cost:|gap:) *(\S.*)", re.MULTILINE)
 
 
 def name(each):
@@ -18,13 +18,13 @@ def shortened(text, most=160):
     return text if len(text) <= most else text[:most - 3] + "..."
 
 
-def earlier(path):
-    """{identity: result and how} of the mutants that a report has as run."""
+def earlier(path, results=("killed", "survived")):
+    """{identity: result and how} of the mutants that a report has as run, with these results."""
     found = {}
     if path and path.exists():
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
-            if line["result"] in ("killed", "survived"):
+            if line.get("result") in results:
                 found[line["identity"]] = {
                     key: line[key] for key in ("result", "how", "seconds", "why")}
     return found
@@ -33,12 +33,13 @@ def earlier(path):
 class Report:
     """The results by mutant, each in the report as soon as it is known."""
 
-    def __init__(self, path, mutants):
+    def __init__(self, path, mutants, run=None):
+        """`run`: what the report says of the whole of it, in a line before the mutants."""
         self.mutants = mutants
         self.results = {}
         self.path = path
         if path:
-            path.write_text("", encoding="utf-8")
+            path.write_text(json.dumps({"run": run or {}}) + "\n", encoding="utf-8")
 
     def add(self, number, result, **more):
         self.results[number] = result
