@@ -17,9 +17,9 @@ ROWS = [
      "RowOrigin::news"),
     # What came since the first peer was asked was reclaimed too: rows, and deletions of keys.
     ("defect 68", "replica/send/replicate.hpp",
-     "turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));",
+     "turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2))",
      "turn.database().reclaim(turn.database().info(), turn.reclaim_limit(), "
-     "turn.reclaim_limit(2));"),
+     "turn.reclaim_limit(2))"),
     # A push without a last row ended with the point of the last row that was sent.
     ("defect 69", "replica/send/usync.hpp", "std::max(point, turn.info.max_row)", "point"),
     # A copy that is about to leave vouched for others.
