@@ -44,6 +44,7 @@ namespace replica::daemon {
 struct Program {
     std::string_view kind_type; // "container" or "account"
     int default_port;           // of the stock server: 6201 or 6202
+    int when_stopped = 0;       // exit code after a signal
 };
 
 /// Takes over another configuration while the body runs, or throws and changes nothing. Called by
@@ -167,6 +168,9 @@ public:
 
     // Reads the configuration again. False if this process cannot go on with another one.
     [[nodiscard]] bool reload() {
+        if (context_->arguments.once) {
+            return false;
+        }
         early_ = true;
         if (!up_) {
             return true; // see up()
@@ -270,10 +274,10 @@ template <Body B>
     end_children(); // children that were started in between
     if (next == Signals::done) {
         worker.join();
-        return 0;
+        return program.when_stopped;
     }
     log(Level::notice, "Exited {}", ::getpid());
-    std::_Exit(0);
+    std::_Exit(program.when_stopped);
 }
 
 // The rest of a start, once the settings are known and there is a log.
