@@ -118,6 +118,7 @@ void describe_changes(CLI::App& app, Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
+    daemon::occupy_standard_descriptors();
     Options options;
     CLI::App app{
         "Looks into replicated databases and at the nodes that keep them. Only undo and repair "

@@ -4,6 +4,7 @@
 
 #include <replica/beast/transport.hpp>
 #include <replica/daemon/config.hpp>
+#include <replica/daemon/process.hpp>
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/settings_file.hpp>
@@ -14,6 +15,8 @@
 #include <replica/ring/any_ring.hpp>
 #include <replica/sqlite/account.hpp>
 #include <replica/sqlite/container.hpp>
+
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -50,6 +53,14 @@ inline std::vector<Device> local_devices_of(const std::vector<Device>& all,
     return local;
 }
 
+/// Root becomes the user of the daemon, since what is read comes from peers.
+inline daemon::DaemonSettings as_user(daemon::DaemonSettings settings) {
+    if (::geteuid() == 0) {
+        daemon::drop_privileges(settings.user);
+    }
+    return settings;
+}
+
 /// What a command needs to look at the databases of this node and at those of its peers. The broker
 /// changes nothing.
 template <daemon::LocalBroker B>
@@ -57,7 +68,7 @@ struct Node {
     using Kind = typename B::kind_type;
 
     explicit Node(const daemon::Config& config)
-        : settings(settings_of(config, kind, Kind::default_port)),
+        : settings(as_user(settings_of(config, kind, Kind::default_port))),
           broker(daemon::detail::make_broker<B>(settings, true)),
           ring(AnyRing<>(daemon::ring_path(settings, kind), {}, {}).version()),
           transport(daemon::detail::make_transport(

@@ -10,6 +10,7 @@
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/statsd.hpp>
+#include <replica/daemon/status.hpp>
 #include <replica/error.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replicator.hpp>
@@ -22,17 +23,21 @@
 #include <replica/tool/verify.hpp>
 
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,7 +49,8 @@ inline std::vector<Place> places_of(const std::vector<std::string>& paths,
     std::vector<Place> places;
     for (const std::string& path : paths) {
         places.push_back(Place::of(path, datadir));
-        if (storage::parent(places.back().device) != devices) {
+        if (std::filesystem::path(storage::parent(places.back().device)) !=
+            std::filesystem::path(devices).lexically_normal()) {
             throw Failure(Error::bad_name, path + ": is on no device below " + devices);
         }
     }
@@ -64,10 +70,16 @@ repair_by_passes(daemon::Context& context, const std::vector<Place>& places) {
     const auto secrets = daemon::read_secrets(settings.shared_secret_file);
     BeastTransport transport = daemon::detail::make_transport(engine, kind, secrets);
     FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, kind));
-    daemon::Statsd statsd(settings);
-    tool::Progress progress(SystemClock(), std::cerr, ::isatty(STDERR_FILENO) == 1);
-    tool::RepairObserver observer(daemon::DaemonObserver(settings, kind, context.log, statsd));
-    observer.on_end([&](std::size_t ended) { progress.at(ended, places.size(), "databases"); });
+    // A thread that hangs in a dead disk keeps the observer, and what it uses, for as long as it
+    // does.
+    const auto statsd = std::make_shared<daemon::Statsd>(settings);
+    tool::RepairObserver observer(daemon::StatusObserver(
+        daemon::DaemonObserver(settings, kind, context.log, *statsd), context.status, statsd));
+    const auto progress = std::make_shared<tool::Progress<SystemClock>>(
+        SystemClock(), std::cerr, ::isatty(STDERR_FILENO) == 1);
+    observer.on_end([progress, all = places.size()](std::size_t ended) {
+        progress->at(ended, all, "databases");
+    });
     Replicator replicator(engine, daemon::detail::make_broker<B>(settings),
                           daemon::detail::make_ring(settings, kind, context.log),
                           std::move(transport), std::move(files), SystemClock(),
@@ -80,42 +92,44 @@ repair_by_passes(daemon::Context& context, const std::vector<Place>& places) {
     return observer.found();
 }
 
-/// Prints a peer's line. Returns whether it is as it should be.
-inline int print(const Options& options, const std::string& path, const std::string& peer,
-                 const tool::PeerRepair& repair, const tool::Finding* finding) {
-    using tool::Verdict;
-    const std::string_view identical = finding == nullptr                     ? ""
-                                       : finding->verdict == Verdict::same    ? "same"
-                                       : finding->verdict == Verdict::differs ? "differs"
-                                                                              : "unknown";
-    if (options.json) {
-        std::cout << boost::json::serialize(tool::repair_line(path, peer, repair, identical))
-                  << std::endl;
-    } else {
-        std::cout << "  " << peer << "  " << repair.result() << ", " << repair.rows << " rows, "
-                  << repair.bytes << " bytes of files" << (identical.empty() ? "" : ", ")
-                  << (identical == "same" ? "identical now" : identical);
-        const char* before = " in ";
-        for (const std::string& each :
-             finding == nullptr ? std::vector<std::string>() : finding->in) {
-            std::cout << std::exchange(before, ", ") << each;
-        }
-        std::cout << (repair.why.empty() ? "" : "  " + tool::printable(repair.why)) << std::endl;
-    }
-    return repair.result() == "failed" || identical == "unknown" ? silent
-           : repair.done && identical != "differs"               ? fine
-                                                                 : trouble;
+[[nodiscard]] inline std::string_view word_of(const tool::Finding* finding) {
+    return finding == nullptr                           ? ""
+           : finding->verdict == tool::Verdict::same    ? "same"
+           : finding->verdict == tool::Verdict::differs ? "differs"
+                                                        : "unknown";
 }
 
-/// Prints the lines of a database. Returns the exit code that they ask for.
-inline int print(const Options& options, const std::string& path,
-                 const tool::DatabaseRepair& repair, const std::vector<tool::Finding>& compared) {
-    int code = repair.met && (repair.trouble.empty() || repair.gone) ? fine : trouble;
-    const std::string what = !repair.met ? "no pass has come to it: it is not there, or its device "
-                                           "is not this node's or cannot be used"
-                                         : repair.trouble;
+inline void print(const Options& options, const std::string& path, const std::string& peer,
+                  const tool::PeerRepair& repair, const tool::Finding* finding) {
+    const std::string_view identical = word_of(finding);
+    if (options.json) {
+        auto line = tool::repair_line(path, peer, repair, identical);
+        if (finding != nullptr && identical != "same") {
+            line["in"] = boost::json::value_from(finding->in);
+            line["why"] = repair.why.empty() ? finding->why : repair.why;
+        }
+        std::cout << boost::json::serialize(line) << std::endl;
+        return;
+    }
+    std::cout << "  " << peer << "  " << repair.result() << ", " << repair.rows << " rows, "
+              << repair.bytes << " bytes of files" << (identical.empty() ? "" : ", ")
+              << (identical == "same" ? "identical now" : identical);
+    const char* before = " in ";
+    for (const std::string& each : finding == nullptr ? std::vector<std::string>() : finding->in) {
+        std::cout << std::exchange(before, ", ") << each;
+    }
+    const std::string& why = repair.why.empty() && finding != nullptr ? finding->why : repair.why;
+    std::cout << (why.empty() ? "" : "  " + tool::printable(why)) << std::endl;
+}
+
+/// Prints the lines of a database: what is wrong with the copy here, each peer that the pass came
+/// to, and what the comparison found besides.
+inline void print(const Options& options, const std::string& path,
+                  const tool::DatabaseRepair& repair, const std::vector<tool::Finding>& compared) {
+    const std::string what = tool::trouble_of(repair);
     if (!options.json) {
-        std::cout << path << (what.empty() ? "" : "  " + tool::printable(what)) << std::endl;
+        std::cout << tool::printable(path) << (what.empty() ? "" : "  " + tool::printable(what))
+                  << std::endl;
     } else if (!what.empty()) {
         std::cout << boost::json::serialize(
                          boost::json::object{{"database", path},
@@ -124,14 +138,42 @@ inline int print(const Options& options, const std::string& path,
                   << std::endl;
     }
     for (const auto& [peer, each] : repair.peers) {
-        const tool::Finding* finding = nullptr;
-        for (const tool::Finding& one : compared) {
-            finding = one.peer == peer ? &one : finding;
-        }
-        const int own = print(options, path, peer, each, finding);
-        code = code == trouble || own == fine ? code : own;
+        print(options, path, peer, each, tool::finding_of(compared, peer));
     }
-    return code;
+    for (const tool::Finding& each : compared) {
+        if (each.verdict == tool::Verdict::same || repair.peers.contains(each.peer)) {
+            continue;
+        }
+        if (options.json) {
+            auto line = each.json();
+            line["database"] = path;
+            line["afterwards"] = std::string(word_of(&each));
+            std::cout << boost::json::serialize(line) << std::endl;
+            continue;
+        }
+        std::cout << "  " << (each.peer.empty() ? "the copy here" : each.peer) << "  "
+                  << word_of(&each);
+        const char* before = " in ";
+        for (const std::string& column : each.in) {
+            std::cout << std::exchange(before, ", ") << column;
+        }
+        std::cout << (each.why.empty() ? "" : "  " + tool::printable(each.why)) << std::endl;
+    }
+}
+
+/// Compares as `verify` does: twice, since a write on its way is no difference.
+template <class Verifier>
+[[nodiscard]] std::vector<tool::Finding> compare(Verifier& verifier, const std::string& path,
+                                                 const std::stop_token& stop) {
+    const auto is_same = [](const tool::Finding& one) {
+        return one.verdict == tool::Verdict::same;
+    };
+    auto compared = verifier.check(path);
+    if (!std::ranges::all_of(compared, is_same) && !stop.stop_requested()) {
+        SystemClock().sleep_until(SystemClock().monotonic() + to_duration(Seconds(2)), stop);
+        compared = verifier.check(path);
+    }
+    return compared;
 }
 
 template <class B>
@@ -143,15 +185,22 @@ int repair(const Options& options, daemon::Context& context, const daemon::Confi
     std::random_device random;
     tool::Verifier verifier(node.engine(), node.broker, node.ring, node.transport, node.local,
                             std::uint64_t{random()} << 32U | random(), context.stop);
-    int code = fine;
+    auto verdict = tool::RepairVerdict::well;
     for (const Place& place : places) {
-        const auto& repaired = found[place.path()];
-        const auto compared = repaired.met && !repaired.gone ? verifier.check(place.path())
+        const auto& repaired = found[place.directory];
+        const std::string& path = repaired.met ? repaired.path : place.path();
+        const auto compared = repaired.met && !repaired.gone ? compare(verifier, path, context.stop)
                                                              : std::vector<tool::Finding>();
-        const int own = print(options, place.path(), repaired, compared);
-        code = code == trouble || own == fine ? code : own;
+        print(options, path, repaired, compared);
+        verdict = tool::worse(verdict, tool::verdict_of(repaired, compared));
     }
-    return code;
+    if (context.stop.stop_requested()) {
+        std::cerr << "replica: stopped before all was done" << std::endl;
+        return cannot;
+    }
+    return verdict == tool::RepairVerdict::well     ? fine
+           : verdict == tool::RepairVerdict::silent ? silent
+                                                    : trouble;
 }
 
 /// Does as a single pass of the daemon does: its user, its log, its priorities, its signals. May
@@ -164,20 +213,19 @@ inline int repair(Options options) {
     return with_kind(options.config, [&](const daemon::Config& config, auto broker) {
         using B = typename decltype(broker)::type;
         using Kind = typename B::kind_type;
-        const daemon::Program program{Kind::name, Kind::default_port};
+        const daemon::Program program{Kind::name, Kind::default_port, cannot};
         daemon::Arguments arguments;
         arguments.config = options.config;
         arguments.once = true;
         const auto loaded = daemon::detail::load_everything(arguments, program);
         const daemon::Log log(loaded.settings, false);
-        int code = cannot;
+        for (const std::string& warning : loaded.warnings) {
+            std::cerr << warning << '\n';
+        }
         const auto body = [&](daemon::Context& context) {
-            code = repair<B>(options, context, config);
-            return code;
+            return repair<B>(options, context, config);
         };
-        const int ended =
-            daemon::detail::run_configured(arguments, loaded.settings, program, log, body);
-        return ended == fine && code == cannot ? trouble : code;
+        return daemon::detail::run_configured(arguments, loaded.settings, program, log, body);
     });
 }
 

@@ -11,6 +11,7 @@
 #include <replica/daemon/undo.hpp>
 #include <replica/error.hpp>
 #include <replica/ring/any_ring.hpp>
+#include <replica/tool/text.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <boost/json/object.hpp>
@@ -18,6 +19,7 @@
 
 #include <cstddef>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -26,8 +28,10 @@ namespace replica::commands {
 inline void print(const Options& options, const daemon::TakenAway& one, const std::string& result,
                   const std::string& why) {
     if (!options.json) {
-        std::cout << (result.empty() ? "" : result + ": ") << daemon::line(one)
-                  << (why.empty() ? "" : "  " + why + '\n') << std::flush;
+        std::string line = daemon::line(one);
+        line.pop_back(); // its end of line: what else would end one is written out
+        std::cout << (result.empty() ? "" : result + ": ") << tool::printable(line) << '\n'
+                  << (why.empty() ? "" : "  " + tool::printable(why) + '\n') << std::flush;
         return;
     }
     boost::json::object line{{"when", one.entry.when.normal()}, {"why", one.entry.why},
@@ -64,7 +68,10 @@ int undo(const Options& options, const daemon::Config& config) {
     daemon::drop_privileges(settings.user);
     B broker = daemon::detail::make_broker<B>(settings, lists);
     const Settings& engine = settings;
-    const auto found = daemon::taken_away(broker, engine, std::cerr);
+    std::ostringstream unreadable;
+    const auto found = daemon::taken_away(broker, engine, unreadable);
+    std::cerr << unreadable.str();
+    bool all = unreadable.str().empty();
     if (lists) {
         for (const auto& one : found) {
             print(options, one, {}, {});
@@ -72,9 +79,8 @@ int undo(const Options& options, const daemon::Config& config) {
         if (!options.json) {
             std::cout << found.size() << " databases\n";
         }
-        return fine;
+        return all ? fine : trouble;
     }
-    bool all = true;
     for (const std::string& word : wanted.unmatched(found)) {
         std::cerr << word << ": is neither in the trash nor in quarantine\n";
         all = false;

@@ -5,7 +5,9 @@ did; `replica undo` lists what was removed and brings it back.
 Usage: repair.py [UNITTEST ARGUMENTS]    with REPLICA_BUILD_DIR in the environment
 """
 import json
+import signal
 import subprocess
+import time
 import unittest
 
 from pair import PATIENCE, PROGRAMS, Pair
@@ -100,6 +102,29 @@ class Changes(unittest.TestCase):
         self.assertEqual((here["result"], there["result"]), ("gone", "done"))
         self.assertIsNone(self.pair.names(0, "away"))
         self.assertEqual(len(self.pair.names(1, "away")), 3)
+
+    def test_a_copy_in_a_partition_that_the_ring_does_not_have_is_told(self):
+        path = self.pair.create(0, "one")
+        astray = path.parents[3] / "99" / path.parents[1].name / path.parent.name / path.name
+        path.parents[2].rename(path.parents[3] / "99")
+        (line,) = self.lines("repair", astray, "--config", self.pair.config(0), code=TROUBLE)
+        self.assertEqual((line["database"], line["result"]), (str(astray), "held"))
+        self.assertTrue(astray.exists())
+
+    def test_whoever_is_stopped_has_not_done_it(self):
+        self.pair.create(0, "one")
+        self.pair.reserved[1].listen(8)  # and never answers
+        for signal_number in (signal.SIGTERM, signal.SIGHUP):
+            running = subprocess.Popen(
+                [PROGRAMS / "replica_tool", "repair", self.pair.database(0, "one"), "--config",
+                 self.pair.config(0)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT)
+            self.addCleanup(running.stdout.close)
+            self.addCleanup(running.kill)
+            time.sleep(1)
+            self.assertIsNone(running.poll())
+            running.send_signal(signal_number)
+            self.assertEqual(running.wait(PATIENCE), CANNOT)
 
     # ---- undo.
 

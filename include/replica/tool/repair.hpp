@@ -1,10 +1,12 @@
 // What became of some databases in passes of their own: for each peer what was sent, and whether
-// all of it arrived. An observer gathers it from what a pass tells.
+// all of it arrived. An observer gathers it from what a pass tells. Last, whether all is well: only
+// if the turn has ended, each peer has all of it, and a comparison found nothing else.
 #ifndef REPLICA_TOOL_REPAIR_HPP
 #define REPLICA_TOOL_REPAIR_HPP
 
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/tool/verify.hpp>
 
 #include <boost/json/object.hpp>
 
@@ -17,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace replica::tool {
 
@@ -38,7 +41,10 @@ struct PeerRepair {
 /// What became of one database.
 struct DatabaseRepair {
     bool met = false;      ///< A pass has come to it.
+    bool ended = false;    ///< Its last turn has ended, and was not given up.
+    bool success = false;  ///< All peers have all of it.
     bool gone = false;     ///< It has left this device.
+    std::string path{};    ///< The file that the pass met: of a sharding database the newest.
     std::string trouble{}; ///< What is wrong with the copy here, or why it stays.
     std::map<std::string, PeerRepair> peers{};
 };
@@ -66,7 +72,7 @@ public:
         next_(event);
     }
 
-    /// What was gathered, by the path of the database.
+    /// What was gathered, by the directory of the database.
     [[nodiscard]] std::map<std::string, DatabaseRepair> found() const {
         const std::lock_guard guard(state_->mutex);
         return state_->found;
@@ -92,7 +98,9 @@ private:
         std::function<void(std::size_t)> on_end{};
     };
 
-    [[nodiscard]] DatabaseRepair& of(const std::string& path) { return state_->found[path]; }
+    [[nodiscard]] DatabaseRepair& of(const std::string& path) {
+        return state_->found[path.substr(0, path.rfind('/'))];
+    }
     [[nodiscard]] PeerRepair& of(const std::string& path, const Device& peer) {
         return of(path).peers[name_of(peer)];
     }
@@ -100,9 +108,14 @@ private:
     void note(const event::DatabaseBegan& database) {
         DatabaseRepair& found = of(database.path);
         found.met = true;
+        found.ended = found.success = false;
+        found.path = database.path;
         found.trouble.clear();
     }
-    void note(const event::DatabaseEnded& /*database*/) {
+    void note(const event::DatabaseEnded& database) {
+        DatabaseRepair& found = of(database.path);
+        found.ended = true;
+        found.success = database.success;
         ++state_->ended;
         if (state_->on_end) {
             state_->on_end(state_->ended);
@@ -155,6 +168,67 @@ private:
     O next_;
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
+
+/// What a repair has come to, as an exit code tells it.
+enum class RepairVerdict {
+    well,
+    silent,  ///< Nobody knows: a peer does not answer, or nothing was compared.
+    trouble, ///< Something is not as it should be.
+};
+
+/// The worse of two.
+[[nodiscard]] inline RepairVerdict worse(RepairVerdict one, RepairVerdict other) {
+    return one < other ? other : one;
+}
+
+/// Of one peer and what a comparison found of it; null if it found nothing.
+[[nodiscard]] inline RepairVerdict verdict_of(const PeerRepair& repair, const Finding* finding) {
+    if (finding != nullptr && finding->verdict == Verdict::differs) {
+        return RepairVerdict::trouble;
+    }
+    if (repair.failed || (finding != nullptr && finding->verdict == Verdict::unknown)) {
+        return RepairVerdict::silent;
+    }
+    return repair.done ? RepairVerdict::well : RepairVerdict::trouble;
+}
+
+/// The finding of a peer among all of a database; null if there is none.
+[[nodiscard]] inline const Finding* finding_of(const std::vector<Finding>& compared,
+                                               const std::string& peer) {
+    for (const Finding& each : compared) {
+        if (each.peer == peer) {
+            return &each;
+        }
+    }
+    return nullptr;
+}
+
+/// Of one database, with what a comparison found afterwards: of all peers, and of the copy here.
+[[nodiscard]] inline RepairVerdict verdict_of(const DatabaseRepair& repair,
+                                              const std::vector<Finding>& compared) {
+    if (!repair.met || !repair.ended || (!repair.trouble.empty() && !repair.gone) ||
+        (!repair.success && repair.peers.empty())) {
+        return RepairVerdict::trouble;
+    }
+    auto verdict = repair.gone || !compared.empty() ? RepairVerdict::well : RepairVerdict::silent;
+    for (const auto& [peer, each] : repair.peers) {
+        verdict = worse(verdict, verdict_of(each, finding_of(compared, peer)));
+    }
+    for (const Finding& each : compared) {
+        verdict = worse(verdict, each.verdict == Verdict::differs   ? RepairVerdict::trouble
+                                 : each.verdict == Verdict::unknown ? RepairVerdict::silent
+                                                                    : RepairVerdict::well);
+    }
+    return verdict;
+}
+
+/// What is wrong with a database or its copy here, in words; empty if nothing is.
+[[nodiscard]] inline std::string trouble_of(const DatabaseRepair& repair) {
+    return !repair.met     ? "no pass has come to it: it is not there, or its device is not this "
+                             "node's or cannot be used"
+           : !repair.ended ? "its turn has not ended"
+                           : repair.trouble;
+}
 
 /// A line for programs. `identical`: "same", "differs", "unknown", or empty if nobody has compared.
 [[nodiscard]] inline boost::json::object repair_line(const std::string& path,

@@ -43,7 +43,9 @@ struct Gathered {
         observer(event::DatabaseEnded{path, device, Seconds(1), success});
     }
 
-    [[nodiscard]] DatabaseRepair database() { return observer.found()[path]; }
+    [[nodiscard]] DatabaseRepair database() {
+        return observer.found()["/srv/node/sda/containers/1/abc/x"];
+    }
     [[nodiscard]] PeerRepair of_peer() { return database().peers["10.0.0.2:6201/sdb"]; }
 };
 
@@ -141,4 +143,73 @@ BOOST_AUTO_TEST_CASE(a_line_for_programs_has_all_of_it) {
                R"({"database":"/x.db","peer":"p","rows":3,"file_bytes":0,"result":"done",)"
                R"("why":"","afterwards":"same"})");
     BOOST_TEST(!tool::repair_line("/x.db", "p", repair, "").contains("afterwards"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_sharding_database_is_told_by_the_file_that_the_pass_met, Gathered) {
+    const std::string epoch = "/srv/node/sda/containers/1/abc/x/x_1700000000.00000.db";
+    observer(event::DatabaseBegan{epoch});
+    BOOST_TEST(database().met);
+    BOOST_TEST(database().path == epoch);
+}
+
+// ---- What the exit code says.
+
+BOOST_FIXTURE_TEST_CASE(all_is_well_only_if_the_turn_has_ended_and_somebody_has_compared,
+                        Gathered) {
+    using enum tool::RepairVerdict;
+    const tool::Finding same{tool::Verdict::same, path, "10.0.0.2:6201/sdb", {}, {}};
+    BOOST_TEST((verdict_of(database(), {}) == trouble));
+    BOOST_TEST(trouble_of(database()).find("no pass") == 0U);
+    begin();
+    observer(event::PeerEnded{path, peer, true, 9, 9, false});
+    BOOST_TEST((verdict_of(database(), {same}) == trouble)); // a stop, or a thread that hangs
+    BOOST_TEST(trouble_of(database()) == "its turn has not ended");
+    end(true);
+    BOOST_TEST((verdict_of(database(), {same}) == well));
+    BOOST_TEST(trouble_of(database()).empty());
+    BOOST_TEST((verdict_of(database(), {}) == silent));
+    observer(event::Removed{path, device, "handed off"});
+    BOOST_TEST((verdict_of(database(), {}) == well));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_turn_without_peers_that_did_not_go_well_is_no_success, Gathered) {
+    begin();
+    observer(event::DatabaseEnded{path, device, Seconds(1), false});
+    BOOST_TEST((verdict_of(database(), {}) == tool::RepairVerdict::trouble));
+}
+
+BOOST_FIXTURE_TEST_CASE(whatever_a_comparison_finds_counts_also_of_the_copy_here, Gathered) {
+    using enum tool::RepairVerdict;
+    using tool::Verdict;
+    begin();
+    end(true);
+    const tool::Finding same{Verdict::same, path, "10.0.0.2:6201/sdb", {}, {}};
+    const tool::Finding own{Verdict::differs, path, {}, {"stored hash or sums"}, {}};
+    const tool::Finding locked{Verdict::unknown, path, {}, {}, "is locked"};
+    const tool::Finding unasked{Verdict::differs, path, "10.0.0.3:6201/sdc", {"rows"}, {}};
+    BOOST_TEST((verdict_of(database(), {same}) == well));
+    BOOST_TEST((verdict_of(database(), {own, same}) == trouble));
+    BOOST_TEST((verdict_of(database(), {locked}) == silent));
+    BOOST_TEST((verdict_of(database(), {same, unasked}) == trouble));
+    BOOST_TEST((verdict_of(database(), {locked, unasked}) == trouble));
+    BOOST_TEST(tool::finding_of({own, same}, "10.0.0.2:6201/sdb") != nullptr);
+    BOOST_TEST(tool::finding_of({own, same}, "10.0.0.3:6201/sdc") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_counts_by_what_it_got_and_by_what_was_found) {
+    using enum tool::RepairVerdict;
+    using tool::Verdict;
+    const PeerRepair done{0, 0, true, false, false, {}};
+    const PeerRepair failed{0, 0, false, true, false, "refused"};
+    const PeerRepair held{};
+    const tool::Finding differs{Verdict::differs, {}, {}, {}, {}};
+    const tool::Finding unknown{Verdict::unknown, {}, {}, {}, {}};
+    const tool::Finding same{};
+    BOOST_TEST((verdict_of(done, nullptr) == well));
+    BOOST_TEST((verdict_of(done, &same) == well));
+    BOOST_TEST((verdict_of(done, &differs) == trouble));
+    BOOST_TEST((verdict_of(done, &unknown) == silent));
+    BOOST_TEST((verdict_of(failed, nullptr) == silent));
+    BOOST_TEST((verdict_of(failed, &differs) == trouble));
+    BOOST_TEST((verdict_of(held, &same) == trouble));
 }
