@@ -41,11 +41,14 @@ find_programs() {
     fi
 }
 
-# The first ports that are free from 6300 up, unless they were said.
+# The first ports that are free from 6300 up, unless they were said. A run that begins at the same
+# time would find them free as well, so a lock that ends with this run stands for them.
 find_ports() {
     if [ -z "$ports" ]; then
         for ((ports = 6300; ports < 6900; ports += 10)); do
-            [ -n "$(port_in_use)" ] || break
+            exec {ports_lock}>>"${TMPDIR:-/tmp}/replica-bench-$UID-$ports"
+            flock -n "$ports_lock" && [ -z "$(port_in_use)" ] && break
+            exec {ports_lock}>&-
         done
     fi
     check_ports

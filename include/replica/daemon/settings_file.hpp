@@ -134,8 +134,10 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
         const auto& [text, where, spelling] = at->second;
         const auto name = spelling.substr(prefix.size());
         if (!holds_only(name, "_") || !holds_only(text, "_.")) {
-            throw ConfigError(where + ": [" + std::string{section} + "] " + spelling + " = " +
-                              text + ": a name has letters, digits and _, a value . as well");
+            std::string what = where;
+            what.append(": [").append(section).append("] ").append(spelling);
+            what.append(" = ").append(text);
+            throw ConfigError(what + ": a name has letters, digits and _, a value . as well");
         }
         labels["user_" + name] = text;
     }
@@ -164,8 +166,9 @@ inline void translate_old_names(ConfigValues& values, std::string_view section,
                 lines.push_back(place + name + " is no option and has no effect");
             }
         } else if (key != value.spelling && !name.starts_with("statsd_user_label_")) {
-            lines.push_back(place + value.spelling + " counts as " + name +
-                            ", but not for Swift from 2.32 on");
+            lines.push_back(place);
+            lines.back().append(value.spelling).append(" counts as ").append(name);
+            lines.back().append(", but not for Swift from 2.32 on");
         }
     }
     return lines;

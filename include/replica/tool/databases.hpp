@@ -27,6 +27,11 @@ struct PartitionDirectory {
 
 namespace detail {
 
+[[nodiscard]] inline std::string below(std::string directory, std::string_view name) {
+    directory.append(1, '/').append(name);
+    return directory;
+}
+
 /// The names of the directories in `path`, in order; none if it is not there. Throws Failure if it
 /// cannot be read.
 template <Disk D>
@@ -54,11 +59,11 @@ template <Disk D>
 template <Disk D>
 [[nodiscard]] std::vector<PartitionDirectory>
 partitions_of(D& disk, const std::string& root, std::string_view datadir, std::uint32_t count) {
-    const std::string top = root + '/' + std::string(datadir);
+    const std::string top = detail::below(root, datadir);
     std::vector<PartitionDirectory> found;
     for (const std::string& name : detail::directories_in(disk, top)) {
         if (const auto number = parse_partition(name, count)) {
-            found.push_back({top + '/' + name, *number});
+            found.push_back({detail::below(top, name), *number});
         }
     }
     std::ranges::sort(found, {}, &PartitionDirectory::number);
@@ -78,13 +83,14 @@ void each_database(D& disk, const std::string& path, Use use, Fault fault) {
         }
     };
     for (const std::string& suffix : listed(path)) {
-        for (const std::string& hash : listed(path + '/' + suffix)) {
+        const std::string directory = detail::below(path, suffix);
+        for (const std::string& hash : listed(directory)) {
             if (!is_hash(hash) || !hash.ends_with(suffix)) {
                 continue;
             }
             std::optional<std::string> found;
             try {
-                found = storage::find_database(disk, path + '/' + suffix + '/' + hash);
+                found = storage::find_database(disk, detail::below(directory, hash));
             } catch (const Failure& failure) {
                 if (failure.error() != Error::missing) { // else it has just left
                     fault(failure);

@@ -103,7 +103,7 @@ public:
               std::invocable<std::size_t, std::size_t, std::int64_t> Beat>
     Stats run(Line line, Beat beat) {
         struct Part {
-            const Device* device;
+            const Device* device = nullptr;
             PartitionDirectory partition;
         };
         std::vector<Part> parts;
