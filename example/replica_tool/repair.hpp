@@ -114,12 +114,12 @@ inline void print(const Options& options, const std::string& path, const std::st
     std::cout << "  " << peer << "  " << repair.result() << ", " << repair.rows << " rows, "
               << repair.bytes << " bytes of files" << (identical.empty() ? "" : ", ")
               << (identical == "same" ? "identical now" : identical);
-    const char* before = " in ";
-    for (const std::string& each : finding == nullptr ? std::vector<std::string>() : finding->in) {
-        std::cout << std::exchange(before, ", ") << each;
-    }
-    const std::string& why = repair.why.empty() && finding != nullptr ? finding->why : repair.why;
-    std::cout << (why.empty() ? "" : "  " + tool::printable(why)) << std::endl;
+    // Of a peer that failed the pass knows the reason better than the comparison.
+    const bool told = !repair.why.empty();
+    std::cout << (told      ? "  " + tool::printable(repair.why)
+                  : finding ? finding->text()
+                            : "")
+              << std::endl;
 }
 
 /// Prints the lines of a database: what is wrong with the copy here, each peer that the pass came
@@ -145,19 +145,17 @@ inline void print(const Options& options, const std::string& path,
             continue;
         }
         if (options.json) {
-            auto line = each.json();
-            line["database"] = path;
-            line["afterwards"] = std::string(word_of(&each));
-            std::cout << boost::json::serialize(line) << std::endl;
+            std::cout << boost::json::serialize(
+                             boost::json::object{{"database", path},
+                                                 {"peer", each.peer},
+                                                 {"afterwards", std::string(word_of(&each))},
+                                                 {"in", boost::json::value_from(each.in)},
+                                                 {"why", each.why}})
+                      << std::endl;
             continue;
         }
         std::cout << "  " << (each.peer.empty() ? "the copy here" : each.peer) << "  "
-                  << word_of(&each);
-        const char* before = " in ";
-        for (const std::string& column : each.in) {
-            std::cout << std::exchange(before, ", ") << column;
-        }
-        std::cout << (each.why.empty() ? "" : "  " + tool::printable(each.why)) << std::endl;
+                  << word_of(&each) << each.text() << std::endl;
     }
 }
 

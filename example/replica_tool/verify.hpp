@@ -35,12 +35,8 @@ inline void print(const Options& options, const tool::Finding& finding) {
         return;
     }
     std::cout << (finding.verdict == tool::Verdict::differs ? "DIFFERS  " : "UNKNOWN  ")
-              << finding.path << (finding.peer.empty() ? "" : "  and  " + finding.peer);
-    const char* before = "  in ";
-    for (const std::string& each : finding.in) {
-        std::cout << std::exchange(before, ", ") << each;
-    }
-    std::cout << (finding.why.empty() ? "" : "  " + tool::printable(finding.why)) << std::endl;
+              << finding.path << (finding.peer.empty() ? "" : "  and  " + finding.peer)
+              << finding.text() << std::endl;
 }
 
 /// What verify counts.

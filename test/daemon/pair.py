@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.error
 import urllib.request
 import uuid
@@ -177,3 +178,22 @@ class Pair:
             return {row for (row,) in connection.execute("SELECT name FROM object")}
         finally:
             connection.close()
+
+
+# Exit codes of the tool `replica`.
+FINE, CANNOT, USAGE, TROUBLE, SILENT = range(5)
+
+
+class ToolTest(unittest.TestCase):
+    """A test of the tool on a pair of its own."""
+
+    def setUp(self):
+        self.pair = self.enterContext(Pair())
+
+    def run_tool(self, *arguments, code=FINE):
+        """What it prints; what it complains of, if it has not even begun."""
+        result = subprocess.run([PROGRAMS / "replica_tool", *map(str, arguments)],
+                                capture_output=True, text=True, timeout=PATIENCE, check=False,
+                                stdin=subprocess.DEVNULL)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result.stdout if code != CANNOT and code != USAGE else result.stderr

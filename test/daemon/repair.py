@@ -10,22 +10,10 @@ import subprocess
 import time
 import unittest
 
-from pair import PATIENCE, PROGRAMS, Pair
-
-FINE, CANNOT, USAGE, TROUBLE, SILENT = range(5)
+from pair import CANNOT, FINE, PATIENCE, PROGRAMS, SILENT, TROUBLE, ToolTest
 
 
-class Changes(unittest.TestCase):
-    def setUp(self):
-        self.pair = self.enterContext(Pair())
-
-    def run_tool(self, *arguments, code=FINE):
-        result = subprocess.run([PROGRAMS / "replica_tool", *map(str, arguments)],
-                                capture_output=True, text=True, timeout=PATIENCE, check=False,
-                                stdin=subprocess.DEVNULL)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result.stdout if code != CANNOT and code != USAGE else result.stderr
-
+class Changes(ToolTest):
     def lines(self, *arguments, code=FINE):
         return [json.loads(line) for line in
                 self.run_tool(*arguments, "--json", code=code).splitlines()]

@@ -8,22 +8,11 @@ import json
 import subprocess
 import unittest
 
-from pair import PATIENCE, PROGRAMS, STAMP, Pair, connect, eventually
+from pair import (CANNOT, FINE, PATIENCE, PROGRAMS, SILENT, STAMP, TROUBLE, USAGE, ToolTest,
+                  connect, eventually)
 
-FINE, CANNOT, USAGE, TROUBLE, SILENT = range(5)
 
-
-class Tool(unittest.TestCase):
-    def setUp(self):
-        self.pair = self.enterContext(Pair())
-
-    def run_tool(self, *arguments, code=FINE):
-        result = subprocess.run([PROGRAMS / "replica_tool", *map(str, arguments)],
-                                capture_output=True, text=True, timeout=PATIENCE, check=False,
-                                stdin=subprocess.DEVNULL)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result.stdout if code != CANNOT and code != USAGE else result.stderr
-
+class Tool(ToolTest):
     def tree(self):
         return {str(path): (path.stat().st_mtime_ns, path.stat().st_size)
                 for path in self.pair.root.rglob("*")}

@@ -21,6 +21,7 @@
 #include <replica/storage/storage.hpp>
 #include <replica/tool/databases.hpp>
 #include <replica/tool/info.hpp>
+#include <replica/tool/text.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/members.hpp>
@@ -58,8 +59,7 @@ template <std::derived_from<Info> I>
     const boost::json::object begin{{"database", found.place.path()}, {"name", found.info.name()}};
     for (const auto& seen : found.peers) {
         auto& line = lines.emplace_back(begin);
-        line["peer"] = seen.peer.replication_ip + ':' + std::to_string(seen.peer.replication_port) +
-                       '/' + seen.peer.device;
+        line["peer"] = name_of(seen.peer);
         line["do"] = std::string(word_of(seen.deed));
         line["why"] = seen.said.empty() ? seen.why : seen.said + ": " + seen.why;
         if (seen.deed == Deed::rows || seen.deed == Deed::compare) {

@@ -6,6 +6,7 @@
 
 #include <replica/observer.hpp>
 #include <replica/ring.hpp>
+#include <replica/tool/text.hpp>
 #include <replica/tool/verify.hpp>
 
 #include <boost/json/object.hpp>
@@ -48,11 +49,6 @@ struct DatabaseRepair {
     std::string trouble{}; ///< What is wrong with the copy here, or why it stays.
     std::map<std::string, PeerRepair> peers{};
 };
-
-/// "10.0.0.1:6201/sdb".
-[[nodiscard]] inline std::string name_of(const Device& peer) {
-    return peer.replication_ip + ':' + std::to_string(peer.replication_port) + '/' + peer.device;
-}
 
 /// Tells another observer everything, and gathers what becomes of each database. Copies share what
 /// was gathered. Thread safety: any thread.

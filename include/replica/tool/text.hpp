@@ -3,6 +3,7 @@
 #ifndef REPLICA_TOOL_TEXT_HPP
 #define REPLICA_TOOL_TEXT_HPP
 
+#include <replica/ring.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <boost/json/object.hpp>
@@ -18,6 +19,12 @@
 #include <vector>
 
 namespace replica::tool {
+
+/// A peer's device: "10.0.0.1:6201/sdb".
+[[nodiscard]] inline std::string name_of(const Device& device) {
+    return device.replication_ip + ':' + std::to_string(device.replication_port) + '/' +
+           device.device;
+}
 
 /// "2023-11-14 22:13:20 UTC".
 [[nodiscard]] inline std::string date_of(Timestamp time) {

@@ -20,6 +20,7 @@
 #include <replica/storage/storage.hpp>
 #include <replica/tool/databases.hpp>
 #include <replica/tool/info.hpp>
+#include <replica/tool/text.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/compare.hpp>
 #include <replica/words/message.hpp>
@@ -67,6 +68,15 @@ struct Finding {
                 {"peer", peer},
                 {"in", boost::json::value_from(in)},
                 {"why", why}};
+    }
+
+    /// In words, to stand behind others: " in rows, put_timestamp  the reason".
+    [[nodiscard]] std::string text() const {
+        std::string text;
+        for (const std::string& each : in) {
+            text += (text.empty() ? " in " : ", ") + each;
+        }
+        return text + (why.empty() ? "" : "  " + printable(why));
     }
 };
 
@@ -204,7 +214,7 @@ private:
         }
         for (const Device& peer : ring_.primaries(partition)) {
             if (!is_here(place, peer) && !stop_.stop_requested()) {
-                findings.push_back({Verdict::same, path, name(peer), {}, {}});
+                findings.push_back({Verdict::same, path, name_of(peer), {}, {}});
                 const Request request{peer.device, std::to_string(partition), place.hash, {}, true};
                 compare(database, info, scan, peer, request, findings.back());
             }
@@ -304,11 +314,6 @@ private:
 
     [[nodiscard]] Instant after(Seconds seconds) {
         return broker_->clock().monotonic() + to_duration(seconds);
-    }
-
-    [[nodiscard]] static std::string name(const Device& device) {
-        return device.replication_ip + ':' + std::to_string(device.replication_port) + '/' +
-               device.device;
     }
 
     Settings settings_;

@@ -218,3 +218,15 @@ BOOST_AUTO_TEST_CASE(a_write_ahead_log_is_ended_unless_others_use_it) {
     BOOST_TEST(home.place.open().info().count == 1);
     BOOST_TEST(StockConnection(home.place.path()).rows("PRAGMA journal_mode") == "delete|");
 }
+
+BOOST_AUTO_TEST_CASE(whoever_only_looks_leaves_a_write_ahead_log_as_it_is) {
+    Home home;
+    { const auto closed = std::move(home.database); }
+    BOOST_TEST(StockConnection(home.place.path()).rows("PRAGMA journal_mode = WAL") == "wal|");
+    ContainerBroker looker(PosixDisk(), SystemClock(), SqliteOptions{.migrate = false});
+    const Instant soon = SystemClock().monotonic() + to_duration(Seconds(1));
+    BOOST_TEST((error_of([&] { return looker.open(home.place.path(), soon); }) == Error::wal));
+    BOOST_TEST(StockConnection(home.place.path()).rows("PRAGMA journal_mode") == "wal|");
+    BOOST_TEST(home.place.open().info().count == 0);
+    BOOST_TEST(looker.open(home.place.path(), soon).info().count == 0);
+}

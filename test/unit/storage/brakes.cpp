@@ -214,6 +214,9 @@ BOOST_AUTO_TEST_CASE(a_look_at_the_counts_tells_whether_there_is_room_and_leaves
     process.disk.remove(Process::hour);
     BOOST_REQUIRE(process.disk.make_link("none of ours", Process::hour));
     BOOST_TEST(!shows(0, 140));
+    process.disk.remove(Process::hour);
+    process.disk.write(Process::hour, "no link");
+    BOOST_TEST(!shows(0, 140));
 }
 
 BOOST_AUTO_TEST_CASE(of_databases_that_are_seen_later_in_the_hour_a_share_may_leave_too) {

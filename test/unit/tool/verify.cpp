@@ -238,3 +238,12 @@ BOOST_AUTO_TEST_CASE(a_finding_is_told_to_programs) {
         boost::json::serialize(finding.json()) ==
         R"({"verdict":"differs","path":"/x.db","peer":"peer","in":["rows","hash"],"why":""})");
 }
+
+BOOST_AUTO_TEST_CASE(a_finding_in_words_says_where_and_why) {
+    using tool::Verdict;
+    BOOST_TEST(tool::Finding{}.text().empty());
+    BOOST_TEST((tool::Finding{Verdict::differs, {}, {}, {"rows", "count"}, {}}.text() ==
+                " in rows, count"));
+    BOOST_TEST((tool::Finding{Verdict::unknown, {}, {}, {}, "no\nanswer"}.text() ==
+                "  " + tool::printable("no\nanswer")));
+}
