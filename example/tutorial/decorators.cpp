@@ -1,13 +1,18 @@
 // Decorators: a transport that fails on purpose, at most ten requests a second, and a look at each
 // request. Each decorator takes a transport and is one.
 
-#include "nodes.hpp"
 #include <replica/decorators.hpp>
+#include <replica/ring/full_ring.hpp>
+#include <replica/sim/machine.hpp>
 
 #include <iostream>
 
 using namespace replica;
-using tutorial::Node;
+
+struct Note { // the first member is the key
+    BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
+};
+using Node = SimMachine<Note>;
 
 // What looks is copied and assigned, so what it counts is behind a pointer.
 struct Look {
@@ -20,12 +25,12 @@ struct Look {
 };
 
 int main() {
-    const tutorial::World world;
+    const SimWorld world;
     Node one(world, 1);
     Node other(world, 2);
-    const tutorial::EveryDevice ring{{one.device, other.device}};
-    one.book().put({"milk", "buy milk", 1});
-    other.book().put({"ann", "call Ann", 2});
+    const FullRing ring({one.device, other.device});
+    one.open("mine").put({"milk", "buy milk", 1});
+    other.open("mine").put({"ann", "call Ann", 2});
 
     int failed = 0;
     const Faulty faulty(one.transport(), Failing{.at = 1}); // the first request
@@ -36,5 +41,5 @@ int main() {
         world.clock.advance(Seconds(600)); // for a peer that has failed is left alone for a while
     }
     std::cout << faulty.calls() << " requests, of which " << failed << " failed\n";
-    return other.book().list().size() == 2 && failed == 1 ? 0 : 1;
+    return other.open("mine").list().size() == 2 && failed == 1 ? 0 : 1;
 }

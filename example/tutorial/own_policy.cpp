@@ -1,12 +1,16 @@
 // A policy of one's own: a ring by which each database is on two of three nodes. A policy is a
 // plain class with the members that its concept names; nothing is inherited.
 
-#include "nodes.hpp"
+#include <replica/sim/machine.hpp>
 
 #include <iostream>
 
 using namespace replica;
-using tutorial::Node;
+
+struct Note { // the first member is the key
+    BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
+};
+using Node = SimMachine<Note>;
 
 // Partition p belongs to nodes p + 1 and p + 2, and the third stands in for either.
 struct TwoOfThree {
@@ -14,7 +18,7 @@ struct TwoOfThree {
         std::optional<Device> left;
         std::optional<Device> next() { return std::exchange(left, std::nullopt); }
     };
-    std::vector<Device> all{tutorial::device_of(1), tutorial::device_of(2), tutorial::device_of(3)};
+    std::vector<Device> all{Node::device_of(1), Node::device_of(2), Node::device_of(3)};
 
     TwoOfThree version() const { return *this; } // it never changes
     const std::vector<Device>& devices() const { return all; }
@@ -26,7 +30,7 @@ struct TwoOfThree {
 static_assert(Ring<TwoOfThree> && RingVersion<TwoOfThree>);
 
 int main() {
-    const tutorial::World world;
+    const SimWorld world;
     Node nodes[] = {{world, 1}, {world, 2}, {world, 3}};
     const TwoOfThree ring;
     const auto path = [&](const std::string& name) {
@@ -41,7 +45,7 @@ int main() {
             .put({"first", "of " + name, 1});
     }
     for (Node& node : nodes) {
-        node.pass(ring, node.transport());
+        node.pass(ring);
     }
     int faults = 0;
     for (const std::string name : {"home", "work", "garden", "travel"}) {

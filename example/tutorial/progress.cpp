@@ -1,12 +1,17 @@
 // An observer that draws progress. It hears of everything that happens in a pass; what it has no
 // function for costs nothing.
 
-#include "nodes.hpp"
+#include <replica/ring/full_ring.hpp>
+#include <replica/sim/machine.hpp>
 
 #include <iostream>
 
 using namespace replica;
-using tutorial::Node;
+
+struct Note { // the first member is the key
+    BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
+};
+using Node = SimMachine<Note>;
 
 // An observer is copied, so what it counts is behind a pointer.
 struct Progress {
@@ -33,15 +38,15 @@ struct Progress {
 static_assert(Observer<Progress>);
 
 int main() {
-    const tutorial::World world;
+    const SimWorld world;
     Node one(world, 1);
     Node other(world, 2);
-    const tutorial::EveryDevice ring{{one.device, other.device}};
+    const FullRing ring({one.device, other.device});
     constexpr std::size_t books = 40;
     for (std::size_t number = 0; number < books; ++number) {
-        one.book("book " + std::to_string(number)).put({"first", "a note", 1});
+        one.open("book " + std::to_string(number)).put({"first", "a note", 1});
     }
     Progress::Seen seen;
-    one.pass(ring, one.transport(), Progress{books, &seen});
-    return seen.databases == books && seen.ended == 1 && other.book("book 7").get("first") ? 0 : 1;
+    one.pass(ring, Progress{books, &seen});
+    return seen.databases == books && seen.ended == 1 && other.open("book 7").get("first") ? 0 : 1;
 }

@@ -1,16 +1,18 @@
 // Two replicas in one process: a directory each, and a transport that is a call of the other side.
 
-#include "nodes.hpp"
 #include <replica/local/file_sync.hpp>
 #include <replica/replica.hpp>
+#include <replica/ring/full_ring.hpp>
 #include <replica/sqlite/record.hpp>
 
 #include <filesystem>
 #include <iostream>
 
 using namespace replica;
-using tutorial::Note;
 
+struct Note { // the first member is the key
+    BOOST_HANA_DEFINE_STRUCT(Note, (std::string, id), (std::string, text), (std::int64_t, stars));
+};
 using Store = RecordBroker<Note>;
 
 // A request is a call of the receiver.
@@ -31,12 +33,16 @@ int main() {
     Settings settings;
     settings.devices = std::filesystem::absolute("two-notebooks").string();
     settings.mount_check = false; // the devices are plain directories
-    tutorial::EveryDevice ring{{tutorial::device_of(1), tutorial::device_of(2)}};
-    ring.all[0].device = "left";
-    ring.all[1].device = "right";
+    Device left;                  // a directory below settings.devices
+    left.id = 1;
+    left.device = "left";
+    Device right = left;
+    right.id = 2;
+    right.device = "right";
+    const FullRing ring({left, right});
 
     Store store;
-    for (const Device& each : ring.all) {
+    for (const Device& each : ring.devices()) {
         std::filesystem::create_directories(settings.devices + '/' + each.device);
     }
     const auto book = [&](const std::string& device) {
@@ -44,7 +50,7 @@ int main() {
     };
     book("left").put({"milk", "buy milk", 1});
     book("right").put({"ann", "call Ann", 2});
-    for (const Device& own : ring.all) {
+    for (const Device& own : ring.devices()) {
         Replicator(settings, store, ring, Direct{{settings, store}},
                    LocalFileSync<>(settings.devices), SystemClock(),
                    [&](const Device& each) { return each.id == own.id; })
