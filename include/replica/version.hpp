@@ -7,6 +7,10 @@
 // Before 1.0.0 a change of the minor number may break source compatibility. From 1.0.0 on only a
 // change of the major number may.
 
+#if __cplusplus < 202002L // else hundreds of lines, of which none says it
+#error "replica needs C++20: compile with -std=c++20"
+#endif // C++20
+
 #include <string>
 
 namespace replica {

@@ -41,6 +41,12 @@ for build in cmake meson; do
     quiet ${CXX:-g++} -std=c++20 "$here/main.cpp" -o "$scratch/plain" \
         $(pkg-config --cflags --libs replica)
     expect_version "$scratch/plain"
+    if ${CXX:-g++} -std=c++17 -E "$here/main.cpp" $(pkg-config --cflags replica) \
+        >"$scratch/log" 2>&1; then
+        echo "C++17 is enough"
+        exit 1
+    fi
+    grep -q "replica needs C++20" "$scratch/log" || { cat "$scratch/log"; exit 1; }
     expect_libraries sqlite "-lsqlite3"
     expect_libraries ring "-lz"
     expect_libraries beast ""

@@ -109,9 +109,11 @@ consteval bool is_checked() {
 /// A struct that Boost.Hana reflects (BOOST_HANA_DEFINE_STRUCT or BOOST_HANA_ADAPT_STRUCT) and that
 /// has a default. The two macros come with this header. The first member is a std::string, the key;
 /// the others are RecordFields: a struct with another member does not compile, and the error names
-/// the member.
+/// the member. A compiler quotes the line of what does not hold, with its comment.
 template <class T>
-concept Record = boost::hana::Struct<T>::value && std::copyable<T> && std::default_initializable<T>;
+concept Record =
+    boost::hana::Struct<T>::value && // else: write the struct with BOOST_HANA_DEFINE_STRUCT
+    std::copyable<T> && std::default_initializable<T>;
 
 namespace record {
 

@@ -258,6 +258,15 @@ public:
         return open_or_create(path(settings, ring, device, name), name, deadline);
     }
 
+    /// As above, by the version that the ring has now.
+    template <Ring R>
+        requires(!RingVersion<R>)
+    [[nodiscard]] database_type open_or_create(const Settings& settings, R& ring,
+                                               const std::string& device, const std::string& name,
+                                               Instant deadline = Instant::max()) {
+        return open_or_create(settings, ring.version(), device, name, deadline);
+    }
+
     /// As above, at a path, with all directories of it: for a caller that has looked at the device.
     [[nodiscard]] database_type open_or_create(const std::string& path, const std::string& name,
                                                Instant deadline = Instant::max()) {

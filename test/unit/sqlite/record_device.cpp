@@ -60,6 +60,24 @@ struct Node {
 
 } // namespace
 
+BOOST_AUTO_TEST_CASE(a_ring_is_asked_for_the_version_that_it_has_now) {
+    struct Changing {
+        TableRing* now;
+        TableRing version() { return *now; }
+    };
+    static_assert(Ring<Changing> && !RingVersion<Changing>);
+    Node node;
+    Changing ring{&node.ring};
+    const Settings settings = Node::settings(true);
+    node.store.open_or_create(settings, ring, "sda", "mine").put({"k", "", 1});
+    BOOST_TEST(node.book("sda").get("k").has_value());
+    node.ring = TableRing({Device{}, Device{}}, 2, 6); // another partition
+    node.store.open_or_create(settings, ring, "sda", "mine").put({"k", "", 2});
+    BOOST_TEST(node.book("sda").get("k")->stars == 2);
+    BOOST_TEST(
+        node.disk.stat(Node::Store::path(settings, node.ring, "sda", "mine")).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_database_is_made_once_on_a_device_that_is_mounted) {
     Node node;
     node.book("sda").put({"k", "", 1});
