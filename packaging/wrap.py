@@ -17,7 +17,7 @@ import tarfile
 
 ROOT = pathlib.Path(__file__).parents[1]
 PARTS = ["CMakeLists.txt", "LICENSE", "README.md", "meson.build", "meson_options.txt", "cmake",
-         "include"]
+         "include", "packaging/gdb"]
 
 
 def files():

@@ -24,7 +24,7 @@ class Replica(ConanFile):
         self.version = ".".join(re.findall(r"version_\w+ = (\d+);", header))
 
     def export_sources(self):
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "packaging/gdb/*"):
             copy(self, pattern, TREE, self.export_sources_folder)
 
     def requirements(self):

@@ -1,6 +1,6 @@
 """Shows Place, Timestamp and Result of replica in gdb as people read them.
 
-In gdb or in ~/.gdbinit: source .../packaging/gdb/replica.py
+In gdb or in ~/.gdbinit: source /usr/share/replica/gdb/replica.py, or where this file is
 """
 
 import re

@@ -13,6 +13,7 @@ quiet meson install -C "$scratch/build-meson"
 # Only Meson installs folders without a header, and git does not know them.
 find "$scratch/meson" -type d -empty -delete
 diff -r "$scratch/cmake" "$scratch/meson" || { echo "the builds install different files"; exit 1; }
+cmp "$root/packaging/gdb/replica.py" "$scratch/cmake/share/replica/gdb/replica.py"
 diff <(cd "$root/include" && find . -type f | sort) \
     <(cd "$scratch/cmake/include" && find . -type f | sort) ||
     { echo "not all headers installed"; exit 1; }

@@ -31,6 +31,28 @@ for path in ("vcpkg/replica/portfile.cmake", "conan/conanfile.py"):
     assert not unknown, f"{path} sets {unknown}, which no build knows"
 print("vcpkg and Conan:", want)
 PYTHON
+
+# What the archive has, and what Conan's recipe takes, is enough to install from.
+mkdir "$scratch/archive" "$scratch/exported"
+tar -xf "$scratch"/again/*.tar.gz -C "$scratch/archive" --strip-components=1
+python3 - "$root" "$scratch/exported" <<'PYTHON'
+import ast, pathlib, re, shutil, sys
+root, target = map(pathlib.Path, sys.argv[1:])
+recipe = (root / "packaging/conan/conanfile.py").read_text()
+for pattern in ast.literal_eval(re.search(r"for pattern in (\(.*?\)):", recipe)[1]):
+    for path in root.glob(pattern.replace("*", "**/*")):
+        if path.is_file():
+            copy = target / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+PYTHON
+for tree in "$root" "$scratch/archive" "$scratch/exported"; do
+    quiet cmake -S "$tree" -B "$scratch/build" -G Ninja --fresh -DREPLICA_TESTS=OFF \
+        -DREPLICA_EXAMPLES=OFF -DREPLICA_BENCH=OFF
+    quiet cmake --install "$scratch/build" --prefix "$scratch/from$tree"
+    diff -r "$scratch/from$root" "$scratch/from$tree" || { echo "$tree lacks a file"; exit 1; }
+done
+
 # The port is read by CMake as far as that goes without vcpkg's own functions.
 cat >"$scratch/port.cmake" <<CMAKE
 foreach(name vcpkg_cmake_configure vcpkg_cmake_install vcpkg_cmake_config_fixup vcpkg_install_copyright)

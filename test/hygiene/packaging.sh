@@ -98,6 +98,8 @@ got=$(bash -c '. "$1" && COMP_WORDS=(x st) COMP_CWORD=1 && _replica && echo "${C
     fail "libreplica-dev is of another version"
 diff <(cd "$root/include" && find . -name '*.hpp' | sort) <(cd "$at/usr/include" && find . -name '*.hpp' | sort) ||
     fail "not all headers are in libreplica-dev"
+cmp "$root/packaging/gdb/replica.py" "$at/usr/share/replica/gdb/replica.py" ||
+    fail "libreplica-dev has no printers for gdb"
 # Who installs the tree without a component gets the headers only.
 quiet cmake --install "$REPLICA_BUILD_DIR" --prefix "$scratch/plain" || true
 [ "$(ls "$scratch/plain" | xargs)" = "include share" ] || fail "cmake --install brings more than the headers"
