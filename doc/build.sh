@@ -12,7 +12,7 @@ which is replaced if it is a site. Nothing on its pages is loaded from another h
 be read as files; only their search needs a web server.
 
 Exit status: 0, the site is there; 1, something is wrong with it, and is named: a warning of a
-tool, a public entity without a comment, a class that does not say which threads may use it, a link
+tool, a public entity or a value without a comment, a class that does not say which threads may use it, a link
 that leads nowhere, an asset of another host; 2, wrong arguments; 77, Doxygen or MkDocs is not
 installed.
 EOF
@@ -41,6 +41,7 @@ status=0
 # Doxygen sees a copy of the headers, below a directory whose name is taken out of its warnings.
 mkdir "$scratch/headers" "$scratch/docs"
 python3 "$root/doc/site/threads.py" "$root" || status=1
+python3 "$root/doc/site/enumerators.py" "$root" "$scratch/headers/enumerators.md" || status=1
 python3 "$root/doc/site/headers.py" "$root" "$scratch/headers"
 cp "$root/doc/site/reference.md" "$scratch/headers/"
 doxygen -l "$scratch/headers/layout.xml" >/dev/null

@@ -22,40 +22,40 @@ namespace replica {
 enum class SimCall {
     any, ///< In a rule: all calls.
 
-    list,
-    stat,
-    is_mount,
-    space,
-    read,
-    make_directories,
-    rename,
-    rename_new,
-    exchange,
-    make_link,
-    read_link,
-    remove,
-    remove_empty,
-    remove_tree,
-    sync,
-    try_lock,
-    try_hold,
-    is_held,
+    list,             ///< Disk::list().
+    stat,             ///< Disk::stat().
+    is_mount,         ///< Disk::is_mount().
+    space,            ///< Disk::space().
+    read,             ///< Disk::read() and read_from().
+    make_directories, ///< Disk::make_directories().
+    rename,           ///< Disk::rename().
+    rename_new,       ///< Disk::rename_new().
+    exchange,         ///< Disk::exchange().
+    make_link,        ///< Disk::make_link().
+    read_link,        ///< Disk::read_link().
+    remove,           ///< Disk::remove().
+    remove_empty,     ///< Disk::remove_empty().
+    remove_tree,      ///< Disk::remove_tree().
+    sync,             ///< Disk::sync().
+    try_lock,         ///< Disk::try_lock().
+    try_hold,         ///< Disk::try_hold().
+    is_held,          ///< Disk::is_held().
 
-    write,
+    write, ///< Disk::append(), and SimDisk::write(), as of a transfer that arrives.
 
-    vfs_open,
-    vfs_read,
-    vfs_short_read, ///< In a rule: a read gives the first half. No call of its own.
-    vfs_write,
-    vfs_truncate,
-    vfs_sync, ///< Of a file or, with its path, of a directory.
-    vfs_size,
-    vfs_lock,
-    vfs_unlock, ///< Gives the lock back even if it fails.
-    vfs_is_reserved,
-    vfs_has_moved,
-    vfs_delete,
-    vfs_access,
+    vfs_open,        ///< A file is opened, or made.
+    vfs_read,        ///< A part of a file is read.
+    vfs_short_read,  ///< In a rule: a read gives the first half. No call of its own.
+    vfs_write,       ///< A part of a file is written.
+    vfs_truncate,    ///< A file is made shorter.
+    vfs_sync,        ///< Of a file or, with its path, of a directory.
+    vfs_size,        ///< The size of a file is asked.
+    vfs_lock,        ///< A lock is taken, or made stronger.
+    vfs_unlock,      ///< Gives the lock back even if it fails.
+    vfs_is_reserved, ///< Whether somebody is about to write.
+    vfs_has_moved,   ///< Whether the file has another name by now.
+    vfs_delete,      ///< A file, such as a journal, is removed.
+    vfs_access,      ///< Whether a file exists.
 };
 
 /// The faults of one simulated disk. Not thread safe: the disk guards it.

@@ -25,8 +25,8 @@ struct SyncPoint {
 /// Which sync table: incoming points are of rows that we have received from a replica, outgoing
 /// points of rows that a replica has received from us.
 enum class Direction {
-    incoming,
-    outgoing,
+    incoming, ///< Up to where rows have come from others.
+    outgoing, ///< Up to where others have ours.
 };
 
 /// The three times of a database. A merge takes the oldest created_at and the newest of the others.
