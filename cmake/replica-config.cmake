@@ -1,5 +1,6 @@
 # find_package(replica [COMPONENTS sqlite ring beast process sim daemon])
-# defines replica::replica and one replica::<component> per component asked for.
+# defines replica::replica and one replica::<component> per component asked for. Without a list: one
+# for each whose libraries are here.
 include(${CMAKE_CURRENT_LIST_DIR}/replica-dependencies.cmake)
 
 # This is <prefix>/share/cmake/replica/replica-config.cmake: the package can be moved as a whole.
@@ -17,7 +18,11 @@ elseif(NOT TARGET replica::replica)
     target_link_libraries(replica::replica INTERFACE ${replica_core_libraries})
 endif()
 
-foreach(component IN LISTS replica_FIND_COMPONENTS)
+set(replica_wanted ${replica_FIND_COMPONENTS})
+if(NOT replica_wanted)
+    set(replica_wanted ${replica_components}) # none of them is required
+endif()
+foreach(component IN LISTS replica_wanted)
     set(replica_${component}_FOUND TRUE)
     if(NOT component IN_LIST replica_components)
         set(replica_missing "${component}, which is none of ${replica_components}")

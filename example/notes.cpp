@@ -3,6 +3,7 @@
 
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
+#include <replica/failure_lines.hpp>
 #include <replica/local/file_sync.hpp>
 #include <replica/replica.hpp>
 #include <replica/ring/json_ring.hpp>
@@ -24,10 +25,12 @@ struct Node {
     RpcServer<RecordBroker<Note>> rpc{settings, store};
     BeastServer server{{.ip = "127.0.0.1"}, [this](const Request& r) { return rpc.handle(r); }};
 
-    auto book(auto& ring) { return store.open_or_create(settings, ring.version(), device, "mine"); }
+    auto book(auto& ring) { return store.open_or_create(settings, ring, device, "mine"); }
     void pass(auto& ring) {
-        Replicator(settings, store, ring, BeastTransport(), LocalFileSync<>(settings.devices),
-                   SystemClock(), [&](const Device& each) { return each.device == device; })
+        Replicator(
+            settings, store, ring, BeastTransport(), LocalFileSync<>(settings.devices),
+            SystemClock(), [&](const Device& each) { return each.device == device; },
+            FailureLines([](const std::string& line) { std::cerr << line << '\n'; }))
             .run_once();
     }
 };
