@@ -42,3 +42,20 @@ BOOST_AUTO_TEST_CASE(each_device_has_each_database_and_none_stands_in) {
         BOOST_TEST(all_handoffs(ring, partition).empty());
     }
 }
+
+BOOST_AUTO_TEST_CASE(two_devices_of_one_id_are_refused_and_so_are_none) {
+    const auto is_told = [](const std::string& part) {
+        return [part](const Failure& failure) {
+            return failure.error() == Error::bad_config &&
+                   std::string(failure.what()).find(part) != std::string::npos;
+        };
+    };
+    Device left; // no id was given
+    left.device = "left";
+    Device right;
+    right.device = "right";
+    BOOST_CHECK_EXCEPTION(FullRing({left, right}), Failure, is_told("two devices have the id -1"));
+    BOOST_CHECK_EXCEPTION(FullRing({}), Failure, is_told("there is no device"));
+    right.id = 1;
+    BOOST_TEST(FullRing({left, right}).devices().size() == 2U);
+}
