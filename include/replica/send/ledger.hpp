@@ -117,10 +117,10 @@ public:
 
     /// The feed has told of a write to the database `hash`, or that it came or went.
     void touch(const std::string& hash) {
-        const auto [found, added] = entries_.try_emplace(HashKey::of(hash));
-        found->second.met = added ? pass_ : found->second.met;
-        wake(found->second);
-        found->second.due = written;
+        Entry& entry = entries_[HashKey::of(hash)];
+        entry.met = pass_; // it may have come back behind the walk that is under way
+        wake(entry);
+        entry.due = written;
     }
 
     /// The feed may have missed something.

@@ -218,6 +218,16 @@ BOOST_AUTO_TEST_CASE(what_the_feed_has_told_is_opened_until_it_was_read_after_th
     BOOST_TEST(ledger.size() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_comes_back_behind_a_walk_is_not_forgotten_by_it) {
+    Confirmed ledger; // 5 has been handed off since, and a ring wants it here again
+    ledger.begin_pass(recheck);
+    ledger.begin_walk(Instant{}); // comes to the place of 5, and it is not there
+    ledger.touch(hash_of(5));     // a peer brings it
+    ledger.end_walk(0, true);
+    BOOST_TEST((opened(ledger) == Hashes{hash_of(5)}));
+    BOOST_TEST(ledger.knows_all(Instant{}, Seconds(3600)), "so nothing else would come to it");
+}
+
 BOOST_AUTO_TEST_CASE(a_write_while_the_peers_are_asked_keeps_a_database_awake) {
     Confirmed ledger;
     (void)ledger.take(hash_of(5), state);
