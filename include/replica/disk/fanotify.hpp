@@ -13,6 +13,8 @@
 // Others are not needed. A file that was only made has no row. The end of a write (FAN_CLOSE_WRITE)
 // comes too late for files that stay open, and also when a server that only reads closes its file.
 // A directory above those of the hashes that is moved takes an unknown number of databases with it.
+// This process moves directories of hashes only, into tmp and trash for example, and their hash is
+// told: a name that is none is no loss if the mover is this process.
 //
 // An event has the name of the file and a handle of its directory. The name of a database says its
 // hash, and with the ring the hash says the only path at which the database can belong to this
@@ -277,23 +279,25 @@ private:
                 return;
             }
             constexpr std::uint64_t arrives = FAN_MODIFY | FAN_MOVED_TO;
-            const bool news = (event.mask & FAN_ONDIR) == 0 && (event.mask & arrives) != 0 &&
-                              (event.pid != self || options.own_writes);
+            const bool others = event.pid != self || options.own_writes;
+            const bool news =
+                others && (event.mask & FAN_ONDIR) == 0 && (event.mask & arrives) != 0;
             while (records.size() >= sizeof(::fanotify_event_info_fid)) {
                 const auto head = value_at<::fanotify_event_info_fid>(records);
                 if (head.hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME) {
                     FileSystem file_system;
                     std::memcpy(file_system.data(), &head.fsid, file_system.size());
                     take(file_system, records.substr(sizeof head, head.hdr.len - sizeof head),
-                         event.mask, news);
+                         event.mask, others, news);
                 }
                 records.remove_prefix(head.hdr.len);
             }
         }
 
-        /// A directory's handle and, after it, the name of the file in it.
+        /// A directory's handle and, after it, the name of the file in it. `others`: the event may
+        /// be of another process. `news`: see Change.
         void take(const FileSystem& file_system, std::string_view handle_and_name,
-                  std::uint64_t mask, bool news) {
+                  std::uint64_t mask, bool others, bool news) {
             const bool directory = (mask & FAN_ONDIR) != 0;
             const std::size_t size =
                 sizeof(::file_handle) + value_at<::file_handle>(handle_and_name).handle_bytes;
@@ -302,7 +306,7 @@ private:
             const auto hash = !directory      ? hash_of_file(name)
                               : is_hash(name) ? std::optional(name)
                                               : std::nullopt;
-            const bool moved = directory && (mask & FAN_DELETE) == 0;
+            const bool moved = directory && (mask & FAN_DELETE) == 0 && others;
             if (!hash && !moved) {
                 return;
             }

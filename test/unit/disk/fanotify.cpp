@@ -25,6 +25,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -227,6 +228,26 @@ BOOST_AUTO_TEST_CASE(a_directory_above_the_hashes_that_is_moved_is_unknown, *if_
     std::filesystem::rename(devices.sda() + "/elsewhere", suffix);
     BOOST_TEST(feed.changes(devices.sda()).unknown == "a directory was moved");
     BOOST_TEST(feed.changes(devices.sda()).unknown.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_takes_a_database_away_misses_nothing_by_that, *if_it_can) {
+    const Devices devices;
+    const std::string directory = std::filesystem::path(devices.database(1)).parent_path();
+    const FanotifyFeed feed = feed_over(devices, {false, false, 100});
+    std::filesystem::create_directories(devices.sda() + "/trash");
+    const std::string aside = devices.sda() + "/trash/" + hash_number(1) + ".removed";
+    const auto changes_of = [&](const std::string& from, const std::string& to) {
+        std::filesystem::rename(from, to);
+        return feed.changes(devices.sda());
+    };
+    for (const auto& [from, to] : {std::pair{directory, aside}, std::pair{aside, directory}}) {
+        const auto changes = changes_of(from, to);
+        BOOST_TEST(changes.unknown.empty());
+        BOOST_REQUIRE(changes.touched.size() == 1U);
+        BOOST_TEST(changes.touched[0].hash == hash_number(1));
+    }
+    in_a_child([&] { std::filesystem::rename(devices.sda() + "/containers/1/001", aside); });
+    BOOST_TEST(feed.changes(devices.sda()).unknown == "a directory was moved", "by somebody else");
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_cannot_be_watched_keeps_no_caller_awake, *if_it_can) {
