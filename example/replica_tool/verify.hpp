@@ -117,17 +117,21 @@ int verify(const Options& options, const daemon::Config& config) {
             }
         }
     }
-    bool differs = false;
+    std::int64_t unlike = 0;
     for (const tool::Finding& finding : bad) {
         print(options, finding);
-        differs = differs || finding.verdict == tool::Verdict::differs;
+        unlike += finding.verdict == tool::Verdict::differs ? 1 : 0;
     }
     if (!options.json) {
         std::cout << node.kind << ": " << verified.databases << " databases, "
-                  << verified.comparisons << " comparisons, " << bad.size()
-                  << " that are not the same\n";
+                  << verified.comparisons << " comparisons, " << unlike << " differ, "
+                  << std::ssize(bad) - unlike << " unknown\n";
     }
-    return differs ? trouble : bad.empty() ? fine : silent;
+    if (!bad.empty() && settings.replica_port == 0) {
+        std::cerr << "replica: replica_port is not set, and rows can be compared with servers of "
+                     "ours only\n";
+    }
+    return unlike > 0 ? trouble : bad.empty() ? fine : silent;
 }
 
 inline int verify(const Options& options) {

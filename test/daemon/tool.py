@@ -114,7 +114,7 @@ class Tool(ToolTest):
             return self.run_tool("verify", self.pair.config(0), "--again", 0, *arguments, code=code)
 
         before = self.tree()
-        self.assertIn("container: 3 databases, 3 comparisons, 0 that are not the same\n",
+        self.assertIn("container: 3 databases, 3 comparisons, 0 differ, 0 unknown\n",
                       verify(FINE))
         self.assertEqual(verify(FINE, "--json", "--container", "a/two"), "")
         self.assertEqual({path: state for path, state in self.tree().items()
@@ -147,11 +147,21 @@ class Tool(ToolTest):
         self.pair.stop(1)
         text = verify(SILENT)
         self.assertEqual(text.count("UNKNOWN  "), 3, text)
+        self.assertIn("3 comparisons, 0 differ, 3 unknown\n", text)
 
     def test_without_a_port_for_pages_it_says_so(self):
         self.pair.configure(0, replica_port="off")
         told = self.run_tool("status", "--config", self.pair.config(0), code=CANNOT)
         self.assertIn("replica_port", told)
+        self.pair.create(0, "one")
+        hint = "replica_port is not set, and rows can be compared with"
+        for port, told in (("off", 1), (self.pair.port, 0)):
+            self.pair.configure(0, replica_port=port)
+            result = subprocess.run([PROGRAMS / "replica_tool", "verify", self.pair.config(0)],
+                                    capture_output=True, text=True, timeout=PATIENCE, check=False,
+                                    stdin=subprocess.DEVNULL)
+            self.assertEqual((result.returncode, result.stderr.count(hint)), (SILENT, told),
+                             result.stdout + result.stderr)
 
     # ---- The command line.
 

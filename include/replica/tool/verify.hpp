@@ -6,8 +6,8 @@
 // Nothing is changed here. A peer does what it does at every question: it commits rows that wait
 // beside its file, and recomputes a stored hash that is not that of its rows.
 //
-// Not compared is what belongs to one copy alone: its id, ROWIDs, sync points, and what it has
-// reported upwards.
+// Not compared is what belongs to one copy alone: its id, ROWIDs, sync points, what it has reported
+// upwards, and when it came to be deleted or not: no replicator, ours or Swift's, evens that out.
 #ifndef REPLICA_TOOL_VERIFY_HPP
 #define REPLICA_TOOL_VERIFY_HPP
 
@@ -86,6 +86,7 @@ namespace detail {
 inline constexpr std::array own_columns{"id",
                                         "max_row",
                                         "metadata",
+                                        "status_changed_at",
                                         "reported_put_timestamp",
                                         "reported_delete_timestamp",
                                         "db_state",
