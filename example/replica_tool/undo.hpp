@@ -5,7 +5,9 @@
 
 #include "node.hpp"
 #include "options.hpp"
+#include <replica/clock.hpp>
 #include <replica/daemon/config.hpp>
+#include <replica/daemon/daemon.hpp>
 #include <replica/daemon/process.hpp>
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/undo.hpp>
@@ -68,6 +70,14 @@ int undo(const Options& options, const daemon::Config& config) {
     daemon::drop_privileges(settings.user);
     B broker = daemon::detail::make_broker<B>(settings, lists);
     const Settings& engine = settings;
+    const std::string file = daemon::ring_path(settings, kind);
+    if (!lists) { // what leaves meanwhile comes back as well
+        daemon::await_ring(daemon::detail::file_of_service(kind, settings, ".lock"), file,
+                           std::cerr, [](Seconds time) {
+                               const SystemClock clock;
+                               clock.sleep_until(clock.monotonic() + to_duration(time), {});
+                           });
+    }
     std::ostringstream unreadable;
     const auto found = daemon::taken_away(broker, engine, unreadable);
     std::cerr << unreadable.str();
@@ -85,7 +95,7 @@ int undo(const Options& options, const daemon::Config& config) {
         std::cerr << word << ": is neither in the trash nor in quarantine\n";
         all = false;
     }
-    AnyRing<> ring(daemon::ring_path(settings, kind), {}, {});
+    AnyRing<> ring(file, {}, {});
     std::size_t back = 0;
     daemon::bring_back(broker, engine, ring.version(), found, wanted,
                        [&](const daemon::TakenAway& one, const std::string& why) {

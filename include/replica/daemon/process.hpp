@@ -187,6 +187,13 @@ public:
         return lock;
     }
 
+    /// Whether some process holds the lock; false if the file cannot be opened. A daemon that
+    /// starts at this moment may find it held by this question, and tries again.
+    [[nodiscard]] static bool is_held(const std::string& path) {
+        const Exclusion question{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        return question.descriptor_ >= 0 && ::flock(question.descriptor_, LOCK_SH | LOCK_NB) != 0;
+    }
+
     Exclusion(Exclusion&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
     Exclusion& operator=(Exclusion&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);

@@ -342,6 +342,14 @@ template <LocalBroker B>
     }
     if (!arguments.undo.empty()) {
         B broker = detail::make_broker<B>(settings);
+        await_ring(detail::file_of_service(server, settings, ".lock"), ring_path(settings, server),
+                   std::cerr, [&](Seconds time) {
+                       const SystemClock clock;
+                       clock.sleep_until(clock.monotonic() + to_duration(time), context.stop);
+                   });
+        if (context.stop.stop_requested()) {
+            return 1;
+        }
         AnyRing<> looked_at = ring;
         return undo(broker, engine, looked_at.version(), {arguments.undo}, std::cout) ? 0 : 1;
     }

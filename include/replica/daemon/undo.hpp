@@ -5,7 +5,10 @@
 // (--undo, and `replica undo`). The service may run meanwhile.
 
 #include <replica/broker.hpp>
+#include <replica/clock.hpp>
+#include <replica/daemon/process.hpp>
 #include <replica/disk.hpp>
+#include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
 #include <replica/receive/restore.hpp>
 #include <replica/ring.hpp>
@@ -147,6 +150,32 @@ void bring_back(B& broker, const Settings& settings, const R& ring,
             why = failure.what();
         }
         tell(one, why);
+    }
+}
+
+/// How long a service may go by a ring file as it was: until it looks at the file (WatchedRing),
+/// and to the end of the pushes that have begun (Replicator::run_forever).
+inline constexpr Seconds ring_takes{45};
+
+/// Waits until the service of this node, if one runs, goes by the ring file as it is: what is
+/// brought back before that leaves again. A pass that has begun goes by the former ring to its end,
+/// which is only told, on `out`. `lock`: the service's, see Exclusion. `sleep` waits so long.
+template <std::invocable<Seconds> Sleep>
+void await_ring(const std::string& lock, const std::string& ring, std::ostream& out, Sleep sleep,
+                Timestamp now = SystemClock().now()) {
+    const auto status = Exclusion::is_held(lock) ? PosixDisk().stat(ring) : std::nullopt;
+    if (!status) {
+        return;
+    }
+    const double age = std::max(0.0, now.seconds() - static_cast<double>(status->changed_ns) / 1e9);
+    const Seconds left = ring_takes - Seconds(age);
+    if (left > Seconds(0)) {
+        out << fmt::format("{} was changed {:.0f} s ago, and the service of this node may go by "
+                           "the former ring for {:.0f} s more: waiting. A pass that has begun goes "
+                           "by it to its end: if that takes longer, stop the service first\n",
+                           ring, age, left.count())
+            << std::flush;
+        sleep(left);
     }
 }
 

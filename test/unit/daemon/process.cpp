@@ -254,8 +254,11 @@ BOOST_AUTO_TEST_CASE(one_daemon_excludes_a_second) {
         const auto first = Exclusion::take(path);
         BOOST_TEST(first.has_value());
         BOOST_TEST(!Exclusion::take(path).has_value());
+        BOOST_TEST(Exclusion::is_held(path));
         BOOST_TEST(in_child([&] { return Exclusion::take(path).has_value() ? 1 : 0; }) == 0);
     }
+    BOOST_TEST(!Exclusion::is_held(path));
+    BOOST_TEST(!Exclusion::is_held(directory.path("absent/lock")));
     BOOST_TEST(Exclusion::take(path).has_value());
     BOOST_CHECK_EXCEPTION((void)Exclusion::take(directory.path("absent/lock")), ConfigError,
                           [](const ConfigError& error) {

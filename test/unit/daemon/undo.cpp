@@ -3,9 +3,11 @@
 #define BOOST_TEST_MODULE daemon_undo
 #include <boost/test/unit_test.hpp>
 
+#include <support/daemon.hpp>
 #include <support/one_node.hpp>
 #include <support/table_ring.hpp>
 
+#include <filesystem>
 #include <set>
 #include <sstream>
 #include <string>
@@ -159,4 +161,34 @@ BOOST_AUTO_TEST_CASE(what_cannot_come_back_stays_and_the_reason_is_told) {
     BOOST_TEST(node.says("stays: "));
     BOOST_TEST(node.says("\n0 databases are back\n"));
     BOOST_TEST(node.disk.stat(path).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_may_go_by_the_former_ring_is_waited_for) {
+    const support::Directory directory;
+    const auto ring = directory.file("container.ring.gz", "new");
+    const auto lock = directory.path("lock");
+    std::ostringstream out;
+    const auto waits = [&](double later) {
+        Seconds slept(0);
+        await_ring(
+            lock, ring, out, [&](Seconds time) { slept = time; },
+            SystemClock().now().plus(Seconds(later)));
+        return slept.count();
+    };
+    BOOST_TEST(waits(0) == 0, "no service has ever run here");
+    {
+        const auto service = Exclusion::take(lock);
+        BOOST_TEST(waits(-3600) == 45, "a clock that was put back");
+        BOOST_TEST(waits(10) > 30);
+        BOOST_TEST(waits(10) <= 35);
+        BOOST_TEST(out.str().find(ring + " was changed 10 s ago, and the service") !=
+                   std::string::npos);
+        out.str("");
+        BOOST_TEST(waits(46) == 0);
+        BOOST_TEST(out.str().empty());
+        std::filesystem::remove(ring);
+        BOOST_TEST(waits(0) == 0, "who reads the ring tells that it is not there");
+        (void)directory.file("container.ring.gz", "new");
+    }
+    BOOST_TEST(waits(0) == 0, "the service has ended");
 }
