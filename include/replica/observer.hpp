@@ -256,6 +256,7 @@ struct PeerFailed {
 struct Braked {
     const std::string& device; ///< Its name.
     std::string_view reason;   ///< For people.
+    bool names = false;        ///< Names do not hash to their files: leave_share is no way out.
 };
 
 /// One peer of one database is done.

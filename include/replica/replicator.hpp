@@ -316,8 +316,9 @@ private:
         try {
             if (pass.brakes.mostly_wrong_hashes(work->device.device)) {
                 if (pass.brakes.announce(work->device.device)) {
-                    pass.observer(event::Braked{work->device.device, "its names do not hash to its "
-                                                                     "files; the pass leaves it"});
+                    pass.observer(event::Braked{
+                        work->device.device,
+                        "its names do not hash to its files; the pass leaves it", true});
                 }
             } else if (auto found = next(*shared, *work, heartbeat)) {
                 result = [shared, work, place = *std::move(found)](Heartbeat& own) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <filesystem>
@@ -95,10 +96,13 @@ public:
         Config config;
         config.path_ = path.string();
         for (const auto& file : files_of(path)) {
+            errno = 0;
             std::ifstream stream{file, std::ios::binary};
+            const int reason = errno; // of open(2)
             std::string text{std::istreambuf_iterator<char>{stream}, {}};
             if (!stream.is_open() || stream.bad()) {
-                throw ConfigError("Unable to read config from " + file.string());
+                const auto why = reason == 0 ? "" : ": " + std::generic_category().message(reason);
+                throw ConfigError("Unable to read config from " + file.string() + why);
             }
             config.add(text, file.string());
         }

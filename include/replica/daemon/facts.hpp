@@ -219,7 +219,7 @@ private:
         }
         void note(const event::Braked& braked, Timestamp at) {
             device(braked.device).brake = {told(), shown(braked.reason)};
-            failures.add("brake", braked.device, braked.reason, at);
+            failures.add(braked.names ? "wrong_hash" : "brake", braked.device, braked.reason, at);
         }
         void note(const event::ClockJumped& /*clock*/, Timestamp at) {
             failures.add("clock", "this node", "the clock has jumped", at);

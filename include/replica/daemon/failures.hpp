@@ -33,7 +33,9 @@ inline constexpr std::array advices{
                     "are meant to leave, raise leave_share and reload."},
     Advice{"clock", "Repair the time service of the node that is wrong."},
     Advice{"database", "A lock: wait. Else look at the file, and at the disk."},
-    Advice{"device_skipped", "Mount or replace the disk, or correct the ring."},
+    Advice{"device_skipped",
+           "Mount or replace the disk, or correct the ring or the option devices. "
+           "Plain directories need mount_check = no."},
     Advice{"device_stalled", "Look at the disk: it does not answer."},
     Advice{"diverged", "Wait. If the same two stay, look at their files with --explain."},
     Advice{"listing", "Look at the disk: a directory cannot be read."},

@@ -29,6 +29,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace replica::daemon {
@@ -126,20 +127,29 @@ public:
         log(Level::error, "ERROR trying to replicate: {}", pass.what);
     }
     void operator()(const event::NoLocalDevices& none) const {
-        log(Level::error, "Can't find itself {} with port {} in ring file, not replicating",
+        log(Level::error,
+            "Can't find itself {} with port {} in ring file, not replicating; compare bind_ip and "
+            "bind_port with the ring",
             none.addresses, none.port);
     }
     void operator()(const event::DeviceSkipped& device) const {
-        log(Level::warning, "Skipping: {} {}", device.path, device.reason);
+        std::error_code ignored; // a directory that cannot be looked at may be there
+        const auto parent = std::filesystem::path(device.path).parent_path();
+        const bool stray = !std::filesystem::exists(parent, ignored) && !ignored;
+        log(Level::warning, "Skipping: {} {}{}", device.path, device.reason,
+            stray ? "; there is no directory " + parent.string() + ": correct the option devices"
+                  : "");
     }
     void operator()(const event::DeviceStalled& device) const {
         log(Level::error, "{} has not answered for {:.0f} seconds; the pass goes on without it",
             device.device, device.silent.count());
     }
     void operator()(const event::Braked& device) const {
-        log(Level::error,
-            "{}: {}; look at swift.conf, the ring and the clock, or raise leave_share",
-            device.device, device.reason);
+        log(Level::error, "{}: {}; {}", device.device, device.reason,
+            device.names
+                ? "compare swift_hash_path_suffix and swift_hash_path_prefix in swift.conf "
+                  "with the other nodes"
+                : "look at swift.conf, the ring and the clock, or raise leave_share");
     }
     void operator()(const event::ClockJumped& clock) const {
         log(Level::error,

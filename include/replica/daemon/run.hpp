@@ -269,8 +269,14 @@ void serve(Context& context, const AnyRing<>& ring, const Facts& facts,
     const DaemonSettings& settings = context.settings;
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
-        receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, facts,
-                                                 sender->secrets, sender->summaries());
+        try {
+            receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, facts,
+                                                     sender->secrets, sender->summaries());
+        } catch (const Failure& failure) {
+            throw Failure(failure.error(),
+                          "replica_port = " + std::to_string(settings.replica_port) +
+                              " cannot be served on bind_ip: " + failure.what());
+        }
     }
     const LedgerFile ledger(file_of_service(B::kind_type::name, settings, ".ledger"));
     if (const std::string known = ledger.take();

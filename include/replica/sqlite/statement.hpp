@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace replica::sqlite {
 
@@ -53,7 +54,7 @@ namespace replica::sqlite {
 }
 
 /// Throws unless `code` is a success. The message names the file, the statement or call, and
-/// SQLite's reason.
+/// SQLite's reason, with the system's if a file could not be opened, read or written.
 inline void check(sqlite3* file, int code, const std::string& path, std::string_view what) {
     if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) {
         return;
@@ -64,7 +65,11 @@ inline void check(sqlite3* file, int code, const std::string& path, std::string_
     const char* const reason = file != nullptr && sqlite3_extended_errcode(file) == code
                                    ? sqlite3_errmsg(file)
                                    : sqlite3_errstr(code);
-    throw Failure(error_of(code), path + ": " + std::string(what.substr(0, 80)) + ": " + reason);
+    const bool of_system = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR;
+    const int number = file != nullptr && of_system ? sqlite3_system_errno(file) : 0;
+    throw Failure(error_of(code),
+                  path + ": " + std::string(what.substr(0, 80)) + ": " + reason +
+                      (number == 0 ? "" : ": " + std::generic_category().message(number)));
 }
 
 /// One use of a prepared statement: bind, step, read columns. Its destructor resets the statement.

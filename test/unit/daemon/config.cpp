@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_missing_file_is_named) {
     const support::Directory directory;
     const auto path = directory.path("absent.conf");
     BOOST_TEST(complaint([&] { (void)Config::read(path); }) ==
-               "Unable to read config from " + path);
+               "Unable to read config from " + path + ": No such file or directory");
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_of_files_counts_as_one_file) {

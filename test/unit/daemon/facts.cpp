@@ -143,6 +143,9 @@ BOOST_FIXTURE_TEST_CASE(a_brake_is_on_as_long_as_passes_tell_of_it, Service) {
     BOOST_TEST(!is_on());
     facts.note(event::Braked{sda, "by a push"}, at(5));
     BOOST_TEST(is_on());
+    BOOST_TEST(now().failures.at(0).word == "brake");
+    facts.note(event::Braked{sda, "wrong names", true}, at(6));
+    BOOST_TEST(now().failures.at(0).word == "wrong_hash"); // leave_share is not the advice
     begin();
     end();
     BOOST_TEST(is_on());

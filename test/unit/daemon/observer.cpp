@@ -247,20 +247,27 @@ BOOST_AUTO_TEST_CASE(a_peer_that_is_left_alone_does_not_fill_the_log) {
 BOOST_AUTO_TEST_CASE(what_is_wrong_on_this_machine_is_told_at_swifts_levels) {
     const Watched watched;
     const Device to = peer();
-    const std::string device = "/srv/node/sda";
+    const std::string device = "/srv/sda";
     watched.observer(event::DeviceSkipped{device, "is not mounted"});
+    const std::string stray = "/no/such/directory/sda";
+    watched.observer(event::DeviceSkipped{stray, "is not mounted"});
     watched.observer(event::NoLocalDevices{"10.0.0.1", 6201});
     watched.observer(event::Quarantined{path, "/q/x", "corrupt"});
     watched.observer(event::Misplaced{path, "/a/c", 5});
     const std::string sda = "sda";
     watched.observer(event::Braked{sda, "too many would leave"});
     BOOST_TEST(watched.starts("error: sda: too many would leave; look at swift.conf"));
+    watched.observer(event::Braked{sda, "its names are wrong", true});
+    BOOST_TEST(watched.has("error: sda: its names are wrong; compare swift_hash_path_suffix and "
+                           "swift_hash_path_prefix in swift.conf with the other nodes"));
     watched.observer(event::WrongHash{path, "/a/c"});
     watched.observer(event::Deferred{path, to});
     const std::string what = "no memory";
     watched.observer(event::PassFailed{what});
     watched.observer(event::SetAside{path, what});
-    BOOST_TEST(watched.has("warning: Skipping: /srv/node/sda is not mounted"));
+    BOOST_TEST(watched.has("warning: Skipping: /srv/sda is not mounted"));
+    BOOST_TEST(watched.has("warning: Skipping: /no/such/directory/sda is not mounted; there is no "
+                           "directory /no/such/directory: correct the option devices"));
     BOOST_TEST(watched.starts("error: Can't find itself 10.0.0.1 with port 6201 in ring"));
     BOOST_TEST(watched.starts("error: Quarantining DB " + path));
     BOOST_TEST(watched.has("error: Quarantined /srv/node/sda/containers/1/abc/x to /q/x due to "

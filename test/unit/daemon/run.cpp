@@ -315,7 +315,9 @@ BOOST_FIXTURE_TEST_CASE(a_port_in_use_is_named, Node) {
     BOOST_CHECK_EXCEPTION((void)run(), Failure, [&](const Failure& failure) {
         return failure.error() == Error::bad_config &&
                std::string(failure.what())
-                   .starts_with("127.0.0.1:" + std::to_string(taken.port()) + ": ");
+                   .starts_with("replica_port = " + std::to_string(taken.port()) +
+                                " cannot be served on bind_ip: 127.0.0.1:" +
+                                std::to_string(taken.port()) + ": ");
     });
     BOOST_TEST(ups == 0);
 }

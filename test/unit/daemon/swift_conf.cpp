@@ -57,7 +57,8 @@ BOOST_AUTO_TEST_CASE(a_missing_file_is_named) {
     const support::Directory directory;
     const auto path = directory.path("swift.conf");
     BOOST_CHECK_EXCEPTION((void)read_swift_conf(path), ConfigError, [&](const ConfigError& error) {
-        return std::string{error.what()} == "Unable to read config from " + path;
+        return std::string{error.what()} ==
+               "Unable to read config from " + path + ": No such file or directory";
     });
 }
 

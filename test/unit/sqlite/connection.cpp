@@ -47,6 +47,12 @@ BOOST_AUTO_TEST_CASE(opening_makes_no_file) {
                     Connection(path, Connection::Mode::existing, {}, Instant());
                     return 0;
                 }) == Error::io));
+    BOOST_CHECK_EXCEPTION(Connection(path, Connection::Mode::existing, {}, Instant()), Failure,
+                          [](const Failure& failure) { // rights look alike but for the reason
+                              return std::string(failure.what())
+                                  .ends_with(
+                                      "unable to open database file: No such file or directory");
+                          });
     BOOST_TEST(!std::filesystem::exists(path));
 }
 
