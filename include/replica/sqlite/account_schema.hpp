@@ -71,8 +71,8 @@ CREATE TABLE account_stat (
 
     static constexpr std::string_view select_info =
         "SELECT account, created_at, put_timestamp, delete_timestamp, status_changed_at,"
-        " container_count, object_count, bytes_used, hash, id, metadata,"
-        " (SELECT seq FROM sqlite_sequence WHERE name = 'container') FROM account_stat";
+        " container_count, object_count, bytes_used, hash, id, metadata"
+        " FROM account_stat";
     static constexpr std::string_view select_hash = "SELECT hash FROM account_stat";
     static constexpr std::string_view select_since =
         "SELECT ROWID, name, put_timestamp, delete_timestamp, object_count, bytes_used, deleted,"
@@ -152,10 +152,11 @@ CREATE TABLE account_stat (
             .run();
     }
 
-    [[nodiscard]] static AccountInfo read_info(Connection& connection) {
-        Query found = connection.query(select_info);
+    template <Tables T>
+    [[nodiscard]] static AccountInfo read_info(T& tables) {
+        auto found = tables.query(select_info);
         if (!found.step()) {
-            throw Failure(Error::missing_table, connection.path() + ": account_stat has no row");
+            throw Failure(Error::missing_table, tables.path() + ": account_stat has no row");
         }
         AccountInfo info;
         info.account = found.text(0);
@@ -169,7 +170,7 @@ CREATE TABLE account_stat (
         info.hash = found.text(8);
         info.id = found.text(9);
         info.metadata = found.text(10);
-        info.max_row = found.is_null(11) ? -1 : found.integer(11);
+        info.max_row = last_given(tables, rows);
         return info;
     }
 

@@ -32,6 +32,13 @@ public:
     /// root are those of its shards. While a container is being sharded, its sums are those of the
     /// older file.
     [[nodiscard]] ContainerInfo info() {
+        auto seen = this->handle().glance(
+            [](auto& tables) { return sqlite::ContainerSchema::read_info(tables); });
+        if (seen && seen->shard_max_row < 0) {
+            sqlite::add_shard_state(this->path(), this->disk(), *seen,
+                                    [this]() -> sqlite::Connection& { return this->connection(); });
+            return *std::move(seen);
+        }
         this->connection().require_in_place();
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
         return this->read_state();

@@ -102,7 +102,6 @@ CREATE TRIGGER shard_range_update BEFORE UPDATE ON shard_range BEGIN
         " reported_object_count, reported_bytes_used, hash, id, x_container_sync_point1,"
         " x_container_sync_point2, storage_policy_index, metadata, reconciler_sync_point"
         " FROM container_info";
-    static constexpr std::string_view select_sequences = "SELECT name, seq FROM sqlite_sequence";
     static constexpr std::string_view select_hash = "SELECT hash FROM container_info";
     static constexpr std::string_view select_since =
         "SELECT ROWID, name, created_at, size, content_type, etag, deleted, storage_policy_index"
@@ -199,10 +198,11 @@ DROP TABLE former_stat;
     /// Three small statements instead of a join: the join takes twice as long to compile, a sixth
     /// of the cost of checking a database that is in sync. The first statement stays on its only
     /// row while the others run, so all three read one snapshot.
-    [[nodiscard]] static ContainerInfo read_info(Connection& connection) {
-        Query found = connection.query(select_info);
+    template <Tables T>
+    [[nodiscard]] static ContainerInfo read_info(T& tables) {
+        auto found = tables.query(select_info);
         if (!found.step()) {
-            throw Failure(Error::missing_table, connection.path() + ": container_info has no row");
+            throw Failure(Error::missing_table, tables.path() + ": container_info has no row");
         }
         ContainerInfo info;
         info.account = found.text(0);
@@ -223,8 +223,9 @@ DROP TABLE former_stat;
         info.storage_policy_index = found.integer(15);
         info.metadata = found.text(16);
         info.reconciler_sync_point = found.is_null(17) ? -1 : found.integer(17);
-        read_sums(connection, info);
-        read_sequences(connection, info);
+        read_sums(tables, info);
+        info.max_row = last_given(tables, rows);
+        info.shard_max_row = last_given(tables, "shard_range");
         return info;
     }
 
@@ -232,7 +233,7 @@ DROP TABLE former_stat;
     template <Disk D>
     [[nodiscard]] static ContainerInfo read_info(Connection& connection, D& disk) {
         ContainerInfo info = read_info(connection);
-        add_shard_state(connection, disk, info);
+        add_shard_state(connection.path(), disk, info, [&]() -> Connection& { return connection; });
         return info;
     }
 
@@ -314,9 +315,10 @@ DROP TABLE former_stat;
 
 private:
     /// The sums of the container's own policy, and the live rows of all policies.
-    static void read_sums(Connection& connection, ContainerInfo& info) {
+    template <Tables T>
+    static void read_sums(T& tables, ContainerInfo& info) {
         std::int64_t policies = 0;
-        Query found = connection.query(select_policies);
+        auto found = tables.query(select_policies);
         for (; found.step(); ++policies) {
             if (__builtin_add_overflow(info.live_rows, found.integer(1), &info.live_rows)) {
                 info.live_rows = std::numeric_limits<std::int64_t>::max(); // never expired
@@ -327,21 +329,6 @@ private:
             }
         }
         info.several_policies = policies > 1;
-    }
-
-    /// The highest ROWIDs ever given. A table that never had a row has no entry.
-    static void read_sequences(Connection& connection, ContainerInfo& info) {
-        Query found = connection.query(select_sequences);
-        while (found.step()) {
-            if (found.is_null(1)) {
-                continue;
-            }
-            if (found.view(0) == rows) {
-                info.max_row = found.integer(1);
-            } else if (found.view(0) == "shard_range") {
-                info.shard_max_row = found.integer(1);
-            }
-        }
     }
 };
 

@@ -13,6 +13,8 @@
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/copy.hpp>
 #include <replica/sqlite/exclusive.hpp>
+#include <replica/sqlite/glance.hpp>
+#include <replica/sqlite/handle.hpp>
 #include <replica/sqlite/id.hpp>
 #include <replica/sqlite/merge.hpp>
 #include <replica/sqlite/options.hpp>
@@ -22,7 +24,6 @@
 #include <replica/sqlite/sums.hpp>
 #include <replica/sqlite/sync_table.hpp>
 #include <replica/sqlite/tombstones.hpp>
-#include <replica/sqlite/wait.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/notes.hpp>
@@ -33,7 +34,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,27 +55,24 @@ public:
     using row_type = typename S::row_type;   ///< What is merged.
     using lock_type = typename D::lock_type; ///< Of a directory.
 
-    /// `connection` is open and its schema has been checked: see SqliteBroker (store.hpp).
-    SqliteDatabase(std::unique_ptr<sqlite::Connection> connection, D disk, C clock,
-                   SqliteOptions options)
-        : connection_(std::move(connection)), disk_(std::move(disk)), clock_(std::move(clock)),
-          options_(std::move(options)) {}
+    /// Of a file whose schema has been checked: see SqliteBroker (store.hpp).
+    explicit SqliteDatabase(sqlite::Handle<S, D, C> handle) : handle_(std::move(handle)) {}
 
-    [[nodiscard]] const std::string& path() const { return connection_->path(); } ///< Of the file.
+    [[nodiscard]] const std::string& path() const { return handle_.path(); } ///< Of the file.
 
-    void set_deadline(Instant deadline) { connection_->set_deadline(deadline); }
+    void set_deadline(Instant deadline) { handle_.set_deadline(deadline); }
 
     // ---- The calls of the concept Database, see broker.hpp.
 
     [[nodiscard]] info_type info() {
-        connection_->require_in_place();
-        return S::read_info(*connection_);
+        const auto read = [](auto& tables) { return S::read_info(tables); };
+        return handle_.look(read, read);
     }
 
     [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count) {
-        connection_->require_in_place();
+        connection().require_in_place();
         std::vector<row_type> rows;
-        sqlite::Query found = connection_->query(S::select_since);
+        sqlite::Query found = connection().query(S::select_since);
         found.bind(point, std::max<std::int64_t>(count, 0));
         while (found.step()) {
             rows.push_back(S::read(found));
@@ -85,32 +82,35 @@ public:
 
     /// See scan.hpp.
     [[nodiscard]] RowScan scan_rows(std::uint64_t key, std::size_t groups, std::int64_t up_to) {
-        connection_->require_in_place();
-        return sqlite::scan_rows<S>(*connection_, key, groups, up_to, options_.page_rows,
+        connection().require_in_place();
+        return sqlite::scan_rows<S>(connection(), key, groups, up_to, options().page_rows,
                                     [this] { return version(); });
     }
 
     [[nodiscard]] std::vector<row_type> chosen_rows(const RowChoice& choice, std::uint64_t key,
                                                     std::int64_t point, std::int64_t up_to,
                                                     std::int64_t count) {
-        connection_->require_in_place();
-        return sqlite::chosen_rows<S>(*connection_, choice, key, point, up_to, count,
-                                      options_.page_rows);
+        connection().require_in_place();
+        return sqlite::chosen_rows<S>(connection(), choice, key, point, up_to, count,
+                                      options().page_rows);
     }
 
     [[nodiscard]] std::int64_t sync_point(std::string_view id, Direction direction) {
-        connection_->require_in_place();
-        return sync_table(direction).point(id);
+        return handle_.look(
+            [&](auto& tables) { return sqlite::glance::sync_point(tables, id, direction); },
+            [&](auto& connection) { return sqlite::SyncTable(connection, direction).point(id); });
     }
 
     [[nodiscard]] std::vector<SyncPoint> sync_points(Direction direction) {
-        connection_->require_in_place();
-        return sync_table(direction).points();
+        return handle_.look(
+            [&](auto& tables) { return sqlite::glance::sync_points(tables, direction); },
+            [&](auto& connection) { return sqlite::SyncTable(connection, direction).points(); });
     }
 
     [[nodiscard]] Timestamp last_heard() {
-        connection_->require_in_place();
-        return sync_table(Direction::incoming).last_touched();
+        return handle_.look(sqlite::glance::last_heard, [](auto& connection) {
+            return sqlite::SyncTable(connection, Direction::incoming).last_touched();
+        });
     }
 
     /// Throws bad_request, having changed nothing, if a row has no name or no usable time. An empty
@@ -123,12 +123,12 @@ public:
         sqlite::Transaction transaction = begin_write();
         const auto known = source.empty() ? std::optional<std::int64_t>()
                                           : sync_table(Direction::incoming).point(source);
-        sqlite::RowChanges<S> changes(*connection_);
+        sqlite::RowChanges<S> changes(connection());
         const sqlite::Merged merged = changes.put(rows, known, forgotten);
         changes.finish();
         if (!source.empty()) {
             const auto last = std::ranges::max_element(rows, {}, &row_type::rowid);
-            sync_table(Direction::incoming).raise(source, last->rowid, clock_.now());
+            sync_table(Direction::incoming).raise(source, last->rowid, clock().now());
         }
         transaction.commit();
         return merged;
@@ -148,7 +148,7 @@ public:
         }
         sqlite::Transaction transaction = begin_write();
         for (const SyncPoint& point : points) {
-            sync_table(direction).raise(point.remote_id, point.sync_point, clock_.now());
+            sync_table(direction).raise(point.remote_id, point.sync_point, clock().now());
         }
         transaction.commit();
     }
@@ -162,7 +162,7 @@ public:
         if (point.sync_point < 0) {
             sync_table(direction).drop(point.remote_id);
         } else {
-            sync_table(direction).set(point.remote_id, point.sync_point, clock_.now());
+            sync_table(direction).set(point.remote_id, point.sync_point, clock().now());
         }
         transaction.commit();
     }
@@ -178,20 +178,20 @@ public:
                 throw Failure(Error::bad_request, path() + ": '" + *time + "' is no time");
             }
         }
-        connection_->require_in_place();
-        const info_type seen = S::read_info(*connection_);
+        connection().require_in_place();
+        const info_type seen = S::read_info(connection());
         if (merged(times, seen.timestamps()) == seen.timestamps()) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         const info_type info = read_state();
-        const bool was_deleted = S::is_deleted(*connection_, info);
+        const bool was_deleted = S::is_deleted(connection(), info);
         const Timestamps now = merged(times, info.timestamps());
         update("SET created_at = ?, put_timestamp = ?, delete_timestamp = ?", now.created_at,
                now.put_timestamp, now.delete_timestamp);
         update("SET status = '' WHERE delete_timestamp < put_timestamp"); // as mark_put does
-        if (S::is_deleted(*connection_, read_state()) != was_deleted) {
-            const std::string moment = clock_.now().internal();
+        if (S::is_deleted(connection(), read_state()) != was_deleted) {
+            const std::string moment = clock().now().internal();
             update("SET status_changed_at = ? WHERE status_changed_at < ?", moment, moment);
         }
         transaction.commit();
@@ -201,18 +201,18 @@ public:
     /// if the database's own metadata cannot be read. Writes nothing if nothing is newer.
     /// `forgotten`: see Metadata::merge.
     void merge_metadata(std::string_view text, Timestamp forgotten = {}) {
-        merge_metadata(connection_->with_path([&] { return Metadata::parse(text); }), forgotten);
+        merge_metadata(connection().with_path([&] { return Metadata::parse(text); }), forgotten);
     }
 
     void merge_metadata(const Metadata& news, Timestamp forgotten = {}) {
-        connection_->require_in_place();
+        connection().require_in_place();
         if (Metadata seen = metadata_to_change(); !seen.merge(news, forgotten)) {
             return;
         }
         sqlite::Transaction transaction = begin_write();
         Metadata merged = metadata_to_change();
         if (merged.merge(news, forgotten)) {
-            update("SET metadata = ?", connection_->with_path([&] { return merged.text(); }));
+            update("SET metadata = ?", connection().with_path([&] { return merged.text(); }));
             transaction.commit();
         }
     }
@@ -221,7 +221,7 @@ public:
     /// the database was put since. Call it after merge_timestamps.
     void merge_status(SqliteDatabase& from) {
         const std::string status =
-            from.connection_->text("SELECT status FROM " + std::string(S::stat));
+            from.connection().text("SELECT status FROM " + std::string(S::stat));
         if (status.empty()) {
             return;
         }
@@ -239,9 +239,9 @@ public:
 
     void adopt(std::string_view source) {
         sqlite::Transaction transaction = begin_write();
-        const std::int64_t max_row = S::read_info(*connection_).max_row;
+        const std::int64_t max_row = S::read_info(connection()).max_row;
         update("SET id = ?", sqlite::new_id(path()));
-        const Timestamp now = clock_.now();
+        const Timestamp now = clock().now();
         sqlite::SyncTable outgoing = sync_table(Direction::outgoing);
         outgoing.drop_beyond(max_row, notes::prefix);
         outgoing.set(notes::agreed(), now.ticks / Timestamp::ticks_per_second, now);
@@ -250,7 +250,7 @@ public:
         } else {
             sync_table(Direction::incoming).set(source, max_row, now);
         }
-        S::forget_reported(*connection_);
+        S::forget_reported(connection());
         transaction.commit();
     }
 
@@ -258,106 +258,118 @@ public:
     /// (defect 37). Metadata keys deleted before `age` go as well, and deleted shard ranges older
     /// than `sync_age`. ROWIDs are never reused: those up to the snapshot's last are its own.
     Timestamp reclaim(const info_type& confirmed, Timestamp age, Timestamp sync_age) {
-        connection_->require_in_place();
-        const Timestamp oldest = sqlite::reclaim_tombstones<S>(
-            *connection_, clock_, confirmed.max_row, age.normal(), options_.page_rows);
         const std::string before = sync_age.normal();
-        if (!has_old(confirmed, age, before)) {
+        const auto idle = handle_.glance([&](auto& tables) {
+            return sqlite::glance::has_nothing_to_reclaim<S>(tables, confirmed, age, before);
+        });
+        if (idle.value_or(false)) {
+            return sqlite::no_tombstone();
+        }
+        connection().require_in_place();
+        const Timestamp oldest = sqlite::reclaim_tombstones<S>(
+            connection(), clock(), confirmed.max_row, age.normal(), options().page_rows);
+        if (!sqlite::has_old<S>(connection(), confirmed, age, before)) {
             return oldest;
         }
         sqlite::Transaction transaction = begin_write();
         sync_table(Direction::incoming).drop_older(before);
         // Whether a copy is stale depends on this note, however old it is (send/stale.hpp).
         sync_table(Direction::outgoing).drop_older(before, notes::agreed());
-        auto kept = Metadata::parse_stored(S::read_info(*connection_).metadata);
+        auto kept = Metadata::parse_stored(S::read_info(connection()).metadata);
         if (kept.reclaim(age, Metadata::parse_stored(confirmed.metadata))) {
             update("SET metadata = ?", kept.text());
         }
-        S::reclaim_shard_ranges(*connection_, confirmed, before);
+        S::reclaim_shard_ranges(connection(), confirmed, before);
         transaction.commit();
         return oldest;
     }
 
     /// Waits for the lock until `deadline`. The handle must outlive the returned value.
     [[nodiscard]] sqlite::Exclusive exclusive(Instant deadline) {
-        connection_->require_in_place();
+        connection().require_in_place();
         {
-            const sqlite::DeadlineScope scope(*connection_, deadline);
-            connection_->execute("BEGIN EXCLUSIVE");
+            const sqlite::DeadlineScope scope(connection(), deadline);
+            connection().execute("BEGIN EXCLUSIVE");
         }
-        sqlite::Exclusive guard(*connection_);
-        connection_->require_in_place();
+        sqlite::Exclusive guard(connection());
+        connection().require_in_place();
         return guard;
     }
 
     /// See sums.hpp. For an upload that was not written to since its check, the result of the check
     /// is used, and the index is mended as well.
     bool mend_sums() {
-        connection_->require_in_place();
+        connection().require_in_place();
         if (content_ && content_->second == version()) {
-            return sqlite::mend<S>(*connection_, content_->first);
+            return sqlite::mend<S>(connection(), content_->first);
         }
-        return sqlite::mend_sums<S>(*connection_, options_.page_rows);
+        return sqlite::mend_sums<S>(connection(), options().page_rows);
     }
 
     /// For the broker: keeps the result of check_content for mend_sums.
     void remember(sqlite::Content content) { content_.emplace(std::move(content), version()); }
 
     void require_sound(Instant deadline) {
-        const sqlite::Watch watch(*connection_, clock_, deadline);
-        sqlite::check_pages(*connection_, "integrity_check");
+        const sqlite::Watch watch(connection(), clock(), deadline);
+        sqlite::check_pages(connection(), "integrity_check");
     }
 
     [[nodiscard]] std::uint64_t version() {
-        const auto others = static_cast<std::uint64_t>(connection_->integer("PRAGMA data_version"));
-        return (others << 32) + connection_->commits();
+        const auto others = static_cast<std::uint64_t>(connection().integer("PRAGMA data_version"));
+        return (others << 32) + connection().commits();
     }
 
     /// Makes a copy at `target`, with the same ROWIDs. Throws exists if `target` exists. A copy
     /// that failed is removed. How writers are affected: copy.hpp.
     void copy_to(const std::string& target, Instant deadline) {
-        connection_->require_in_place();
-        const sqlite::DeadlineScope scope(*connection_, deadline); // the handle's has passed
-        sqlite::copy_durably<S>(*connection_, target, disk_, clock_, options_);
+        connection().require_in_place();
+        const sqlite::DeadlineScope scope(connection(), deadline); // the handle's has passed
+        sqlite::copy_durably<S>(connection(), target, disk(), clock(), options());
     }
 
     /// Nothing inside exclusive(). Writers wait while 4 MiB are read: about a millisecond.
     [[nodiscard]] std::optional<std::string> image(std::int64_t most, Instant deadline) {
-        connection_->require_in_place();
-        const sqlite::DeadlineScope scope(*connection_, deadline);
-        return sqlite::read_pages(*connection_, most);
+        return handle_.look([&](auto& tables) { return tables.file().image(most); },
+                            [&](auto& connection) {
+                                const sqlite::DeadlineScope scope(connection, deadline);
+                                return sqlite::read_pages(connection, most);
+                            });
     }
 
     /// See pending.hpp. The rows come from a server of this node, so no point is recorded.
     bool commit_pending(const lock_type& /*lock*/) {
-        connection_->require_in_place();
+        connection().require_in_place();
         const auto put = [this](std::span<const row_type> rows) {
             merge_items(rows, std::string_view());
         };
-        return sqlite::commit_pending<S>(disk_, pending_path(path()), put);
+        return sqlite::commit_pending<S>(disk(), pending_path(path()), put);
     }
 
     /// Throws corrupt if the stored text cannot be read.
     [[nodiscard]] Metadata metadata() {
-        return Metadata::parse_stored(S::read_info(*connection_).metadata);
+        return Metadata::parse_stored(S::read_info(connection()).metadata);
     }
 
 protected:
-    [[nodiscard]] sqlite::Connection& connection() { return *connection_; } ///< For own statements.
-    [[nodiscard]] D& disk() { return disk_; }   ///< The handle's own copy.
-    [[nodiscard]] C& clock() { return clock_; } ///< The handle's own copy.
+    /// For own statements. Opened now if no call has needed it before.
+    [[nodiscard]] sqlite::Connection& connection() { return handle_.connection(); }
+    [[nodiscard]] sqlite::Handle<S, D, C>& handle() { return handle_; }
+    [[nodiscard]] D& disk() { return handle_.disk(); }   ///< The handle's own copy.
+    [[nodiscard]] C& clock() { return handle_.clock(); } ///< The handle's own copy.
 
     /// Waits for the write lock. Afterwards nobody can replace the file unnoticed.
     [[nodiscard]] sqlite::Transaction begin_write() {
-        return sqlite::Transaction(*connection_, sqlite::Transaction::Kind::write);
+        return sqlite::Transaction(connection(), sqlite::Transaction::Kind::write);
     }
+
+    [[nodiscard]] const SqliteOptions& options() const { return handle_.options(); }
 
     /// The info, for a container with its state of sharding, which shows in the directory.
     [[nodiscard]] info_type read_state() {
-        if constexpr (requires { S::read_info(*connection_, disk_); }) {
-            return S::read_info(*connection_, disk_);
+        if constexpr (requires { S::read_info(connection(), disk()); }) {
+            return S::read_info(connection(), disk());
         } else {
-            return S::read_info(*connection_);
+            return S::read_info(connection());
         }
     }
 
@@ -365,34 +377,21 @@ protected:
     template <class... Values>
     void update(std::string_view rest, const Values&... values) {
         std::string sql("UPDATE ");
-        connection_->query(sql.append(S::stat).append(" ").append(rest)).bind(values...).run();
+        connection().query(sql.append(S::stat).append(" ").append(rest)).bind(values...).run();
     }
 
 private:
     [[nodiscard]] sqlite::SyncTable sync_table(Direction direction) {
-        return sqlite::SyncTable(*connection_, direction);
+        return sqlite::SyncTable(connection(), direction);
     }
 
     [[nodiscard]] Metadata metadata_to_change() {
-        return connection_->with_path(
-            [&] { return Metadata::parse_to_change(S::read_info(*connection_).metadata); });
+        return connection().with_path(
+            [&] { return Metadata::parse_to_change(S::read_info(connection()).metadata); });
     }
 
-    /// Whether reclaim() would drop anything but tombstones.
-    [[nodiscard]] bool has_old(const info_type& confirmed, Timestamp age, std::string_view before) {
-        const sqlite::Transaction snapshot(*connection_, sqlite::Transaction::Kind::read);
-        return Metadata::parse_stored(S::read_info(*connection_).metadata)
-                   .reclaim(age, Metadata::parse_stored(confirmed.metadata)) ||
-               sync_table(Direction::incoming).has_older(before) ||
-               sync_table(Direction::outgoing).has_older(before, notes::agreed()) ||
-               S::has_old_shard_ranges(*connection_, confirmed, before);
-    }
-
-    std::unique_ptr<sqlite::Connection> connection_;
+    sqlite::Handle<S, D, C> handle_;
     std::optional<std::pair<sqlite::Content, std::uint64_t>> content_; ///< At which version.
-    D disk_;
-    C clock_;
-    SqliteOptions options_;
 };
 
 } // namespace replica

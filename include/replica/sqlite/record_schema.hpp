@@ -46,8 +46,8 @@ CREATE TABLE record_stat (
 
     static constexpr std::string_view select_info =
         "SELECT account, created_at, put_timestamp, delete_timestamp, status_changed_at,"
-        " record_count, bytes_used, hash, id, metadata,"
-        " (SELECT seq FROM sqlite_sequence WHERE name = 'record') FROM record_stat";
+        " record_count, bytes_used, hash, id, metadata"
+        " FROM record_stat";
     static constexpr std::string_view select_hash = "SELECT hash FROM record_stat";
     static constexpr std::string_view select_since =
         "SELECT ROWID, name, changed_at, record, deleted, changed_at || '-' || deleted || '-'"
@@ -92,10 +92,11 @@ CREATE TABLE record_stat (
             .run();
     }
 
-    [[nodiscard]] static RecordInfo read_info(Connection& connection) {
-        Query found = connection.query(select_info);
+    template <Tables T>
+    [[nodiscard]] static RecordInfo read_info(T& tables) {
+        auto found = tables.query(select_info);
         if (!found.step()) {
-            throw Failure(Error::missing_table, connection.path() + ": record_stat has no row");
+            throw Failure(Error::missing_table, tables.path() + ": record_stat has no row");
         }
         RecordInfo info(found.text(0));
         info.created_at = found.text_or(1, "0");
@@ -107,7 +108,7 @@ CREATE TABLE record_stat (
         info.hash = found.text(7);
         info.id = found.text(8);
         info.metadata = found.text(9);
-        info.max_row = found.is_null(10) ? -1 : found.integer(10);
+        info.max_row = last_given(tables, rows);
         return info;
     }
 

@@ -46,6 +46,30 @@ struct FormerTrigger {
     std::string_view digest;
 };
 
+/// Whom a schema asks for its info: a connection, or a file that is read page by page
+/// (page_tables.hpp). `query` takes SELECT columns FROM table, and gives all rows.
+template <class T>
+concept Tables = requires(T& tables, std::string_view sql) {
+    { tables.path() } -> std::convertible_to<std::string>;
+    { tables.query(sql).step() } -> std::same_as<bool>;
+    { tables.query(sql).is_null(0) } -> std::same_as<bool>;
+    { tables.query(sql).integer(0) } -> std::same_as<std::int64_t>;
+    { tables.query(sql).text(0) } -> std::same_as<std::string>;
+    { tables.query(sql).text_or(0, sql) } -> std::same_as<std::string>;
+};
+
+/// The highest ROWID that a table has ever given; -1 if it never had a row.
+template <Tables T>
+[[nodiscard]] std::int64_t last_given(T& tables, std::string_view table) {
+    auto found = tables.query("SELECT name, seq FROM sqlite_sequence");
+    while (found.step()) {
+        if (found.text(0) == table && !found.is_null(1)) {
+            return found.integer(1);
+        }
+    }
+    return -1;
+}
+
 /// The statements and readers of one kind of database. All members are static.
 ///
 /// - `script` makes tables, index, triggers and views. `begin(connection, new_database)` then
@@ -61,8 +85,8 @@ struct FormerTrigger {
 /// - `select_sums` gives a policy and its live rows, objects and bytes; `put_sums` takes the same.
 ///   `select_total` and `put_total`, if the schema has them, give and take the sums over all
 ///   policies.
-/// - `read_info` reads everything of an info that is in the file, as one snapshot (defect 9).
-///   Throws missing_table if the stat table has no row.
+/// - `read_info` reads everything of an info that is in the file, as one snapshot (defect 9), from
+///   any Tables. Throws missing_table if the stat table has no row.
 /// - `is_deleted` is Swift's rule for this kind.
 /// - `has_old_shard_ranges` and `reclaim_shard_ranges` find and drop old deleted shard ranges.
 /// - `former_triggers` are triggers of old Swifts. `convert(connection, dropped)` brings the file

@@ -19,6 +19,7 @@
 #include <replica/words/info.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -116,13 +117,14 @@ struct Ranges {
 /// Sets db_state and, for some containers, the sums: those of a sharded root are the sums of its
 /// shards, those of a container that is being sharded are the older file's. A file whose name is
 /// not a database's (an upload) counts as unsharded.
-template <Disk D>
-void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
-    const std::string& path = connection.path();
+/// `connect` gives the connection, for a container that has or had shard ranges, or another file
+/// beside it.
+template <Disk D, std::invocable Connect>
+void add_shard_state(const std::string& path, D& disk, ContainerInfo& info, Connect connect) {
     const auto name = DatabaseName::parse(std::string_view(path).substr(path.rfind('/') + 1));
     const auto ranges = info.shard_max_row < 0
                             ? detail::Ranges()
-                            : detail::read_ranges(connection, info.account + '/' + info.container);
+                            : detail::read_ranges(connect(), info.account + '/' + info.container);
     info.sharding_initiated = ranges.initiated();
     info.has_shards = ranges.others > 0 && detail::is_root(info, ranges.own_deleted);
     if (info.has_shards && info.sharding_initiated) {
@@ -138,7 +140,7 @@ void add_shard_state(Connection& connection, D& disk, ContainerInfo& info) {
         info.db_state = "sharding";
         if (const std::string retiring = directory + '/' + files.end()[-2]; retiring != path) {
             require_database_file(disk, retiring);
-            Connection beside = connection.beside(retiring);
+            Connection beside = connect().beside(retiring);
             detail::add_retiring(beside, info);
         }
     } else if (!name->epoch.empty() && name->epoch == ranges.epoch) {

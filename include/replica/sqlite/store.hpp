@@ -6,7 +6,9 @@
 
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
+#include <replica/sqlite/handle.hpp>
 #include <replica/sqlite/migrate.hpp>
+#include <replica/sqlite/open.hpp>
 #include <replica/storage/place.hpp>
 
 #include <memory>
@@ -39,11 +41,7 @@ public:
     /// that others have open), wal, and io (also if a file that must be brought up to date is
     /// read-only).
     [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
-        auto connection = connect(path, deadline);
-        if (!prepare(*connection)) {
-            sqlite::migrate<S>(*connection, [] {});
-        }
-        return database_type(std::move(connection), disk_, clock_, options_);
+        return database_type(sqlite::Handle<S, D, C>(path, disk_, clock_, options_, deadline));
     }
 
     /// Opens a file that came from elsewhere and checks all of it (check.hpp): 0.6 s for a million
@@ -56,9 +54,9 @@ public:
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         sqlite::require_file(disk_, path);
         sqlite::check_header(disk_, path);
-        auto connection = connect(path, deadline);
+        auto connection = sqlite::connect(path, disk_, clock_, options_, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
-        const bool current = prepare(*connection);
+        const bool current = sqlite::prepare<S>(*connection, options_);
         connection->execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
         sqlite::Content content;
         {
@@ -74,7 +72,8 @@ public:
                 check();
             }
         }
-        database_type database(std::move(connection), disk_, clock_, options_);
+        database_type database(
+            sqlite::Handle<S, D, C>(std::move(connection), disk_, clock_, options_));
         database.remember(std::move(content));
         return database;
     }
@@ -125,65 +124,6 @@ private:
         disk_.make_directories(directory);
         for (const std::string& at : changed) {
             disk_.sync(at);
-        }
-    }
-
-    [[nodiscard]] std::unique_ptr<sqlite::Connection> connect(const std::string& path,
-                                                              Instant deadline) {
-        sqlite::require_database_file(disk_, path);
-        try {
-            return std::make_unique<sqlite::Connection>(path, sqlite::Connection::Mode::existing,
-                                                        sqlite::wait_by(clock_), deadline,
-                                                        options_.vfs);
-        } catch (const Failure&) {
-            sqlite::require_file(disk_, path); // it may have gone since: that is no fault of a disk
-            throw;
-        }
-    }
-
-    /// Sets Swift's pragmas and checks that the file has today's schema. False for a file of an old
-    /// Swift.
-    [[nodiscard]] bool prepare(sqlite::Connection& connection) {
-        // A peer may remove its copy after our answer, so the end of the journal must be durable.
-        // NORMAL, Swift's setting, does not fsync the directory: a power cut then rolls back an
-        // answered commit.
-        connection.execute("PRAGMA synchronous = EXTRA");
-        connection.execute("PRAGMA temp_store = MEMORY");
-        connection.execute("PRAGMA mmap_size = 0");
-        connection.execute("PRAGMA cache_size = -8000");
-        const char* const mode =
-            options_.migrate ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode";
-        if (connection.text(mode) != "delete") {
-            throw Failure(Error::wal, connection.path() + ": is in use with a write-ahead log");
-        }
-        if (options_.chunk_bytes > 0) {
-            int bytes = options_.chunk_bytes;
-            sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
-        }
-        if (sqlite::is_current<S>(connection)) {
-            return true;
-        }
-        require_tables(connection);
-        if (!options_.migrate) {
-            throw Failure(Error::unknown_schema,
-                          connection.path() +
-                              ": is made by an old Swift, and only looked at here; a pass"
-                              " brings what a former Swift made up to date");
-        }
-        return false;
-    }
-
-    /// SQLite reports a missing column like a missing table. A table that an old Swift had in
-    /// another form is not missing, and its file must not go to quarantine.
-    static void require_tables(sqlite::Connection& connection) {
-        const std::string former = std::string(S::kind_type::name) + "_stat";
-        const bool is_former = sqlite::has_table(connection, former);
-        for (const std::string_view table : {S::rows, S::stat, std::string_view("incoming_sync"),
-                                             std::string_view("outgoing_sync")}) {
-            if (!sqlite::has_table(connection, table) && !(table == S::stat && is_former)) {
-                throw Failure(Error::missing_table,
-                              connection.path() + ": has no table " + std::string(table));
-            }
         }
     }
 

@@ -21,6 +21,13 @@
 
 namespace replica::sqlite {
 
+/// A time before which nothing becomes old, of a file without tombstones.
+[[nodiscard]] inline Timestamp no_tombstone() {
+    return RowTimes::decode(Timestamp{Timestamp::max_ticks - 1, 0}.normal())
+        .value_or(RowTimes{})
+        .data;
+}
+
 /// The name of a tombstone among the 1000 rows above a random ROWID; empty if there is none. Where
 /// there are many tombstones one is found.
 template <Schema S>

@@ -289,7 +289,8 @@ BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_listed_is_an_error_and_no_state)
         }
     } disk;
     require_refused(Error::io, container.directory + "-away", container.place.directory, [&] {
-        sqlite::add_shard_state(connection, disk, info);
+        sqlite::add_shard_state(connection.path(), disk, info,
+                                [&]() -> sqlite::Connection& { return connection; });
         return 0;
     });
 }
