@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -96,6 +97,9 @@ struct DatabaseTurn {
     /// copy. For who watches: nothing is decided by it.
     std::optional<std::int64_t> peer_has{};
 
+    /// Notes among the outgoing points, once read: note() is called several times for each peer.
+    std::optional<std::map<std::string, std::int64_t>> read_notes{};
+
     /// Wall time for what is reclaimed by its age: never ahead of a peer's that has answered.
     [[nodiscard]] Timestamp now() const { return pass.now().plus(-ahead); }
 
@@ -153,10 +157,20 @@ struct DatabaseTurn {
         }
     }
 
-    /// A note of this file (words/notes.hpp); -1 if there is none.
+    /// A note of this file (words/notes.hpp); -1 if there is none. As of the first call, and of
+    /// what this turn has written since.
     [[nodiscard]] std::int64_t note(const std::string& key) {
-        const auto remembered = pass.memory.note(memory_key(key));
-        return remembered ? *remembered : database().sync_point(key, Direction::outgoing);
+        if (const auto remembered = pass.memory.note(memory_key(key))) {
+            return *remembered;
+        }
+        if (!read_notes) {
+            read_notes.emplace();
+            for (const SyncPoint& point : database().sync_points(Direction::outgoing)) {
+                read_notes->emplace(point.remote_id, point.sync_point);
+            }
+        }
+        const auto found = read_notes->find(key);
+        return found == read_notes->end() ? -1 : found->second;
     }
 
     /// Writes a note; -1 removes it. A note that cannot be written is kept in memory: a copy that
@@ -165,6 +179,7 @@ struct DatabaseTurn {
         try {
             database().set_sync_point({value, key}, Direction::outgoing);
             pass.memory.drop_note(memory_key(key));
+            read_notes.reset();
         } catch (const Failure& failure) {
             if (is_lost(failure)) {
                 throw;

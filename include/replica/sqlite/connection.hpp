@@ -197,7 +197,7 @@ private:
 };
 
 /// A transaction that rolls back unless it is committed. Inside another one (exclusive() of a
-/// database) it is a savepoint.
+/// database) it is a savepoint, or nothing at all if it only reads.
 class Transaction {
 public:
     enum class Kind {
@@ -211,7 +211,9 @@ public:
     Transaction(Connection& connection, Kind kind)
         : connection_(&connection), nested_(connection.in_transaction()), kind_(kind) {
         if (nested_) {
-            connection.execute("SAVEPOINT nested");
+            if (kind != Kind::read) {
+                connection.execute("SAVEPOINT nested");
+            }
             return;
         }
         connection.execute(kind == Kind::read    ? "BEGIN"
@@ -227,7 +229,7 @@ public:
     Transaction& operator=(const Transaction&) = delete;
 
     ~Transaction() {
-        if (connection_ != nullptr && connection_->in_transaction()) {
+        if (connection_ != nullptr && connection_->in_transaction() && !is_part()) {
             sqlite3_exec(connection_->get(),
                          nested_ ? "ROLLBACK TO nested; RELEASE nested" : "ROLLBACK", nullptr,
                          nullptr, nullptr);
@@ -238,7 +240,9 @@ public:
     /// without a lock. The commit is then lost with the old file and must be repeated on the new
     /// one.
     void commit() {
-        connection_->execute(nested_ ? "RELEASE nested" : "COMMIT");
+        if (!is_part()) {
+            connection_->execute(nested_ ? "RELEASE nested" : "COMMIT");
+        }
         Connection& connection = *std::exchange(connection_, nullptr);
         if (kind_ == Kind::read) {
             return;
@@ -250,6 +254,9 @@ public:
     }
 
 private:
+    /// Reads in the transaction of somebody else, who ends it.
+    [[nodiscard]] bool is_part() const { return nested_ && kind_ == Kind::read; }
+
     Connection* connection_;
     bool nested_;
     Kind kind_;

@@ -54,13 +54,18 @@ void require_tables(Connection& connection) {
 /// Swift. Throws not_a_database, corrupt, missing_table, unknown_schema, locked, wal and io.
 template <Schema S>
 [[nodiscard]] bool prepare(Connection& connection, const SqliteOptions& options) {
+    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0");
+    const bool current = [&] {
+        // One lock for the schema, which cache_size is the first to need, and for the look at it: a
+        // lock costs nine calls of the system. schema_version takes it.
+        const Transaction once(connection, Transaction::Kind::read);
+        connection.execute("PRAGMA schema_version; PRAGMA cache_size = -8000");
+        return is_current<S>(connection);
+    }();
     // A peer may remove its copy after our answer, so the end of the journal must be durable.
     // NORMAL, Swift's setting, does not fsync the directory: a power cut then rolls back an
     // answered commit.
     connection.execute("PRAGMA synchronous = EXTRA");
-    connection.execute("PRAGMA temp_store = MEMORY");
-    connection.execute("PRAGMA mmap_size = 0");
-    connection.execute("PRAGMA cache_size = -8000");
     const char* const mode =
         options.migrate ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode";
     if (connection.text(mode) != "delete") {
@@ -70,7 +75,7 @@ template <Schema S>
         int bytes = options.chunk_bytes;
         sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes);
     }
-    if (is_current<S>(connection)) {
+    if (current) {
         return true;
     }
     require_tables<S>(connection);

@@ -56,6 +56,26 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_written_to_a_database_is_remembered_until_it
     BOOST_TEST(noted() == -1);
 }
 
+BOOST_AUTO_TEST_CASE(notes_are_read_once_and_again_after_one_was_written) {
+    Containers duo;
+    duo.open().set_sync_point({7, "another key"}, Direction::outgoing);
+    duo.with_task([&](auto& task, const Device&) {
+        int locks = 0;
+        duo.here().disk.on_call(
+            [&](SimCall call, const std::string&) { locks += call == SimCall::vfs_lock ? 1 : 0; });
+        BOOST_TEST(task.note("a key") == -1);
+        BOOST_TEST(task.note("another key") == 7);
+        BOOST_TEST(task.note("a key") == -1);
+        BOOST_TEST(locks == 1);
+        duo.here().disk.on_call(nullptr);
+        task.set_note("a key", 5);
+        BOOST_TEST(task.note("a key") == 5);
+        renew_id(task, "whose notes are gone");
+        BOOST_TEST(task.note("another key") == -1);
+        return 0;
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_note_that_is_not_written_since_the_file_is_gone_is_no_note) {
     Containers duo;
     duo.with_task([&](auto& task, const Device&) {

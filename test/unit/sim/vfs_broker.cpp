@@ -110,6 +110,19 @@ BOOST_AUTO_TEST_CASE(rows_of_a_peer_are_merged_with_their_point) {
     database.require_sound(Instant::max());
 }
 
+BOOST_AUTO_TEST_CASE(a_database_is_opened_under_one_lock) {
+    Node node;
+    static_cast<void>(node.create());
+    int locks = 0;
+    node.disk.on_call(
+        [&](SimCall call, const std::string&) { locks += call == SimCall::vfs_lock ? 1 : 0; });
+    auto database = node.open();
+    BOOST_TEST(locks == 1);
+    static_cast<void>(database.info());
+    BOOST_TEST(locks == 2);
+    node.disk.on_call(nullptr);
+}
+
 // The statements after it would have been committed one by one, and the hash and the point left
 // behind (defect 100).
 BOOST_AUTO_TEST_CASE(a_look_at_the_name_that_fails_once_begins_no_transaction) {

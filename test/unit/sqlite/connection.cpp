@@ -171,6 +171,34 @@ BOOST_AUTO_TEST_CASE(an_inner_transaction_can_fail_alone) {
     BOOST_TEST(StockConnection(file.path).rows("SELECT a FROM t") == "1|2|4|");
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_inside_another_transaction_ends_nothing) {
+    File file;
+    Connection connection = file.open();
+    const auto reads = [&](Transaction::Kind outer_kind) {
+        Transaction outer(connection, outer_kind);
+        {
+            const Transaction inner(connection, Kind::read);
+            BOOST_TEST(connection.integer("SELECT count(*) FROM t") == 1);
+        }
+        BOOST_TEST(connection.in_transaction());
+        {
+            Transaction inner(connection, Kind::read);
+            inner.commit();
+        }
+        BOOST_TEST(connection.in_transaction());
+        if (outer_kind == Kind::write) {
+            connection.execute("INSERT INTO t VALUES (2)");
+            const Transaction inner(connection, Kind::read);
+            BOOST_TEST(connection.integer("SELECT count(*) FROM t") == 2);
+        }
+    };
+    reads(Kind::read);
+    reads(Kind::write);
+    BOOST_TEST(!connection.in_transaction());
+    BOOST_TEST(connection.integer("SELECT count(*) FROM t") == 1); // what was not committed
+    BOOST_TEST(connection.commits() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_writer_keeps_writers_out_and_an_exclusive_one_readers_too) {
     File file;
     Connection connection = file.open();

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_heard_of_nobody_has_no_points) {
 }
 
 BOOST_AUTO_TEST_CASE(a_tombstone_is_seen_wherever_it_is) {
-    const File file;
+    File file;
     const auto has = [&] { return file.with(glance::has_tombstones<S>); };
     BOOST_TEST(!has());
     auto database = file.place.broker.open(file.path, Instant::max());
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_tombstone_is_seen_wherever_it_is) {
 }
 
 BOOST_AUTO_TEST_CASE(there_is_nothing_to_reclaim_only_if_nothing_is_old) {
-    const File file;
+    File file;
     const auto old = at(1'000);
     const std::string before = at(500).normal();
     BOOST_TEST(file.is_idle(file.info(), old, before));

@@ -53,7 +53,7 @@ struct RandomFile {
                      "; CREATE TABLE t (a, b, c); CREATE INDEX i ON t (a, b); BEGIN");
         for (int i = 0; i < rows; ++i) {
             file.execute(
-                "INSERT INTO t (rowid, a, b, c) VALUES (" +
+                "INSERT OR REPLACE INTO t (rowid, a, b, c) VALUES (" +
                 std::to_string(static_cast<std::int64_t>(random.next()) >> random.next() % 60) +
                 ", " + value() + ", " + value() + ", " + value() + ")");
         }
