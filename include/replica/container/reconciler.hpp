@@ -140,6 +140,9 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
             // A stock server looks and renames under this lock: it must not rename over our file.
             const auto lock = storage::lock_directory(disk, pass.clock, directory, deadline);
             if (!storage::find_database(disk, directory)) {
+                if (disk.remove(queue.place.path() + "-journal")) { // create() would lock again
+                    disk.sync(directory);
+                }
                 (void)pass.broker.create(queue.place.path(), info, deadline);
                 made = true;
             }

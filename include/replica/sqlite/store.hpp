@@ -10,6 +10,7 @@
 #include <replica/sqlite/migrate.hpp>
 #include <replica/sqlite/open.hpp>
 #include <replica/storage/place.hpp>
+#include <replica/storage/storage.hpp>
 
 #include <memory>
 #include <string>
@@ -79,10 +80,11 @@ public:
     }
 
     /// Makes a database with the names, times and policy of `info`. An empty id becomes a new one,
-    /// times of "0" become now. Throws exists, having changed nothing, if there is a database.
+    /// times of "0" become now. Throws exists, having changed nothing, if there is a database, and
+    /// locked if a journal lies in the way and somebody holds the lock of the directory.
     ///
-    /// Order: make the directories durable; build the file under a private name; fsync it; rename
-    /// without replacing; fsync the directory.
+    /// Order: make the directories durable; build the file under a private name; fsync it; remove a
+    /// journal that was left of an earlier file; rename without replacing; fsync the directory.
     database_type create(const std::string& path, const typename S::info_type& info,
                          Instant deadline = Instant::max()) {
         sqlite::NewDatabase made = sqlite::NewDatabase::like(info);
@@ -100,6 +102,7 @@ public:
                 sqlite::make_schema<S>(file, made);
             }
             disk_.sync(draft);
+            drop_old_journal(path, deadline);
             if (!disk_.rename_new(draft, path)) {
                 throw Failure(Error::exists, path + ": already exists");
             }
@@ -113,6 +116,21 @@ public:
     }
 
 private:
+    /// Removes the journal of an earlier file of this name, which SQLite would play back into the
+    /// new one (defect 7). Under the lock of the directory, lest somebody else makes the database
+    /// and writes to it meanwhile.
+    void drop_old_journal(const std::string& path, Instant deadline) {
+        const std::string journal = path + "-journal";
+        if (!disk_.stat(journal)) {
+            return;
+        }
+        const std::string directory = storage::parent(path);
+        const auto lock = storage::lock_directory(disk_, clock_, directory, deadline);
+        if (!disk_.stat(path) && disk_.remove(journal)) {
+            disk_.sync(directory);
+        }
+    }
+
     /// Makes a directory, and durable the entry of each one that was missing: else a power cut
     /// takes the directories away, with the database in them.
     void make_durable(const std::string& directory) {

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <support/duo.hpp>
+#include <support/old_journal.hpp>
 
 #include <functional>
 #include <set>
@@ -278,6 +279,19 @@ BOOST_FIXTURE_TEST_CASE(rows_go_to_the_queue_of_their_hour, Fixture) {
     BOOST_TEST((rows[0] == ObjectRow{-1, "1:/a/c/gone", one_o_clock + ".00000", 0,
                                      "application/x-delete", one_o_clock + ".00000", 0, 0}));
     BOOST_TEST(pass.state.end().first.size() == 3U);
+}
+
+BOOST_FIXTURE_TEST_CASE(no_journal_of_an_earlier_file_spoils_a_new_queue, Fixture) {
+    open().put(row("a"));
+    const std::string path = nodes.path(queue_of(noon));
+    here().disk.make_directories(path.substr(0, path.rfind('/')));
+    here().disk.write(path + "-journal", cutting_journal());
+    const Instant began = nodes.clock().monotonic();
+    queue();
+    BOOST_TEST(queued(noon) == std::set<std::string>{"1:/a/c/a"});
+    BOOST_TEST(point() == 1);
+    BOOST_TEST(!here().disk.stat(path + "-journal"));
+    BOOST_TEST((nodes.clock().monotonic() - began < 1s)); // waits for no lock
 }
 
 BOOST_FIXTURE_TEST_CASE(a_row_queued_twice_is_there_once, Fixture) {

@@ -11,6 +11,7 @@
 #include <laws/broker.hpp>
 #include <support/fifo.hpp>
 #include <support/notes.hpp>
+#include <support/old_journal.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -398,6 +399,41 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(our_triggers_do_on_each_row_what_a_merge_does_at_o
     BOOST_TEST(triggered.info().hash == merged.info().hash);
     BOOST_TEST(triggered.info().count == merged.info().count);
     BOOST_TEST(triggered.info().bytes_used == merged.info().bytes_used);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(no_journal_of_an_earlier_file_is_played_back_into_a_new_one, B,
+                              Brokers) {
+    Place<B> place;
+    const std::string path = place.path("again");
+    write(path + "-journal", test::cutting_journal());
+    BOOST_TEST(place.create("again") == path);
+    BOOST_TEST(!std::filesystem::exists(path + "-journal"));
+    auto database = place.broker().open(path, never);
+    database.require_sound(never);
+    BOOST_TEST(database.info().account == "AUTH_a");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_journal_beside_a_database_is_left_alone_by_a_second_create, B,
+                              Brokers) {
+    Place<B> place;
+    const std::string path = place.create("twice");
+    write(path + "-journal", test::cutting_journal());
+    refused(Error::exists, path, [&] { place.create("twice"); });
+    BOOST_TEST(bytes_of(path + "-journal") == test::cutting_journal());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(no_journal_is_removed_while_somebody_holds_its_directory, B,
+                              Brokers) {
+    Place<B> place;
+    const std::string path = place.path("held");
+    const std::string directory = std::filesystem::path(path).parent_path();
+    write(path + "-journal", test::cutting_journal());
+    const auto lock = place.broker().disk().try_lock(directory);
+    BOOST_REQUIRE(lock.has_value());
+    refused(Error::locked, directory,
+            [&] { (void)place.broker().create(path, place.info(), Instant()); });
+    BOOST_TEST(bytes_of(path + "-journal") == test::cutting_journal());
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(directory), {}) == 2); // and .lock
 }
 
 BOOST_AUTO_TEST_CASE(a_policy_is_changed_with_its_sums) {
