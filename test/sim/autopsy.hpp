@@ -5,6 +5,7 @@
 // would find it. The disk is copied first, journals and pending files included, so that nobody who
 // acts can notice.
 
+#include "leftovers.hpp"
 #include "record.hpp"
 #include "world.hpp"
 #include <replica/container/queue_entry.hpp>
@@ -53,6 +54,23 @@ struct Autopsy {
     }
 };
 
+/// Whether a copy, wherever it is, has this version of a row or of a key, or a newer one.
+template <class Kind>
+[[nodiscard]] bool is_held(const std::vector<Autopsy<Kind>>& found, const std::string& hash,
+                           std::map<std::string, Version> Copy<Kind>::*where,
+                           const std::string& name, const Version& version) {
+    for (const Autopsy<Kind>& each : found) {
+        for (const Copy<Kind>& copy : each.copies) {
+            const auto held = (copy.*where).find(name);
+            if (copy.path.ends_with(hash + ".db") && held != (copy.*where).end() &&
+                held->second.ticks >= version.ticks) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /// Opens every database of a disk in a copy of it.
 template <class Kind>
 class Examiner {
@@ -82,7 +100,7 @@ public:
         Autopsy<Kind> found;
         for (const std::string& path : files_) {
             if (path.find("/tmp/") != std::string::npos ||
-                path.find("/trash/") != std::string::npos) {
+                path.find("/trash/") != std::string::npos || path.ends_with(other_file)) {
                 continue; // uploads and copies on their way, and what counts no more
             }
             if (path.ends_with(".db")) {

@@ -46,6 +46,10 @@ BOOST_AUTO_TEST_CASE(a_ring_that_changes_moves_whole_files_and_their_rows) {
     BOOST_TEST(is_cheap(Stats{.rsync = 9, .diff_capped = 3, .rows = 100}, Change::ring));
     BOOST_TEST(!is_cheap(Stats{.hashmatch = 1}, Change::ring));
     BOOST_TEST(!is_cheap(Stats{.remote_merge = 1}, Change::ring));
+    Config queues = three_replicas();
+    queues.policies = 1;
+    BOOST_TEST(is_cheap(Stats{.remote_merge = 1}, Change::ring, 2, queues));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 1}, Change::call, 2, queues));
 }
 
 BOOST_AUTO_TEST_CASE(whatever_has_changed_nobody_fails_and_no_id_is_given_up) {

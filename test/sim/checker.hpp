@@ -112,7 +112,7 @@ private:
                       const Writes& writes) const {
         if (writes.told() && !may_be_gone(database, writes) &&
             !is_forgotten(database, name, writes) &&
-            !Nemesis<Kind>::is_held(found, database.hash, where, name, *writes.told())) {
+            !is_held(found, database.hash, where, name, *writes.told())) {
             throw Violation(database.hash + ": " + name + " is nowhere, though " +
                             writes.told()->text());
         }

@@ -72,6 +72,14 @@ public:
     /// No further call begins by itself.
     void rest() { resting_ = true; }
 
+    /// This time, or the next one that no client has had.
+    [[nodiscard]] std::int64_t next_stamp(std::int64_t ticks) {
+        while (!stamps_.insert(ticks).second) {
+            ++ticks;
+        }
+        return ticks;
+    }
+
     /// Rows that a stock server has told before they were synced: by database and name.
     [[nodiscard]] const std::set<std::pair<const Known*, std::string>>& unsynced() const {
         return unsynced_;
@@ -166,11 +174,7 @@ private:
     [[nodiscard]] std::int64_t stamp(Seconds off = Seconds(0)) {
         const double wrong =
             static_cast<double>(world_.config.skew) * (2 * world_.random.fraction() - 1);
-        std::int64_t ticks = world_.clock.now().plus(off + Seconds(wrong)).ticks;
-        while (!stamps_.insert(ticks).second) {
-            ++ticks;
-        }
-        return ticks;
+        return next_stamp(world_.clock.now().plus(off + Seconds(wrong)).ticks);
     }
 
     [[nodiscard]] std::string some_name() {
@@ -215,6 +219,17 @@ private:
         }
     }
 
+    /// Two clients may have one time, and nobody knows whose call came first. At rest that would
+    /// be a difference that no hash shows; and nobody may have forgotten a deletion at that time.
+    [[nodiscard]] bool draw_tie(const Writes& writes) {
+        if (resting_ || world_.config.ties == 0 || world_.config.jump > 0 || !writes.last_time()) {
+            return false;
+        }
+        const auto age = static_cast<double>(world_.config.reclaim_age) / 3;
+        return *writes.last_time() > world_.clock.now().plus(-Seconds(age)).ticks &&
+               world_.chance(world_.config.ties);
+    }
+
     [[nodiscard]] Row row_of(const std::string& name, std::int64_t ticks, bool deleted) {
         return World<Kind>::Words::make_row(name, Timestamp{ticks, 0},
                                             static_cast<std::int64_t>(world_.pick(100)), deleted);
@@ -226,17 +241,30 @@ private:
         if (!opened) {
             return;
         }
-        Row row = row_of(some_name(), ticks, deleted);
+        const std::string drawn = some_name();
+        Row row = row_of(drawn, ticks, deleted);
         place(row, *opened);
         const std::string name = key_of(row);
+        Writes& writes = database.record.rows[name];
+        if (draw_tie(writes)) {
+            Row tied = row_of(drawn, *writes.last_time(), deleted);
+            if constexpr (requires { tied.storage_policy_index; }) {
+                tied.storage_policy_index = row.storage_policy_index;
+            }
+            row = std::move(tied);
+            world_.marks("client: the time of another write");
+        }
         const Version version = version_of(row);
-        database.record.rows[name].attempt(version, late);
+        if constexpr (requires { row.delete_timestamp; }) {
+            writes.let_puts_win();
+        }
+        writes.attempt(version, late);
         opened->put(row);
         if (world_.marks.trace) {
             std::cerr << at.machine.ip << ' ' << database.hash << ' ' << name << ' '
                       << version.text() << ": ";
         }
-        database.record.rows[name].acknowledge(version);
+        writes.acknowledge(version);
         world_.marks(deleted ? "client: deleted" : "client: written");
     }
 
@@ -295,9 +323,12 @@ private:
         if (opened.is_deleted()) {
             return;
         }
-        const std::string key = "X-Meta-" + std::to_string(world_.pick(3));
+        std::string key = "X-Meta-" + std::to_string(world_.pick(3));
         const std::string value = world_.pick(4) == 0 ? "" : std::to_string(world_.pick(1000));
         const bool late = world_.config.late > 0 && world_.pick(4) == 0;
+        if (late && world_.pick(2) == 0) { // a key that nobody has written since
+            key = "X-Meta-Old-" + std::to_string(world_.pick(8));
+        }
         const Version version{late ? stamp(-old_age()) : stamp(), value.empty(), value};
         database.record.metadata[key].attempt(version, late);
         opened.set_metadata(key, value, Timestamp{version.ticks, 0});

@@ -33,7 +33,12 @@ struct Extensions {
         (std::int64_t, push), ///< Bytes of a piece of a file between servers of ours; 0: rsync.
         (std::int64_t, compare_rows), ///< Where no point is left: so many are compared; 0: none.
         (std::int64_t, records),      ///< 1: a host program's records, neither of Swift's kinds.
-        (std::int64_t, undo));        ///< A fault like the others, though a well-meant one.
+        (std::int64_t, undo),         ///< A fault like the others, though a well-meant one.
+        (std::int64_t, ties),         ///< In 1,000 writes: one has the time of another.
+        (std::int64_t, overdue),      ///< Whether old deletions come during the passes of a rest.
+        (std::int64_t, misfiled),     ///< Faults: the file of another database in a directory, ...
+        (std::int64_t, journals),     ///< ... a journal of an earlier file, ...
+        (std::int64_t, misnamed));    ///< ... an id that is no file name.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -160,6 +165,15 @@ struct Config : Extensions {
             containers = shards = policies = pending = stock = stock_sender = 0;
         }
         undo = random.next() % 3 == 0 ? 1 + static_cast<std::int64_t>(random.next() % 10) : 0;
+        const auto rarely = [&](std::uint64_t most) {
+            const bool there = random.next() % 4 == 0;
+            return there ? 1 + static_cast<std::int64_t>(random.next() % most) : 0;
+        };
+        ties = rarely(300);
+        overdue = rarely(1);
+        misfiled = rarely(5);
+        journals = rarely(5);
+        misnamed = rarely(5);
     }
 
     template <class Each>

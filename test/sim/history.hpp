@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "losses.hpp"
 #include "nemesis.hpp"
+#include "overdue.hpp"
 #include "rest.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
@@ -69,6 +70,10 @@ public:
                                          std::int64_t last) { losses_.overstate(id, first, last); };
     }
 
+    WorldHistory(const WorldHistory&) = delete;
+    WorldHistory& operator=(const WorldHistory&) = delete;
+    ~WorldHistory() { world_.end(); } // fibers know all that is below
+
     /// Throws Violation.
     [[nodiscard]] Outcome run() {
         const Instant began = world_.clock.monotonic();
@@ -99,6 +104,7 @@ public:
                 world_.marks("one change is cheap");
             }
         }
+        come_overdue();
         require_no_stray_file();
         require_rest(); // what has come of age has gone
         return {world_.fibers.steps(), world_.fibers.digest(),
@@ -139,8 +145,8 @@ private:
         clients_.rest();
         nemesis_.rest();
         world_.wire.heal();
-        world_.files.heal();
         world_.fibers.run([&] { return nemesis_.rested(); });
+        world_.files.heal();
         for (auto& machine : world_.machines) {
             machine->disk.clear_faults();
             if (machine->sender) {
@@ -186,6 +192,20 @@ private:
             }
         }
         throw Violation(reason);
+    }
+
+    /// Old deletions that come while passes are under way count, although peers were asked before.
+    void come_overdue() {
+        if (world_.config.overdue == 0 || world_.config.stock_sender != 0) {
+            return;
+        }
+        for (int part = 0; part < 4; ++part) { // all that is here agrees, and is older then
+            world_.clock.advance(Seconds(static_cast<double>(world_.config.reclaim_age) * 0.3));
+            play_round();
+        }
+        Overdue<Kind> overdue(world_, clients_);
+        overdue.begin();
+        static_cast<void>(settle());
     }
 
     /// Two more rounds, in which nothing is sent. Whoever remembers that nothing is to be done

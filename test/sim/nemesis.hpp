@@ -5,13 +5,11 @@
 // a while and ends. Where a copy is lost for good, the record is told which rows no machine holds
 // any more. Faults of the network are in wire.hpp, rates in config.hpp.
 
-#include "../support/of_kind.hpp"
 #include "autopsy.hpp"
 #include "client.hpp"
+#include "leftovers.hpp"
 #include "operator.hpp"
 #include "world.hpp"
-
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <array>
@@ -74,22 +72,6 @@ public:
 
     using Versions = std::map<std::string, Version>;
 
-    /// Whether a copy, wherever it is, has this version of a row or of a key, or a newer one.
-    [[nodiscard]] static bool is_held(const std::vector<Autopsy<Kind>>& found,
-                                      const std::string& hash, Versions Copy<Kind>::*where,
-                                      const std::string& name, const Version& version) {
-        for (const Autopsy<Kind>& each : found) {
-            for (const Copy<Kind>& copy : each.copies) {
-                const auto held = (copy.*where).find(name);
-                if (copy.path.ends_with(hash + ".db") && held != (copy.*where).end() &&
-                    held->second.ticks >= version.ticks) {
-                    return true;
-                }
-            }
-        }
-        return false;
-    }
-
     /// Rows and keys that nobody holds any more, of those that may be lost by what has just
     /// happened.
     template <class May>
@@ -115,6 +97,10 @@ private:
     static bool anything(const typename World<Kind>::Known& /*database*/,
                          const std::string& /*name*/, const Version& /*told*/) {
         return true;
+    }
+
+    [[nodiscard]] const typename World<Kind>::Known& some_known() {
+        return world_.known[world_.pick(world_.known.size())];
     }
 
     /// One of a machine's devices.
@@ -144,16 +130,30 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 15> weights{
-            config.kill,    config.power,    config.unmount, config.fill, config.fail,
-            config.slow,    config.wipe,     config.backup,  config.ring, config.jump,
-            config.isolate, config.transfer, config.rest,    config.rot,  config.undo};
+        const std::array<std::int64_t, 18> weights{
+            config.kill,     config.power,    config.unmount, config.fill, config.fail,
+            config.slow,     config.wipe,     config.backup,  config.ring, config.jump,
+            config.isolate,  config.transfer, config.rest,    config.rot,  config.undo,
+            config.misfiled, config.journals, config.misnamed};
         using Member = void (Nemesis::*)(Machine&);
-        constexpr Member faults[] = {&Nemesis::kill,          &Nemesis::power,   &Nemesis::unmount,
-                                     &Nemesis::fill,          &Nemesis::fail,    &Nemesis::slow,
-                                     &Nemesis::wipe,          &Nemesis::backup,  &Nemesis::ring,
-                                     &Nemesis::jump,          &Nemesis::isolate, &Nemesis::transfer,
-                                     &Nemesis::let_time_pass, &Nemesis::rot,     &Nemesis::undo};
+        constexpr Member faults[] = {&Nemesis::kill,
+                                     &Nemesis::power,
+                                     &Nemesis::unmount,
+                                     &Nemesis::fill,
+                                     &Nemesis::fail,
+                                     &Nemesis::slow,
+                                     &Nemesis::wipe,
+                                     &Nemesis::backup,
+                                     &Nemesis::ring,
+                                     &Nemesis::jump,
+                                     &Nemesis::isolate,
+                                     &Nemesis::transfer,
+                                     &Nemesis::let_time_pass,
+                                     &Nemesis::rot,
+                                     &Nemesis::undo,
+                                     &Nemesis::misfile,
+                                     &Nemesis::leave_a_journal,
+                                     &Nemesis::misname};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -355,24 +355,23 @@ private:
         world_.files.fail("", faults[world_.pick(3)], 1);
     }
 
-    /// A stored hash is no longer that of the rows, as after a mistake of a server (defect 72).
     void rot(Machine& machine) {
-        const std::string path =
-            world_.path(world_.known[world_.pick(world_.known.size())], some_device());
-        if (!machine.server || !machine.disk.stat(path)) {
-            return;
+        spoil_hash(world_, machine, some_known(), some_device(), ++rotten_);
+    }
+
+    void misfile(Machine& machine) {
+        leave_other_file(world_, machine, some_known(), some_device());
+    }
+
+    void leave_a_journal(Machine& /*machine*/) { leave_journal(world_); }
+
+    void misname(Machine& machine) {
+        const auto& database = some_known();
+        const std::size_t device = some_device();
+        if (const auto id = spoil_id(world_, machine, database, device)) {
+            wait();
+            mend_id(world_, machine, database, device, *id);
         }
-        // Always another, since nobody notices that all copies have the same wrong one.
-        Random random(++rotten_);
-        const std::string sql = "UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET hash = '" +
-                                random.name() + random.name() + '\'';
-        sqlite3* file = nullptr;
-        if (sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
-                            machine.server->vfs.name().c_str()) == SQLITE_OK &&
-            sqlite3_exec(file, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) {
-            world_.marks("fault: a wrong hash");
-        }
-        sqlite3_close(file);
     }
 
     /// Deletions come of age.

@@ -76,7 +76,7 @@ private:
         const Row queued = reconciler::queue_row(row, root);
         const std::string key = key_of(queued);
         const Version version = version_of(queued);
-        if (Nemesis<Kind>::is_held(found, hash, &Copy<Kind>::versions, key, version)) {
+        if (is_held(found, hash, &Copy<Kind>::versions, key, version)) {
             world_.marks("a misplaced row is queued");
             return;
         }

@@ -75,9 +75,21 @@ struct Version {
             std::to_string(range.object_count)};
 }
 
-/// The writes of one name. All times differ.
+/// The writes of one name. Of several with one time one counts, whatever the order in which they
+/// come: a deletion, then the greater size. In an account the PUT counts, and its figures may be
+/// those of either.
 class Writes {
 public:
+    /// These are writes to an account.
+    void let_puts_win() { puts_win_ = true; }
+
+    /// The time of the newest that was tried, if there is any.
+    [[nodiscard]] std::optional<std::int64_t> last_time() const {
+        return all_.empty()
+                   ? std::nullopt
+                   : std::optional(std::ranges::max_element(all_, {}, &Version::ticks)->ticks);
+    }
+
     /// `late`: older than the age at which deletions are forgotten.
     void attempt(const Version& version, bool late = false) {
         all_.push_back(version);
@@ -87,7 +99,7 @@ public:
     }
 
     void acknowledge(const Version& version) {
-        if (!told_ || told_->ticks < version.ticks) {
+        if (!told_ || is_before(*told_, version)) {
             told_ = version;
         }
     }
@@ -103,7 +115,7 @@ public:
     [[nodiscard]] std::optional<Version> untold_deletion() const {
         std::optional<Version> newest;
         for (const Version& version : all_) {
-            if (version.deleted && told_ && version.ticks > told_->ticks &&
+            if (version.deleted && told_ && is_before(*told_, version) &&
                 (!newest || newest->ticks < version.ticks)) {
                 newest = version;
             }
@@ -112,7 +124,13 @@ public:
     }
 
     [[nodiscard]] bool was_written(const Version& version) const {
-        return std::ranges::find(all_, version) != all_.end();
+        const auto at = [&](auto Version::*part) {
+            return std::ranges::any_of(all_, [&](const Version& each) {
+                return each.ticks == version.ticks && each.*part == version.*part;
+            });
+        };
+        return std::ranges::find(all_, version) != all_.end() ||
+               (puts_win_ && at(&Version::deleted) && at(&Version::value));
     }
 
     /// Whether `version`, or none, is what a client must now see.
@@ -122,7 +140,7 @@ public:
         if (version && !was_written(*version)) {
             return version->text() + ", which nobody wrote";
         }
-        if (!told_ || (version && version->ticks >= told_->ticks)) {
+        if (!told_ || (version && !is_before(*version, *told_))) {
             return std::nullopt;
         }
         if (!version) {
@@ -136,6 +154,20 @@ public:
     }
 
 private:
+    /// Whether `one` has to give way to `other`.
+    [[nodiscard]] bool is_before(const Version& one, const Version& other) const {
+        if (one.ticks != other.ticks || one.deleted != other.deleted) {
+            return std::pair(one.ticks, one.deleted != puts_win_) <
+                   std::pair(other.ticks, other.deleted != puts_win_);
+        }
+        const auto is_number = [](const std::string& text) {
+            return text.find_first_not_of("0123456789") == std::string::npos;
+        };
+        return !puts_win_ && is_number(one.value) && is_number(other.value) &&
+               std::pair(one.value.size(), one.value) < std::pair(other.value.size(), other.value);
+    }
+
+    bool puts_win_ = false;
     std::vector<Version> all_;
     std::set<std::int64_t> late_;
     std::optional<Version> told_;

@@ -55,16 +55,21 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "answer lost",
                                     "at rest",
                                     "client: dropped",
+                                    "client: an old deletion during a pass",
                                     "client: made",
                                     "client: no space left",
                                     "client: pending",
                                     "client: pending file merged",
                                     "client: posted",
                                     "client: put again",
+                                    "client: the time of another write",
                                     "client: shard range written",
                                     "complete_rsync 204",
                                     "fault: a call",
+                                    "fault: a journal of an earlier file",
+                                    "fault: a file of another database",
                                     "fault: a wrong hash",
+                                    "fault: an id that is no file name",
                                     "fault: clock",
                                     "fault: device replaced",
                                     "fault: full",
@@ -126,7 +131,8 @@ constexpr Pinned pinned[] = {
      "to_handoffs=0 lose=0 delay=159 repeat=0 cut=0 mute=0 kill=0 power=3 unmount=9 fill=0 "
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
-     "devices=1 policies=0 compare_rows=0 records=0 undo=0"},
+     "devices=1 policies=0 compare_rows=0 records=0 undo=0 "
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
     {67, // a copy refuses `sync` while it leaves
      "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
@@ -136,7 +142,8 @@ constexpr Pinned pinned[] = {
      "rot=0 "
      "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
      "devices=1 "
-     "policies=0 compare_rows=0 records=0 undo=0"},
+     "policies=0 compare_rows=0 records=0 undo=0 "
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
     {243, // a device is restored from a backup, and databases from the trash
      "containers=0 steps=60000 nodes=4 replicas=2 databases=3 names=15 clients=1 per_diff=5 "
      "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=604800 handoff_delete=0 "
@@ -144,7 +151,8 @@ constexpr Pinned pinned[] = {
      "pending=5 posts=0 drops=0 to_handoffs=150 lose=102 delay=88 repeat=0 cut=15 mute=0 kill=0 "
      "power=4 unmount=8 fill=0 fail=0 slow=0 wipe=0 backup=3 ring=3 jump=0 isolate=7 transfer=0 "
      "rest=0 shards=0 rot=0 stock=2 stock_sender=0 devices=1 policies=0 rows_along=200 feed=1 "
-     "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8"},
+     "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8 "
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
 };
 
 /// What a run of many histories has come to.

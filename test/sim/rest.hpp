@@ -97,7 +97,8 @@ private:
 /// A file of a machine that is neither a database nor belongs to one; empty if there is none.
 /// Files that somebody must look at are told in each pass and stay: rows that wait for a database
 /// that is gone, or that nobody could read (defects 3 and 94). Our broker's drafts are taken away
-/// by our replicator; `stock` is another. What was removed within the last day is in the trash.
+/// by our replicator; `stock` is another. A journal without its file is taken away when a file
+/// comes. What was removed within the last day is in the trash.
 [[nodiscard]] inline std::string stray_file(const SimDisk& disk, bool stock, Timestamp now) {
     const auto is_old_trash = [&](const std::string& path) {
         const std::size_t shelf = path.find("/trash/");
@@ -109,6 +110,9 @@ private:
             storage::TrashEntry::parse(path.substr(name, path.find('/', name) - name));
         return !entry || entry->when < now.plus(-Limits{}.trash_age);
     };
+    const auto file_of = [](const std::string& journal) {
+        return journal.substr(0, journal.rfind('-'));
+    };
     const auto files = disk.dump();
     for (const auto& [path, bytes] : files) {
         const auto ends_with = [&](std::string_view end) { return path.ends_with(end); };
@@ -118,6 +122,7 @@ private:
         const bool known = ends_with("/") || ends_with(".db") || ends_with("/.lock") ||
                            ends_with(".pending") ||
                            path.find(".pending.unreadable") != std::string::npos ||
+                           (ends_with(".db-journal") && !files.contains(file_of(path))) ||
                            (stock && (ends_with(".new") || ends_with(".new-journal")));
         const bool in_tmp = path.find("/tmp/") != std::string::npos && !ends_with("/tmp/");
         const auto next = std::next(files.find(path));

@@ -14,6 +14,7 @@
 #include "record.hpp"
 #include "stock_sender.hpp"
 #include "stock_server.hpp"
+#include "uploads.hpp"
 #include "wire.hpp"
 #include "witness.hpp"
 #include <replica/replica.hpp>
@@ -50,6 +51,7 @@ public:
     using Server = RpcServer<Broker, Witness>;
     using Stock = StockServer<Broker, Witness>;
     using StockRepl = StockSender<Broker, NewestRing, SimTransport, SimFileSync>;
+    using kind_type = Kind;
     using Info = typename Kind::info_type;
     using Row = typename Kind::row_type;
     using Words = StoryCluster<World, Kind>;
@@ -104,11 +106,11 @@ public:
                              const SimNetwork::Handler& handler, Instant deadline,
                              const std::stop_token& stop) {
             require_no_locks(exchange);
-            return wire.carry(exchange, request, handler, deadline, stop);
+            return watched(*this, exchange, request,
+                           [&] { return wire.carry(exchange, request, handler, deadline, stop); });
         });
-        const TableRing ring = ring_of(0);
         for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes); ++i) {
-            add(i, ring);
+            add(i, ring_of(0));
         }
         for (std::int64_t i = 0; i < config.databases; ++i) {
             known.push_back(make_known("AUTH_" + std::to_string(i)));
@@ -122,7 +124,10 @@ public:
 
     World(const World&) = delete;
     World& operator=(const World&) = delete;
-    ~World() {
+    ~World() { end(); }
+
+    /// Nobody does anything any more.
+    void end() {
         for (auto& machine : machines) {
             kill(machine->sender);
             kill(machine->server);
@@ -161,7 +166,6 @@ public:
         return {std::move(devices), static_cast<std::size_t>(config.replicas), 2};
     }
 
-    /// The same on every machine.
     [[nodiscard]] std::string path(const Known& database, std::size_t device) const {
         const std::uint32_t partition = machines[0]->ring.version().partition(database.hash);
         return Layout::path(device) + '/' +
@@ -258,6 +262,7 @@ public:
     SimClock clock;
     Fibers fibers;
     Wire wire;
+    UploadWatch uploads;
     SimNetwork network;
     SimFileSync files;
     std::vector<std::unique_ptr<Machine>> machines;

@@ -1,0 +1,138 @@
+#ifndef REPLICA_TEST_SIM_LEFTOVERS_HPP
+#define REPLICA_TEST_SIM_LEFTOVERS_HPP
+
+// What a person or another program has left on the disk of a simulated machine, which no server
+// writes: a hash that is not that of the rows, an id that is no file name, the file of another
+// database, a journal of a file that is gone. Nobody may lose a row by it.
+
+#include "../support/of_kind.hpp"
+#include "../support/old_journal.hpp"
+#include "world.hpp"
+#include <replica/error.hpp>
+#include <replica/storage/place.hpp>
+#include <replica/words/random.hpp>
+
+#include <sqlite3.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace replica::test {
+
+/// A file that belongs into no directory: its hash is that of no database. By its name it is newer
+/// than any other.
+inline constexpr const char* other_file = "/00000000000000000000000000000000_9999999999.00000.db";
+
+/// Changes the stat row of a database by a statement that follows "UPDATE ..._stat SET ". Whether
+/// that was possible: not while somebody writes.
+template <class Kind>
+[[nodiscard]] bool change_stat(World<Kind>& world, typename World<Kind>::Machine& machine,
+                               const typename World<Kind>::Known& database, std::size_t device,
+                               const std::string& how) {
+    const std::string path = world.path(database, device);
+    if (!machine.server || !machine.disk.glance(path)) {
+        return false;
+    }
+    const std::string sql = "UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET " + how;
+    sqlite3* file = nullptr;
+    const bool done = sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
+                                      machine.server->vfs.name().c_str()) == SQLITE_OK &&
+                      sqlite3_exec(file, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
+    sqlite3_close(file);
+    return done;
+}
+
+/// A stored hash is no longer that of the rows, as after a mistake of a server (defect 72). Each
+/// `number` gives another, since nobody notices that all copies have the same wrong one.
+template <class Kind>
+void spoil_hash(World<Kind>& world, typename World<Kind>::Machine& machine,
+                const typename World<Kind>::Known& database, std::size_t device,
+                std::uint64_t number) {
+    Random random(number);
+    const std::string hash = random.name() + random.name();
+    if (change_stat(world, machine, database, device, "hash = '" + hash + '\'')) {
+        world.marks("fault: a wrong hash");
+    }
+}
+
+/// A database has an id that is no file name. Returns the id that it had.
+template <class Kind>
+[[nodiscard]] std::optional<std::string>
+spoil_id(World<Kind>& world, typename World<Kind>::Machine& machine,
+         const typename World<Kind>::Known& database, std::size_t device) {
+    const std::string path = world.path(database, device);
+    try {
+        if (!machine.server || !machine.disk.glance(path)) {
+            return std::nullopt;
+        }
+        const std::string id = machine.server->broker.open(path, Instant()).info().id;
+        if (change_stat(world, machine, database, device, "id = '../' || id")) {
+            world.marks("fault: an id that is no file name");
+            return id;
+        }
+    } catch (const Failure&) { // somebody writes, or the device is away
+    }
+    return std::nullopt;
+}
+
+/// Undoes that, wherever the database is by now.
+template <class Kind>
+void mend_id(World<Kind>& world, typename World<Kind>::Machine& machine,
+             const typename World<Kind>::Known& database, std::size_t device,
+             const std::string& id) {
+    for (int tries = 0; tries < 100; ++tries) {
+        if (!machine.disk.glance(world.path(database, device)) ||
+            change_stat(world, machine, database, device,
+                        "id = '" + id + "' WHERE id = '../" + id + '\'')) {
+            return;
+        }
+        world.clock.advance(Seconds(0.5));
+    }
+}
+
+/// Somebody has put the file of another database beside this one.
+template <class Kind>
+void leave_other_file(World<Kind>& world, typename World<Kind>::Machine& machine,
+                      const typename World<Kind>::Known& database, std::size_t device) {
+    const std::string directory = storage::parent(world.path(database, device));
+    try {
+        world.fibers.alone([&] {
+            if (machine.disk.stat(directory)) {
+                machine.disk.write(directory + other_file, "no database");
+                world.marks("fault: a file of another database");
+            }
+        });
+    } catch (const Failure&) { // the device is away or full
+    }
+}
+
+/// A journal of a file that is gone, where a file may come: SQLite would cut that off after its
+/// first page (defect 7).
+template <class Kind>
+void leave_journal(World<Kind>& world) {
+    world.fibers.alone([&] {
+        const auto spots = world.layout.spots();
+        const std::size_t first = world.pick(spots.size());
+        for (std::size_t at = 0; at < spots.size(); ++at) {
+            const Spot spot = spots[(first + at) % spots.size()];
+            const auto& database = world.known[world.pick(world.known.size())];
+            const std::string path = world.path(database, spot.device);
+            SimDisk& disk = world.machines[spot.machine]->disk;
+            try {
+                if (!disk.stat(storage::parent(path))) {
+                    disk.make_directories(storage::parent(path));
+                    disk.write(path + "-journal", cutting_journal());
+                    world.marks("fault: a journal of an earlier file");
+                    return;
+                }
+            } catch (const Failure&) { // the device is away or full
+            }
+        }
+    });
+}
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_LEFTOVERS_HPP
