@@ -17,6 +17,9 @@ namespace {
 Config three_replicas() {
     Config config{};
     config.replicas = 3;
+    config.names = 5;
+    config.per_diff = 1000;
+    config.max_diffs = 3;
     return config;
 }
 
@@ -50,11 +53,25 @@ BOOST_AUTO_TEST_CASE(a_ring_that_changes_moves_whole_files_and_their_rows) {
     queues.policies = 1;
     BOOST_TEST(is_cheap(Stats{.remote_merge = 1}, Change::ring, 2, queues));
     BOOST_TEST(!is_cheap(Stats{.remote_merge = 1}, Change::call, 2, queues));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 10}, Change::ring, 2, queues));
+    BOOST_TEST(is_cheap(Stats{.failure = 1}, Change::ring)); // a copy that is about to leave
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_with_few_rowids_gets_the_file_and_what_goes_along_may_be_known) {
+    Config small = three_replicas();
+    small.per_diff = 1;
+    small.max_diffs = 1;
+    BOOST_TEST(is_cheap(Stats{.remote_merge = 9}, Change::call, 2, small));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 10}, Change::call, 2, small));
+    Config along = three_replicas();
+    along.rows_along = 200;
+    BOOST_TEST(is_cheap(Stats{.rows = along.names * 9}, Change::call, 2, along));
+    BOOST_TEST(!is_cheap(Stats{.rows = along.names * 9 + 1}, Change::call, 2, along));
 }
 
 BOOST_AUTO_TEST_CASE(whatever_has_changed_nobody_fails_and_no_id_is_given_up) {
+    BOOST_TEST(!is_cheap(Stats{.failure = 1}, Change::call));
     for (const Change change : {Change::call, Change::ring}) {
-        BOOST_TEST(!is_cheap(Stats{.failure = 1}, change));
         BOOST_TEST(!is_cheap(Stats{.quarantined = 1}, change));
         BOOST_TEST(!is_cheap(Stats{.reidentified = 1}, change));
         BOOST_TEST(!is_cheap(Stats{.diverged = 1}, change));

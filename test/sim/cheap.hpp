@@ -15,6 +15,7 @@
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/second.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -49,11 +50,16 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
                             " rounds:" + counted(spent));
         }
     };
-    require(spent.failure + spent.errors + spent.quarantined + spent.reidentified == 0);
-    require(spent.stale == 0);
-    // A copy at a new place queues its misplaced rows once more, where the queue may be about to
-    // go.
-    require(spent.remote_merge == 0 || (change == Change::ring && config.policies > 0));
+    require(spent.errors + spent.quarantined + spent.reidentified + spent.stale == 0);
+    // Of two copies that leave, one may be asked while it is about to go: it answers 503.
+    require(spent.failure == 0 || change == Change::ring);
+    const std::int64_t once = config.replicas * config.replicas;
+    // A peer with less than half of our ROWIDs gets the file, by Swift's rule. And a copy at a new
+    // place queues its misplaced rows once more, where the queue may be about to go.
+    require(spent.remote_merge <= (config.per_diff * config.max_diffs < config.names ||
+                                           (change == Change::ring && config.policies > 0)
+                                       ? once
+                                       : 0));
     require(rounds <= 6 || spent.kept > 0); // what a brake keeps goes bit by bit
     if (config.stock > 0 || config.rot > 0) {
         return;
@@ -64,10 +70,12 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     }
     // Each primary and one handoff send it to each peer. A client of a stock server may commit
     // several pending rows, and a misplaced row is queued as well. An account that is deleted has
-    // all its rows deleted.
-    const std::int64_t once = config.replicas * config.replicas;
+    // all its rows deleted. What goes along with a question begins at the sender's own note of the
+    // peer's point, which a pass that finds all in sync does not write.
     const bool several = config.pending + config.policies + config.drops > 0;
-    require(spent.rows <= (config.drops > 0 ? config.names : several ? 4 : 1) * once);
+    const std::int64_t row = several ? 4 : 1;
+    const std::int64_t all = config.names * (1 + config.policies);
+    require(spent.rows <= (config.drops + config.rows_along > 0 ? std::max(all, row) : row) * once);
     require(spent.rsync <= (several ? 2 : 1) * config.replicas);
     require(several || spent.diff_capped == 0);
 }

@@ -243,7 +243,8 @@ private:
         if (last_.stale + last_.kept + last_.errors > 0 || world_.config.stock > 0) {
             return;
         }
-        for (std::int64_t tries = most_rounds;; --tries) {
+        // Where a pass sends one row, all of them take as many passes.
+        for (std::int64_t tries = most_rounds + 4 * world_.config.names;; --tries) {
             const RestCheck<Kind> check(world_);
             play_round();
             try {
