@@ -115,7 +115,6 @@ private:
     using Machine = typename World<Kind>::Machine;
 
     static constexpr std::uint64_t look_every = 5000;
-    static constexpr std::int64_t most_rounds = 80;
     static constexpr int acts = 3; ///< Single changes, each after all was at rest.
 
     /// The copy at `path`, with what waits in its pending file.
@@ -169,11 +168,19 @@ private:
         world_.clock.advance(Seconds(65)); // peers that failed are asked again
     }
 
+    /// Where a pass sends one row, all of them take as many passes, and an old deletion that the
+    /// peers have forgotten makes a copy send them again.
+    [[nodiscard]] std::int64_t most_rounds() const {
+        const auto& config = world_.config;
+        const bool slow = config.per_diff * config.max_diffs < config.names;
+        return 80 + (slow ? 8 * config.names : 0);
+    }
+
     /// Passes on all machines in turn until a round changes nothing and all is as it must be; a
     /// difference that only hashes show is looked into in every eighth pass.
     [[nodiscard]] std::int64_t settle() {
         std::string reason;
-        for (std::int64_t round = 1; round <= most_rounds; ++round) {
+        for (std::int64_t round = 1; round <= most_rounds(); ++round) {
             play_round();
             if (last_.failure + last_.rows + last_.rsync + last_.remote_merge + last_.remove +
                     last_.diff_capped !=
@@ -243,8 +250,7 @@ private:
         if (last_.stale + last_.kept + last_.errors > 0 || world_.config.stock > 0) {
             return;
         }
-        // Where a pass sends one row, all of them take as many passes.
-        for (std::int64_t tries = most_rounds + 4 * world_.config.names;; --tries) {
+        for (std::int64_t tries = most_rounds();; --tries) {
             const RestCheck<Kind> check(world_);
             play_round();
             try {
