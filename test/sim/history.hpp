@@ -254,7 +254,7 @@ private:
             const RestCheck<Kind> check(world_);
             play_round();
             try {
-                check.end();
+                check.end(last_);
                 world_.marks("at rest");
                 return;
             } catch (const Violation&) {

@@ -8,6 +8,7 @@
 #include "record.hpp"
 #include "world.hpp"
 #include <replica/settings.hpp>
+#include <replica/stats.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/storage/trash.hpp>
 #include <replica/words/timestamp.hpp>
@@ -31,8 +32,9 @@ public:
         world_.network.clear_log();
     }
 
-    /// The round that began with this object has ended. Throws Violation.
-    void end() const {
+    /// The round that began with this object has ended, and its passes have counted `spent`. Throws
+    /// Violation.
+    void end(const Stats& spent) const {
         const auto copies = databases() * static_cast<std::size_t>(world_.config.replicas);
         auto asked = world_.network.log();
         // One for each pair of devices, and what is different shows at once.
@@ -51,6 +53,7 @@ public:
             }
         }
         const auto now = disks();
+        require_all_counted(spent, now);
         for (std::size_t at = 0; at < now.size(); ++at) {
             for (const auto& [path, bytes] : now[at]) {
                 const auto before = disks_[at].find(path);
@@ -65,6 +68,26 @@ public:
 private:
     using Disk = std::map<std::string, std::string>;
     using Known = typename World<Kind>::Known;
+
+    /// A database that no pass comes to is in sync with nobody (defect 119).
+    void require_all_counted(const Stats& spent, const std::vector<Disk>& disks) const {
+        if (world_.config.misfiled + world_.config.misnamed > 0) {
+            return; // files that look like databases
+        }
+        std::int64_t lying = 0;
+        for (const Disk& disk : disks) {
+            lying += std::ranges::count_if(disk, [](const auto& file) {
+                const std::string& path = file.first;
+                return path.ends_with(".db") && path.find("/trash/") == std::string::npos &&
+                       path.find("/quarantined/") == std::string::npos &&
+                       path.find("/tmp/") == std::string::npos;
+            });
+        }
+        if (spent.attempted + spent.at_rest != lying) {
+            throw Violation("at rest: " + std::to_string(spent.attempted + spent.at_rest) +
+                            " databases in the passes, where " + std::to_string(lying) + " lie");
+        }
+    }
 
     /// Those that clients know, and the reconciler's queues.
     [[nodiscard]] std::size_t databases() const {
