@@ -160,8 +160,7 @@ private:
         if (handler == nullptr) {
             throw Failure(Error::bad_request, "unknown operation '" + call.verb + '\'');
         }
-        auto refusal = refusal_of_device(core_->broker.disk(), core_->settings, place);
-        if (refusal) {
+        if (auto refusal = refusal_of_device(core_->broker.disk(), core_->settings, place)) {
             return *std::move(refusal);
         }
         const bool finishes = call.verb == message::CompleteRsync::verb ||
@@ -170,6 +169,10 @@ private:
             try {
                 return (this->*handler)(place, call);
             } catch (const Failure& failure) {
+                if (!finishes && failure.code() == Condition::quarantine &&
+                    put_away(place, failure)) {
+                    return answer::not_found(); // the sender brings a new one
+                }
                 // A stock server has put another file in place, and what was written to the old one
                 // is lost. The handler runs again on the new file. Not so a finish: it has claimed
                 // the upload, so its sender must repeat the whole transfer.
@@ -210,44 +213,41 @@ private:
         return core_->broker.clock().now().plus(-ages * core_->settings.reclaim_age);
     }
 
-    /// The database of a place with its pending rows committed, or nothing. A database that is
-    /// beyond use goes to quarantine and counts as missing, so that the sender brings a new one.
-    /// After 20 in an hour (storage/brakes.hpp) it stays, which is an error: then the disk may be
-    /// failing.
+    /// The database of a place with its pending rows committed, or nothing.
     [[nodiscard]] std::optional<std::pair<std::string, Database>> open(const Place& place) {
         auto& broker = core_->broker;
-        std::string path;
         try {
-            const auto found = storage::find_database(broker.disk(), place.directory);
-            if (!found) {
+            const auto path = storage::find_database(broker.disk(), place.directory);
+            if (!path) {
                 return std::nullopt;
             }
-            path = *found;
-            std::pair result(path, broker.open(path, patience()));
-            storage::flush_pending(broker, result.second, path, patience());
+            std::pair result(*path, broker.open(*path, patience()));
+            storage::flush_pending(broker, result.second, *path, patience());
             return result;
         } catch (const Failure& failure) {
-            if (failure.error() == Error::missing) {
-                return std::nullopt;
-            }
-            if (failure.code() != Condition::quarantine ||
-                !core_->brake.may_quarantine(broker, core_->observer, place.device)) {
+            if (failure.error() != Error::missing) {
                 throw;
             }
-            quarantine(place, path, failure);
             return std::nullopt;
         }
     }
 
-    void quarantine(const Place& place, const std::string& path, const Failure& failure) {
-        const auto target =
-            storage::quarantine(core_->broker, path, place.device, core_->random, patience());
-        if (!target) {
-            core_->brake.refund_quarantine(core_->broker, core_->observer, place.device);
-            throw Failure(Error::locked, path + ": changed while it was looked at");
+    /// Puts the database of a place into quarantine. After 20 in an hour (storage/brakes.hpp) it
+    /// stays, and the failure is an error: the disk may be failing.
+    [[nodiscard]] bool put_away(const Place& place, const Failure& failure) {
+        auto& broker = core_->broker;
+        const auto path = storage::find_database(broker.disk(), place.directory);
+        if (!path || !core_->brake.may_quarantine(broker, core_->observer, place.device)) {
+            return false;
         }
-        const std::string what = failure.what();
-        core_->observer(event::Quarantined{path, *target, what});
+        const auto target =
+            storage::quarantine(broker, *path, place.device, core_->random, patience());
+        if (!target) {
+            core_->brake.refund_quarantine(broker, core_->observer, place.device);
+            throw Failure(Error::locked, std::string(failure.what()) + "; not at a second look");
+        }
+        core_->observer(event::Quarantined{*path, *target, failure.what()});
+        return true;
     }
 
     /// Compares the two replicas, and takes over the sender's metadata, times and point (Swift:

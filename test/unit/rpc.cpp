@@ -492,6 +492,24 @@ BOOST_AUTO_TEST_CASE(a_database_beyond_use_is_quarantined_and_asked_for_again) {
     BOOST_TEST(node.ask(question).status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(what_only_a_write_finds_broken_is_quarantined_as_well) {
+    Containers node;
+    node.create();
+    const auto root = std::stoull(node.store.stock(node.path).rows(
+        "SELECT rootpage FROM sqlite_master WHERE name = 'object'"));
+    std::string bytes = *node.disk.content(node.path);
+    ++bytes[27]; // of the number of changes: who has it open reads its pages anew
+    ++bytes[95];
+    bytes.replace((root - 1) * 4096, 4096, std::string(4096, 'x'));
+    node.disk.write(node.path, bytes);
+    BOOST_TEST(node.ask(message::encode(node.remote(3))).status == 200); // rows are not looked at
+    const std::string row = R"(["merge_items", [{"ROWID": 1, "name": "a", "created_at": "1.0",)"
+                            R"( "size": 1, "content_type": "t", "etag": "e", "deleted": 0}], "p"])";
+    BOOST_TEST(node.ask(row).status == 404);
+    BOOST_TEST(node.heard.notes->quarantined.size() == 1U);
+    BOOST_TEST(!node.disk.stat(node.directory));
+}
+
 BOOST_AUTO_TEST_CASE(a_disk_on_which_all_looks_damaged_is_not_emptied_by_requests) {
     Containers node;
     int asked_again = 0;
@@ -525,9 +543,9 @@ BOOST_AUTO_TEST_CASE(a_database_that_turns_out_well_takes_no_turn_of_the_broken_
     int opened = 0;
     node.disk.on_call([&](SimCall call, const std::string& path) {
         if (call == SimCall::vfs_open && path == node.path) {
-            if (opened++ % 2 == 0) {
+            if (opened++ % 4 < 2) { // by pages, and then by a connection
                 node.store.damage(node.path, Error::corrupt);
-            } else { // the look
+            } else { // the second look
                 node.disk.write(node.path, good);
             }
         }
@@ -535,7 +553,7 @@ BOOST_AUTO_TEST_CASE(a_database_that_turns_out_well_takes_no_turn_of_the_broken_
     for (int i = 0; i < 2 * HourlyBrake::quarantine_max; ++i) {
         BOOST_TEST(node.ask(question).status == 503);
     }
-    BOOST_TEST(opened == 4 * HourlyBrake::quarantine_max);
+    BOOST_TEST(opened == 8 * HourlyBrake::quarantine_max);
     node.disk.on_call(nullptr);
     node.store.damage(node.path, Error::corrupt);
     BOOST_TEST(node.ask(question).status == 404);

@@ -188,7 +188,7 @@ public:
     }
 
     /// Whether some process holds the lock; false if the file cannot be opened. A daemon that
-    /// starts at this moment may find it held by this question, and tries again.
+    /// starts at this moment may find it held by this question, and ends: its unit starts it again.
     [[nodiscard]] static bool is_held(const std::string& path) {
         const Exclusion question{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
         return question.descriptor_ >= 0 && ::flock(question.descriptor_, LOCK_SH | LOCK_NB) != 0;

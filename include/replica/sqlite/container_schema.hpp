@@ -195,9 +195,9 @@ DROP TABLE former_stat;
             .run();
     }
 
-    /// Three small statements instead of a join: the join takes twice as long to compile, a sixth
+    /// Small statements instead of a join: the join takes twice as long to compile, a sixth
     /// of the cost of checking a database that is in sync. The first statement stays on its only
-    /// row while the others run, so all three read one snapshot.
+    /// row while the others run, so all read one snapshot.
     template <Tables T>
     [[nodiscard]] static ContainerInfo read_info(T& tables) {
         auto found = tables.query(select_info);

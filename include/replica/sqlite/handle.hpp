@@ -42,10 +42,13 @@ public:
             pages_ = std::make_unique<PageFile>(path_, options_.vfs);
             const PageFile::Snapshot snapshot(*pages_);
             tables_.emplace(*pages_, approved_schemas<S>(), unknown);
-            // As is_current does: what is broken there goes to quarantine when it is opened.
+            // What is_current looks at: a file in which it is broken goes to quarantine when it is
+            // opened. What is broken elsewhere is found by the first call that comes there.
             static_cast<void>(S::read_info(*tables_));
-            static_cast<void>(glance::sync_rows(*tables_, Direction::incoming));
-            static_cast<void>(glance::sync_rows(*tables_, Direction::outgoing));
+            for (const std::string table : {"incoming_sync", "outgoing_sync"}) {
+                static_cast<void>(tables_->highest("sqlite_autoindex_" + table + "_1"));
+                static_cast<void>(tables_->query("SELECT remote_id FROM " + table));
+            }
             return;
         } catch (const NotPlain&) {
             tables_.reset();

@@ -8,11 +8,13 @@
 // on the file are shared with the connections of this process.
 //
 // Whatever is not plain ends in NotPlain, and whoever asked uses a connection instead: a journal or
-// a log beside the file, a lock that somebody holds, a header with unusual settings, a short read.
+// a log beside the file, a lock that keeps readers out, a header with unusual settings, a short
+// read, and more bytes than our tables have.
 // The format: https://www.sqlite.org/fileformat2.html
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,7 +37,7 @@ public:
 
 /// A number of `bytes` bytes, the highest first. Throws NotPlain beyond the end.
 [[nodiscard]] inline std::uint64_t big_endian(std::string_view text, std::size_t at, int bytes) {
-    if (at + static_cast<std::size_t>(bytes) > text.size()) {
+    if (at > text.size() || static_cast<std::size_t>(bytes) > text.size() - at) {
         throw NotPlain();
     }
     std::uint64_t number = 0;
@@ -75,8 +77,8 @@ public:
     /// Whether the open file was removed or replaced under its name.
     [[nodiscard]] bool moved() {
         int moved = 0;
-        const int code = file()->pMethods->xFileControl(file(), SQLITE_FCNTL_HAS_MOVED, &moved);
-        return code != SQLITE_OK || moved != 0;
+        file()->pMethods->xFileControl(file(), SQLITE_FCNTL_HAS_MOVED, &moved);
+        return moved != 0; // as a connection says it, also of a layer that does not know
     }
 
     /// Holds the shared lock. What was read stays valid for the next one if nobody has written.
@@ -107,12 +109,23 @@ public:
     /// Bytes of a page that hold content. Within a snapshot, as all that follows.
     [[nodiscard]] std::size_t usable() const { return usable_; }
 
-    /// A page, from 1. Valid until the file is written to. Throws NotPlain beyond the end, and if a
-    /// walk does not come to an end.
-    [[nodiscard]] const std::string& page(std::uint64_t number) {
-        if (number == 0 || number > page_count_ || ++looked_ > most_looked) {
+    [[nodiscard]] std::uint64_t page_count() const { return page_count_; }
+
+    /// Notes that so many bytes are read or kept for this snapshot. Throws NotPlain beyond 8 MiB: a
+    /// forged file may lead to the same pages and cells again and again.
+    void spend(std::uint64_t bytes) {
+        spent_ += std::min(bytes, most_spent);
+        if (spent_ > most_spent) {
             throw NotPlain();
         }
+    }
+
+    /// A page, from 1. Valid until the file is written to. Throws NotPlain beyond the end.
+    [[nodiscard]] const std::string& page(std::uint64_t number) {
+        if (number == 0 || number > page_count_) {
+            throw NotPlain();
+        }
+        spend(page_bytes_);
         auto& page = pages_[number];
         if (page.empty()) {
             page = read((number - 1) * page_bytes_, page_bytes_);
@@ -140,7 +153,7 @@ private:
     };
 
     static constexpr std::size_t header_bytes = 100;
-    static constexpr int most_looked = 10'000; ///< Of pages in one snapshot.
+    static constexpr std::uint64_t most_spent = 8U << 20U;
 
     [[nodiscard]] sqlite3_file* file() { return static_cast<sqlite3_file*>(memory_.get()); }
     [[nodiscard]] const sqlite3_io_methods& methods() { return *file()->pMethods; }
@@ -166,7 +179,7 @@ private:
         if (methods().xFileSize(file(), &size) != SQLITE_OK) {
             throw NotPlain();
         }
-        looked_ = 0;
+        spent_ = 0;
         std::string header = read(0, header_bytes);
         if (header == header_ && size == size_) {
             return; // SQLite changes a number of the header with each transaction
@@ -223,7 +236,7 @@ private:
     std::uint64_t page_bytes_ = 0;
     std::uint64_t page_count_ = 0;
     std::size_t usable_ = 0;
-    int looked_ = 0;
+    std::uint64_t spent_ = 0;
     std::map<std::uint64_t, std::string> pages_;
 };
 

@@ -49,10 +49,9 @@ namespace detail {
 /// kind holds without overflow pages.
 [[nodiscard]] inline std::string payload(PageFile& file, std::string_view page, std::size_t at,
                                          std::uint64_t bytes, std::uint64_t most) {
-    constexpr std::uint64_t limit = 16U << 20U;
-    if (bytes > limit) {
-        throw NotPlain();
-    }
+    constexpr std::uint64_t cell = 64; // what an empty row takes
+    file.spend(cell);
+    file.spend(bytes);
     const std::uint64_t usable = file.usable();
     std::uint64_t local = bytes;
     if (bytes > most) {
@@ -101,9 +100,13 @@ namespace detail {
 [[nodiscard]] inline std::vector<PageValue> record(std::string_view payload) {
     std::size_t at = 0;
     const std::uint64_t header = varint(payload, at);
+    constexpr std::size_t most_columns = 64;
+    if (header > payload.size()) {
+        throw NotPlain();
+    }
     std::size_t content = header;
     std::vector<PageValue> values;
-    while (at < header) {
+    while (at < header && values.size() < most_columns) {
         const std::uint64_t type = varint(payload, at);
         values.push_back(value(payload, type, content));
     }
@@ -133,10 +136,12 @@ struct Node {
 
 } // namespace detail
 
-/// Calls `visit(row)` with the rows of the table whose root is this page, by rising ROWID. No tree
-/// of SQLite's is higher than `height`.
+/// No tree of SQLite's is higher.
+inline constexpr int most_height = 20;
+
+/// Calls `visit(row)` with the rows of the table whose root is this page, by rising ROWID.
 template <std::invocable<const PageRow&> Visit>
-void each_row(PageFile& file, std::uint64_t root, const Visit& visit, int height = 20) {
+void each_row(PageFile& file, std::uint64_t root, const Visit& visit, int height = most_height) {
     const detail::Node node(file, root);
     if (node.type == 5 && height > 0) {
         for (std::size_t i = 0; i < node.cells; ++i) {
@@ -145,7 +150,8 @@ void each_row(PageFile& file, std::uint64_t root, const Visit& visit, int height
         each_row(file, node.last_child(), visit, height - 1);
         return;
     }
-    if (node.type != 13) {
+    const bool is_root = height == most_height;
+    if (node.type != 13 || (node.cells == 0 && !is_root)) {
         throw NotPlain();
     }
     for (std::size_t i = 0; i < node.cells; ++i) {
@@ -159,13 +165,13 @@ void each_row(PageFile& file, std::uint64_t root, const Visit& visit, int height
 
 /// The highest entry of the index whose root is this page; nothing if the index is empty.
 [[nodiscard]] inline std::optional<PageRow> last_entry(PageFile& file, std::uint64_t root) {
-    for (;;) {
+    for (bool is_root = true;; is_root = false) {
         const detail::Node node(file, root);
         if (node.type == 2) {
             root = node.last_child();
             continue;
         }
-        if (node.type != 10) {
+        if (node.type != 10 || (node.cells == 0 && !is_root)) {
             throw NotPlain();
         }
         if (node.cells == 0) {

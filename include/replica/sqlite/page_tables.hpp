@@ -15,8 +15,10 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,29 +65,46 @@ using PageSchema = std::map<std::string, PageColumns, std::less<>>;
     return columns;
 }
 
-/// The texts of schemas that connections have found to be current, for all files of a process, and
-/// their tables: none if SQLite must read them.
-/// Thread safety: any thread.
+/// The texts of schemas that connections have found to be current and Swift's or ours, for all
+/// files of a process, and their tables. Thread safety: any thread.
 class ApprovedSchemas {
 public:
-    /// Nullptr if it is not known. Stays valid.
+    /// Nullptr if it is not approved. Stays valid.
     [[nodiscard]] const PageSchema* find(std::string_view text) {
         const std::lock_guard lock(mutex_);
         const auto found = known_.find(text);
         return found == known_.end() ? nullptr : &found->second;
     }
 
-    void approve(std::string text, PageSchema schema) {
-        constexpr std::size_t most = 64; // a cluster of many Swifts has a dozen
+    /// Whether it is worth the while to have a connection look at it.
+    [[nodiscard]] bool is_open(std::string_view text) {
         const std::lock_guard lock(mutex_);
-        if (known_.size() < most) {
+        return known_.size() < most_known &&
+               !refused_.contains(std::hash<std::string_view>()(text));
+    }
+
+    void approve(std::string text, PageSchema schema) {
+        const std::lock_guard lock(mutex_);
+        if (known_.size() < most_known) {
             known_.try_emplace(std::move(text), std::move(schema));
         }
     }
 
+    /// SQLite reads files of this schema.
+    void refuse(std::string_view text) {
+        const std::lock_guard lock(mutex_);
+        if (refused_.size() < most_refused) {
+            refused_.insert(std::hash<std::string_view>()(text));
+        }
+    }
+
 private:
+    static constexpr std::size_t most_known = 64; ///< A cluster of many Swifts has a dozen.
+    static constexpr std::size_t most_refused = 1024;
+
     std::mutex mutex_;
     std::map<std::string, PageSchema, std::less<>> known_;
+    std::set<std::size_t> refused_; ///< Digests: a text may have any size.
 };
 
 /// One entry of a schema, as ApprovedSchemas has it.
@@ -146,7 +165,8 @@ private:
 /// The tables of a file within one snapshot, as long as its version stays.
 class PageTables {
 public:
-    /// Throws NotPlain if the schema is not among the approved; sets `unknown` then.
+    /// Throws NotPlain if the schema is not among the approved, and sets `unknown` if a connection
+    /// should look at it; also for a root that is no page of the file.
     PageTables(PageFile& file, ApprovedSchemas& approved, bool& unknown)
         : file_(&file), version_(file.version()) {
         std::string text;
@@ -156,11 +176,17 @@ public:
                 throw NotPlain();
             }
             append_entry(text, entry.text(0), entry.text(1), entry.text(2), entry.text(4));
-            roots_[entry.text(1)] = static_cast<std::uint64_t>(entry.integer(3));
+            const std::string type = entry.text(0);
+            const auto root = static_cast<std::uint64_t>(entry.integer(3));
+            const bool has_pages = type == "table" || type == "index";
+            if (has_pages && (root < 2 || root > file.page_count())) {
+                throw NotPlain();
+            }
+            roots_[entry.text(1)] = root;
         });
         schema_ = approved.find(text);
-        unknown = schema_ == nullptr;
-        if (unknown) {
+        if (schema_ == nullptr) {
+            unknown = approved.is_open(text);
             throw NotPlain();
         }
     }
@@ -257,7 +283,7 @@ void approve_schema(Connection& connection, ApprovedSchemas& approved) {
         "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY rowid");
     while (found.step()) {
         append_entry(text, found.view(0), found.view(1), found.view(2), found.view(3));
-        if (known && found.view(0) == "table") {
+        if (found.view(0) == "table") {
             try {
                 schema[found.text(1)] = page_columns(found.view(3));
             } catch (const NotPlain&) {
@@ -265,7 +291,7 @@ void approve_schema(Connection& connection, ApprovedSchemas& approved) {
             }
         }
     }
-    approved.approve(std::move(text), std::move(schema));
+    known ? approved.approve(std::move(text), std::move(schema)) : approved.refuse(text);
 }
 
 /// For all files of a schema in this process. It begins with the text that our own script makes.

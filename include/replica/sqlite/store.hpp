@@ -40,7 +40,8 @@ public:
     /// Brings a file of an old Swift up to date, unless the options say otherwise. Throws missing,
     /// not_a_database, corrupt, missing_table, unknown_schema, locked (also for a write-ahead log
     /// that others have open), wal, and io (also if a file that must be brought up to date is
-    /// read-only).
+    /// read-only). Any later call may throw these as well: a connection may be opened only then
+    /// (sqlite/handle.hpp).
     [[nodiscard]] database_type open(const std::string& path, Instant deadline) {
         return database_type(sqlite::Handle<S, D, C>(path, disk_, clock_, options_, deadline));
     }

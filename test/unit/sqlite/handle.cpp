@@ -104,6 +104,14 @@ BOOST_AUTO_TEST_CASE(a_broken_file_fails_when_it_is_opened) {
     File file;
     file.change("DELETE FROM container_info");
     BOOST_TEST((test::error_of([&] { return file.open().path(); }) == Error::missing_table));
+    File other; // the root of an index that SQLite looks into first
+    const auto root = std::stoll(StockConnection(other.path)
+                                     .rows("SELECT rootpage FROM sqlite_master WHERE name = "
+                                           "'sqlite_autoindex_incoming_sync_1'"));
+    std::string bytes = read_file(other.path);
+    bytes.replace(static_cast<std::size_t>((root - 1) * 4096), 8, "XXXXXXXX");
+    write_file(other.path, bytes);
+    BOOST_TEST((test::error_of([&] { return other.open().path(); }) == Error::corrupt));
     write_file(file.path, std::string(5000, 'x'));
     BOOST_TEST((test::error_of([&] { return file.open().path(); }) == Error::not_a_database));
 }

@@ -189,4 +189,24 @@ BOOST_AUTO_TEST_CASE(numbers_have_their_highest_byte_first) {
     BOOST_TEST(big_endian(text, 0, 2) == 0x0102U);
     BOOST_TEST(big_endian(text, 2, 1) == 0xffU);
     BOOST_CHECK_THROW((void)big_endian(text, 2, 2), NotPlain);
+    BOOST_CHECK_THROW((void)big_endian(text, ~std::size_t{0}, 1), NotPlain);
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_reads_no_more_than_a_budget) {
+    const File made;
+    PageFile file(made.path, "");
+    {
+        const Snapshot snapshot(file);
+        file.spend(8U << 20U);
+        BOOST_CHECK_THROW(file.spend(1), NotPlain);
+    }
+    {
+        const Snapshot snapshot(file);
+        BOOST_CHECK_THROW(file.spend(~std::uint64_t{0}), NotPlain);
+    }
+    const Snapshot snapshot(file); // each has a budget of its own
+    for (int i = 0; i < 2048; ++i) {
+        BOOST_REQUIRE(file.page(2).size() == 4096U);
+    }
+    BOOST_CHECK_THROW((void)file.page(2), NotPlain);
 }

@@ -182,3 +182,52 @@ BOOST_AUTO_TEST_CASE(a_tree_that_leads_to_itself_comes_to_an_end) {
     const Snapshot snapshot(file);
     BOOST_CHECK_THROW(each_row(file, root, [](const PageRow&) {}), NotPlain);
 }
+
+BOOST_AUTO_TEST_CASE(a_record_that_says_more_than_it_has_is_refused) {
+    const auto refused = [](const std::string& bytes) {
+        BOOST_CHECK_THROW((void)sqlite::detail::record(bytes), NotPlain);
+    };
+    refused(std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xf8\x06", 10)); // a header of 2^64 - 8
+    refused(std::string("\x20\x00\x0d", 3));                              // longer than all
+    refused(std::string("\x02\x06", 2));                                  // no number behind it
+    refused(std::string("\x02\x21", 2));                                  // no text behind it
+    refused("");
+    refused(std::string("\x7f", 1) + std::string(126, '\0')); // more columns than any table
+    BOOST_TEST(sqlite::detail::record(std::string("\x02\x0d", 2)).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_forged_page_that_many_cells_lead_to_costs_no_more_than_a_budget) {
+    RandomFile made(11);
+    made.fill("4096", 3000);
+    const std::uint64_t root = made.root("t");
+    PageFile plain(made.path, "");
+    std::string page;
+    {
+        const Snapshot snapshot(plain);
+        page = plain.page(root);
+        BOOST_REQUIRE(page[0] == 5);
+    }
+    // Every child of the root is the root's own first child, and there are many.
+    std::fstream out(made.path, std::ios::binary | std::ios::in | std::ios::out);
+    std::string forged = page;
+    const std::uint64_t cell = big_endian(page, 12, 2);
+    const std::size_t cells = (cell - 12) / 2 - 1;
+    forged[3] = static_cast<char>(cells >> 8U);
+    forged[4] = static_cast<char>(cells & 0xffU);
+    for (std::size_t i = 0; i < cells; ++i) {
+        forged[12 + 2 * i] = page[12];
+        forged[13 + 2 * i] = page[13];
+    }
+    out.seekp(static_cast<std::int64_t>((root - 1) * 4096));
+    out << forged;
+    out.close();
+    PageFile file(made.path, "");
+    const Snapshot snapshot(file);
+    std::size_t rows = 0;
+    try {
+        each_row(file, root, [&](const PageRow&) { ++rows; });
+    } catch (const NotPlain&) {
+        BOOST_TEST(rows > 0U);
+    }
+    BOOST_TEST(rows <= (8U << 20U) / 64);
+}

@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_schema_counts_once_a_connection_has_found_it_to_be_swifts
         Connection connection = file.connect();
         approve_schema<ContainerSchema>(connection, approved); // of a table that nobody knows
     }
-    BOOST_TEST(!file.is_unknown(approved));
+    BOOST_TEST(!file.is_unknown(approved)); // no other connection need look at it
     BOOST_CHECK_THROW(
         (void)file.with(
             [](PageTables& tables) { return tables.query(ContainerSchema::select_info); },
@@ -197,4 +197,26 @@ BOOST_AUTO_TEST_CASE(no_more_schemas_are_kept_than_a_cluster_has) {
     }
     BOOST_TEST(approved.find("63") != nullptr);
     BOOST_TEST(approved.find("64") == nullptr);
+    BOOST_TEST(!approved.is_open("64"));
+}
+
+BOOST_AUTO_TEST_CASE(a_schema_that_was_refused_takes_no_place_of_a_good_one) {
+    ApprovedSchemas approved;
+    for (int i = 0; i < 2000; ++i) {
+        approved.refuse(std::to_string(i));
+    }
+    BOOST_TEST(!approved.is_open("1023"));
+    BOOST_TEST(approved.is_open("1024")); // looked at again and again: there are too many
+    approved.approve("good", {});
+    BOOST_TEST(approved.find("good") != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_root_that_is_no_page_of_the_file_is_for_sqlite) {
+    for (const std::string root : {"9999", "1", "0"}) {
+        const File file;
+        file.change("PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = " + root +
+                    " WHERE name = 'object'");
+        BOOST_CHECK_THROW((void)file.with([](PageTables& tables) { return tables.path(); }),
+                          NotPlain);
+    }
 }
