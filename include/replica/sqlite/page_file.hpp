@@ -114,7 +114,7 @@ public:
     /// Notes that so many bytes are read or kept for this snapshot. Throws NotPlain beyond 8 MiB: a
     /// forged file may lead to the same pages and cells again and again.
     void spend(std::uint64_t bytes) {
-        spent_ += std::min(bytes, most_spent);
+        spent_ += std::min(bytes, most_spent + 1);
         if (spent_ > most_spent) {
             throw NotPlain();
         }
