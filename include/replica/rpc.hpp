@@ -165,13 +165,14 @@ private:
         }
         const bool finishes = call.verb == message::CompleteRsync::verb ||
                               call.verb == message::RsyncThenMerge::verb || message::finishes(call);
+        const bool uploads = finishes || call.verb == message::PutFile::verb;
         for (int attempt = 1;; ++attempt) {
             try {
                 return (this->*handler)(place, call);
             } catch (const Failure& failure) {
-                if (!finishes && failure.code() == Condition::quarantine &&
+                if (!uploads && failure.code() == Condition::quarantine &&
                     put_away(place, failure)) {
-                    return answer::not_found(); // the sender brings a new one
+                    return answer::not_found(); // so its sender brings a new one
                 }
                 // A stock server has put another file in place, and what was written to the old one
                 // is lost. The handler runs again on the new file. Not so a finish: it has claimed
@@ -232,8 +233,7 @@ private:
         }
     }
 
-    /// Puts the database of a place into quarantine. After 20 in an hour (storage/brakes.hpp) it
-    /// stays, and the failure is an error: the disk may be failing.
+    /// Puts the database of a place into quarantine, unless a brake is on (storage/brakes.hpp).
     [[nodiscard]] bool put_away(const Place& place, const Failure& failure) {
         auto& broker = core_->broker;
         const auto path = storage::find_database(broker.disk(), place.directory);
