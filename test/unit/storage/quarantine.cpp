@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_look_that_takes_long_keeps_no_client_from_the_directory) 
 
 BOOST_AUTO_TEST_CASE(a_disk_error_is_no_reason_for_quarantine) {
     auto node = node_with_database();
-    node->disk.fail_next(SimCall::vfs_open, node->hash, Error::io);
+    node->disk.fail_next(SimCall::vfs_open, node->hash, Error::io, 2); // by pages, by a connection
     BOOST_TEST((error_of([&] {
                     (void)storage::quarantine(node->broker, node->path, node->device, node->random,
                                               node->soon());
