@@ -26,6 +26,7 @@
 #include <replica/sim/file_sync.hpp>
 #include <replica/sim/transport.hpp>
 #include <replica/sim/vfs.hpp>
+#include <replica/sqlite/page_tables.hpp>
 
 #include <array>
 #include <cstddef>
@@ -119,6 +120,8 @@ public:
             start_server(*machine);
             start_sender(*machine);
         }
+        // What a process learns once draws from SQLite's generator: not in the first history only.
+        static_cast<void>(sqlite::approved_schemas<SchemaOf<Kind>>());
         machines[0]->server->vfs.seed_sqlite();
     }
 
