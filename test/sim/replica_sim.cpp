@@ -4,6 +4,7 @@
 #include "../support/notes.hpp"
 #include "history.hpp"
 #include "shrink.hpp"
+#include <replica/words/mix.hpp>
 
 #include <boost/json.hpp>
 
@@ -260,10 +261,9 @@ void report(const Run& run, const std::string& file) {
     if (std::from_chars(text.data(), end, number).ptr == end) {
         return number;
     }
-    for (const char c : text) { // a hash, of a commit for example
-        number = number * 31 + static_cast<unsigned char>(c);
-    }
-    return number;
+    KeyedDigest digest(0); // a hash, of a commit for example; texts that are alike lie far apart
+    digest.add(text);
+    return digest.value();
 }
 
 } // namespace

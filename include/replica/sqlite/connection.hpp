@@ -35,6 +35,10 @@ inline void disable_memory_statistics() noexcept {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+[[noreturn]] inline void fail_as_moved(const std::string& path) {
+    throw Failure(Error::moved, path + ": was replaced or removed while open");
+}
+
 /// An open database file with its prepared statements. Cannot be moved, since SQLite keeps a
 /// pointer to it. Not thread safe.
 class Connection {
@@ -122,12 +126,8 @@ public:
 
     void require_in_place() const {
         if (moved()) {
-            fail_as_moved();
+            fail_as_moved(path_);
         }
-    }
-
-    [[noreturn]] void fail_as_moved() const {
-        throw Failure(Error::moved, path_ + ": was replaced or removed while open");
     }
 
     /// Puts the path of the file before the text of a Failure that `call` throws.
@@ -221,7 +221,7 @@ public:
                                                  : "BEGIN EXCLUSIVE");
         if (kind != Kind::read && connection.moved()) {
             connection.execute("ROLLBACK");
-            connection.fail_as_moved(); // a second look may say otherwise (defect 100)
+            fail_as_moved(connection.path()); // a second look may say otherwise (defect 100)
         }
     }
 

@@ -224,8 +224,10 @@ DROP TABLE former_stat;
         info.metadata = found.text(16);
         info.reconciler_sync_point = found.is_null(17) ? -1 : found.integer(17);
         read_sums(tables, info);
-        info.max_row = last_given(tables, rows);
-        info.shard_max_row = last_given(tables, "shard_range");
+        each_last_given(tables, [&](const std::string& table, std::int64_t rowid) {
+            info.max_row = table == rows ? rowid : info.max_row;
+            info.shard_max_row = table == "shard_range" ? rowid : info.shard_max_row;
+        });
         return info;
     }
 

@@ -43,9 +43,12 @@ namespace replica::sqlite::glance {
 /// -1 if the replica is not known.
 [[nodiscard]] inline std::int64_t sync_point(PageTables& tables, std::string_view id,
                                              Direction direction) {
-    const auto points = sync_points(tables, direction);
-    const auto found = std::ranges::find(points, id, &SyncPoint::remote_id);
-    return found == points.end() ? -1 : found->sync_point;
+    for (PageQuery row = sync_rows(tables, direction); row.step();) {
+        if (!row.is_null(0) && row.text(0) == id) {
+            return row.integer(1);
+        }
+    }
+    return -1;
 }
 
 /// The last time an incoming point was written, in whole seconds; zero if there is none.

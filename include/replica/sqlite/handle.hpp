@@ -54,7 +54,7 @@ public:
             tables_.reset();
             pages_.reset();
         }
-        connect(unknown);
+        connection_ = connect(unknown);
     }
 
     /// Of a connection whose schema was checked.
@@ -80,24 +80,16 @@ public:
     /// removed or replaced since it was first read, and what SqliteBroker::open throws.
     [[nodiscard]] Connection& connection() {
         if (!connection_) {
-            const auto require_in_place = [this] {
-                if (pages_->moved()) {
-                    throw Failure(Error::moved, path_ + ": was replaced or removed while open");
-                }
-            };
             require_in_place();
+            std::unique_ptr<Connection> opened;
             try {
-                connect(false);
+                opened = connect(false);
             } catch (const Failure&) {
                 require_in_place();
                 throw;
             }
-            try {
-                require_in_place();
-            } catch (...) {
-                connection_.reset();
-                throw;
-            }
+            require_in_place();
+            connection_ = std::move(opened);
             tables_.reset();
             pages_.reset();
         }
@@ -111,9 +103,7 @@ public:
         if (connection_) {
             return std::nullopt;
         }
-        if (pages_->moved()) {
-            throw Failure(Error::moved, path_ + ": was replaced or removed while open");
-        }
+        require_in_place();
         try {
             const PageFile::Snapshot snapshot(*pages_);
             if (!tables_ || tables_->version() != pages_->version()) {
@@ -137,8 +127,15 @@ public:
     }
 
 private:
+    /// While there is no connection.
+    void require_in_place() {
+        if (pages_->moved()) {
+            fail_as_moved(path_);
+        }
+    }
+
     /// `learn`: the schema is not among the approved.
-    void connect(bool learn) {
+    [[nodiscard]] std::unique_ptr<Connection> connect(bool learn) {
         auto connection = sqlite::connect(path_, disk_, clock_, options_, deadline_);
         if (!prepare<S>(*connection, options_)) {
             migrate<S>(*connection, [] {});
@@ -146,7 +143,7 @@ private:
             const Transaction snapshot(*connection, Transaction::Kind::read);
             approve_schema<S>(*connection, approved_schemas<S>());
         }
-        connection_ = std::move(connection);
+        return connection;
     }
 
     std::string path_;

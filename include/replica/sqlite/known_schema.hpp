@@ -60,6 +60,12 @@ namespace replica::sqlite {
     return tokens;
 }
 
+/// Whether these are the words of "CREATE TABLE name (...)".
+[[nodiscard]] inline bool is_create_table(const std::vector<std::string>& tokens) {
+    return tokens.size() >= 6 && tokens[0] == "create" && tokens[1] == "table" &&
+           tokens[3] == "(" && tokens.back() == ")";
+}
+
 /// 32 hexadecimal digits that do not depend on the layout of the SQL.
 [[nodiscard]] inline std::string digest_of(std::string_view sql) {
     std::string text;
@@ -150,8 +156,7 @@ using ColumnText = std::vector<std::string>;
         }
     };
     std::vector<std::string> tokens = tokens_of(sql);
-    if (tokens.size() < 6 || tokens[0] != "create" || tokens[1] != "table" || tokens[3] != "(" ||
-        tokens.back() != ")") {
+    if (!is_create_table(tokens)) {
         return {};
     }
     unquote(tokens[2], "\"'");

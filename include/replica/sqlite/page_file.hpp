@@ -2,7 +2,7 @@
 #define REPLICA_SQLITE_PAGE_FILE_HPP
 
 // A database file read page by page, without a connection. Opening a connection costs SQLite 1.1
-// million instructions, nearly all of them to parse the schema, and most turns only look at one row
+// million instructions, two thirds of them to parse the schema, and most turns only look at one row
 // of a few tables. The pages come through SQLite's own file system layer, under its shared lock, so
 // that writers of this and other processes are kept out as they are by a statement, and POSIX locks
 // on the file are shared with the connections of this process.

@@ -39,9 +39,8 @@ using PageSchema = std::map<std::string, PageColumns, std::less<>>;
 /// The columns of a CREATE TABLE. Throws NotPlain for any other text, and for a table whose
 /// definition has more than columns.
 [[nodiscard]] inline PageColumns page_columns(std::string_view sql) {
-    std::vector<std::string> tokens = tokens_of(sql);
-    if (tokens.size() < 6 || tokens[0] != "create" || tokens[1] != "table" || tokens[3] != "(" ||
-        tokens.back() != ")") {
+    const std::vector<std::string> tokens = tokens_of(sql);
+    if (!is_create_table(tokens)) {
         throw NotPlain();
     }
     PageColumns columns;
@@ -297,14 +296,16 @@ void approve_schema(Connection& connection, ApprovedSchemas& approved) {
 /// For all files of a schema in this process. It begins with the text that our own script makes.
 template <Schema S>
 [[nodiscard]] ApprovedSchemas& approved_schemas() {
-    static ApprovedSchemas& schemas = *[] {
-        static ApprovedSchemas all;
-        Connection memory(
-            ":memory:", Connection::Mode::create, [](int, Instant) { return false; }, Instant());
-        memory.execute(std::string(S::script).append(sync_script).c_str());
-        approve_schema<S>(memory, all);
-        return &all;
-    }();
+    struct Begun : ApprovedSchemas {
+        Begun() {
+            Connection memory(
+                ":memory:", Connection::Mode::create, [](int, Instant) { return false; },
+                Instant());
+            memory.execute(std::string(S::script).append(sync_script).c_str());
+            approve_schema<S>(memory, *this);
+        }
+    };
+    static Begun schemas;
     return schemas;
 }
 

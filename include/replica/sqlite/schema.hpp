@@ -58,16 +58,26 @@ concept Tables = requires(T& tables, std::string_view sql) {
     { tables.query(sql).text_or(0, sql) } -> std::same_as<std::string>;
 };
 
-/// The highest ROWID that a table has ever given; -1 if it never had a row.
-template <Tables T>
-[[nodiscard]] std::int64_t last_given(T& tables, std::string_view table) {
+/// Calls `visit(table, rowid)` with the highest ROWID that each table has ever given, if it ever
+/// had a row.
+template <Tables T, std::invocable<const std::string&, std::int64_t> Visit>
+void each_last_given(T& tables, Visit visit) {
     auto found = tables.query("SELECT name, seq FROM sqlite_sequence");
     while (found.step()) {
-        if (found.text(0) == table && !found.is_null(1)) {
-            return found.integer(1);
+        if (!found.is_null(1)) {
+            visit(found.text(0), found.integer(1));
         }
     }
-    return -1;
+}
+
+/// That of one table; -1 if it never had a row.
+template <Tables T>
+[[nodiscard]] std::int64_t last_given(T& tables, std::string_view table) {
+    std::int64_t last = -1;
+    each_last_given(tables, [&](const std::string& name, std::int64_t rowid) {
+        last = name == table ? rowid : last;
+    });
+    return last;
 }
 
 /// The statements and readers of one kind of database. All members are static.

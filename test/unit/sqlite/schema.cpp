@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(nobody_commits_while_an_info_is_read_in_several_statements)
     sqlite3_trace_v2(connection.get(), SQLITE_TRACE_STMT, +write, &writer);
     const ContainerInfo info = sqlite::ContainerSchema::read_info(connection);
     BOOST_TEST(writer.committed == 1);
-    BOOST_TEST(writer.refused == 3);
+    BOOST_TEST(writer.refused == 2);
     BOOST_TEST(info.account == "b");
     BOOST_TEST(info.count == 9);
     sqlite3_trace_v2(connection.get(), 0, nullptr, nullptr);
