@@ -353,16 +353,16 @@ public:
 protected:
     /// For own statements. Opened now if no call has needed it before.
     [[nodiscard]] sqlite::Connection& connection() { return handle_.connection(); }
-    [[nodiscard]] sqlite::Handle<S, D, C>& handle() { return handle_; }
-    [[nodiscard]] D& disk() { return handle_.disk(); }   ///< The handle's own copy.
-    [[nodiscard]] C& clock() { return handle_.clock(); } ///< The handle's own copy.
+    [[nodiscard]] sqlite::Handle<S, D, C>& handle() { return handle_; } ///< For own reads.
+    [[nodiscard]] D& disk() { return handle_.disk(); }                  ///< The handle's own copy.
+    [[nodiscard]] C& clock() { return handle_.clock(); }                ///< The handle's own copy.
 
     /// Waits for the write lock. Afterwards nobody can replace the file unnoticed.
     [[nodiscard]] sqlite::Transaction begin_write() {
         return sqlite::Transaction(connection(), sqlite::Transaction::Kind::write);
     }
 
-    [[nodiscard]] const SqliteOptions& options() const { return handle_.options(); }
+    [[nodiscard]] const SqliteOptions& options() const { return handle_.options(); } ///< As given.
 
     /// The info, for a container with its state of sharding, which shows in the directory.
     [[nodiscard]] info_type read_state() {

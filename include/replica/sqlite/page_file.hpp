@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace replica::sqlite {
@@ -146,10 +147,10 @@ private:
     struct Free {
         void operator()(void* memory) const { ::operator delete(memory); }
     };
+    /// char before SQLite 3.40, const char since.
+    using Name = std::remove_pointer_t<decltype(sqlite3_create_filename("", "", "", 0, nullptr))>;
     struct FreeName {
-        void operator()(const char* name) const {
-            sqlite3_free_filename(const_cast<char*>(name)); // older versions take it like that
-        }
+        void operator()(Name* name) const { sqlite3_free_filename(name); }
     };
 
     static constexpr std::size_t header_bytes = 100;
@@ -227,7 +228,7 @@ private:
     sqlite3_vfs* vfs_;
     std::string journal_;
     std::string log_;
-    std::unique_ptr<const char, FreeName> name_; ///< SQLite's layer keeps a pointer to it.
+    std::unique_ptr<Name, FreeName> name_; ///< SQLite's layer keeps a pointer to it.
     std::unique_ptr<void, Free> memory_;
 
     std::uint64_t version_ = 0;

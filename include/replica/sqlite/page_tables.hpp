@@ -133,7 +133,7 @@ public:
         if (is_null(column)) {
             return 0;
         }
-        const std::string& text = std::get<std::string>(at(column));
+        const auto& text = std::get<std::string>(at(column));
         std::int64_t number = 0;
         const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (code != std::errc() || end != text.data() + text.size()) {

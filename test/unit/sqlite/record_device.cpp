@@ -74,8 +74,7 @@ BOOST_AUTO_TEST_CASE(a_ring_is_asked_for_the_version_that_it_has_now) {
     node.ring = TableRing({Device{}, Device{}}, 2, 6); // another partition
     node.store.open_or_create(settings, ring, "sda", "mine").put({"k", "", 2});
     BOOST_TEST(node.book("sda").get("k")->stars == 2);
-    BOOST_TEST(
-        node.disk.stat(Node::Store::path(settings, node.ring, "sda", "mine")).has_value());
+    BOOST_TEST(node.disk.stat(Node::Store::path(settings, node.ring, "sda", "mine")).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_database_is_made_once_on_a_device_that_is_mounted) {
