@@ -13,15 +13,15 @@
 #include <string_view>
 #include <vector>
 
-namespace replica::support {
+namespace support {
 
 /// `seconds` after the tests begin.
-[[nodiscard]] inline Timestamp at(double seconds) {
-    return Timestamp::from_seconds(1'700'000'000 + seconds);
+[[nodiscard]] inline replica::Timestamp at(double seconds) {
+    return replica::Timestamp::from_seconds(1'700'000'000 + seconds);
 }
 
-[[nodiscard]] inline Device device(const std::string& ip, const std::string& name) {
-    Device made;
+[[nodiscard]] inline replica::Device device(const std::string& ip, const std::string& name) {
+    replica::Device made;
     made.ip = made.replication_ip = ip;
     made.port = made.replication_port = 6201;
     made.device = name;
@@ -31,15 +31,17 @@ namespace replica::support {
 /// The version of a ring with one partition, which lies on all its devices.
 struct OnAll {
     struct Handoffs {
-        [[nodiscard]] std::optional<Device> next() { return std::nullopt; }
+        [[nodiscard]] std::optional<replica::Device> next() { return std::nullopt; }
     };
 
-    std::vector<Device> all;
+    std::vector<replica::Device> all;
 
-    [[nodiscard]] const std::vector<Device>& devices() const { return all; }
+    [[nodiscard]] const std::vector<replica::Device>& devices() const { return all; }
     [[nodiscard]] std::uint32_t partition_count() const { return 1; }
     [[nodiscard]] std::uint32_t partition(std::string_view /*hash*/) const { return 0; }
-    [[nodiscard]] std::vector<Device> primaries(std::uint32_t /*partition*/) const { return all; }
+    [[nodiscard]] std::vector<replica::Device> primaries(std::uint32_t /*partition*/) const {
+        return all;
+    }
     [[nodiscard]] Handoffs handoffs(std::uint32_t /*partition*/) const { return {}; }
 };
 
@@ -49,6 +51,6 @@ struct Counting {
     void operator()(const auto& /*event*/) const { ++*heard; }
 };
 
-} // namespace replica::support
+} // namespace support
 
 #endif // TEST_SUPPORT_SERVICE_FACTS_HPP
