@@ -162,6 +162,34 @@ converge() {
     die "there is still something to do after $most passes"
 }
 
+databases_in() { find "$1" -name '*.db' 2>/dev/null | wc -l; }
+
+# watch_refill DIRECTORY WANTED: says how far the refill is, from a tenth on, and how long it will
+# take; at the end, how good the first of these guesses was. The time counts from the first database.
+watch_refill() {
+    local have began="" past step=1 guess=""
+    while :; do
+        have="$(databases_in "$1")"
+        if [ "$have" -gt 0 ]; then
+            : "${began:=${EPOCHREALTIME/./}}"
+            past=$((${EPOCHREALTIME/./} - began))
+            if [ "$have" = "$2" ]; then
+                printf '  refilled in %4.1f s' "$((past / 1000))e-3"
+                [ -z "$guess" ] || printf '; at a tenth it was said to be %4.1f s' "$((guess / 1000))e-3"
+                echo
+                return
+            fi
+            if [ "$((have * 10 / $2))" -ge "$step" ]; then
+                : "${guess:=$((past * $2 / have))}"
+                printf '  refilling: %5d of %d databases, about %4.1f s more\n' "$have" "$2" \
+                    "$((past * ($2 - have) / have / 1000))e-3"
+                step=$((have * 10 / $2 + 1))
+            fi
+        fi
+        sleep 0.1
+    done
+}
+
 compare() { "$bin/quickstart.compare" "$root" || die "the replicas differ"; }
 
 # --- the show ---------------------------------------------------------------------------------------
@@ -194,9 +222,13 @@ compare
 
 lost=127.0.0.2
 heading "The disk sda of $lost is lost and replaced by an empty one"
+wanted="$(databases_in "$root/$lost/srv/sda")"
 rm -rf "${root:?}/$lost/srv/sda"
 mkdir "$root/$lost/srv/sda"
+watch_refill "$root/$lost/srv/sda" "$wanted" &
+processes[refill]="$!"
 converge
+end_node TERM refill
 compare
 
 away=127.0.0.3
