@@ -4,6 +4,7 @@
 #include "config_door.hpp"
 #include "http_door.hpp"
 #include "json_ring_door.hpp"
+#include "pages_door.hpp"
 #include "pending_door.hpp"
 #include "recon_door.hpp"
 #include "reply_door.hpp"
@@ -72,6 +73,9 @@ BOOST_AUTO_TEST_CASE(configurations_keep_their_word) {
 }
 BOOST_AUTO_TEST_CASE(uploads_keep_their_word) {
     replay("upload", UploadDoors());
+}
+BOOST_AUTO_TEST_CASE(pages_keep_their_word) {
+    replay("pages", PagesDoors());
 }
 BOOST_AUTO_TEST_CASE(replies_keep_their_word) {
     replay("reply", ReplyDoor());
