@@ -162,12 +162,19 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
         detail::each(status, "peers", [&](const boost::json::object& peer) {
             ++peers;
             up += detail::is(detail::at(peer, "up")) ? 1 : 0;
-            behind += detail::number(detail::at(peer, "databases_behind"));
-            missing += detail::number(detail::at(peer, "rows_behind"));
-            lag = std::max(lag, detail::number(detail::at(peer, "lag")));
+            const double late = detail::number(detail::at(peer, "databases_behind"));
+            const double rows_late = detail::number(detail::at(peer, "rows_behind"));
+            const double lag_here = detail::number(detail::at(peer, "lag"));
+            behind += late;
+            missing += rows_late;
+            lag = std::max(lag, lag_here);
             if (!detail::is(detail::at(peer, "up"))) {
                 tell("peer " + detail::text(detail::at(peer, "peer")) +
                      " fails: " + detail::text(detail::at(peer, "reason")));
+            } else if (late > 0) {
+                tell("peer " + detail::text(detail::at(peer, "peer")) +
+                     " is behind: " + detail::count(late) + " databases, " +
+                     detail::count(rows_late) + " rows, the oldest for " + detail::span(lag_here));
             }
         });
         rows.push_back({node.node, detail::text(detail::at(status, "kind")),

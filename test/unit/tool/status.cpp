@@ -83,9 +83,14 @@ BOOST_AUTO_TEST_CASE(a_peer_that_fails_is_named_with_its_reason) {
 
 BOOST_AUTO_TEST_CASE(a_peer_that_is_behind_is_trouble_though_it_answers) {
     auto now = facts();
-    now.peers.begin()->second.lag = {1, 0, Timestamp::from_seconds(999)};
+    now.peers.begin()->second.lag = {1, 20, Timestamp::from_seconds(999)};
     BOOST_TEST((health_of({node(now)}) == Health::trouble));
-    BOOST_TEST(has(status_text({node(now)}), "1/1    1       0     1 s\n"));
+    const std::string text = status_text({node(now)});
+    BOOST_TEST(has(text, "1/1    1       20    1 s\n"), text);
+    BOOST_TEST(has(text,
+                   "\n10.0.0.1:16201: peer 10.0.0.2:6201/sdb is behind: 1 databases, 20 rows, the "
+                   "oldest for 1 s\n"),
+               text);
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_out_or_braked_is_named_with_the_reason) {
