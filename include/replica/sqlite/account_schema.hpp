@@ -191,8 +191,8 @@ CREATE TABLE account_stat (
     static void bind_key(Query& query, const ContainerState& state) { query.bind(state.name); }
 
     static void bind_row(Query& query, const ContainerRow& row) {
-        query.bind(row.name, row.put_timestamp, row.delete_timestamp, row.object_count,
-                   row.bytes_used, row.deleted, row.storage_policy_index);
+        query.add(row.name, row.put_timestamp, row.delete_timestamp, row.object_count,
+                  row.bytes_used, row.deleted, row.storage_policy_index);
     }
 
     static void count(Totals::Counts& counts, const ContainerRow& row, int sign) {

@@ -255,8 +255,8 @@ DROP TABLE former_stat;
     }
 
     static void bind_row(Query& query, const ObjectRow& row) {
-        query.bind(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted,
-                   row.storage_policy_index);
+        query.add(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted,
+                  row.storage_policy_index);
     }
 
     static void count(Totals::Counts& counts, const ObjectRow& row, int sign) {

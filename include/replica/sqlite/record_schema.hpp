@@ -130,7 +130,7 @@ CREATE TABLE record_stat (
     static void bind_key(Query& query, const RecordState& state) { query.bind(state.name); }
 
     static void bind_row(Query& query, const RecordRow& row) {
-        query.bind(row.name, row.changed_at, row.record, row.deleted);
+        query.add(row.name, row.changed_at, row.record, row.deleted);
     }
 
     static void count(Totals::Counts& counts, const RecordRow& row, int sign) {

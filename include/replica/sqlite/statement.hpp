@@ -89,8 +89,15 @@ public:
     template <class... Values>
     Query& bind(const Values&... values) {
         sqlite3_reset(statement_);
-        int at = 0;
-        (require(bind_one(++at, values)), ...);
+        bound_ = 0;
+        (require(bind_one(++bound_, values, SQLITE_TRANSIENT)), ...);
+        return *this;
+    }
+
+    /// Binds the next parameters. Texts are not copied: they must stay until this use ends.
+    template <class... Values>
+    Query& add(const Values&... values) {
+        (require(bind_one(++bound_, values, SQLITE_STATIC)), ...);
         return *this;
     }
 
@@ -157,19 +164,19 @@ public:
 
 private:
     template <std::integral Number>
-    int bind_one(int at, Number value) {
+    int bind_one(int at, Number value, sqlite3_destructor_type /*copy*/) {
         return sqlite3_bind_int64(statement_, at, static_cast<std::int64_t>(value));
     }
 
-    int bind_one(int at, std::string_view value) {
+    int bind_one(int at, std::string_view value, sqlite3_destructor_type copy) {
         const char* const begin = value.data() == nullptr ? "" : value.data();
-        return sqlite3_bind_text64(statement_, at, begin, value.size(), SQLITE_TRANSIENT,
-                                   SQLITE_UTF8);
+        return sqlite3_bind_text64(statement_, at, begin, value.size(), copy, SQLITE_UTF8);
     }
 
     template <std::same_as<std::optional<std::string>> Text>
-    int bind_one(int at, const Text& value) {
-        return value ? bind_one(at, std::string_view(*value)) : sqlite3_bind_null(statement_, at);
+    int bind_one(int at, const Text& value, sqlite3_destructor_type copy) {
+        return value ? bind_one(at, std::string_view(*value), copy)
+                     : sqlite3_bind_null(statement_, at);
     }
 
     void require(int code) const {
@@ -180,6 +187,7 @@ private:
 
     sqlite3_stmt* statement_;
     const std::string* path_;
+    int bound_ = 0; ///< Parameters.
 };
 
 /// A prepared statement. It lives as long as its connection, yet is not prepared with

@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -359,6 +361,89 @@ BOOST_AUTO_TEST_CASE(any_order_of_batches_ends_in_the_same_rows) {
         first = first.empty() ? outcome : first;
         BOOST_TEST(outcome == first);
     }
+}
+
+BOOST_AUTO_TEST_CASE(many_rows_at_once_end_as_one_by_one_in_the_order_of_their_names) {
+    std::mt19937 random(11);
+    const auto some_rows = [&](std::size_t count) {
+        std::vector<ObjectRow> rows;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::string name = std::string("n'%\0\xff", 5) + std::to_string(random() % 120);
+            rows.push_back(
+                object(name, stamp(static_cast<int>(random() % 5)), random() % 3, random() % 2));
+            rows.back().deleted = random() % 4 == 0 ? 1 : 0;
+        }
+        return rows;
+    };
+    for (const std::size_t count : {15U, 16U, 23U, 24U, 25U, 48U, 200U}) {
+        BOOST_TEST_CONTEXT(count) {
+            ContainerFile at_once;
+            ContainerFile one_by_one;
+            const auto before = some_rows(60);
+            at_once.put(before);
+            one_by_one.put(before);
+            std::map<std::pair<std::string, std::int64_t>, ObjectRow> last; // of a name and policy
+            for (const ObjectRow& row : some_rows(count)) {
+                last.insert_or_assign({row.name, row.storage_policy_index}, row);
+            }
+            std::vector<ObjectRow> rows;
+            std::int64_t changed = 0;
+            for (const auto& [key, row] : last) {
+                rows.push_back(row);
+                changed += one_by_one.put({row}).changed;
+            }
+            std::ranges::shuffle(rows, random);
+            BOOST_TEST(at_once.put(rows).changed == changed);
+            for (const char* const sql :
+                 {"SELECT ROWID, hex(name), created_at, size, content_type, etag, deleted,"
+                  " storage_policy_index FROM object ORDER BY ROWID",
+                  "SELECT * FROM policy_stat ORDER BY storage_policy_index",
+                  "SELECT hash FROM container_info", "SELECT seq FROM sqlite_sequence"}) {
+                BOOST_TEST(at_once.rows(sql) == one_by_one.rows(sql));
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(many_reports_at_once_end_as_one_by_one) {
+    AccountFile at_once;
+    AccountFile one_by_one;
+    for (const int put : {3, 2, 4}) {
+        std::vector<ContainerRow> rows;
+        for (int i = 0; i < 70; ++i) {
+            const int name = 100 + (i * put) % 70;
+            rows.push_back(reported("c" + std::to_string(name), put + i % 3, i, 7 * i, i % 2,
+                                    i % 5 == 0 ? put + 1 : 0));
+        }
+        std::ranges::sort(rows, {}, &ContainerRow::name);
+        const auto [first, end] = std::ranges::unique(rows, {}, &ContainerRow::name);
+        rows.erase(first, end);
+        at_once.put(rows);
+        for (const ContainerRow& row : rows) {
+            one_by_one.put({row});
+        }
+    }
+    const std::string all = "SELECT * FROM container ORDER BY ROWID";
+    BOOST_TEST(at_once.rows(all) == one_by_one.rows(all));
+    const std::string hash = "SELECT hash FROM account_stat";
+    BOOST_TEST(at_once.rows(hash) == one_by_one.rows(hash));
+}
+
+BOOST_AUTO_TEST_CASE(second_rows_of_one_name_are_joined_among_many_too) {
+    ContainerFile file;
+    StockConnection(file.place.path())
+        .execute("INSERT INTO object (name, created_at, size, content_type, etag, deleted) VALUES"
+                 " ('n12', '0000000001.00000', 1, 't', 'e', 0), ('n12', '0000000003.00000', 3, 't',"
+                 " 'e', 0), ('n12', '0000000002.00000', 0, 't', 'e', 1)");
+    std::vector<ObjectRow> rows;
+    for (int i = 0; i < 30; ++i) {
+        rows.push_back(object("n" + std::to_string(i), stamp(2), 2));
+    }
+    BOOST_TEST(file.put(rows).changed == 29);
+    BOOST_TEST(file.rows("SELECT size, deleted FROM object WHERE name = 'n12'") == "3|0|");
+    BOOST_TEST(file.rows("SELECT count(*), max(ROWID) FROM object") == "30|33|");
+    BOOST_TEST(file.rows("SELECT object_count, bytes_used FROM policy_stat") == "30|61|");
+    BOOST_TEST(file.rows("SELECT hash FROM container_info") == file.hash_of_rows() + '|');
 }
 
 BOOST_AUTO_TEST_CASE(a_merge_that_is_not_committed_leaves_nothing) {
