@@ -81,7 +81,7 @@ public:
             }
             rest = rest.subspan(some.size());
         }
-        insert_waiting();
+        write_waiting();
         return merged;
     }
 
@@ -183,8 +183,10 @@ private:
         }
         static const std::string select = select_names();
         Query found = connection_->query(select);
-        for (const Incoming& each : some) {
-            found.add(each.state.name);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            if (i == 0 || some[i].state.name != some[i - 1].state.name) { // else another policy
+                found.add(some[i].state.name);
+            }
         }
         while (found.step()) { // of all policies
             State state = State::stored(S::read(found));
@@ -210,9 +212,7 @@ private:
         // After a tie our row gets a new ROWID even if it stays as it is. The row then lies above
         // the points of others, so it is sent to the replica that has the losing row.
         if (joined.changed || joined.tie || held.rowids.size() > 1) {
-            for (const std::int64_t rowid : held.rowids) {
-                remove(rowid);
-            }
+            replaced_.insert(replaced_.end(), held.rowids.begin(), held.rowids.end());
             insert(result.row());
         }
     }
@@ -222,12 +222,13 @@ private:
         S::count(totals_.counts[policy_of(row)], row, 1);
         waiting_.push_back(std::move(row));
         if (waiting_.size() == at_once) {
-            insert_waiting();
+            write_waiting();
         }
     }
 
-    /// Writes the rows in the order in which they came, so that their ROWIDs are in it.
-    void insert_waiting() {
+    /// Inserts the rows in the order in which they came, so that their ROWIDs are in it. Those that
+    /// they replace go afterwards: a new ROWID is above theirs even where sqlite_sequence is wrong.
+    void write_waiting() {
         static const std::string insert = insert_rows();
         const bool full = waiting_.size() == at_once;
         for (std::span<const Row> rest(waiting_); !rest.empty();) {
@@ -240,19 +241,25 @@ private:
             rest = rest.subspan(some.size());
         }
         waiting_.clear();
+        for (const std::int64_t rowid : replaced_) {
+            remove(rowid);
+        }
+        replaced_.clear();
     }
 
-    /// S::select_key for many names, and whatever policy.
+    /// S::select_key for many names, and whatever policy. A join of this form, unlike `name IN`,
+    /// has the plan of one name also where a file has old statistics (ANALYZE): a scan of the whole
+    /// table for each statement would be the price. A null stands where fewer are looked for.
     [[nodiscard]] static std::string select_names() {
         constexpr std::string_view key(S::select_key);
-        constexpr std::string_view one("name = ?");
-        static_assert(key.find(one) != std::string_view::npos);
-        std::string sql(key.substr(0, key.find(one)));
-        sql.append("name IN (?");
+        std::string sql(key.substr(0, key.find(" FROM ")));
+        sql.append(" FROM (VALUES (?)");
         for (std::size_t i = 1; i < at_once; ++i) {
-            sql.append(", ?"); // null where fewer are looked for
+            sql.append(", (?)");
         }
-        return sql.append(")");
+        return sql.append(") CROSS JOIN (SELECT 0 AS dead UNION ALL SELECT 1) CROSS JOIN ")
+            .append(S::rows)
+            .append(" WHERE deleted = dead AND name BETWEEN column1 AND column1");
     }
 
     /// S::insert for many rows.
@@ -275,7 +282,8 @@ private:
 
     Connection* connection_;
     Totals totals_;
-    std::vector<Row> waiting_; ///< To be inserted; empty between two calls.
+    std::vector<Row> waiting_;           ///< To be inserted; empty between two calls.
+    std::vector<std::int64_t> replaced_; ///< The rows that are removed for them.
 };
 
 } // namespace replica::sqlite

@@ -88,8 +88,8 @@ template <Tables T>
 ///   the column of the table `policies` that counts its live rows.
 /// - `stat` is the name of the stat table. `select_*`, `insert` and `remove` are SQL. The select_*
 ///   give the columns that `read`, `read_rowid` and `read_hashed` expect.
-/// - select_key has `name = ?`, after which at most a storage policy is asked for. `insert` ends in
-///   the values of one row, and `bind_row` adds one row to what is bound already.
+/// - select_key finds rows by name and at most a storage policy. `insert` ends in the values of one
+///   row, and `bind_row` adds (Query::add) one row to what is bound already.
 /// - select_since begins with ROWID and name. The *_column say where in it the other columns stand
 ///   that a check needs; `hashed_column` is the text that read_hashed gives. `policy_column` is
 ///   left out by a kind without storage policies. Bytes are a number in `bytes_column`, or the

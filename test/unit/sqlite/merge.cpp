@@ -89,6 +89,16 @@ ContainerRow reported(const std::string& name, int put, std::int64_t objects, st
     return {-1, name, stamp(put), deleted != 0 ? stamp(deleted) : "0", objects, bytes, 0, policy};
 }
 
+/// Steps of all statements of a connection that walked through a table instead of an index.
+std::int64_t full_scan_steps(sqlite::Connection& connection) {
+    std::int64_t steps = 0;
+    sqlite3_stmt* each = nullptr;
+    while ((each = sqlite3_next_stmt(connection.get(), each)) != nullptr) {
+        steps += sqlite3_stmt_status(each, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+    }
+    return steps;
+}
+
 constexpr const char* all_rows = "SELECT ROWID, name FROM object ORDER BY ROWID";
 
 } // namespace
@@ -444,6 +454,47 @@ BOOST_AUTO_TEST_CASE(second_rows_of_one_name_are_joined_among_many_too) {
     BOOST_TEST(file.rows("SELECT count(*), max(ROWID) FROM object") == "30|33|");
     BOOST_TEST(file.rows("SELECT object_count, bytes_used FROM policy_stat") == "30|61|");
     BOOST_TEST(file.rows("SELECT hash FROM container_info") == file.hash_of_rows() + '|');
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_replace_others_lie_above_all_even_if_the_sequence_is_lost) {
+    ContainerFile file;
+    std::vector<ObjectRow> rows;
+    for (int i = 100; i < 150; ++i) {
+        rows.push_back(object("n" + std::to_string(i), stamp(1)));
+    }
+    file.put(rows);
+    StockConnection(file.place.path()).execute("UPDATE sqlite_sequence SET seq = 1");
+    for (ObjectRow& row : rows) {
+        row.created_at = stamp(2);
+    }
+    BOOST_TEST(file.put(rows).changed == 50);
+    BOOST_TEST(file.rows("SELECT count(*), min(ROWID), max(ROWID) FROM object") == "50|51|100|");
+}
+
+BOOST_AUTO_TEST_CASE(many_names_are_looked_for_as_one_is_whatever_a_file_says_of_its_size) {
+    for (const char* const analysed : {"", "6 6 1", "50 50 1", "50 2 1", "400 1 1", "200000 5 1"}) {
+        BOOST_TEST_CONTEXT(analysed) {
+            ContainerFile file;
+            if (*analysed != '\0') {
+                StockConnection(file.place.path())
+                    .execute(std::string("ANALYZE; INSERT INTO sqlite_stat1 VALUES ('object',"
+                                         " 'ix_object_deleted_name', '") +
+                             analysed + "')");
+            }
+            std::vector<ObjectRow> rows;
+            for (int i = 0; i < 5000; ++i) {
+                rows.push_back(object("n" + std::to_string(i), stamp(1)));
+            }
+            sqlite::Connection connection(file.place.path(), sqlite::Connection::Mode::existing,
+                                          sqlite::wait_by(file.place.clock), file.place.soon());
+            sqlite::Transaction transaction(connection, Kind::write);
+            sqlite::RowChanges<sqlite::ContainerSchema> changes(connection);
+            changes.put(rows);
+            BOOST_TEST(changes.put(rows).changed == 0);
+            // Both forms of `deleted` are a table of two. A scan of all rows takes a million.
+            BOOST_TEST(full_scan_steps(connection) < 20'000);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_merge_that_is_not_committed_leaves_nothing) {
