@@ -5,21 +5,21 @@
 # shellcheck source=example/quickstart/nodes.sh
 . example/quickstart/nodes.sh
 
-databases=1000 rows=100 runs=3 timed=20 ports="" keep="" added=10
+databases=1000 rows=100 runs=3 timed=20 many=100000 ports="" keep="" added=10
 nodes=(127.0.0.1 127.0.0.2 127.0.0.3)
 devices=([127.0.0.1]=sda [127.0.0.2]=sda [127.0.0.3]=sda)
 # shellcheck disable=SC2034 # for nodes.sh
 kinds=(container) settings="databases_per_second = 0"
 here="${nodes[0]}" peers=("${nodes[@]:1}")
 
-# parse_options ARGUMENT...: sets databases, rows, runs and ports. The caller has a usage().
+# parse_options ARGUMENT...: sets databases, rows, many, runs and ports. The caller has a usage().
 parse_options() {
     while [ $# -gt 0 ]; do
         case "$1" in
         --help | -h) usage; exit 0 ;;
-        --small) databases=20 rows=20 runs=1 timed=3 ;;
+        --small) databases=20 rows=20 runs=1 timed=3 many=200 ;;
         --rsync) settings+=$'\npush_files = no' ;;
-        --databases | --rows | --runs | --ports)
+        --databases | --rows | --many | --runs | --ports)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
             [[ "$2" =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 $2: not a whole number from 1 to 999999"
             declare -g "${1#--}=$2"
@@ -312,10 +312,10 @@ empty_devices() {
     done
 }
 
-# All replicas, row by row, by a program that shares no code with the replicators.
+# compare DATABASES ROWS: all replicas of so many databases with so many rows each, row by row, by a
+# program that shares no code with the replicators.
 compare() {
-    local wanted
-    wanted="$databases databases, $((databases * (rows + added))) rows, 3 replicas each: identical"
+    local wanted="$1 databases, $(($1 * $2)) rows, 3 replicas each: identical"
     verdict="$("$bin/quickstart.compare" "$root")" || die "the replicas differ: $verdict"
     [ "$verdict" = "$wanted" ] || die "the end should be '$wanted', not '$verdict'"
 }

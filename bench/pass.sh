@@ -96,7 +96,7 @@ table_head
 for pass in missing "in sync" walked "at rest" behind; do
     [ -z "${walls[$pass]:-}" ] || table_row "$pass" "$pass" "$databases"
 done
-compare
+compare "$databases" $((rows + added))
 echo "$verdict"
 # shellcheck disable=SC2034 # for nodes.sh
 finished=yes

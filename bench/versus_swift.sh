@@ -28,9 +28,12 @@ Each pair starts with a copy of the same databases on the first node and with em
   in sync   nothing to do: every database is opened, both peers say that they have all, and nothing
             is old enough to be reclaimed; each node has done a pass of its own before
   behind    every database has got ten rows more: they are sent to both peers
+  rows      one database of many rows has got as many more: they are sent to both peers
 
   --databases N  how many (default 500)
   --rows N       rows of each database at the start (default 100)
+  --many N       rows that the one database of case "rows" gets (default 100000; Swift sends no more
+                 in one pass)
   --runs N       repeat everything, the pairs in turns, and print medians (default 3)
   --ports BASE   listen on BASE+1 to BASE+3 of each address (default: the first that are free
                  from 6300 up)
@@ -169,7 +172,14 @@ run_pair() {
     run_pass "behind $pair" "$@"
     expect "behind $pair" "$counters" attempted="$databases" success="$both" diff="$both" \
         rows=$((both * added))
-    compare
+    compare "$databases" $((rows + added))
+    empty_devices
+    "$bin/quickstart.load" "$root" alike --databases 1 --rows "$many"
+    settle "$@"
+    "$bin/quickstart.load" "$root" alike --databases 1 --from "$many" --rows "$many"
+    run_pass "rows $pair" "$@"
+    expect "rows $pair" "$counters" attempted=1 success=2 diff=2 rows=$((2 * many))
+    compare 1 $((2 * many))
 }
 
 # All pairs in turns, so that what else the machine does hits them alike.
@@ -194,9 +204,12 @@ run_all_pairs() {
 table() {
     local case pair count
     table_head
-    for case in empty missing "in sync" behind; do
+    for case in empty missing "in sync" behind rows; do
         count="$databases"
-        [ "$case" != empty ] || count=0
+        case "$case" in
+        empty) count=0 ;;
+        rows) count=1 ;;
+        esac
         table_row "$case, stock to stock" "$case stock to stock" "$count"
         for pair in "ours to stock" "ours to ours"; do
             table_row "$case, $pair" "$case $pair" "$count"
@@ -248,6 +261,7 @@ goals() {
 20 missing
 8 in sync
 6 behind
+4 rows
 END
 }
 
