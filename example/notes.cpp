@@ -1,12 +1,12 @@
-// A note book on three nodes that talk over HTTP. Each node writes to its own copy, and makes one
-// pass. Afterwards every copy has all notes, each in its newest state.
+// A note book on three nodes that talk over HTTP. Two write to copies of their own, the third has
+// none yet, and each makes one pass. Afterwards all copies have all notes in their newest state.
 
 #include <replica/beast/server.hpp>
 #include <replica/beast/transport.hpp>
 #include <replica/failure_lines.hpp>
-#include <replica/local/file_sync.hpp>
 #include <replica/replica.hpp>
 #include <replica/ring/json_ring.hpp>
+#include <replica/send/push_file.hpp>
 #include <replica/sqlite/record.hpp>
 
 #include <filesystem>
@@ -27,9 +27,10 @@ struct Node {
 
     auto book(auto& ring) { return store.open_or_create(settings, ring, device, "mine"); }
     void pass(auto& ring) {
+        BeastTransport transport(BeastOptions::among_ours()); // whole files go by it, too
         Replicator(
-            settings, store, ring, BeastTransport(), LocalFileSync<>(settings.devices),
-            SystemClock(), [&](const Device& each) { return each.device == device; },
+            settings, store, ring, transport, PushFileSync(transport, settings), SystemClock(),
+            [&](const Device& each) { return each.device == device; },
             FailureLines([](const std::string& line) { std::cerr << line << '\n'; }))
             .run_once();
     }
@@ -49,9 +50,9 @@ int main() {
     std::ofstream("notes-ring.json")
         << R"({"part_power": 4, "replicas": 3, "devices": [)" << devices << "null]}";
     JsonRing<> ring("notes-ring.json");
+    nodes[0].book(ring).put({"ann", "call Ann", 3});
     nodes[0].book(ring).put({"milk", "buy milk", 1});
     nodes[1].book(ring).put({"milk", "buy oat milk", 2}); // later, so this one stays
-    nodes[2].book(ring).put({"ann", "call Ann", 3});
     for (Node& node : nodes) {
         node.pass(ring);
     }

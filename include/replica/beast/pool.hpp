@@ -36,8 +36,17 @@ struct BeastOptions {
     std::string kind_type{}; ///< "account" or "container": the kind of that server.
     std::string secret{};    ///< Signs each REPLICATE; empty: none is signed.
     Seconds replica_port_memory{300}; ///< How long the result of asking for one is kept.
+    bool all_ours = false; ///< Each peer is an RpcServer at the ring's port: none is asked.
 
     BeastOptions() = default;
+
+    /// Of a host program whose nodes run nothing but this library, so that whole files can go the
+    /// way of all requests (PushFileSync).
+    [[nodiscard]] static BeastOptions among_ours() {
+        BeastOptions options;
+        options.all_ours = true;
+        return options;
+    }
 
     /// Takes the options that an operator may set.
     BeastOptions(const Settings& settings, std::string_view type)

@@ -61,13 +61,15 @@ public:
     /// in `replica_port_memory` needs a second round trip; a node that drops packets costs twice
     /// conn_timeout instead of once. If the connection fails or another server answers, the request
     /// goes to the stock port; one that must not be repeated only if the connection failed. With
-    /// replica_port as the ring's port, only a request for our servers alone needs the answer.
+    /// replica_port as the ring's port, only a request for our servers alone needs the answer. With
+    /// `all_ours` every request goes to the ring's port.
     [[nodiscard]] Result<Reply> send(const Request& request, Instant deadline,
                                      std::stop_token stop) {
         return guarded([&]() -> Result<Reply> {
             const std::uint16_t port = shared_->options.replica_port;
+            const bool all_ours = shared_->options.all_ours;
             const bool beside = port != device_.replication_port; // beside a stock server
-            if ((beside || request.only_ours) && has_ours(deadline, stop)) {
+            if (!all_ours && (beside || request.only_ours) && has_ours(deadline, stop)) {
                 auto answer = send_to(port, request, deadline, stop);
                 if (answer && is_ours(*answer)) {
                     return std::move(answer->reply);
@@ -87,9 +89,9 @@ public:
                     return answer.error();
                 }
             }
-            if (request.only_ours) {
+            if (request.only_ours && !all_ours) {
                 return fault(where(device_.replication_port), Error::connect_failed,
-                             "no server of ours");
+                             "no server of ours is known there");
             }
             return reply_of(send_to(device_.replication_port, request, deadline, stop));
         });
@@ -98,7 +100,7 @@ public:
     /// Whether our own server is on the node: what is remembered, or what OPTIONS tells.
     [[nodiscard]] bool speaks_ours(Instant deadline, std::stop_token stop) {
         try {
-            return has_ours(deadline, stop);
+            return shared_->options.all_ours || has_ours(deadline, stop);
         } catch (const std::exception&) { // out of descriptors, threads or memory
             return false;
         }

@@ -409,9 +409,20 @@ BOOST_AUTO_TEST_CASE(what_only_ours_understands_goes_nowhere_else) {
         BOOST_TEST(!without.peer(device_at(stock.port())).speaks_ours(in(30), {}));
         check_fault(send(without, stock.port(), ours), Error::connect_failed,
                     where(stock.port()) + make_error_code(Error::connect_failed).message() +
-                        ": no server of ours");
+                        ": no server of ours is known there");
     }
     BOOST_TEST(stock.requests == 0);
+}
+
+BOOST_AUTO_TEST_CASE(among_servers_of_ours_nobody_is_asked_and_all_goes_to_the_rings_port) {
+    Request ours = request;
+    ours.only_ours = true;
+    Named own("own", "a server of a host program");
+    BeastTransport transport(BeastOptions::among_ours());
+    BOOST_TEST(transport.peer(device_at(own.port())).speaks_ours(in(-1), {}));
+    BOOST_TEST(body_of(send(transport, own.port(), ours)) == "own");
+    BOOST_TEST(body_of(send(transport, own.port())) == "own");
+    BOOST_TEST(own.requests == 2); // no OPTIONS
 }
 
 BOOST_AUTO_TEST_CASE(a_server_of_ours_that_has_gone_is_not_followed_by_a_stock_one) {
