@@ -45,6 +45,18 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_made_goes_to_each_peer_once) {
     BOOST_TEST(!is_cheap(Stats{.diff_capped = 1}));
 }
 
+BOOST_AUTO_TEST_CASE(a_difference_that_only_hashes_show_takes_its_time_and_sends_all_rows) {
+    Config bit_by_bit = three_replicas();
+    bit_by_bit.per_diff = bit_by_bit.max_diffs = 1;
+    bit_by_bit.reclaim_age = 300; // hashes may differ
+    const Stats spent{.rows = 45, .diverged = 2};
+    BOOST_TEST(is_cheap(spent, Change::call, 26, bit_by_bit));
+    BOOST_TEST(!is_cheap(spent, Change::call, 27, bit_by_bit));
+    BOOST_TEST(!is_cheap(Stats{.rows = 46, .diverged = 2}, Change::call, 6, bit_by_bit));
+    BOOST_TEST(!is_cheap(Stats{.rows = 10}, Change::call, 6, bit_by_bit));
+    BOOST_TEST(!is_cheap(Stats{.rows = 9}, Change::call, 7, bit_by_bit));
+}
+
 BOOST_AUTO_TEST_CASE(a_ring_that_changes_moves_whole_files_and_their_rows) {
     BOOST_TEST(is_cheap(Stats{.rsync = 9, .diff_capped = 3, .rows = 100}, Change::ring));
     BOOST_TEST(!is_cheap(Stats{.hashmatch = 1}, Change::ring));

@@ -54,13 +54,17 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     // Of two copies that leave, one may be asked while it is about to go: it answers 503.
     require(spent.failure == 0 || change == Change::ring);
     const std::int64_t once = config.replicas * config.replicas;
+    const std::int64_t each_pass = // rows to a peer
+        std::max<std::int64_t>(config.per_diff * config.max_diffs, 1);
     // A peer with less than half of our ROWIDs gets the file, by Swift's rule. And a copy at a new
     // place queues its misplaced rows once more, where the queue may be about to go.
-    require(spent.remote_merge <= (config.per_diff * config.max_diffs < config.names ||
-                                           (change == Change::ring && config.policies > 0)
-                                       ? once
-                                       : 0));
-    require(rounds <= 6 || spent.kept > 0); // what a brake keeps goes bit by bit
+    require(
+        spent.remote_merge <=
+        (each_pass < config.names || (change == Change::ring && config.policies > 0) ? once : 0));
+    // What a brake keeps goes bit by bit. A difference that only hashes show is looked into in
+    // every eighth pass, and then all rows go over, so many in each pass.
+    const std::int64_t differing = spent.diverged > 0 ? 8 + 2 * (1 + config.names / each_pass) : 0;
+    require(rounds <= 6 + differing || spent.kept > 0);
     if (config.stock > 0 || config.rot > 0) {
         return;
     }
@@ -77,7 +81,8 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const bool several = config.pending + config.policies + config.drops > 0;
     const std::int64_t row = several ? 4 : 1;
     const std::int64_t all = config.names * (1 + config.policies);
-    require(spent.rows <= (config.drops + config.rows_along > 0 ? std::max(all, row) : row) * once);
+    const bool whole = config.drops + config.rows_along + spent.diverged > 0;
+    require(spent.rows <= (whole ? std::max(all, row) : row) * once);
     require(spent.rsync <= (several ? 2 : 1) * config.replicas);
     require(several || spent.diff_capped == 0);
 }

@@ -283,7 +283,7 @@ private:
             if (const std::string path = stray_file(machine->disk, stock, machine->clock.now());
                 !path.empty()) {
                 throw Violation("machine " + std::to_string(machine->number) + ": " + path +
-                                " is left for ever");
+                                " is left for ever, at " + machine->clock.now().normal());
             }
         }
         world_.marks("nothing is left");

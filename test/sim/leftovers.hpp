@@ -26,7 +26,7 @@ namespace replica::test {
 inline constexpr const char* other_file = "/00000000000000000000000000000000_9999999999.00000.db";
 
 /// Changes the stat row of a database by a statement that follows "UPDATE ..._stat SET ". Whether
-/// that was possible: not while somebody writes.
+/// that was possible: not while somebody writes. A power cut does not undo it.
 template <class Kind>
 [[nodiscard]] bool change_stat(World<Kind>& world, typename World<Kind>::Machine& machine,
                                const typename World<Kind>::Known& database, std::size_t device,
@@ -35,7 +35,8 @@ template <class Kind>
     if (!machine.server || !machine.disk.glance(path)) {
         return false;
     }
-    const std::string sql = "UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET " + how;
+    const std::string sql =
+        "PRAGMA synchronous = EXTRA; UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET " + how;
     sqlite3* file = nullptr;
     const bool done = sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
                                       machine.server->vfs.name().c_str()) == SQLITE_OK &&
