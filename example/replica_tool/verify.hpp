@@ -92,6 +92,8 @@ int verify(const Options& options, const daemon::Config& config) {
         const std::string root = storage::device_path(settings.devices, device.device);
         if (settings.mount_check && !node.broker.disk().is_mount(root)) {
             bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not mounted"});
+        } else if (!node.broker.disk().stat(root)) {
+            bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not there: see `devices`"});
         } else if (options.names.empty()) {
             const auto found = verifier.partitions(root);
             partitions.insert(partitions.end(), found.begin(), found.end());

@@ -101,6 +101,14 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
     return "runs " + span(now - number(at(*pass, "began"))) + ", " + count(100 * least) + " %";
 }
 
+/// Whether a node that has ended a pass found no device of its ring to be its own.
+[[nodiscard]] inline bool has_no_device(const boost::json::object& status) {
+    const auto* const pass = at(status, "pass").if_object();
+    const auto* const devices = at(status, "devices").if_array();
+    return pass != nullptr && number(at(*pass, "ended")) > 0 && devices != nullptr &&
+           devices->empty();
+}
+
 } // namespace detail
 
 [[nodiscard]] inline Health health_of(const std::vector<NodeStatus>& nodes) {
@@ -110,6 +118,7 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
             return Health::silent;
         }
         const auto worse = [&](bool bad) { health = bad ? Health::trouble : health; };
+        worse(detail::has_no_device(*node.status));
         detail::each(*node.status, "devices", [&](const boost::json::object& device) {
             worse(!detail::is(detail::at(device, "usable")) ||
                   !detail::text(detail::at(device, "brake")).empty());
@@ -159,6 +168,9 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
                 tell(std::string("a brake holds on ").append(name).append(": ").append(brake));
             }
         });
+        if (detail::has_no_device(status)) {
+            tell("no device of its ring is one of this node: see bind_port and the ring");
+        }
         detail::each(status, "peers", [&](const boost::json::object& peer) {
             ++peers;
             up += detail::is(detail::at(peer, "up")) ? 1 : 0;

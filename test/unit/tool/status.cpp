@@ -104,6 +104,17 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_out_or_braked_is_named_with_the_reason) {
     BOOST_TEST(has(status_text({node(now)}), "a brake holds on sda: too many\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_is_not_in_its_ring_is_trouble) {
+    auto now = facts();
+    now.devices.clear();
+    BOOST_TEST((health_of({node(now)}) == Health::trouble));
+    const std::string text = status_text({node(now)});
+    BOOST_TEST(has(text, "10.0.0.1:16201: no device of its ring is one of this node"), text);
+    now.ended = 0; // it has just begun
+    now.pass_ended = Timestamp();
+    BOOST_TEST((health_of({node(now)}) == Health::well));
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_does_not_answer_is_the_worst_and_says_why) {
     auto now = facts();
     now.devices["sda"].brake = {1, "too many"};
