@@ -162,8 +162,8 @@ converge() {
     die "there is still something to do after $most passes"
 }
 
-# Not what is in the trash of the device.
-databases_in() { find "$1/containers" "$1/accounts" -name '*.db' 2>/dev/null | wc -l; }
+# Not what is in the trash of the device, which may have neither directory yet.
+databases_in() { { find "$1/containers" "$1/accounts" -name '*.db' 2>/dev/null || true; } | wc -l; }
 
 # watch_refill DEVICE WANTED: says how far the refill is, from a tenth on, and how long it will
 # take; at the end, how good the first of these guesses was. The time counts from the first database.
