@@ -169,7 +169,7 @@ databases_in() { { find "$1/containers" "$1/accounts" -name '*.db' 2>/dev/null |
 # take; at the end, how good the first of these guesses was. The time counts from the first database.
 watch_refill() {
     local have began="" past step=1 guess=""
-    while :; do
+    while [ "$2" -gt 0 ]; do
         have="$(databases_in "$1")"
         if [ "$have" -gt 0 ]; then
             : "${began:=${EPOCHREALTIME/./}}"

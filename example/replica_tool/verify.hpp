@@ -90,10 +90,9 @@ int verify(const Options& options, const daemon::Config& config) {
     const auto check = [&](const std::string& path) { verified.note(path, verifier.check(path)); };
     for (const Device& device : node.local) {
         const std::string root = storage::device_path(settings.devices, device.device);
-        if (settings.mount_check && !node.broker.disk().is_mount(root)) {
-            bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not mounted"});
-        } else if (!node.broker.disk().stat(root)) {
-            bad.push_back({tool::Verdict::unknown, root, {}, {}, "is not there: see `devices`"});
+        const std::string why(tool::why_unusable(node.broker.disk(), root, settings.mount_check));
+        if (!why.empty()) {
+            bad.push_back({tool::Verdict::unknown, root, {}, {}, why});
         } else if (options.names.empty()) {
             const auto found = verifier.partitions(root);
             partitions.insert(partitions.end(), found.begin(), found.end());

@@ -98,6 +98,19 @@ class Tool(ToolTest):
         # Asked alone, the node is there, and in trouble.
         self.run_tool("status", self.pair.address(0), code=TROUBLE)
 
+    def test_a_node_outside_its_ring_is_in_trouble(self):
+        self.pair.configure(0, replica_port=self.pair.port, bind_port=self.pair.port + 1)
+        self.pair.start(0)
+        told = "no device of its ring is one of this node"
+
+        def status():
+            return subprocess.run([PROGRAMS / "replica_tool", "status", self.pair.address(0)],
+                                  capture_output=True, text=True, check=False, timeout=PATIENCE,
+                                  stdin=subprocess.DEVNULL)
+
+        self.assertTrue(eventually(lambda: told in status().stdout), status().stdout)
+        self.assertEqual(status().returncode, TROUBLE)
+
     def test_verify_proves_what_is_equal_and_finds_what_is_not(self):
         for name in ("one", "two", "three"):
             self.pair.create(0, name, rows=20)
@@ -144,6 +157,12 @@ class Tool(ToolTest):
             connection.close()
 
         self.assertIn("no container of that name", verify(CANNOT, "--container", "a/none"))
+        # Nothing differs where nothing is looked at.
+        self.pair.configure(0, devices=self.pair.root)
+        text = verify(SILENT)
+        self.assertIn(f"UNKNOWN  {self.pair.root}/sda  is not a directory\n", text)
+        self.assertIn("container: 0 databases, 0 comparisons, 0 differ, 1 unknown\n", text)
+        self.pair.configure(0)
         self.pair.stop(1)
         text = verify(SILENT)
         self.assertEqual(text.count("UNKNOWN  "), 3, text)

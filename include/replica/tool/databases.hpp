@@ -54,6 +54,17 @@ template <Disk D>
 
 } // namespace detail
 
+/// Why a pass leaves the device at `root` out; empty if it does not. As why_unusable of
+/// send/local_devices.hpp. Throws Failure if the device cannot be asked.
+template <Disk D>
+[[nodiscard]] std::string_view why_unusable(D& disk, const std::string& root, bool mount_check) {
+    const auto status = disk.stat(root);
+    if (!status || !status->directory) {
+        return mount_check ? "is not mounted" : "is not a directory";
+    }
+    return mount_check && !disk.is_mount(root) ? "is not mounted" : "";
+}
+
 /// The partitions on the device at `root`; none on one that never had a database of the kind.
 /// `count`: the ring's. Throws Failure if the directory cannot be read.
 template <Disk D>

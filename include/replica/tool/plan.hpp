@@ -134,26 +134,15 @@ private:
         return storage::device_path(settings_->devices, device.device);
     }
 
-    /// As why_unusable of send/local_devices.hpp.
-    [[nodiscard]] std::string_view why_unusable(const Device& device) {
-        if (!is_safe_name(device.device)) {
-            return "is not a valid drive name";
-        }
-        auto& disk = broker_->disk();
-        const auto status = disk.stat(root_of(device));
-        if (!status || !status->directory) {
-            return settings_->mount_check ? "is not mounted" : "is not a directory";
-        }
-        return settings_->mount_check && !disk.is_mount(root_of(device)) ? "is not mounted" : "";
-    }
-
     template <class Line>
     [[nodiscard]] std::vector<PartitionDirectory> usable_partitions(const Device& device,
                                                                     Line& line) {
         std::vector<PartitionDirectory> found;
         std::string why;
         try {
-            why = why_unusable(device);
+            why = is_safe_name(device.device)
+                      ? why_unusable(broker_->disk(), root_of(device), settings_->mount_check)
+                      : "is not a valid drive name";
             if (why.empty()) {
                 found = partitions_of(broker_->disk(), root_of(device), Kind::datadir,
                                       ring_.partition_count());

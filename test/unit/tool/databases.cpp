@@ -98,3 +98,18 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_gone_is_a_fault) {
     BOOST_TEST(device.faults == 1);
     BOOST_TEST(device.databases("2").size() == 1U);
 }
+
+BOOST_AUTO_TEST_CASE(a_device_is_left_out_as_a_pass_leaves_it_out) {
+    Drive drive;
+    drive.add("/file");
+    drive.disk.make_directories("/srv/node/plain");
+    const auto why = [&](const std::string& root, bool mount_check) {
+        return tool::why_unusable(drive.disk, root, mount_check);
+    };
+    BOOST_TEST(why(sda, true) == "");
+    BOOST_TEST(why("/srv/node/plain", true) == "is not mounted");
+    BOOST_TEST(why("/srv/node/plain", false) == "");
+    BOOST_TEST(why("/srv/node/none", true) == "is not mounted");
+    BOOST_TEST(why("/srv/node/none", false) == "is not a directory");
+    BOOST_TEST(why(sda + "/file", false) == "is not a directory");
+}
