@@ -49,10 +49,15 @@ BOOST_AUTO_TEST_CASE(a_difference_that_only_hashes_show_takes_its_time_and_sends
     Config bit_by_bit = three_replicas();
     bit_by_bit.per_diff = bit_by_bit.max_diffs = 1;
     bit_by_bit.reclaim_age = 300; // hashes may differ
-    const Stats spent{.rows = 45, .diverged = 2};
+    const Stats spent{.diff_capped = 9, .rows = 45, .diverged = 2};
     BOOST_TEST(is_cheap(spent, Change::call, 26, bit_by_bit));
     BOOST_TEST(!is_cheap(spent, Change::call, 27, bit_by_bit));
     BOOST_TEST(!is_cheap(Stats{.rows = 46, .diverged = 2}, Change::call, 6, bit_by_bit));
+    Config forgetful = three_replicas();
+    forgetful.reclaim_age = 300;
+    BOOST_TEST(is_cheap(Stats{.remote_merge = 9, .diverged = 1}, Change::call, 2, forgetful));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 10, .diverged = 1}, Change::call, 2, forgetful));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 1}, Change::call, 2, forgetful));
     BOOST_TEST(!is_cheap(Stats{.rows = 10}, Change::call, 6, bit_by_bit));
     BOOST_TEST(!is_cheap(Stats{.rows = 9}, Change::call, 7, bit_by_bit));
 }

@@ -56,11 +56,12 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const std::int64_t once = config.replicas * config.replicas;
     const std::int64_t each_pass = // rows to a peer
         std::max<std::int64_t>(config.per_diff * config.max_diffs, 1);
-    // A peer with less than half of our ROWIDs gets the file, by Swift's rule. And a copy at a new
-    // place queues its misplaced rows once more, where the queue may be about to go.
-    require(
-        spent.remote_merge <=
-        (each_pass < config.names || (change == Change::ring && config.policies > 0) ? once : 0));
+    // A peer with less than half of our ROWIDs gets the file, by Swift's rule; all of them count
+    // where only hashes show a difference. And a copy at a new place queues its misplaced rows once
+    // more, where the queue may be about to go.
+    const bool whole_file = each_pass < config.names || spent.diverged > 0 ||
+                            (change == Change::ring && config.policies > 0);
+    require(spent.remote_merge <= (whole_file ? once : 0));
     // What a brake keeps goes bit by bit. A difference that only hashes show is looked into in
     // every eighth pass, and then all rows go over, so many in each pass.
     const std::int64_t differing = spent.diverged > 0 ? 8 + 2 * (1 + config.names / each_pass) : 0;
@@ -84,7 +85,7 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const bool whole = config.drops + config.rows_along + spent.diverged > 0;
     require(spent.rows <= (whole ? std::max(all, row) : row) * once);
     require(spent.rsync <= (several ? 2 : 1) * config.replicas);
-    require(several || spent.diff_capped == 0);
+    require(several || spent.diverged > 0 || spent.diff_capped == 0);
 }
 
 } // namespace replica::test

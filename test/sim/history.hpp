@@ -13,6 +13,7 @@
 #include "nemesis.hpp"
 #include "overdue.hpp"
 #include "rest.hpp"
+#include "stray.hpp"
 #include "world.hpp"
 #include <replica/stats.hpp>
 #include <replica/storage/leaving.hpp>
