@@ -60,7 +60,8 @@ struct Space {
 ///   or none, if the file ends before. Anything else is Error::io at once: opening a FIFO would
 ///   wait for a writer.
 /// - append adds bytes at the end of a regular file, which it makes if nothing is there, in a
-///   directory that exists. Links are not followed. After a failure a part may have been added.
+///   directory that exists, for its owner only. Links are not followed. After a failure a part may
+///   have been added.
 /// - try_lock: the lock of a directory has at most one holder. A lock on a .lock file that was
 ///   replaced meanwhile is not handed out (defect 4). try_lock makes the directory if it does not
 ///   exist. The lock ends with its value, also when the process dies.

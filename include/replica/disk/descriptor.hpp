@@ -95,11 +95,15 @@ public:
         }
     }
 
-    /// If the file cannot be opened the result is empty, and errno has the reason.
-    [[nodiscard]] static Descriptor open(const std::string& path, int flags) noexcept {
-        constexpr mode_t everybody = 0666; // the umask applies
+    static constexpr mode_t everybody = 0666; ///< The umask applies.
+    static constexpr mode_t owner = 0600;     ///< As Swift's databases, which are full of names.
+
+    /// `mode` is that of a new file. If the file cannot be opened the result is empty, and errno
+    /// has the reason.
+    [[nodiscard]] static Descriptor open(const std::string& path, int flags,
+                                         mode_t mode = everybody) noexcept {
         return Descriptor(
-            uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, everybody); }));
+            uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
     }
 
     [[nodiscard]] explicit operator bool() const noexcept { return number_ != -1; }

@@ -174,9 +174,11 @@ public:
         return content;
     }
 
+    /// A new file is readable by its owner only.
     void append(const std::string& path, std::string_view text) const {
-        const Descriptor file = Descriptor::open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
-                                                           O_NONBLOCK); // else a FIFO waits
+        const Descriptor file = Descriptor::open(
+            path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, // else a FIFO waits
+            Descriptor::owner);
         struct ::stat status {};
         if (!file || ::fstat(file.get(), &status) != 0) {
             throw_errno(errno, "open", path);

@@ -14,6 +14,7 @@
 #include <replica/sqlite/connection.hpp>
 #include <replica/sqlite/options.hpp>
 #include <replica/storage/place.hpp>
+#include <replica/storage/storage.hpp>
 
 #include <sqlite3.h>
 
@@ -295,6 +296,7 @@ void copy_durably(Connection& source, const std::string& target, D& disk, C& clo
     const bool small = status && status->size <= options.copy_at_once;
     try {
         const bool at_once = small && !source.in_transaction();
+        storage::make_private_file(disk, target);
         copy_to<S>(source, target, at_once ? 0 : options.page_rows, clock);
         disk.sync(target);
         disk.sync(storage::parent(target));

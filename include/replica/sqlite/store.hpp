@@ -97,6 +97,7 @@ public:
         const std::string draft = path + '.' + sqlite::random_uuid() + ".new";
         make_durable(directory);
         try {
+            storage::make_private_file(disk_, draft);
             {
                 sqlite::Connection file(draft, sqlite::Connection::Mode::create,
                                         sqlite::wait_by(clock_), deadline, options_.vfs);

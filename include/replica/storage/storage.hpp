@@ -36,6 +36,21 @@
 
 namespace replica::storage {
 
+/// An empty file for SQLite to make a database of, for its owner only: SQLite would let everybody
+/// read it. Error::io if the directory is not there: Error::missing would mean the database that is
+/// copied, or made.
+template <Disk D>
+void make_private_file(D& disk, const std::string& path) {
+    try {
+        disk.append(path, "");
+    } catch (const Failure& failure) {
+        if (failure.error() != Error::missing) {
+            throw;
+        }
+        throw Failure(Error::io, failure.what());
+    }
+}
+
 /// How long to wait for the lock of a database or a directory, as Swift's brokers do.
 inline constexpr Seconds broker_patience{25};
 

@@ -158,6 +158,15 @@ BOOST_AUTO_TEST_CASE(who_may_read_a_new_file_is_up_to_the_umask_alone) {
     BOOST_TEST((status.st_mode & 0777U) == 0640U);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_may_be_made_for_its_owner_only) {
+    const Place place;
+    const std::string path = place.root + "/own";
+    const mode_t before = ::umask(0);
+    BOOST_REQUIRE(Descriptor::open(path, O_WRONLY | O_CREAT, Descriptor::owner));
+    ::umask(before);
+    BOOST_TEST((stat_path(path)->st_mode & 0777U) == 0600U);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_is_moved_has_one_owner) {
     const Place place;
     Descriptor first = place.make();

@@ -279,5 +279,7 @@ BOOST_AUTO_TEST_CASE(files_of_this_machine_come_in_the_same_way) {
     BOOST_TEST(pieces == 3);
     BOOST_TEST((disk.read(tmp + "/id", 3'000'000) == file));
     BOOST_TEST(disk.list(tmp).size() == 1U);
+    BOOST_TEST((std::filesystem::status(tmp + "/id").permissions() ==
+                (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
     std::filesystem::remove_all(pattern);
 }

@@ -126,6 +126,22 @@ void run_sql(const std::string& path, const std::string& sql) {
     sqlite3_close(file);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_database_and_its_copy_are_for_their_owner_only, B, Brokers) {
+    using std::filesystem::perms;
+    for (const std::int64_t at_once : {1 << 20, 0}) { // all pages at once, or by rows
+        SqliteOptions options;
+        options.copy_at_once = at_once;
+        Place<B> place(options);
+        const std::string path = place.create("a");
+        place.broker().open(path, never).copy_to(place.copy_path(), never);
+        for (const std::string& file : {path, place.copy_path()}) {
+            BOOST_TEST((std::filesystem::status(file).permissions() ==
+                        (perms::owner_read | perms::owner_write)),
+                       file);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(real_files_obey_the_laws, B, Brokers) {
     Place<B> place;
     laws::check_broker_laws(place);

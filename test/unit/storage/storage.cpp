@@ -592,6 +592,18 @@ BOOST_AUTO_TEST_CASE(while_somebody_reads_a_database_its_directory_is_free_every
 
 // ---- Space.
 
+BOOST_AUTO_TEST_CASE(a_file_that_has_no_directory_to_lie_in_is_no_database_that_is_gone) {
+    auto node = node_with_database();
+    const std::string nowhere = node->device + "/nowhere/file";
+    BOOST_TEST((error_of([&] { storage::make_private_file(node->disk, nowhere); }) == Error::io));
+    BOOST_TEST((error_of([&] {
+                    node->broker.open(node->path, node->soon()).copy_to(nowhere, node->soon());
+                }) == Error::io));
+    node->disk.fail_next(SimCall::any, "file", Error::no_space, 0);
+    BOOST_TEST((error_of([&] { storage::make_private_file(node->disk, node->device + "/file"); }) ==
+                Error::no_space));
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_to_a_device_leaves_its_reserve_free) {
     Node node;
     node.disk.mount(node.device, 1000);
