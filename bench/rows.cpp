@@ -4,6 +4,7 @@
 
 #include "make_rows.hpp"
 #include <replica/words/members.hpp>
+#include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 
 #include <benchmark/benchmark.h>

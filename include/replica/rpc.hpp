@@ -27,7 +27,7 @@
 #include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/hash_path.hpp>
-#include <replica/words/message.hpp>
+#include <replica/words/merge_items.hpp>
 #include <replica/words/random.hpp>
 #include <replica/words/seed.hpp>
 

@@ -5,6 +5,7 @@
 // repeated, is in the database, leaves a whole database, and is what a peer of ours would send.
 
 #include "node.hpp"
+#include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 
 #include <algorithm>
@@ -76,8 +77,22 @@ private:
                 "sync does not round-trip");
     }
 
+    /// Whoever reads rows as they come reads what the document of the same text has.
+    static void require_as_in_document(const message::Call& call,
+                                       const message::MergeItems<Row>& items) {
+        if (call.unread.empty()) {
+            return;
+        }
+        const auto same = message::decode_merge_items<Row>(message::decode_document({call.unread}));
+        require(same.rows == items.rows && same.source == items.source &&
+                    same.receiver == items.receiver && same.last_rowid == items.last_rowid &&
+                    same.set_aside == items.set_aside,
+                "rows are read in two ways");
+    }
+
     static void require_items(Node<Kind>& node, const message::Call& call) {
         const auto items = message::decode_merge_items<Row>(call);
+        require_as_in_document(call, items);
         const auto again = message::decode_merge_items<Row>(
             message::decode_call(message::encode_rows(items.rows, items.source)));
         require(again.rows == items.rows && again.source == items.source, "rows do not round-trip");

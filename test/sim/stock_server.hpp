@@ -18,6 +18,7 @@
 #include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
 #include <replica/words/compare.hpp>
+#include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 #include <replica/words/notes.hpp>
 #include <replica/words/put_file.hpp>

@@ -9,6 +9,7 @@
 #include <replica/sqlite/container.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/json.hpp>
+#include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 
 #include <boost/json/object.hpp>

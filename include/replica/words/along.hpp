@@ -14,6 +14,7 @@
 #include <replica/error.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/json.hpp>
+#include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 
 #include <cstdint>

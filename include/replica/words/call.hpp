@@ -40,11 +40,14 @@ struct Call {
     std::string verb;             ///< "sync", "merge_items"...
     boost::json::array arguments; ///< Without the verb.
     std::string_view bytes{};     ///< In the text that was decoded.
+
+    /// The whole text of a merge_items, whose arguments are not there. Its rows are most of what a
+    /// server reads, and need no document (words/merge_items.hpp).
+    std::string_view unread{};
 };
 
 /// Throws bad_request for any other body.
-[[nodiscard]] inline Call decode_call(std::string_view text) {
-    const Body body = Body::of(text);
+[[nodiscard]] inline Call decode_document(const Body& body) {
     boost::json::value value = json::parse(body.json);
     if (!value.is_array()) {
         throw Failure(Error::bad_request, "Invalid object type");
@@ -58,6 +61,15 @@ struct Call {
     json::read(call.arguments.front(), call.verb, "operation");
     call.arguments.erase(call.arguments.begin());
     return call;
+}
+
+/// The call in a text, which must live as long. Throws bad_request for any other body; for a
+/// merge_items whoever reads its rows does.
+[[nodiscard]] inline Call decode_call(std::string_view text) {
+    if (text.starts_with("[\"merge_items\"")) {
+        return {"merge_items", {}, {}, text};
+    }
+    return decode_document(Body::of(text));
 }
 
 /// Throws bad_request unless the call has from `least` to `most` arguments.

@@ -66,8 +66,8 @@ struct MergeItems {
     std::vector<Row> rows;
     std::string source;
 
-    /// The id of the file that lacks these rows, by a comparison (words/compare.hpp). Known to
-    /// servers of ours only. Empty: nobody has compared.
+    /// The id of the file that lacks these rows, by its answer or by a comparison. Known to servers
+    /// of ours only. Empty: any file.
     std::string receiver{};
 
     /// The ROWID of the last row, set aside or not: the point to record.
@@ -294,58 +294,6 @@ template <class Info>
                                  "sync's storage_policy_index");
     }
     return sync;
-}
-
-template <class Row>
-[[nodiscard]] MergeItems<Row> decode_merge_items(const Call& call) {
-    require_count(call, 1, 3);
-    const auto* const rows = call.arguments[0].if_array();
-    if (rows == nullptr) {
-        throw Failure(Error::bad_request, "merge_items' rows must be a list");
-    }
-    MergeItems<Row> items;
-    if (call.arguments.size() > 1 && !call.arguments[1].is_null()) {
-        json::read(call.arguments[1], items.source, "merge_items' source");
-    }
-    if (!items.source.empty()) {
-        require_id(items.source, "merge_items' source");
-    }
-    detail::read_receiver(call, 2, items.receiver);
-    items.rows.reserve(rows->size());
-    for (const auto& value : *rows) {
-        const auto* const object = value.if_object();
-        if (object == nullptr) {
-            throw Failure(Error::bad_request, "a row must be an object");
-        }
-        Row row;
-        const auto* const rowid = object->if_contains("ROWID");
-        if (rowid != nullptr) {
-            json::read(*rowid, row.rowid, "a row's ROWID");
-        }
-        if (!items.source.empty()) { // rows above the point -1 begin at 0
-            detail::require_at_least(0, row.rowid, "a row's ROWID");
-        }
-        items.last_rowid = std::max(items.last_rowid, row.rowid);
-        std::string fault;
-        try {
-            json::read_members(
-                *object, row, "a row",
-                [](std::string_view name) { // Old peers know no policies.
-                    return name != "ROWID" && name != "storage_policy_index";
-                },
-                json::Null::is_default);
-            normalise(row);
-            fault = unusable(row);
-        } catch (const Failure& failure) {
-            fault = failure.what();
-        }
-        if (fault.empty()) {
-            items.rows.push_back(std::move(row));
-        } else {
-            items.set_aside.push_back("row " + std::to_string(row.rowid) + ": " + fault);
-        }
-    }
-    return items;
 }
 
 [[nodiscard]] inline MergeSyncs decode_merge_syncs(const Call& call) {

@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE message
 #include <replica/words/members.hpp>
+#include <replica/words/merge_items.hpp>
 
 #include <boost/test/unit_test.hpp>
 
