@@ -30,7 +30,7 @@ struct Reserve {
 struct Limits {
     // What one pass sends.
     std::int64_t per_diff = 1000;       ///< rows per merge_items; a longer gap may use a whole file
-    std::int64_t max_diffs = 100;       ///< merge_items per database and peer in one pass
+    std::int64_t max_diffs = 100;       ///< times per_diff: rows per database and peer in one pass
     int rows_along = 200;               ///< rows that go with the first question; 0: none
     std::int64_t compare_rows = 2000;   ///< as many are compared before all go again; 0: never
     int concurrency = 8;                ///< databases in flight, all devices together

@@ -71,9 +71,10 @@ template <OptionValue T, class Owner>
 /// The table, in the order of `--help`.
 inline constexpr auto settings_options = boost::hana::make_tuple(
     number(&Settings::per_diff, "per_diff", "rows", 1, 1e6,
-           "rows in one request; a peer further behind may get the whole file"),
+           "rows in one request, to a quick server of ours ten times as many, up to 10000; a peer "
+           "further behind may get the whole file"),
     number(&Settings::max_diffs, "max_diffs", "batches", 1, 1e9,
-           "caps one database's share of a pass, so that a huge one cannot starve the others"),
+           "times per_diff rows cap one database's share of a pass: a huge one starves no others"),
     number(&Settings::concurrency, "concurrency", "databases", 1, 1024,
            "databases in flight, all devices together; each device gets at least one"),
     number(&Settings::interval, "interval", "s", 0, 1e9,

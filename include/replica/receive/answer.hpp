@@ -31,7 +31,7 @@ inline constexpr const char* html_type = "text/html; charset=UTF-8";
 
 /// To what was meant for another file.
 [[nodiscard]] inline Reply replaced() {
-    return text(503, "the database was replaced since it was compared");
+    return text(503, "the database was replaced since it was asked");
 }
 
 /// 507 with a phrase that says why: an unmounted device needs a handoff, a full one must not get

@@ -32,10 +32,11 @@ void merge_metadata(D& database, const std::string& path, const std::string& met
 }
 
 /// Merges rows. The point moves past those that cannot be stored. Returns false, with nothing
-/// written, if they are for another file, which this one has replaced since it was compared.
+/// written, if they are for another file, which this one has replaced since it was asked.
 ///
-/// `forgotten`: see Database::merge_items. Of rows without a source, only those of a comparison may
-/// have been here before: a stale copy sends deletions that nobody else may have had.
+/// `forgotten`: see Database::merge_items. Of rows without a source, only those of a comparison,
+/// which name the receiver, may have been here before: a stale copy sends deletions that nobody
+/// else may have had.
 template <Database D, Observer O>
 [[nodiscard]] bool merge_rows(D& database, const std::string& path,
                               const message::MergeItems<typename D::row_type>& items,
@@ -58,7 +59,7 @@ template <Database D, Observer O>
 }
 
 /// Merges points. Returns false, with nothing written, if they are for another file, which this one
-/// has replaced since it was compared.
+/// has replaced since it was asked.
 template <Database D>
 [[nodiscard]] bool merge_points(D& database, const message::MergeSyncs& syncs) {
     bool meant = true;

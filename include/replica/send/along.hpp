@@ -76,24 +76,31 @@ template <AnyPass P>
     }
 }
 
-/// Whether rows may go along to this peer; unknown if it has yet to be asked. Not while it may be
-/// merging an earlier state of the database: its stock server would then replace the file.
+/// Whether a server of ours answers for this peer, by its answers to earlier questions.
 template <AnyPass P>
-[[nodiscard]] Takers::Answer takes_along(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
-    P& pass = turn.pass;
-    const bool may = pass.settings.rows_along > 0 && !turn.leaves && !turn.expiring &&
-                     P::kind_type::sends_rows(turn.info) && !may_be_merging(turn, peer);
-    return may ? pass.memory.takers.of(peer.device(), pass.clock.monotonic()) : Takers::Answer::no;
+[[nodiscard]] Takers::Answer takes_ours(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    return turn.pass.memory.takers.of(peer.device(), turn.pass.clock.monotonic());
+}
+
+/// Whether rows may go along to this peer. Not while it may be merging an earlier state of the
+/// database: its stock server would then replace the file.
+template <AnyPass P>
+[[nodiscard]] bool takes_along(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    return turn.pass.settings.rows_along > 0 && !turn.leaves && !turn.expiring &&
+           P::kind_type::sends_rows(turn.info) && !may_be_merging(turn, peer) &&
+           takes_ours(turn, peer) == Takers::Answer::yes;
 }
 
 } // namespace detail
 
-/// What to send along with the question to this peer; empty for nothing.
+/// What to send along with the question to this peer; empty for nothing. Who has not told yet
+/// whether it is a server of ours is asked that, also where no rows go along: what follows names
+/// the file that it is for (defect 121).
 template <AnyPass P>
 [[nodiscard]] std::string_view argument_for(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
-    const auto answer = detail::takes_along(turn, peer);
-    if (answer != Takers::Answer::yes) {
-        return answer == Takers::Answer::unknown ? message::takes_rows : std::string_view();
+    if (!detail::takes_along(turn, peer)) {
+        return detail::takes_ours(turn, peer) == Takers::Answer::unknown ? message::takes_rows
+                                                                         : std::string_view();
     }
     if (!turn.along) {
         const std::int64_t base =
@@ -135,7 +142,7 @@ template <AnyPass P>
 template <AnyPass P>
 [[nodiscard]] Result<bool> ask_along(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                      const message::Sync& question, std::int64_t point) {
-    if (detail::takes_along(turn, peer) != Takers::Answer::yes) {
+    if (!detail::takes_along(turn, peer)) {
         return false;
     }
     auto rows = detail::rows_along(turn, point);

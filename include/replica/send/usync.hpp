@@ -12,15 +12,18 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
+#include <replica/send/batch_size.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/session.hpp>
 #include <replica/send/stale.hpp>
+#include <replica/send/takers.hpp>
 #include <replica/words/message.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,11 +63,11 @@ void set_aside_unusable(DatabaseTurn<P>& turn, std::vector<typename P::row_type>
 template <AnyPass P>
 [[nodiscard]] std::string encode_usable(DatabaseTurn<P>& turn,
                                         std::vector<typename P::row_type>& rows,
-                                        std::string_view source) {
+                                        std::string_view source, std::string_view receiver) {
     const auto bad = [](const auto& row) { return !unusable(row).empty(); };
     try {
         if (std::ranges::none_of(rows, bad)) {
-            return rows.empty() ? std::string() : message::encode_rows(rows, source);
+            return rows.empty() ? std::string() : message::encode_rows(rows, source, receiver);
         }
     } catch (const Failure& failure) {
         if (failure.error() != Error::bad_request) {
@@ -72,17 +75,22 @@ template <AnyPass P>
         }
     }
     set_aside_unusable(turn, rows);
-    return rows.empty() ? std::string() : message::encode_rows(rows, source);
+    return rows.empty() ? std::string() : message::encode_rows(rows, source, receiver);
 }
 
 } // namespace detail
 
 /// Brings a peer up to date by rows (Swift: _usync_db). `point` moves with the rows that were sent.
 ///
-/// Order: read the incoming points; send batches until none is left or max_diffs were sent. If none
-/// is left, send those points, whose rows have all been sent by then, with our own point if no row
-/// was left at it; once the peer has taken the points, record the outgoing point. A capped transfer
-/// sends and records no points: the next pass goes on from the receiver's own.
+/// Order: read the incoming points; send batches until none is left or max_diffs times per_diff
+/// rows were sent. If none is left, send those points, whose rows have all been sent by then, with
+/// our own point if no row was left at it; once the peer has taken the points, record the outgoing
+/// point. A capped transfer sends and records no points: the next pass goes on from the receiver's
+/// own.
+///
+/// A server of ours is told the id of the file that the point is of, and takes nothing for another:
+/// the point of a file that has come in its place meanwhile would speak of rows that are not in it
+/// (defect 121).
 ///
 /// From the first row that is held back, rows go without a source, so that the peer's point stays
 /// below that row. No points follow.
@@ -95,31 +103,52 @@ template <AnyPass P>
     pass.count(&Stats::diff);
     pass.observer(event::UsyncBegan{turn.place.path(), peer.device(), point});
     const Instant began = pass.clock.monotonic();
-    message::MergeSyncs known{turn.database().sync_points(Direction::incoming)};
+    const bool ours = pass.memory.takers.of(peer.device(), began) == Takers::Answer::yes;
+    const std::string receiver = ours ? remote_id : std::string();
+    message::MergeSyncs known{turn.database().sync_points(Direction::incoming), receiver};
     // Swift stores any point it is told, and one invalid point would have all of them refused.
     std::erase_if(known.points, [](const SyncPoint& point) { return !unusable(point).empty(); });
 
     std::int64_t sent = 0;
     std::int64_t recorded = point; // by the peer, with the last row that it got
     bool held = hold.already;
-    auto rows = turn.database().items_since(point, pass.settings.per_diff);
-    for (std::int64_t diffs = 0; !rows.empty() && diffs < pass.settings.max_diffs; ++diffs) {
+    const std::int64_t per_diff = pass.settings.per_diff;
+    BatchSize batch(per_diff, ours);
+    std::int64_t diffs = pass.settings.max_diffs; // that are left, each of per_diff rows
+    const auto next = [&] {
+        const std::int64_t most = std::min(diffs, batch.rows() / per_diff) * per_diff;
+        return turn.database().items_since(point, std::max<std::int64_t>(most, 1));
+    };
+    auto rows = next();
+    while (!rows.empty() && diffs > 0) {
         const std::int64_t last = rows.back().rowid;
+        const std::int64_t spent = (std::ssize(rows) - 1) / per_diff + 1;
         const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
-        held = std::erase_if(rows, old) > 0 || held;
-        const std::string_view source = held ? std::string_view() : turn.info.id;
-        if (std::string request = detail::encode_usable(turn, rows, source); !request.empty()) {
+        const bool holds = std::erase_if(rows, old) > 0 || held;
+        const std::string_view source = holds ? std::string_view() : turn.info.id;
+        const std::string_view meant_for = holds ? std::string_view() : receiver;
+        std::string request = detail::encode_usable(turn, rows, source, meant_for);
+        if (request.size() > BatchSize::most_bytes && spent > 1) {
+            batch.stay_small();
+            rows = next();
+            continue;
+        }
+        if (!request.empty()) {
+            const Instant asked = pass.clock.monotonic();
             auto reply = peer.expect_success(std::move(request), timeout);
             if (!reply) {
                 return reply.error();
             }
+            batch.took(pass.clock.monotonic() - asked);
             recorded = rows.back().rowid;
         }
+        held = holds;
+        diffs -= spent;
         turn.peer_has = held ? turn.peer_has : last;
         point = last;
         sent += static_cast<std::int64_t>(rows.size());
         pass.count(&Stats::rows, static_cast<std::int64_t>(rows.size()));
-        rows = turn.database().items_since(point, pass.settings.per_diff);
+        rows = next();
     }
     const bool capped = !rows.empty();
     pass.observer(event::UsyncEnded{turn.place.path(), peer.device(), point, sent, capped,
@@ -128,7 +157,7 @@ template <AnyPass P>
         return decide::Outcome::stale;
     }
     if (capped && recorded < point) { // else rows that are set aside would keep it here
-        const message::MergeSyncs passed{{{point, turn.info.id}}};
+        const message::MergeSyncs passed{{{point, turn.info.id}}, receiver};
         auto reply = peer.expect_success(message::encode(passed), timeout);
         if (!reply) {
             return reply.error();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -84,6 +85,134 @@ BOOST_AUTO_TEST_CASE(a_point_that_is_none_does_not_keep_the_others_back) {
     BOOST_TEST(duo.open(1).sync_point("x", Direction::incoming) == 4);
     BOOST_TEST(duo.open(1).sync_points(Direction::incoming).size() == 2U); // and the sender's own
     BOOST_TEST(duo.noted_here() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(batches_to_a_server_of_ours_grow_and_the_cap_counts_rows) {
+    const auto batches = [](int rows, std::int64_t most, bool ours, double answer = 0) {
+        Containers duo(rows, most);
+        std::vector<std::size_t> sizes;
+        duo.nodes.network().before([&](const SimExchange& exchange, const Request& request) {
+            if (exchange.verb == "merge_items") {
+                const auto call = message::decode_call(request.body);
+                sizes.push_back(message::decode_merge_items<ObjectRow>(call).rows.size());
+                duo.nodes.clock().advance(Seconds(answer));
+            }
+        });
+        const std::string id = duo.remote_id();
+        duo.with_task([&](auto& task, const Device& device) {
+            if (ours) {
+                task.pass.memory.takers.heard(device, true, task.pass.clock.monotonic());
+            }
+            PeerSession peer(task.pass, task.heartbeat, device, task.place);
+            std::int64_t point = -1;
+            auto outcome = push_rows(task, peer, id, point);
+            BOOST_TEST((*outcome ==
+                        (rows > most * 10 ? decide::Outcome::progress : decide::Outcome::done)));
+            return outcome;
+        });
+        return sizes;
+    };
+    using Sizes = std::vector<std::size_t>;
+    const auto same = boost::test_tools::per_element();
+    BOOST_TEST(batches(95, 100, true) == (Sizes{10, 20, 40, 25}), same);
+    BOOST_TEST(batches(95, 5, true) == (Sizes{10, 20, 20}), same);
+    BOOST_TEST(batches(70, 7, true) == (Sizes{10, 20, 40}), same);
+    BOOST_TEST(batches(30, 100, false) == (Sizes{10, 10, 10}), same);
+    BOOST_TEST(batches(60, 100, true, 0.2) == (Sizes{10, 10, 10, 10, 10, 10}), same);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(
+    a_file_that_takes_the_place_of_the_one_that_answered_gets_no_rows_above_its_point, Kind,
+    Kinds) {
+    for (const std::string verb : {"merge_items", "merge_syncs"}) {
+        Pair<Kind> duo(25);
+        duo.memory.takers.heard(duo.nodes.ring().devices()[1], true, duo.clock.monotonic());
+        std::int64_t point = verb == "merge_items" ? 7 : 25;
+        bool before = true;
+        duo.nodes.network().before([&](const SimExchange& exchange, const Request&) {
+            if (exchange.verb == verb && std::exchange(before, false)) {
+                duo.nodes.wipe(1);
+                duo.nodes.create(1, duo.name);
+            }
+        });
+        const auto outcome = duo.push(point);
+        BOOST_REQUIRE(!outcome);
+        BOOST_TEST((outcome.error().code == Error::peer_failed));
+        BOOST_TEST(duo.said() == (Said{verb + " 503"}), boost::test_tools::per_element());
+        BOOST_TEST(duo.rows_there() == 0U);
+        BOOST_TEST(duo.noted_there() == -1);
+        BOOST_TEST(duo.noted_here() == -1);
+        point = -1;
+        BOOST_TEST((*duo.push(point) == decide::Outcome::done));
+        BOOST_TEST(duo.rows_there() == 25U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_sends_no_rows_along_finds_out_too_whether_a_file_was_replaced) {
+    for (const bool leaves : {false, true}) {
+        Containers duo(25);
+        duo.settings.rows_along = 0;
+        BOOST_TEST((*duo.replicate() == decide::Outcome::done));
+        duo.memory.takers.heard(duo.nodes.ring().devices()[1], false, duo.clock.monotonic());
+        duo.clock.advance(Takers::ask_again); // nobody knows, as after a restart
+        duo.nodes.put_many(0, duo.name, "new", 20);
+        bool before = true;
+        duo.nodes.network().before([&](const SimExchange& exchange, const Request&) {
+            if (exchange.verb == "merge_items" && std::exchange(before, false)) {
+                duo.nodes.wipe(1);
+                duo.nodes.create(1, duo.name);
+            }
+        });
+        BOOST_TEST(!duo.replicate(leaves));
+        BOOST_TEST(duo.rows_there() == 0U);
+        BOOST_TEST(duo.noted_there() == -1);
+        BOOST_TEST((*duo.replicate(leaves) == decide::Outcome::done));
+        BOOST_TEST(duo.rows_there() == 45U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_become_large_go_by_per_diff_again) {
+    Containers duo(0);
+    duo.settings.per_diff = 1000;
+    duo.nodes.put_many(0, duo.name, "small", 3000);
+    {
+        auto database = duo.open(0);
+        std::vector<ObjectRow> large(2500);
+        for (std::size_t i = 0; i < large.size(); ++i) {
+            large[i].name = "large" + std::to_string(i);
+            large[i].created_at = duo.clock.now().internal();
+            large[i].content_type = std::string(8000, 'x');
+        }
+        database.merge_items(large, {});
+    }
+    duo.memory.takers.heard(duo.nodes.ring().devices()[1], true, duo.clock.monotonic());
+    std::vector<std::size_t> sizes;
+    duo.nodes.network().before([&](const SimExchange& exchange, const Request& request) {
+        if (exchange.verb == "merge_items") {
+            BOOST_TEST(request.body.size() <= BatchSize::most_bytes);
+            const auto call = message::decode_call(request.body);
+            sizes.push_back(message::decode_merge_items<ObjectRow>(call).rows.size());
+        }
+    });
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
+    BOOST_TEST(sizes == (std::vector<std::size_t>{1000, 2000, 1000, 1000, 500}),
+               boost::test_tools::per_element());
+    BOOST_TEST(duo.rows_there() == 5500U);
+    BOOST_TEST(duo.stats().rows == 5500);
+}
+
+BOOST_AUTO_TEST_CASE(a_stock_server_is_told_no_id_of_its_own) {
+    Containers duo(5);
+    duo.nodes.network().before([&](const SimExchange& exchange, const Request& request) {
+        if (exchange.verb == "merge_items") {
+            BOOST_TEST(message::decode_merge_items<ObjectRow>(message::decode_call(request.body))
+                           .receiver == "");
+        } else if (exchange.verb == "merge_syncs") {
+            BOOST_TEST(message::decode_merge_syncs(message::decode_call(request.body)).receiver ==
+                       "");
+        }
+    });
+    BOOST_TEST((*duo.push() == decide::Outcome::done));
 }
 
 BOOST_AUTO_TEST_CASE(rows_go_in_rising_order_without_a_gap_one_batch_at_a_time) {

@@ -1,0 +1,57 @@
+#include <replica/send/batch_size.hpp>
+
+#define BOOST_TEST_MODULE batch_size
+#include <boost/test/unit_test.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+using namespace replica;
+
+namespace {
+
+constexpr Seconds at_once{0.01};
+constexpr Seconds slowly{0.5};
+
+std::vector<std::int64_t> sizes(BatchSize batch, const std::vector<Seconds>& answers) {
+    std::vector<std::int64_t> sizes{batch.rows()};
+    for (const Seconds time : answers) {
+        batch.took(time);
+        sizes.push_back(batch.rows());
+    }
+    return sizes;
+}
+
+using Sizes = std::vector<std::int64_t>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_batch_grows_tenfold_while_answers_come_quickly) {
+    const std::vector<Seconds> quick(5, at_once);
+    BOOST_TEST(sizes(BatchSize(1000, true), quick) == (Sizes{1000, 2000, 4000, 8000, 10000, 10000}),
+               boost::test_tools::per_element());
+    BOOST_TEST(sizes(BatchSize(3, true), quick) == (Sizes{3, 6, 12, 24, 30, 30}),
+               boost::test_tools::per_element());
+    BOOST_TEST(sizes(BatchSize(3000, true), quick) ==
+                   (Sizes{3000, 6000, 10000, 10000, 10000, 10000}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_answer_halves_it_and_one_between_leaves_it) {
+    BOOST_TEST(sizes(BatchSize(1000, true),
+                     {at_once, at_once, Seconds(0.2), slowly, slowly, slowly, at_once}) ==
+                   (Sizes{1000, 2000, 4000, 4000, 2000, 1000, 1000, 2000}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_stock_server_always_gets_per_diff_and_so_does_who_has_more_than_all) {
+    BOOST_TEST(sizes(BatchSize(1000, false), {at_once, at_once, slowly}) ==
+                   (Sizes{1000, 1000, 1000, 1000}),
+               boost::test_tools::per_element());
+    for (const std::int64_t many : {std::int64_t{10'000}, std::int64_t{1'000'000},
+                                    std::numeric_limits<std::int64_t>::max() / 2}) {
+        BOOST_TEST(sizes(BatchSize(many, true), {at_once}) == (Sizes{many, many}),
+                   boost::test_tools::per_element());
+    }
+}
