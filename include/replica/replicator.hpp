@@ -133,9 +133,9 @@ public:
     }
 
     /// Pushes what the feed has told until now: gives each changed database the turn that a pass
-    /// would give it. With an `until` that is not past, also what it tells until then; what has no
-    /// turn by then has it in the next call. Never throws, as run_once. May run beside a pass; one
-    /// call at a time.
+    /// would give it, a new one once it is two seconds old (send/device_pushes.hpp). With an
+    /// `until` that is not past, also what it tells until then; what has no turn by then has it in
+    /// the next call. Never throws, as run_once. May run beside a pass; one call at a time.
     Stats push(Instant until = {}, const std::stop_token& stop = {}) {
         const auto core = core_;
         try {

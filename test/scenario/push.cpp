@@ -167,8 +167,59 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_new_database_is_pushed_as_a_whole, Kind, Kinds) 
     const auto name = nodes.name("fresh");
     nodes.create(0, name);
     nodes.put(0, name, "row");
-    (void)nodes.push(0);
+    nodes.clock().advance(Seconds(1));
+    BOOST_TEST(nodes.push(0).rsync == 2);
     nodes.require_identical(name);
+}
+
+// A client's PUT goes to all primaries, and a push must not be there before it (defect 120).
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_new_database_is_not_pushed_before_its_peers_could_make_theirs, Kind,
+                              Kinds) {
+    Pushing<Kind> nodes;
+    const auto name = nodes.name("fresh");
+    nodes.create(0, name);
+    nodes.put(0, name, "row");
+    BOOST_TEST((nodes.push(0) == Stats()), "a second old");
+    BOOST_TEST(!nodes.has(1, name));
+    nodes.create(1, name);
+    nodes.create(2, name);
+    const Stats stats = nodes.push(0);
+    BOOST_TEST(stats.attempted == 1);
+    BOOST_TEST(stats.rsync == 0, "no peer lacks it any more");
+    BOOST_TEST(nodes.push(0).attempted <= 1, "the push itself has written points");
+    nodes.quiet();
+    nodes.require_identical(name);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_new_database_keeps_no_write_to_another_one_waiting, Kind, Kinds) {
+    Pushing<Kind> nodes;
+    nodes.create(0, nodes.name("fresh"));
+    nodes.put(0, nodes.known[0], "new");
+    BOOST_TEST(nodes.push(0).rows == 2);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(after_the_clock_was_set_back_no_database_counts_as_new, Kind, Kinds) {
+    Pushing<Kind> nodes;
+    const auto name = nodes.name("fresh");
+    nodes.create(0, name);
+    nodes.node(0).clock.jump(Seconds(-60));
+    BOOST_TEST(nodes.push(0).rsync == 2);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(if_it_is_not_known_whether_a_database_is_new_it_has_its_turn, Kind,
+                              Kinds) {
+    Pushing<Kind> nodes;
+    const auto name = nodes.name("fresh");
+    nodes.create(0, name);
+    const std::string suffix = storage::parent(storage::parent(nodes.path(name)));
+    nodes.node(0).disk.on_call(
+        [disk = nodes.node(0).disk, suffix](SimCall call, const std::string& path) {
+            if (call == SimCall::stat && path == suffix) { // and of no path below it
+                disk.on_call(nullptr);
+                disk.fail_next(SimCall::stat, suffix, Error::io);
+            }
+        });
+    BOOST_TEST(nodes.push(0).rsync == 2);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_does_not_belong_here_leaves_by_a_push, Kind, Kinds) {
@@ -177,6 +228,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_does_not_belong_here_leaves_by_a_push,
     const std::size_t elsewhere = nodes.others(name)[0];
     nodes.create(elsewhere, name);
     nodes.put(elsewhere, name, "late");
+    nodes.clock().advance(Seconds(1));
     nodes.quiet();
     BOOST_TEST(!nodes.has(elsewhere, name));
     nodes.require_identical(name);
@@ -269,6 +321,21 @@ BOOST_AUTO_TEST_CASE(a_service_pushes_a_write_within_a_second) {
     });
     BOOST_TEST(arrived >= 5);
     BOOST_TEST(arrived < 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_pushes_a_new_database_once_it_is_two_seconds_old) {
+    Service nodes(1);
+    const auto name = nodes.name("fresh");
+    nodes.clock().at(nodes.clock().monotonic() + to_duration(Seconds(5)),
+                     [&] { nodes.create(0, name); });
+    double arrived = 0;
+    nodes.run(20, [&](double at) {
+        if (arrived == 0 && nodes.has(1, name) && nodes.has(2, name)) {
+            arrived = at;
+        }
+    });
+    BOOST_TEST(arrived >= 7);
+    BOOST_TEST(arrived < 8);
 }
 
 BOOST_AUTO_TEST_CASE(a_busy_database_has_two_turns_a_second_and_holds_up_no_other) {

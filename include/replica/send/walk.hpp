@@ -186,8 +186,9 @@ private:
     /// Place::at_rest, of the database at `path`.
     [[nodiscard]] bool is_at_rest(const std::vector<Entry>& entries, const std::string& path) {
         const std::string name = storage::base(path);
+        const std::string hash = storage::base(storage::parent(path));
         return std::ranges::all_of(entries, [&](const Entry& entry) {
-            return entry.name == name || entry.name == ".lock" ||
+            return entry.name == name || entry.name == ".lock" || storage::is_draft(entry, hash) ||
                    (entry.name == name + ".pending" && !storage::has_pending(disk_, path));
         });
     }

@@ -7,6 +7,7 @@
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/storage/trash.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <algorithm>
@@ -23,18 +24,17 @@ namespace replica::storage {
     return status && status->modified_ns / 10'000 < limit.ticks;
 }
 
-/// Removes drafts older than `limit` from a hash directory: <hash>.db.<random>.new, left by a
-/// process that was killed while it made a database (sqlite/store.hpp). Never throws, so that the
-/// database beside them has its turn.
+/// Removes drafts older than `limit` from a hash directory (is_draft): left by a process that was
+/// killed while it made a database, or by a stock server that came too late. A draft is written for
+/// seconds, and no lock tells whether it still is. Never throws, so that the database beside them
+/// has its turn.
 template <Disk D>
 void sweep_drafts(D& disk, const std::string& directory, const std::vector<Entry>& entries,
                   Timestamp limit) noexcept {
     for (const Entry& entry : entries) {
-        const bool draft = entry.name.starts_with(base(directory)) && !entry.directory &&
-                           (entry.name.ends_with(".new") || entry.name.ends_with(".new-journal"));
         try {
             const std::string path = directory + '/' + entry.name;
-            if (draft && is_older(disk.stat(path), limit)) {
+            if (is_draft(entry, base(directory)) && is_older(disk.stat(path), limit)) {
                 disk.remove(path);
             }
         } catch (const Failure&) {

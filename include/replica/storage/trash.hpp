@@ -2,7 +2,7 @@
 #define REPLICA_STORAGE_TRASH_HPP
 
 // What a removal or a replacement takes out of use is kept for a while, so that a person can bring
-// it back after a mistake in a ring (example/replica.cpp, `replica undo`). On a device:
+// it back after a mistake in a ring (daemon/undo.hpp, `replica undo`). On a device:
 //
 //   trash/<kind>s/<time>-<hash>-<bytes>-<why>-<random>   a hash directory, or a single file
 //
@@ -127,6 +127,37 @@ bool delete_all(D& disk, const std::string& path) noexcept {
     }
 }
 
+/// Whether an entry of the directory of `hash` is a database that nobody has finished: of ours
+/// <hash>.db.<random>.new (sqlite/store.hpp), of a stock server tmp<random>.tmp, each with its
+/// journal. A stock server leaves that for ever if another database takes its place meanwhile
+/// (defect 120).
+[[nodiscard]] inline bool is_draft(const Entry& entry, std::string_view hash) {
+    constexpr std::string_view journal = "-journal";
+    std::string_view name = entry.name;
+    name.remove_suffix(name.ends_with(journal) ? journal.size() : 0);
+    return !entry.directory && ((name.starts_with(hash) && name.ends_with(".new")) ||
+                                (name.starts_with("tmp") && name.ends_with(".tmp")));
+}
+
+/// Deletes the drafts in a hash directory that is out of use, also one that is being written, whose
+/// maker does not find it again. Beside them a database would not be brought back
+/// (receive/restore.hpp). Never throws.
+template <Disk D>
+void delete_drafts(D& disk, const std::string& directory, std::string_view hash) noexcept {
+    try {
+        const auto status = disk.stat(directory);
+        if (!status || !status->directory) {
+            return; // a single file
+        }
+        for (const Entry& entry : disk.list(directory)) {
+            if (is_draft(entry, hash)) {
+                disk.remove(directory + '/' + entry.name);
+            }
+        }
+    } catch (const Failure&) { // NOLINT(bugprone-empty-catch): they come along
+    }
+}
+
 /// Puts a file or a directory that is out of use into the trash of its device, or deletes it.
 /// `path` must be a name that nobody else uses. Never throws: the database is out of use either
 /// way. A crash before the rename is on the disk leaves the old name, which the sweep of tmp
@@ -135,6 +166,7 @@ template <Disk D>
 void dispose(D& disk, const std::string& path, const std::string& device, std::string_view kind,
              const TrashEntry& as, Random& random, Remains remains) noexcept {
     if (remains == Remains::to_trash) {
+        delete_drafts(disk, path, as.hash);
         try {
             const std::string shelf = trash_shelf(device, kind);
             disk.make_directories(shelf);

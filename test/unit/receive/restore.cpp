@@ -74,6 +74,19 @@ BOOST_AUTO_TEST_CASE(a_removed_database_comes_back_with_its_rows_and_leaves_the_
     BOOST_TEST(node->entries(node->device + "/tmp").empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_database_with_which_a_stock_server_left_a_draft_comes_back) {
+    auto node = std::make_unique<Node>();
+    node->create();
+    node->put("one");
+    node->disk.write(node->directory + "/tmp1x_y2z34.tmp", "x");
+    (void)storage::remove(
+        node->broker, node->path, node->device, node->random, node->soon(),
+        [](const ContainerInfo&) { return std::string(); }, Remains::to_trash);
+    bring_back(*node, only_entry(*node));
+    BOOST_TEST((node->names() == Names{"one"}));
+    BOOST_TEST(storage::list_trash(node->disk, node->device).empty());
+}
+
 // Points of peers speak of the ROWIDs of a file that they know by its id.
 BOOST_AUTO_TEST_CASE(a_database_that_comes_back_is_another_one_to_its_peers) {
     auto node = std::make_unique<Node>();

@@ -375,3 +375,48 @@ BOOST_AUTO_TEST_CASE(drafts_of_a_process_that_was_killed_are_swept_when_they_are
     BOOST_TEST(disk.stat(directory("1", live) + "/my.new").has_value());
     BOOST_TEST(disk.stat(directory("1", alone) + "/my.new").has_value());
 }
+
+// A stock server leaves one for ever if it finds the database there once its own is made.
+BOOST_AUTO_TEST_CASE(drafts_of_a_stock_server_that_came_too_late_are_swept_when_they_are_old) {
+    SimClock clock;
+    const SimDisk disk(clock);
+    const std::string alone = hash('a', "abc");
+    const std::string live = hash('b', "abc");
+    add(disk, "1", live);
+    for (const std::string& name : {alone, live}) {
+        add(disk, "1", name, "tmp1x_y2z34.tmp");
+        disk.make_directories(directory("1", name) + "/tmpdir.tmp");
+        add(disk, "1", name, "my.tmp");
+        add(disk, "1", name, "tmp.txt");
+    }
+    const auto before = [&](Timestamp limit) {
+        return walk(
+            disk, 1, [](std::uint32_t) { return true; }, limit);
+    };
+    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(disk.stat(directory("1", alone) + "/tmp1x_y2z34.tmp").has_value());
+    clock.advance(Seconds(1));
+    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(disk.list(directory("1", live)).size() == 4U);
+    for (const std::string& name : {alone, live}) {
+        BOOST_TEST(!disk.stat(directory("1", name) + "/tmp1x_y2z34.tmp").has_value());
+        for (const char* other : {"/tmpdir.tmp", "/my.tmp", "/tmp.txt"}) {
+            BOOST_TEST(disk.stat(directory("1", name) + other).has_value(), other);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_with_nothing_but_a_stock_servers_draft_goes_when_it_is_old) {
+    SimClock clock;
+    const SimDisk disk(clock);
+    const std::string name = hash('a', "abc");
+    add(disk, "1", name, ".lock");
+    add(disk, "1", name, "tmp1x_y2z34.tmp");
+    for (int pass = 0; pass < 3 && disk.stat(directory("1", name)); ++pass) {
+        clock.advance(Seconds(1));
+        const Walked result = walk(
+            disk, 1, [](std::uint32_t) { return true; }, clock.now());
+        BOOST_TEST(result.errors == 0);
+    }
+    BOOST_TEST(!disk.stat(directory("1", name)).has_value());
+}

@@ -133,6 +133,29 @@ BOOST_AUTO_TEST_CASE(a_removed_database_is_in_the_trash_with_all_its_rows) {
         (node->names(found[0].path + '/' + base(node->path)) == std::set<std::string>{"one"}));
 }
 
+BOOST_AUTO_TEST_CASE(drafts_do_not_come_along_into_the_trash) {
+    auto node = node_with_database();
+    const std::string name = base(node->path);
+    node->disk.write(node->directory + "/tmp1x_y2z34.tmp", "of a stock server");
+    node->disk.write(node->directory + '/' + name + ".0123.new", "of ours");
+    node->disk.write(node->directory + "/somebodys", "x");
+    BOOST_TEST(remove(*node, Remains::to_trash).empty());
+    const auto found = list_trash(node->disk, node->device);
+    BOOST_REQUIRE(found.size() == 1U);
+    const auto left = node->entries(found[0].path);
+    BOOST_TEST((left.contains(name) && left.contains("somebodys")));
+    BOOST_TEST(!left.contains("tmp1x_y2z34.tmp"));
+    BOOST_TEST(!left.contains(name + ".0123.new"));
+}
+
+BOOST_AUTO_TEST_CASE(a_draft_that_cannot_be_deleted_is_no_obstacle_to_a_removal) {
+    auto node = node_with_database();
+    node->disk.write(node->directory + "/tmp1x_y2z34.tmp", "x");
+    node->disk.fail_next(SimCall::remove, "/tmp1x_y2z34.tmp", Error::io);
+    BOOST_TEST(remove(*node, Remains::to_trash).empty());
+    BOOST_TEST(list_trash(node->disk, node->device).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_trash_a_removed_database_is_gone) {
     auto node = node_with_database();
     BOOST_TEST(remove(*node, Remains::deleted).empty());
