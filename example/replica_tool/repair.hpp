@@ -6,7 +6,9 @@
 #include "node.hpp"
 #include "options.hpp"
 #include <replica/clock.hpp>
+#include <replica/daemon/config.hpp>
 #include <replica/daemon/daemon.hpp>
+#include <replica/daemon/facts.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/statsd.hpp>
@@ -43,15 +45,17 @@
 
 namespace replica::commands {
 
-/// The paths of the files as a daemon has them. Throws Failure if one is in no device's tree.
-inline std::vector<Place> places_of(const std::vector<std::string>& paths,
-                                    const std::string& devices, std::string_view datadir) {
+/// The paths of the files as a daemon has them. Throws Failure if one is in no device's tree, and
+/// ConfigError if its device is none of the configuration's.
+inline std::vector<Place> places_of(const Options& options, const std::string& devices,
+                                    std::string_view datadir) {
     std::vector<Place> places;
-    for (const std::string& path : paths) {
+    for (const std::string& path : options.databases) {
         places.push_back(Place::of(path, datadir));
         if (std::filesystem::path(storage::parent(places.back().device)) !=
             std::filesystem::path(devices).lexically_normal()) {
-            throw Failure(Error::bad_name, path + ": is on no device below " + devices);
+            throw daemon::ConfigError(path + ": is on no device below " + devices + ", where " +
+                                      options.config + " has them");
         }
     }
     return places;
@@ -80,8 +84,9 @@ repair_by_passes(daemon::Context& context, const std::vector<Place>& places) {
     observer.on_end([progress, all = places.size()](std::size_t ended) {
         progress->at(ended, all, "databases");
     });
+    const daemon::Facts facts(kind, settings.devices, SystemClock().now());
     Replicator replicator(engine, daemon::detail::make_broker<B>(settings),
-                          daemon::detail::make_ring(settings, kind, context.log),
+                          daemon::detail::make_ring(settings, kind, context.log, facts),
                           std::move(transport), std::move(files), SystemClock(),
                           daemon::detail::is_local_by(engine), observer);
     int passes = 0;
@@ -175,9 +180,8 @@ template <class Verifier>
 }
 
 template <class B>
-int repair(const Options& options, daemon::Context& context, const daemon::Config& config) {
-    const auto places =
-        places_of(options.databases, context.settings.devices, B::kind_type::datadir);
+int repair(const Options& options, daemon::Context& context, const daemon::Config& config,
+           const std::vector<Place>& places) {
     Node<B> node(config);
     auto found = repair_by_passes<B>(context, places);
     std::random_device random;
@@ -216,12 +220,13 @@ inline int repair(Options options) {
         arguments.config = options.config;
         arguments.once = true;
         const auto loaded = daemon::detail::load_everything(arguments, program);
+        const auto places = places_of(options, loaded.settings.devices, Kind::datadir);
         const daemon::Log log(loaded.settings, false);
         for (const std::string& warning : loaded.warnings) {
             std::cerr << warning << '\n';
         }
         const auto body = [&](daemon::Context& context) {
-            return repair<B>(options, context, config);
+            return repair<B>(options, context, config, places);
         };
         return daemon::detail::run_configured(arguments, loaded.settings, program, log, body);
     });

@@ -22,7 +22,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -37,6 +39,13 @@ struct Broken {
     std::string why;
     bool unanswered = true; ///< No byte of a reply came.
 };
+
+/// "no answer within 10 s": the reason of a timeout, for people.
+[[nodiscard]] inline std::string late(Seconds patience, bool unanswered = true) {
+    const auto whole = static_cast<std::int64_t>(std::ceil(std::max(patience.count(), 0.0)));
+    return std::string(unanswered ? "no answer" : "no whole answer") + " within " +
+           std::to_string(whole) + " s";
+}
 
 /// A client's connection: connect once, then exchange as long as reusable() is true. Belongs to one
 /// thread at a time. Takes four descriptors: its socket, and three of Asio's io_context.
@@ -91,6 +100,7 @@ public:
     exchange(std::string_view head, std::string_view body, std::size_t max_header,
              std::uint64_t max_body, Instant deadline, const std::stop_token& stop) {
         reusable_ = false;
+        const Seconds patience(deadline - SystemClock().monotonic());
         boost::system::result<Reply, Broken> reply = Broken{};
         if (const auto code = write(head, body, deadline, stop); is_ours(code)) {
             reply = broken(code, true);
@@ -101,6 +111,10 @@ public:
         }
         if (!reusable_) {
             close();
+        }
+        if (reply.has_error() && reply.error().error == Error::timed_out) {
+            const bool unanswered = reply.error().unanswered;
+            reply = Broken{Error::timed_out, late(patience, unanswered), unanswered};
         }
         return reply;
     }

@@ -43,6 +43,11 @@ struct Told {
     std::string reason{};
 };
 
+/// The ring file was looked at.
+struct RingLook {
+    std::string_view fault{}; ///< Why it cannot be used; empty: it is.
+};
+
 struct DeviceFacts {
     std::size_t partitions_done = 0; ///< Of the pass that runs, or of the last one.
     std::size_t partitions = 0;      ///< 0: nothing had to be walked.
@@ -91,7 +96,8 @@ struct FactsNow {
     std::map<std::string, Histogram> merges{};   ///< Of them, those that merged.
     std::map<int, std::uint64_t> answers{};      ///< Served, by status.
     std::vector<NotedFailure> failures{};
-    std::uint64_t ended = 0; ///< The number of the last pass that has ended, for Told.
+    bool ring_unreadable = false; ///< The ring file cannot be used, and an older one counts.
+    std::uint64_t ended = 0;      ///< The number of the last pass that has ended, for Told.
 
     [[nodiscard]] bool holds(const Told& told) const { return told.pass > 0 && told.pass >= ended; }
 };
@@ -233,6 +239,10 @@ private:
         void note(const event::ListingFailed& listing, Timestamp at) {
             failures.add("listing", device_of(listing.path), listing.what, at);
         }
+        void note(const RingLook& ring, Timestamp at) {
+            now.ring_unreadable = !ring.fault.empty();
+            failures.set("ring", "this node", ring.fault, at);
+        }
 
         // One database.
 
@@ -282,8 +292,8 @@ private:
             if (error == Error::held_back || error == Error::stopped) {
                 return; // its first failure was noted
             }
-            const bool read = error != Error::bad_reply;
-            fail(failed.peer, word_for(error), read ? failed.what : class_of(failed.code), at);
+            fail(failed.peer, word_for(error, failed.what),
+                 reason_of(failed.code, name_of(failed.peer), failed.what), at);
         }
         void note(const event::PeerEnded& ended, Timestamp at) {
             const std::string name = name_of(ended.peer);

@@ -41,15 +41,18 @@ inline constexpr std::array advices{
     Advice{"listing", "Look at the disk: a directory cannot be read."},
     Advice{"not_in_ring", "Compare bind_ip and bind_port with the devices of the ring."},
     Advice{"pass", "Read the reason; nothing was done in this pass."},
-    Advice{"peer", "Read the reason, and the log of the peer."},
+    Advice{"peer", "Read the reason: it may lie with this node. Else read the log of the peer."},
     Advice{"peer_answer", "Look at the peer: it broke off or answered what is not the protocol."},
     Advice{"peer_failed", "503: wait. Else read the log of the peer."},
     Advice{"peer_not_mounted", "Mount or replace the disk of the peer; a handoff stands in."},
     Advice{"peer_refused", "Compare ring, swift.conf, secret and clock with the peer."},
     Advice{"peer_silent", "Look at the load, the disk and the network of the peer."},
     Advice{"peer_unreachable", "See that the server of the peer is up, and that it is reached."},
+    Advice{"push", "503: wait. Else see that the server of the peer is up, and read its log."},
     Advice{"quarantined", "Check the disk. The primaries bring a new copy."},
     Advice{"request", "A request of a peer failed here. Read the log of this node."},
+    Advice{"ring", "Write the ring file again. Until then the ring that was read before counts, "
+                   "and the service would not start again."},
     Advice{"rsync", "Look at the rsync daemon of the peer: module, rights, connection limit."},
     Advice{"stale", "Decide: accept_stale, or move the copy away. See stale copies."},
     Advice{"wrong_hash", "Compare swift_hash_path_suffix and prefix with other nodes."},
@@ -59,8 +62,9 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
 
 } // namespace detail
 
-/// The word for what a peer did wrong.
-[[nodiscard]] constexpr std::string_view word_for(Error error) {
+/// The word for what a peer did wrong. A file goes to a peer by a push or by rsync, and `what`
+/// tells which: one is a matter of the peer's server, the other of its rsync daemon.
+[[nodiscard]] constexpr std::string_view word_for(Error error, std::string_view what = {}) {
     switch (error) {
     case Error::timed_out:
         return "peer_silent";
@@ -70,7 +74,7 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     case Error::bad_reply:
         return "peer_answer";
     case Error::transfer_failed:
-        return "rsync";
+        return what.starts_with("push to ") ? "push" : "rsync";
     case Error::peer_refused:
         return "peer_refused";
     case Error::peer_failed:
@@ -114,6 +118,22 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     return out;
 }
 
+/// What a peer did wrong, without its name, which stands beside it on every page. Of an answer that
+/// cannot be read, and where nothing was told, it is the class of the error: see class_of.
+[[nodiscard]] inline std::string reason_of(const boost::system::error_code& code,
+                                           const std::string& peer, std::string what) {
+    if (code == make_error_code(Error::bad_reply)) {
+        return class_of(code);
+    }
+    if (what.starts_with(peer + ' ')) { // "10.0.0.1:6201/sdb1 answered 500"
+        what.erase(0, peer.size() + 1);
+    }
+    for (const std::string name = peer + ": "; what.find(name) != what.npos;) {
+        what.erase(what.find(name), name.size());
+    }
+    return what.empty() ? code.message() : what;
+}
+
 /// One cause, and whom it befell.
 struct NotedFailure {
     std::string word;    ///< Stable, see advice_for.
@@ -122,6 +142,7 @@ struct NotedFailure {
     std::uint64_t count = 0;
     Timestamp first{};
     Timestamp last{};
+    bool lasts = false; ///< A state: it is taken out once it is over.
 };
 
 /// The last failures. Not thread safe.
@@ -131,6 +152,37 @@ public:
 
     void add(std::string_view word, const std::string& subject, std::string_view what,
              Timestamp now) {
+        note(word, subject, what, now, false);
+    }
+
+    /// A failure that lasts until it is set with an empty `what`. It makes room for no other.
+    void set(std::string_view word, const std::string& subject, std::string_view what,
+             Timestamp now) {
+        if (what.empty()) {
+            noted_.erase({std::string(word), subject});
+        } else {
+            note(word, subject, what, now, true);
+        }
+    }
+
+    /// Those that last, then the others; the latest first.
+    [[nodiscard]] std::vector<NotedFailure> latest() const {
+        std::vector<NotedFailure> list;
+        list.reserve(noted_.size());
+        for (const auto& [key, noted] : noted_) {
+            list.push_back(noted);
+        }
+        std::ranges::stable_sort(list, std::ranges::greater{}, rank);
+        return list;
+    }
+
+private:
+    [[nodiscard]] static std::pair<bool, Timestamp> rank(const NotedFailure& noted) {
+        return {noted.lasts, noted.last};
+    }
+
+    void note(std::string_view word, const std::string& subject, std::string_view what,
+              Timestamp now, bool lasts) {
         auto& noted = noted_[{std::string(word), subject}];
         if (noted.count == 0) {
             noted.word = word;
@@ -139,25 +191,14 @@ public:
         }
         ++noted.count;
         noted.last = now;
+        noted.lasts = lasts;
         noted.what = shown(what);
         if (noted_.size() > most) {
             noted_.erase(std::ranges::min_element(
-                noted_, {}, [](const auto& each) { return each.second.last; }));
+                noted_, {}, [](const auto& each) { return rank(each.second); }));
         }
     }
 
-    /// Latest first.
-    [[nodiscard]] std::vector<NotedFailure> latest() const {
-        std::vector<NotedFailure> list;
-        list.reserve(noted_.size());
-        for (const auto& [key, noted] : noted_) {
-            list.push_back(noted);
-        }
-        std::ranges::stable_sort(list, std::ranges::greater{}, &NotedFailure::last);
-        return list;
-    }
-
-private:
     std::map<std::pair<std::string, std::string>, NotedFailure> noted_{};
 };
 

@@ -84,6 +84,9 @@ inline void append_passes(Exposition& out, const FactsNow& facts) {
     one("replica_pass_interval_seconds", Type::gauge,
         "From the beginning of a pass to that of the next (option interval).",
         facts.interval.count());
+    one("replica_ring_unreadable", Type::gauge,
+        "1 while the ring file cannot be used, and the ring that was read before counts.",
+        facts.ring_unreadable ? 1 : 0);
     for (const auto& [name, counter, help] : stats_metrics) {
         one(name, Type::counter, help, facts.total.*counter);
     }

@@ -61,7 +61,7 @@ a:hover { color: var(--link); }
   >status.json</a>, <a href="/metrics.txt">metrics</a>.</p>
 <section id="brakes" hidden><h2>Brakes that are on</h2><div class="cards"></div></section>
 <section><h2>Devices of this node</h2><div id="devices" class="cards"></div></section>
-<section><h2>Peers</h2><div id="peers" class="cards"></div></section>
+<section><h2>Peers asked since the start</h2><div id="peers" class="cards"></div></section>
 <section><h2>Last failures</h2><div id="failures" class="cards"></div></section>
 <p class="soft"><a href="/status.json">status.json</a> &middot;
   <a href="/metrics.txt">metrics</a> &middot; <a href="/recon/diskusage">disk usage</a></p>
@@ -168,7 +168,7 @@ function show(all) {
   fill(at("brakes").lastChild, braked.map(each => card(true, each.device, mark("bad", "brake"),
     el("div", {}, each.brake))), "");
   fill(at("devices"), all.devices.map(device), "No pass has come to a device yet.");
-  fill(at("peers"), all.peers.map((each, i) => peer(each, i, all)), "No peer was asked yet.");
+  fill(at("peers"), all.peers.map((each, i) => peer(each, i, all)), "None yet.");
   fill(at("failures"), all.failures.map((each, i) => failure(each, i, all)),
     "None since the start.");
 }

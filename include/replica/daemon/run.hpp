@@ -15,6 +15,7 @@
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/pages.hpp>
 #include <replica/daemon/reload.hpp>
+#include <replica/daemon/ring_report.hpp>
 #include <replica/daemon/secret_file.hpp>
 #include <replica/daemon/server_observer.hpp>
 #include <replica/daemon/settings.hpp>
@@ -66,12 +67,11 @@ template <LocalBroker B>
     return B(PosixDisk(), SystemClock(), options);
 }
 
-/// Throws Failure if the ring file cannot be used.
+/// Throws Failure if the ring file cannot be used. The log and `facts` are told of one that breaks
+/// later; what is no service has no facts to show.
 [[nodiscard]] inline AnyRing<> make_ring(const DaemonSettings& settings, std::string_view server,
-                                         const Log& log) {
-    return AnyRing<>(ring_path(settings, server), {}, {}, [log](const Failure& failure) {
-        log(Level::error, "The ring stays as it was: {}", failure.what());
-    });
+                                         const Log& log, const Facts& facts = {{}, {}, {}}) {
+    return AnyRing<>(ring_path(settings, server), {}, {}, RingReport(log, facts));
 }
 
 /// Signs with the first of the secrets, if there is one.
@@ -330,7 +330,8 @@ template <LocalBroker B>
     const Arguments& arguments = context.arguments;
     constexpr std::string_view server = B::kind_type::name;
     sqlite::disable_memory_statistics();
-    const AnyRing<> ring = detail::make_ring(settings, server, context.log);
+    const Facts facts(server, settings.devices, SystemClock().now());
+    const AnyRing<> ring = detail::make_ring(settings, server, context.log, facts);
     if (!arguments.explain.empty()) {
         B broker = detail::make_broker<B>(settings, true);
         auto transport =
@@ -359,7 +360,6 @@ template <LocalBroker B>
         AnyRing<> looked_at = ring;
         return undo(broker, engine, looked_at.version(), {arguments.undo}, std::cout) ? 0 : 1;
     }
-    const Facts facts(server, settings.devices, SystemClock().now());
     auto sender = std::make_unique<Sender<B>>(context, settings, context.log, ring, facts);
     if (!arguments.once) {
         detail::serve<B>(context, ring, facts, std::move(sender));

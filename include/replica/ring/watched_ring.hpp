@@ -3,7 +3,8 @@
 
 // A ring file is replaced while daemons run, so it is checked every 15 s, as in Swift. A broken new
 // file is reported and not used: a daemon that continues with the old ring does less harm than one
-// that stops or guesses. The same for every format.
+// that stops or guesses. The report comes at each check, since one line of a log is overlooked, and
+// a daemon cannot start again with a broken file. The same for every format.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>
@@ -48,9 +49,9 @@ inline void check_partition(std::uint32_t partition, std::uint32_t count) {
 template <RingFormat V, Clock C = SystemClock, Disk D = PosixDisk>
 class WatchedRing {
 public:
-    /// Called with the reason why a changed file is not used, once per change, on the thread that
-    /// called version().
-    using Report = std::function<void(const Failure&)>;
+    /// Called after each check of a file that cannot be used, with the reason, and without one
+    /// after the first check that finds a good file again. On the thread that called version().
+    using Report = std::function<void(const std::optional<Failure>&)>;
 
     /// The time between two looks at the file.
     static constexpr std::chrono::seconds check_interval{15};
@@ -72,13 +73,13 @@ public:
         }
         state.checking = true;
         const std::optional<FileStatus> known = state.known;
+        const bool failed = state.error.has_value();
         const bool read_failed = state.error && state.error->error() != Error::bad_config;
         lock.unlock(); // it may take long on a bad disk
         const Look look = state.look(read_failed ? std::nullopt : known);
         lock.lock();
         state.checking = false;
         state.next_check = now + check_interval;
-        const bool news = look.error && !(state.error && look.status == known);
         state.known = look.status;
         if (look.version) {
             state.version = *look.version;
@@ -86,10 +87,11 @@ public:
         if (look.error || look.version) {
             state.error = look.error;
         }
+        const std::optional<Failure> error = state.error;
         V version = state.version;
         lock.unlock();
-        if (news && state.report) {
-            state.report(*look.error);
+        if (state.report && (error || failed)) {
+            state.report(error);
         }
         return version;
     }

@@ -57,7 +57,9 @@ struct HostPort {
         }
     }
     if (code) {
-        return Fault{make_error_code(Error::connect_failed), name + ": " + code.message()};
+        const bool silent = code == make_error_code(Error::timed_out);
+        return Fault{make_error_code(Error::connect_failed),
+                     name + ": " + (silent ? http::late(patience) : code.message())};
     }
     const std::string head =
         "GET " + std::string(page) + " HTTP/1.1\r\nHost: " + name + "\r\nConnection: close\r\n\r\n";

@@ -139,7 +139,9 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
     for (const NodeStatus& node : nodes) {
         if (!node.status) {
             rows.push_back({node.node, "-", "-", "no answer"});
-            wrong += "\n" + node.node + ": " + printable(node.fault) + "\n";
+            const std::string name = node.node + ": "; // a fault may name the node itself
+            wrong +=
+                "\n" + (node.fault.starts_with(name) ? "" : name) + printable(node.fault) + "\n";
             continue;
         }
         const auto& status = *node.status;

@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_timed_out_on_a_kept_connection_is_not_repeat
     BeastTransport transport;
     BOOST_TEST(body_of(send(transport, server.port())) == "first");
     check_fault(send(transport, server.port(), request, 0.1), Error::timed_out,
-                where(server.port()) + "timed out");
+                where(server.port()) + "timed out: no answer within 1 s");
     BOOST_TEST(server.accepted() == 1U);
     BOOST_TEST(transport.idle_count() == 0U);
 }
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(what_must_not_be_repeated_never_uses_a_kept_connection) {
     BOOST_TEST(body_of(send(transport, server.port())) == "first");
     // The second connection waits in the queue, where nobody answers it.
     check_fault(send(transport, server.port(), once, 0.1), Error::timed_out,
-                where(server.port()) + "timed out");
+                where(server.port()) + "timed out: no answer within 1 s");
     BOOST_TEST(transport.idle_count() == 1U);
     over.request_stop();
     BOOST_TEST(eventually([&] { return on_kept != -1; }));
@@ -593,7 +593,7 @@ BOOST_AUTO_TEST_CASE(after_a_request_that_timed_out_our_server_is_asked_anew) {
                             }});
     auto transport = looking_for(hanging.port());
     check_fault(send(transport, stock.port(), request, 1), Error::timed_out,
-                where(hanging.port()) + "timed out");
+                where(hanging.port()) + "timed out: no answer within 1 s");
     BOOST_TEST(body_of(send(transport, stock.port())) == "stock");
     BOOST_TEST(hanging.accepted() == 2U);
     transport = BeastTransport();
@@ -616,7 +616,7 @@ BOOST_AUTO_TEST_CASE(a_page_comes_from_the_port_in_the_ring) {
     Tcp::acceptor silent(io, endpoint());
     const std::uint16_t port = silent.local_endpoint().port();
     check_fault(transport.peer(device_at(port)).get("/recon/time", in(1), {}), Error::timed_out,
-                where(port) + "timed out");
+                where(port) + "timed out: no answer within 1 s");
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_share_a_transport) {

@@ -306,6 +306,27 @@ BOOST_FIXTURE_TEST_CASE(who_left_the_ring_is_forgotten, Service) {
     BOOST_TEST(now().devices.empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_push_that_is_refused_is_not_explained_by_rsync, Service) {
+    peer_fails(Error::transfer_failed, "push to 10.0.0.2:6201/sdb/tmp/id: answered 503 ");
+    BOOST_TEST(now().failures.at(0).word == "push");
+    peer_fails(Error::transfer_failed, "rsync to 10.0.0.2::container/sdb/tmp/id: exit code 10", 2);
+    BOOST_TEST(now().failures.at(0).word == "rsync");
+    peer_fails(Error::peer_failed, name + " answered 503 ", 3);
+    BOOST_TEST(now().failures.at(0).word == "peer_failed");
+    BOOST_TEST(now().failures.size() == 3U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_silent_peer_has_a_reason_that_does_not_name_it_again, Service) {
+    peer_fails(Error::timed_out, name + ": timed out: no answer within 10 s");
+    BOOST_TEST(the_peer().reason == "timed out: no answer within 10 s");
+    BOOST_TEST(now().failures.at(0).subject == name);
+    BOOST_TEST(now().failures.at(0).what == "timed out: no answer within 10 s");
+    BOOST_TEST(now().failures.at(0).word == "peer_silent");
+    peer_fails(Error::timed_out, name + ": ");
+    BOOST_TEST(the_peer().reason == "timed out");
+    BOOST_TEST(now().failures.at(0).what == "timed out");
+}
+
 // ---- The receiver, and the way of the events.
 
 BOOST_FIXTURE_TEST_CASE(requests_are_timed_by_verb_and_counted_by_status, Service) {

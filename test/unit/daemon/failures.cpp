@@ -134,3 +134,64 @@ BOOST_AUTO_TEST_CASE(each_way_that_a_peer_fails_has_a_word_and_each_word_an_advi
     BOOST_TEST(words.size() == 8U); // two of them lost their answer on the way
     BOOST_TEST(advice_for("no such word").empty());
 }
+
+BOOST_AUTO_TEST_CASE(a_file_that_was_pushed_over_http_is_no_matter_of_rsync) {
+    const std::string pushed = "push to 10.0.0.2:6201/sdb/tmp/id: answered 503 ";
+    const std::string rsynced = "rsync to 10.0.0.2::container/sdb/tmp/id: exit code 10";
+    BOOST_TEST(word_for(Error::transfer_failed, pushed) == "push");
+    BOOST_TEST(word_for(Error::transfer_failed, rsynced) == "rsync");
+    BOOST_TEST(word_for(Error::timed_out, pushed) == "peer_silent");
+    BOOST_TEST(word_for(Error::peer_failed, "10.0.0.2:6201/sdb answered 503 ") == "peer_failed");
+    for (const char* word : {"push", "peer_failed", "peer", "peer_silent"}) {
+        BOOST_TEST(!advice_for(word).empty(), word);
+        BOOST_TEST(advice_for(word).find("rsync") == std::string_view::npos, word);
+    }
+    BOOST_TEST(advice_for("push").find("503") != std::string_view::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_name_of_a_peer_stands_beside_a_reason_and_not_in_it) {
+    const std::string peer = "10.0.0.2:6201/sdb";
+    const auto reason = [&](Error error, const std::string& what) {
+        return reason_of(make_error_code(error), peer, what);
+    };
+    BOOST_TEST(reason(Error::timed_out, peer + ": timed out: no answer within 10 s") ==
+               "timed out: no answer within 10 s");
+    BOOST_TEST(reason(Error::peer_failed, peer + " answered 503 Busy") == "answered 503 Busy");
+    BOOST_TEST(reason(Error::transfer_failed,
+                      "push to " + peer + "/tmp/id: " + peer + ": connection lost: reset") ==
+               "push to " + peer + "/tmp/id: connection lost: reset");
+    // Another port of the node, and another device, say something.
+    const std::string beside = "10.0.0.2:16201/sdb: cannot connect: Connection refused";
+    BOOST_TEST(reason(Error::connect_failed, beside) == beside);
+    BOOST_TEST(reason(Error::peer_failed, peer + "2 answered 500") == peer + "2 answered 500");
+}
+
+BOOST_AUTO_TEST_CASE(a_reason_is_never_empty) {
+    const std::string peer = "10.0.0.2:6201/sdb";
+    for (const std::string& what : {std::string(), peer + ": ", peer + ' ' + peer + ": "}) {
+        BOOST_TEST(reason_of(make_error_code(Error::timed_out), peer, what) == "timed out");
+    }
+    BOOST_TEST(reason_of(make_error_code(Error::bad_reply), peer, peer + ": AUTH_secret") ==
+               "unusable reply, see the log");
+}
+
+BOOST_AUTO_TEST_CASE(a_state_stands_first_and_makes_room_for_nobody_until_it_is_over) {
+    Failures failures;
+    failures.set("ring", "this node", "cut short", at(1));
+    failures.set("ring", "this node", "no gzip", at(2));
+    for (std::size_t i = 0; i < Failures::most + 2; ++i) {
+        failures.add("push", std::to_string(i), "", at(static_cast<double>(i)));
+    }
+    auto list = failures.latest();
+    BOOST_REQUIRE(list.size() == Failures::most);
+    BOOST_TEST(list[0].word == "ring");
+    BOOST_TEST(list[0].what == "no gzip");
+    BOOST_TEST(list[0].count == 2U);
+    BOOST_TEST((list[0].first == at(1)));
+    BOOST_TEST(list[1].subject == std::to_string(Failures::most + 1));
+    failures.set("ring", "this node", "", at(3));
+    failures.set("ring", "this node", "", at(4)); // it is over already
+    list = failures.latest();
+    BOOST_TEST(list.size() == Failures::most - 1);
+    BOOST_TEST(list[0].word == "push");
+}

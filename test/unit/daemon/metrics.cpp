@@ -20,6 +20,7 @@ FactsNow busy() {
     facts.kind = "container";
     facts.at = Timestamp::from_seconds(1000);
     facts.passes = 3;
+    facts.ring_unreadable = true;
     facts.total.rows = 12;
     DeviceFacts& device = facts.devices["sda"];
     device.databases = 7;
@@ -46,6 +47,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_is_written_under_its_name) {
     for (const std::string& line :
          {"replica_build_info{version=\"" + version_text() + "\",kind=\"container\"} 1",
           std::string("replica_passes_total 3"), std::string("replica_rows_sent_total 12"),
+          std::string("replica_ring_unreadable 1"),
           std::string("replica_device_databases{device=\"sda\"} 7"),
           std::string("replica_device_brake{device=\"sda\"} 1"),
           std::string("replica_device_usable{device=\"sda\"} 1"),
@@ -59,6 +61,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_is_written_under_its_name) {
           std::string("replica_requests_served_total{status=\"200\"} 4")}) {
         BOOST_TEST(has(text, line), line);
     }
+    BOOST_TEST(has(metrics_text({}, Form::openmetrics), "replica_ring_unreadable 0"));
     BOOST_TEST(text.ends_with("\n# EOF\n"));
     BOOST_TEST(!metrics_text(busy(), Form::text).ends_with("# EOF\n"));
 }

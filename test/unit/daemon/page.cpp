@@ -34,6 +34,10 @@ BOOST_AUTO_TEST_CASE(it_brings_nothing_from_elsewhere) {
     BOOST_TEST(has("default-src 'none'"));
 }
 
+BOOST_AUTO_TEST_CASE(peers_that_were_not_asked_are_not_shown_and_it_says_so) {
+    BOOST_TEST(has("<h2>Peers asked since the start</h2>"));
+}
+
 BOOST_AUTO_TEST_CASE(it_is_for_dark_and_light_and_for_small_screens) {
     BOOST_TEST(has("prefers-color-scheme: dark"));
     BOOST_TEST(has("width=device-width"));

@@ -72,7 +72,7 @@ struct Node {
     }
 
     [[nodiscard]] AnyRing<> ring() const {
-        return daemon::detail::make_ring(settings, "container", Log(logger));
+        return daemon::detail::make_ring(settings, "container", Log(logger), facts());
     }
 
     [[nodiscard]] Facts facts() const { return {"container", settings.devices, Timestamp{}}; }
@@ -305,6 +305,38 @@ BOOST_FIXTURE_TEST_CASE(a_connection_outlives_a_new_configuration_and_goes_by_it
     }));
     BOOST_TEST(last.starts_with("HTTP/1.1 401 "), last);
     end();
+}
+
+// ---- What it makes.
+
+BOOST_FIXTURE_TEST_CASE(a_push_and_an_rsync_that_fail_are_told_apart_by_what_they_say, Node) {
+    struct Source {
+        struct Image {
+            [[nodiscard]] static std::int64_t size() { return 7; }
+            [[nodiscard]] static std::string read(std::int64_t /*offset*/, std::size_t /*count*/) {
+                return "content";
+            }
+        };
+        [[nodiscard]] static std::string path() { return "/dev/null"; }
+        void copy_to(const std::string& /*path*/, Instant /*deadline*/) const {}
+        [[nodiscard]] static Image snapshot(Instant /*deadline*/) { return {}; }
+    } source;
+    Device peer;
+    peer.replication_ip = "127.0.0.1";
+    peer.replication_port = static_cast<std::uint16_t>(there.port());
+    peer.device = "sda";
+    const Upload upload{peer, "id", false, true};
+    const auto deadline = SystemClock().monotonic() + 10s;
+    PushFileSync push(daemon::detail::make_transport(settings, "container", {}), settings);
+    const auto pushed = push.send(source, upload, deadline, {});
+    BOOST_REQUIRE(!pushed);
+    BOOST_TEST((pushed.error().code == Error::transfer_failed));
+    BOOST_TEST(word_for(Error::transfer_failed, pushed.error().what) == "push");
+    const auto rsynced =
+        RsyncFileSync(settings, "container", "/bin/false").send(source, upload, deadline, {});
+    BOOST_REQUIRE(!rsynced);
+    BOOST_TEST((rsynced.error().code == Error::transfer_failed));
+    BOOST_TEST(word_for(Error::transfer_failed, rsynced.error().what) == "rsync");
 }
 
 // ---- What keeps it from starting, told before it is up.

@@ -74,4 +74,5 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_is_not_waited_for) {
     const auto reply = get_page(at, "/page", Seconds(0.2));
     BOOST_REQUIRE(reply.has_error());
     BOOST_TEST((reply.error().code == Error::timed_out), reply.error().what);
+    BOOST_TEST(reply.error().what == at.host + ':' + at.port + ": no answer within 1 s");
 }

@@ -138,6 +138,8 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_version_is_shown_as_far_as_it_goes) {
 
 BOOST_AUTO_TEST_CASE(programs_get_each_nodes_own_words) {
     const auto all = status_object({node(facts()), {"y", {}, "why"}});
+    BOOST_TEST(status_text({{"y", {}, "y: why"}}).ends_with("\ny: why\n"));
+    BOOST_TEST(status_text({{"y", {}, "why"}}).ends_with("\ny: why\n"));
     BOOST_TEST(boost::json::serialize(all.at("nodes").at("y")) == R"({"fault":"why"})");
     BOOST_TEST((all.at("nodes").at("10.0.0.1:16201") == daemon::status_json(facts())));
 }
