@@ -1,4 +1,4 @@
-// teaches: Column, stars, float
+// teaches: Column, stars, float, static assertion, a column of a record holds
 #include <replica/record/kind.hpp>
 
 #include <boost/hana/define_struct.hpp>

@@ -1,4 +1,4 @@
-// teaches: Key, number
+// teaches: Key, number, static assertion, the first member of a record is its key
 #include <replica/record/kind.hpp>
 
 #include <boost/hana/define_struct.hpp>
