@@ -9,11 +9,13 @@
 #include "replica_tool/status.hpp"
 #include "replica_tool/undo.hpp"
 #include "replica_tool/verify.hpp"
+#include <replica/daemon/config.hpp>
 #include <replica/version.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 
@@ -21,6 +23,16 @@ using namespace replica;
 using namespace replica::commands;
 
 namespace {
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 all is well; 1 it could not be done, and stderr says why; 2 a command "
+    "line that\ncannot be read; 3 something is not as it should be; 4 a node does not answer.";
+
+/// Ends the help of a command with a line to try. packaging/manual.py takes it from there.
+void show(CLI::App& command, const std::string& what, const std::string& line) {
+    command.footer("\nExample, " + what + ":\n  replica " + command.get_name() + ' ' + line +
+                   "\n\n" + exit_codes);
+}
 
 void describe_looks(CLI::App& app, Options& options) {
     auto* const info_command = app.add_subcommand(
@@ -30,6 +42,8 @@ void describe_looks(CLI::App& app, Options& options) {
         "--swift-conf", options.swift_conf,
         "Where swift_hash_path_suffix is, to tell whether the file lies in its "
         "place. Usually /etc/swift/swift.conf; not told if it is not there");
+    show(*info_command, "all that one database says of itself",
+         "/srv/node/sda/containers/812/e1d/HASH/HASH.db");
 
     auto* const rows_command = app.add_subcommand(
         "rows", "Print the rows of a database, tombstones included, in the order of ROWIDs. Exit "
@@ -41,6 +55,8 @@ void describe_looks(CLI::App& app, Options& options) {
     rows_command->add_option("--limit", options.rows.most, "At most so many rows");
     auto* const live = rows_command->add_flag("--live", options.only_live, "No tombstones");
     rows_command->add_flag("--deleted", options.only_deleted, "Only tombstones")->excludes(live);
+    show(*rows_command, "the first ten objects below a prefix",
+         "/srv/node/sda/containers/812/e1d/HASH/HASH.db --prefix 2024/ --live --limit 10");
 
     auto* const status_command = app.add_subcommand(
         "status",
@@ -55,6 +71,7 @@ void describe_looks(CLI::App& app, Options& options) {
                                "/etc/swift/container-server.conf");
     status_command->add_option("--timeout", options.patience, "Seconds for each node (default 5)")
         ->check(CLI::Range(0.01, 86400.0));
+    show(*status_command, "all nodes of the ring", "--config /etc/swift/container-server.conf");
 }
 
 void describe_verify(CLI::App& app, Options& options) {
@@ -67,12 +84,15 @@ void describe_verify(CLI::App& app, Options& options) {
                      "The daemon's configuration, such as /etc/swift/container-server.conf")
         ->required();
     verify_command->add_option("--container,--account", options.names,
-                               "Only ACCOUNT/CONTAINER, or ACCOUNT. May be given again");
+                               "Only ACCOUNT/CONTAINER, or ACCOUNT; with a slash before it or "
+                               "without. May be given again");
     verify_command
         ->add_option("--again", options.again,
                      "What differs is compared once more after so many seconds: writes may have "
                      "been on their way (default 2)")
         ->check(CLI::Range(0.0, 86400.0));
+    show(*verify_command, "one container",
+         "/etc/swift/container-server.conf --container AUTH_test/photos");
 }
 
 void describe_plan(CLI::App& app, Options& options) {
@@ -84,6 +104,8 @@ void describe_plan(CLI::App& app, Options& options) {
         ->add_option("CONFIG", options.config,
                      "The daemon's configuration, such as /etc/swift/container-server.conf")
         ->required();
+    show(*plan_command, "what would leave this node",
+         "/etc/swift/container-server.conf | grep '\"do\":\"hand_off\"'");
 }
 
 void describe_changes(CLI::App& app, Options& options) {
@@ -102,6 +124,8 @@ void describe_changes(CLI::App& app, Options& options) {
     undo_command->add_option("--since", options.since,
                              "All that was removed at this time or later, as the list has it "
                              "(seconds since 1970)");
+    show(*undo_command, "all that a wrong ring has drained since it came",
+         "/etc/swift/container-server.conf --since 1795933698");
 
     auto* const repair_command = app.add_subcommand(
         "repair",
@@ -113,6 +137,41 @@ void describe_changes(CLI::App& app, Options& options) {
                                "The daemon's configuration. Usually "
                                "/etc/swift/container-server.conf, or account-server.conf for "
                                "files below accounts/");
+    show(*repair_command, "one database of which a peer lacks rows",
+         "--config /etc/swift/container-server.conf "
+         "/srv/node/sda/containers/812/e1d/HASH/HASH.db");
+}
+
+/// Where the configuration is if nobody says so: as Swift's packages have it.
+std::string usual_config(const Options& options) {
+    const std::string first =
+        options.databases.empty()
+            ? std::string()
+            : std::filesystem::absolute(options.databases.front()).lexically_normal().string();
+    return first.find("/accounts/") == std::string::npos ? "/etc/swift/container-server.conf"
+                                                         : "/etc/swift/account-server.conf";
+}
+
+/// What is missing where nobody has named the configuration, with an example.
+std::string advice(const std::string& command, const Options& options) {
+    const std::string example = " --config /etc/swift/another.conf";
+    return "replica: without --config this is where " + command +
+           " looks. Name the configuration that the daemon of this node has, for example:\n  "
+           "replica " +
+           command + example +
+           (command == "repair" ? ' ' + options.databases.front()
+                                : "\nor the nodes:\n  replica status 10.0.0.1:16201") +
+           '\n';
+}
+
+int run(const std::string& command, Options& options) {
+    return command == "verify"   ? verify(options)
+           : command == "plan"   ? plan(options)
+           : command == "undo"   ? undo(options)
+           : command == "repair" ? repair(options)
+           : command == "info"   ? info(options)
+           : command == "rows"   ? rows(options)
+                                 : status(options);
 }
 
 } // namespace
@@ -125,10 +184,8 @@ int main(int argc, char** argv) {
         "change anything."};
     app.set_version_flag("--version", version_text());
     app.require_subcommand(1);
-    app.footer(
-        "\nExit codes: 0 all is well; 1 it could not be done, and stderr says why; 2 a command "
-        "line that\ncannot be read; 3 something is not as it should be; 4 a node does not "
-        "answer.\n\nreplica COMMAND --help tells more of a command.");
+    app.footer(std::string("\n") + exit_codes +
+               "\n\nreplica COMMAND --help tells more of a command, with an example.");
 
     describe_looks(app, options);
     describe_verify(app, options);
@@ -143,20 +200,15 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? fine : usage;
     }
-    if (options.config.empty()) {
-        const bool accounts = !options.databases.empty() &&
-                              options.databases.front().find("/accounts/") != std::string::npos;
-        options.config =
-            accounts ? "/etc/swift/account-server.conf" : "/etc/swift/container-server.conf";
-    }
+    const std::string command = app.get_subcommands().front()->get_name();
+    const bool usual = options.config.empty() && (command == "repair" || command == "status");
+    options.config = usual ? usual_config(options) : options.config;
     try {
-        return app.got_subcommand("verify")   ? verify(options)
-               : app.got_subcommand("plan")   ? plan(options)
-               : app.got_subcommand("undo")   ? undo(options)
-               : app.got_subcommand("repair") ? repair(options)
-               : app.got_subcommand("info")   ? info(options)
-               : app.got_subcommand("rows")   ? rows(options)
-                                              : status(options);
+        return run(command, options);
+    } catch (const daemon::ConfigError& error) {
+        std::cerr << "replica: " << error.what() << '\n'
+                  << (usual ? advice(command, options) : std::string());
+        return cannot;
     } catch (const std::exception& error) {
         std::cerr << "replica: " << error.what() << '\n';
         return cannot;

@@ -131,15 +131,23 @@ complete -o filenames -F {function} {name}
 
 
 def tool_page(program, name, version):
-    """All that the program says of itself and of each of its commands, word for word."""
+    """All that the program says of itself and of each of its commands, word for word, and the
+    examples of all commands together."""
     text = said(program, "--help").replace(program, name)  # which it takes from its command line
     commands = re.findall(r"^  (\w+) {2,}", text.split("\nSubcommands:\n")[1], re.MULTILINE)
     parts = [("SYNOPSIS", [f".B {escaped(name)}", ".I COMMAND", ".RI [ option ...]"]),
              ("DESCRIPTION", [".nf", escaped(text.strip()), ".fi"])]
+    examples = []
     for command in commands:
         told = subprocess.run([program, command, "--help"], check=True, capture_output=True,
                               text=True, stdin=subprocess.DEVNULL).stdout.replace(program, name)
+        shown = re.search(rf"^Example, (.+):\n  ({name} {command} .+)\n", told, re.MULTILINE)
+        if not shown:
+            sys.exit(f"{program} {command} --help has no example")
+        what = shown[1][0].upper() + shown[1][1:]
+        examples += [".PP", f"{escaped(what)}:", ".PP", ".nf", f"  {escaped(shown[2])}", ".fi"]
         parts.append((escaped(command.upper()), [".nf", escaped(told.strip()), ".fi"]))
+    parts.append(("EXAMPLES", examples))
     parts.append(("SEE ALSO", [f".BR replica\\-{kind}\\-replicator (1)"
                                for kind in ("container", "account")]))
     what = "looks into replicated databases and at their nodes"

@@ -85,10 +85,20 @@ struct Node {
     std::vector<Device> local;
 };
 
+/// The configuration at a path. Throws ConfigError if it is none of a daemon of ours.
+inline daemon::Config config_of(const std::string& path) {
+    auto config = daemon::Config::read(std::filesystem::absolute(path));
+    if (!config.has("container-replicator") && !config.has("account-replicator")) {
+        throw daemon::ConfigError(
+            path + ": has no section [container-replicator] or [account-replicator]");
+    }
+    return config;
+}
+
 /// The configuration at a path, and `use` with the broker of its kind as its argument's type.
 template <class Use>
 int with_kind(const std::string& path, Use use) {
-    const auto config = daemon::Config::read(std::filesystem::absolute(path));
+    const auto config = config_of(path);
     return config.has("container-replicator") ? use(config, std::type_identity<ContainerBroker>())
                                               : use(config, std::type_identity<AccountBroker>());
 }

@@ -2,6 +2,7 @@
 #ifndef REPLICA_EXAMPLE_REPLICA_TOOL_STATUS_HPP
 #define REPLICA_EXAMPLE_REPLICA_TOOL_STATUS_HPP
 
+#include "node.hpp"
 #include "options.hpp"
 #include <replica/beast/http.hpp>
 #include <replica/daemon/config.hpp>
@@ -15,7 +16,6 @@
 #include <boost/json/serialize.hpp>
 
 #include <cstdint>
-#include <filesystem>
 #include <future>
 #include <iostream>
 #include <set>
@@ -27,7 +27,7 @@ namespace replica::commands {
 
 /// The nodes of the ring that a configuration names, at its replica_port.
 inline std::vector<std::string> nodes_of(const std::string& config) {
-    const auto read = daemon::Config::read(std::filesystem::absolute(config));
+    const auto read = config_of(config);
     const std::string kind = read.has("container-replicator") ? "container" : "account";
     const auto settings = daemon::load_settings(read, kind + "-replicator").settings;
     if (settings.replica_port <= 0) {

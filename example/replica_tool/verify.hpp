@@ -87,6 +87,7 @@ int verify(const Options& options, const daemon::Config& config) {
     Verified verified;
     std::vector<tool::Finding> bad;
     std::vector<tool::PartitionDirectory> partitions;
+    std::set<std::string> missing(options.names.begin(), options.names.end());
     const auto check = [&](const std::string& path) { verified.note(path, verifier.check(path)); };
     for (const Device& device : node.local) {
         const std::string root = storage::device_path(settings.devices, device.device);
@@ -99,14 +100,15 @@ int verify(const Options& options, const daemon::Config& config) {
         } else {
             for (const std::string& name : options.names) {
                 const HashPath hash_path{settings.hash_path_prefix, settings.hash_path_suffix};
-                verifier.each_named(root, hash_path('/' + name), check);
+                const std::string whole = (name.starts_with('/') ? "" : "/") + name;
+                verifier.each_named(root, hash_path(whole), [&](const std::string& path) {
+                    missing.erase(name);
+                    check(path);
+                });
             }
         }
     }
     verify_all(verifier, partitions, verified, check);
-    if (verified.databases == 0 && !options.names.empty() && bad.empty()) {
-        throw Failure(Error::missing, "this node has no " + node.kind + " of that name");
-    }
     if (!verified.doubtful.empty()) { // a write on its way is no difference
         SystemClock().sleep_until(SystemClock().monotonic() + to_duration(Seconds(options.again)),
                                   {});
@@ -132,7 +134,13 @@ int verify(const Options& options, const daemon::Config& config) {
         std::cerr << "replica: replica_port is not set, and rows can be compared with servers of "
                      "ours only\n";
     }
-    return unlike > 0 ? trouble : bad.empty() ? fine : silent;
+    for (const std::string& name : missing) {
+        std::cerr << "replica: this node has no " << node.kind << ' ' << name << '\n';
+    }
+    if (unlike > 0) {
+        return trouble;
+    }
+    return !bad.empty() ? silent : missing.empty() ? fine : cannot;
 }
 
 inline int verify(const Options& options) {

@@ -30,6 +30,16 @@ diff <(modes "$scratch/cmake") <(modes "$scratch/meson") || { echo "of other mod
 for page in "${pages[@]}"; do
     find "$scratch/meson" -name "${page%.bash}" | grep -q . || { echo "$page is not there"; exit 1; }
 done
+# What the operator's page leads to is installed beside it.
+manuals=$(find "$scratch/cmake" -name operations.md)
+[ "$(wc -w <<<"$manuals")" = 2 ] || { echo "operations.md is not in both packages"; exit 1; }
+for manual in $manuals; do
+    links=$(grep -oE '\]\([^)#:]+\)' "$manual" | sed 's/^](//; s/)$//' | sort -u)
+    [ -n "$links" ]
+    for link in $links; do
+        [ -f "$(dirname "$manual")/$link" ] || { echo "$manual: $link leads nowhere"; exit 1; }
+    done
+done
 grep -qx "ExecStart=/usr/bin/replica-account-replicator /etc/swift/account-server.conf" \
     "$scratch/meson/usr/lib/systemd/system/replica-account-replicator.service"
 

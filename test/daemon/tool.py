@@ -5,6 +5,7 @@ that it changes nothing.
 Usage: tool.py [UNITTEST ARGUMENTS]    with REPLICA_BUILD_DIR in the environment
 """
 import json
+import pathlib
 import subprocess
 import unittest
 
@@ -129,7 +130,8 @@ class Tool(ToolTest):
         before = self.tree()
         self.assertIn("container: 3 databases, 3 comparisons, 0 differ, 0 unknown\n",
                       verify(FINE))
-        self.assertEqual(verify(FINE, "--json", "--container", "a/two"), "")
+        for name in ("a/two", "/a/two"):
+            self.assertEqual(verify(FINE, "--json", "--container", name), "")
         self.assertEqual({path: state for path, state in self.tree().items()
                           if "srv0" in path}, {path: state for path, state in before.items()
                                                if "srv0" in path})
@@ -156,7 +158,8 @@ class Tool(ToolTest):
                 connection.execute(trigger)
             connection.close()
 
-        self.assertIn("no container of that name", verify(CANNOT, "--container", "a/none"))
+        self.assertIn("this node has no container a/none\n",
+                      verify(CANNOT, "--container", "a/two", "--container", "a/none"))
         # Nothing differs where nothing is looked at.
         self.pair.configure(0, devices=self.pair.root)
         text = verify(SILENT)
@@ -184,12 +187,37 @@ class Tool(ToolTest):
 
     # ---- The command line.
 
+    def test_a_configuration_that_nobody_named_is_explained(self):
+        # It is not there, or has no such device: these ones are of no configuration below /etc.
+        database = self.pair.create(0, "photos")
+        told = self.run_tool("repair", database, code=CANNOT)
+        self.assertIn("/etc/swift/container-server.conf", told)
+        self.assertIn(f"\n  replica repair --config /etc/swift/another.conf {database}\n", told)
+        told = self.run_tool("repair", "--config", self.pair.config(1), database, code=CANNOT)
+        self.assertEqual(told, f"replica: {database}: is on no device below "
+                               f"{self.pair.root / 'srv1'}, where {self.pair.config(1)} has them\n")
+        if not pathlib.Path("/etc/swift/container-server.conf").exists():
+            told = self.run_tool("status", code=CANNOT)
+            self.assertIn("\n  replica status --config /etc/swift/another.conf\n", told)
+        told = self.run_tool("plan", "/none.conf", code=CANNOT)
+        self.assertEqual(told.count("\n"), 1, told)  # it was named
+
+    def test_a_configuration_of_another_daemon_is_named(self):
+        conf = self.pair.root / "object-server.conf"
+        conf.write_text("[object-replicator]\n")
+        for command in ("plan", "verify", "undo"):
+            self.assertIn(f"{conf}: has no section [container-replicator] or [account-replicator]",
+                          self.run_tool(command, conf, code=CANNOT))
+
     def test_help_names_all_commands_and_their_exit_codes(self):
         text = self.run_tool("--help")
         for word in ("info", "rows", "status", "verify", "plan", "undo", "repair", "Exit codes"):
             self.assertIn(word, text)
         for command in ("info", "rows", "status", "verify", "plan", "undo", "repair"):
-            self.assertIn("--json", self.run_tool(command, "--help"))
+            text = self.run_tool(command, "--help")
+            self.assertIn("--json", text)
+            self.assertIn("Exit codes: ", text)
+            self.assertRegex(text, rf"\nExample, .*:\n  replica {command} ")
         self.run_tool(code=USAGE)
         self.run_tool("nothing", code=USAGE)
         self.run_tool("info", code=USAGE)

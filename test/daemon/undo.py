@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from pair import PROGRAMS, Pair
+from pair import CANNOT, PROGRAMS, Pair
 
 COUNT = 100
 
@@ -51,7 +51,7 @@ class Undo(unittest.TestCase):
 
             code, text = run(pair, "--undo", "all")
             self.assertEqual(code, 0, text)
-            self.assertIn(f"{COUNT} databases are back\n", text)
+            self.assertIn(f"\n{COUNT} databases are back; 0 stay where they are\n", text)
             rows = {f"row {i}" for i in range(3)}
             for name in names:
                 self.assertLessEqual(rows, pair.names(0, name), name)
@@ -72,6 +72,53 @@ class Undo(unittest.TestCase):
             self.assertIn("/a/none: is neither in the trash nor in quarantine", text)
             self.assertIsNotNone(pair.names(0, "one"))
             self.assertIsNone(pair.names(0, "two"))
+
+    def tool(self, pair, *arguments):
+        """Exit code, output and complaints of `replica undo` of node 0."""
+        done = subprocess.run([PROGRAMS / "replica_tool", "undo", pair.config(0), *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_under_the_wrong_ring_it_is_told_that_all_will_leave_again(self):
+        with Pair() as pair:
+            pair.create(0, "one")
+            pair.create(1, "one")
+            self.drain(pair)
+            right = pair.ring.read_text()
+            wrong = json.loads(right)
+            wrong["devices"][0]["weight"] = 0
+            wrong["replicas"] = 1
+            pair.ring.write_text(json.dumps(wrong))
+            told = "1 of them belong elsewhere by this ring and will leave again"
+            code, text, complaints = self.tool(pair, "--all")
+            self.assertEqual(code, 0, complaints)
+            self.assertIn(f"1 databases are to come back, {told}\n", complaints)
+            self.assertTrue(text.startswith("back, leaves: "), text)
+            self.assertEqual(text.splitlines()[-1],
+                             f"1 databases are back, {told}; 0 stay where they are")
+            self.assertIsNotNone(pair.names(0, "one"))
+
+    def test_a_ring_that_is_no_good_is_told_at_once_and_a_name_needs_no_slash(self):
+        with Pair() as pair:
+            pair.create(0, "one")
+            pair.create(1, "one")
+            self.drain(pair)
+            pair.configure(0, interval="100000", replica_port=pair.port)
+            pair.start(0)  # by the right ring; it would be waited for
+            right = pair.ring.read_text()
+            pair.ring.write_text("{")
+            code, text, complaints = self.tool(pair, "--all")
+            self.assertEqual((code, text), (CANNOT, ""), complaints)
+            self.assertIn(str(pair.ring), complaints)
+            self.assertNotIn("waiting", complaints)
+            pair.stop(0)
+            pair.ring.write_text(right)
+            code, text, complaints = self.tool(pair, "a/one", "--json")
+            self.assertEqual((code, complaints), (0, ""))
+            found = json.loads(text)
+            self.assertEqual((found["name"], found["result"], found["afterwards"]),
+                             ("/a/one", "back", "remains"))
 
     def test_without_a_trash_nothing_is_kept(self):
         with Pair() as pair:

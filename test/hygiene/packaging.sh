@@ -90,6 +90,10 @@ LC_ALL=C.UTF-8 man --warnings -l "$at/usr/share/man/man1/replica.1.gz" >"$scratc
 for word in info rows status verify plan undo repair --json --config 'Exit codes'; do
     grep -q -- "$word" "$scratch/page" || fail "replica.1 lacks $word"
 done
+sed '1,/^EXAMPLES/d' "$scratch/page" >"$scratch/examples"
+for command in info rows status verify plan undo repair; do
+    grep -q "^ *replica $command " "$scratch/examples" || fail "replica.1 has no example of $command"
+done
 got=$(bash -c '. "$1" && COMP_WORDS=(x st) COMP_CWORD=1 && _replica && echo "${COMPREPLY[@]}"' - \
     "$at/usr/share/bash-completion/completions/replica")
 [ "$got" = status ] || fail "st is completed to '$got'"

@@ -8,10 +8,12 @@
 #include <replica/clock.hpp>
 #include <replica/daemon/process.hpp>
 #include <replica/disk.hpp>
+#include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/error.hpp>
 #include <replica/receive/restore.hpp>
 #include <replica/ring.hpp>
+#include <replica/send/decide.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/storage/trash.hpp>
@@ -26,6 +28,7 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -39,7 +42,8 @@ namespace replica::daemon {
 struct TakenAway {
     std::string device; ///< Path of its device.
     storage::TrashEntry entry;
-    std::string name; ///< "/account/container", or why the file cannot be read.
+    std::string name;     ///< "/account/container", or why the file cannot be read.
+    bool expired = false; ///< It was deleted longer than reclaim_age ago.
 };
 
 /// All that was taken out of use on the devices below `settings.devices`, the oldest first. A
@@ -52,17 +56,24 @@ template <Broker B>
     std::vector<TakenAway> found;
     const auto add = [&](const std::string& device, storage::TrashEntry entry) {
         std::string name;
+        bool expired = false;
         try {
             const auto file = storage::find_database(disk, entry);
             if (!file) {
                 return; // deleted in part
             }
             const auto wait = to_duration(Seconds(2));
-            name = broker.open(*file, broker.clock().monotonic() + wait).info().name();
+            const auto info = broker.open(*file, broker.clock().monotonic() + wait).info();
+            name = info.name();
+            using Kind = typename B::kind_type;
+            expired =
+                Kind::may_expire(info) &&
+                decide::is_expired(Kind::live_rows(info), info.put_timestamp, info.delete_timestamp,
+                                   broker.clock().now(), settings.reclaim_age);
         } catch (const Failure& failure) {
             name = failure.what();
         }
-        found.push_back({device, std::move(entry), std::move(name)});
+        found.push_back({device, std::move(entry), std::move(name), expired});
     };
     for (const Entry& each : disk.list(settings.devices)) {
         const std::string device = storage::device_path(settings.devices, each.name);
@@ -102,10 +113,13 @@ void print_trash(B& broker, const Settings& settings, std::ostream& out) {
            "back\n";
 }
 
-/// Whether `word` of a command line means this one.
+/// Whether `word` of a command line means this one. A name is good with its first slash or without.
 [[nodiscard]] inline bool is_meant(const TakenAway& one, std::string_view word) {
+    if (word == "all") {
+        return one.entry.why == "removed";
+    }
     return word == one.entry.path || word == one.entry.hash || word == one.name ||
-           (word == "all" && one.entry.why == "removed");
+           (one.name.starts_with('/') && word == std::string_view(one.name).substr(1));
 }
 
 /// Which of them are to come back.
@@ -130,9 +144,98 @@ struct Wanted {
     }
 };
 
+/// What passes do with a database that has come back, by a ring.
+enum class Afterwards {
+    stays,
+    leaves,    ///< Its device is no primary of it: it is handed off again.
+    expires,   ///< It was deleted longer than reclaim_age ago: it is removed again.
+    unvisited, ///< The ring has no such device on this node: no pass comes to it.
+};
+
+[[nodiscard]] constexpr std::string_view word_of(Afterwards fate) {
+    constexpr std::string_view words[] = {"remains", "leaves", "expires", "unvisited"};
+    return words[static_cast<std::size_t>(fate)];
+}
+
+/// What passes of this node do, by a version of its ring. Thread safety: any thread.
+template <RingVersion R>
+class Foretold {
+public:
+    Foretold(R ring, const Settings& settings) : ring_(std::move(ring)) {
+        const auto own = own_addresses(settings.bind_ip);
+        std::ranges::copy_if(ring_.devices(), std::back_inserter(local_), [&](const Device& each) {
+            return is_local(own, settings.bind_port, each);
+        });
+    }
+
+    [[nodiscard]] Afterwards operator()(const TakenAway& one) const {
+        const auto at = std::ranges::find(local_, storage::base(one.device), &Device::device);
+        if (at == local_.end()) {
+            return Afterwards::unvisited;
+        }
+        const auto primaries = ring_.primaries(ring_.partition(one.entry.hash));
+        return one.expired                             ? Afterwards::expires
+               : decide::is_primary(primaries, at->id) ? Afterwards::stays
+                                                       : Afterwards::leaves;
+    }
+
+private:
+    R ring_;
+    std::vector<Device> local_{};
+};
+
+/// How many databases come back, and what becomes of them.
+struct BroughtBack {
+    std::size_t back = 0;
+    std::size_t staying = 0; ///< In the trash or in quarantine, since they could not come back.
+    std::map<Afterwards, std::size_t> fates{};
+
+    /// `why`: the reason why it stays where it is; empty: it is back.
+    void add(Afterwards fate, const std::string& why = {}) {
+        ++(why.empty() ? back : staying);
+        fates[fate] += why.empty() ? 1 : 0;
+    }
+
+    /// "3 databases are back, 2 of them belong elsewhere by this ring and will leave again".
+    [[nodiscard]] std::string text(std::string_view verb) const {
+        constexpr std::string_view words[] = {
+            "stay", "belong elsewhere by this ring and will leave again",
+            "were deleted longer than reclaim_age ago and will leave again",
+            "lie on devices that this node does not have in this ring: no pass comes to them"};
+        std::string text = fmt::format("{} databases {}", back, verb);
+        for (const auto& [fate, count] : fates) {
+            if (fate != Afterwards::stays && count > 0) {
+                const auto at = static_cast<std::size_t>(fate);
+                text += fmt::format(", {} of them {}", count, words[at]);
+            }
+        }
+        return text;
+    }
+
+    /// The last line.
+    [[nodiscard]] std::string summary() const {
+        return text("are back") + fmt::format("; {} stay where they are\n", staying);
+    }
+};
+
+/// Tells of all that is wanted, before anything is done, how many do not stay; nothing if all do.
+template <RingVersion R>
+[[nodiscard]] std::string warning_of(const std::vector<TakenAway>& found, const Wanted& wanted,
+                                     const Foretold<R>& foretold) {
+    BroughtBack doomed;
+    for (const TakenAway& one : found) {
+        if (wanted(one)) {
+            doomed.add(foretold(one));
+        }
+    }
+    const bool in_vain = doomed.back > doomed.fates[Afterwards::stays];
+    return in_vain ? doomed.text("are to come back") + '\n' : std::string();
+}
+
 /// Brings back what is wanted of `found`, in its order, each to its device and the partition that
-/// `ring` gives it. Calls `tell` with each and the reason why it stays where it is; with an empty
-/// one if it is back.
+/// `ring` gives it. Drafts beside it are deleted first: they are no database, and restore refuses a
+/// directory with more than one. Calls `tell` with each and the reason why it stays where it is;
+/// with an empty one if it is back.
 template <Broker B, RingVersion R, std::invocable<const TakenAway&, const std::string&> Tell>
 void bring_back(B& broker, const Settings& settings, const R& ring,
                 const std::vector<TakenAway>& found, const Wanted& wanted, Tell tell) {
@@ -144,6 +247,7 @@ void bring_back(B& broker, const Settings& settings, const R& ring,
         }
         std::string why;
         try {
+            storage::delete_drafts(broker.disk(), one.entry.path, one.entry.hash);
             restore(broker, one.entry, one.device, ring.partition(one.entry.hash), hash_path,
                     random, settings);
         } catch (const Failure& failure) {
@@ -179,28 +283,37 @@ void await_ring(const std::string& lock, const std::string& ring, std::ostream& 
     }
 }
 
-/// Brings back what is wanted, the oldest first, and says of each what became of it. "all", and
-/// `since`, are about what was removed: the rows of a file that was replaced are in place, and what
-/// is in quarantine is damaged. Returns whether each word meant something and all of it came back.
+/// What is printed before the line of one: "back", "back, leaves" or "stays".
+[[nodiscard]] inline std::string result_of(Afterwards fate, const std::string& why) {
+    return !why.empty()                ? "stays"
+           : fate == Afterwards::stays ? "back"
+                                       : "back, " + std::string(word_of(fate));
+}
+
+/// Brings back what is wanted, the oldest first, and says of each what became of it, and before
+/// that how many will not stay. "all", and `since`, are about what was removed: the rows of a file
+/// that was replaced are in place, and what is in quarantine is damaged. Returns whether each word
+/// meant something and all of it came back.
 template <Broker B, RingVersion R>
 [[nodiscard]] bool undo(B& broker, const Settings& settings, const R& ring, const Wanted& wanted,
                         std::ostream& out) {
     const auto found = taken_away(broker, settings, out);
-    bool all = true;
-    for (const std::string& word : wanted.unmatched(found)) {
+    const auto unmatched = wanted.unmatched(found);
+    for (const std::string& word : unmatched) {
         out << word << ": is neither in the trash nor in quarantine\n";
-        all = false;
     }
-    std::size_t back = 0;
+    const Foretold foretold(ring, settings);
+    out << warning_of(found, wanted, foretold) << std::flush;
+    BroughtBack result;
     bring_back(broker, settings, ring, found, wanted,
                [&](const TakenAway& one, const std::string& why) {
-                   out << (why.empty() ? "back: " : "stays: ") << line(one)
+                   const Afterwards fate = foretold(one);
+                   result.add(fate, why);
+                   out << result_of(fate, why) << ": " << line(one)
                        << (why.empty() ? "" : "  " + why + '\n') << std::flush;
-                   back += why.empty() ? 1 : 0;
-                   all = all && why.empty();
                });
-    out << back << " databases are back\n";
-    return all;
+    out << result.summary();
+    return unmatched.empty() && result.staying == 0;
 }
 
 } // namespace replica::daemon

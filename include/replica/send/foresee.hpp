@@ -214,16 +214,18 @@ private:
         }
         const auto done = std::ranges::count(outcomes, decide::Outcome::done);
         const std::string ratio = std::to_string(done) + '/' + std::to_string(outcomes.size());
+        const bool sends = std::ranges::any_of(found.peers, is_sending, &Seen::deed);
+        const std::string all = sends ? "all of it once this is sent" : "all of it";
         if (turn.expiring) {
             if (!Kind::reported(found.info)) {
                 keep(found, "expired, but not reported", false);
             } else if (done != std::ssize(outcomes) || !turn.settled || found.renewed ||
                        !is_expired(found.info, turn.now.plus(-turn.ahead))) {
-                keep(found, "expired, but " + ratio + " peers know all of it", false);
+                keep(found, "expired, but " + ratio + " peers know " + all, false);
             } else if (!may_leave()) {
                 keep(found, "too many are leaving its device");
             } else {
-                leave(found, End::expires, "all peers know all of it", taken);
+                leave(found, End::expires, "all peers know " + all, taken);
             }
         } else if (!found.belongs) {
             if (!Kind::may_remove(found.info)) {
@@ -233,7 +235,7 @@ private:
             } else if (!decide::may_remove(outcomes, machines.size(), replicas, *settings_)) {
                 keep(found, ratio + " success");
             } else {
-                leave(found, End::leaves, "its peers have all of it", taken);
+                leave(found, End::leaves, "its peers have " + all, taken);
             }
         }
     }

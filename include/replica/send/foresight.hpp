@@ -11,6 +11,7 @@
 #include <replica/storage/place.hpp>
 #include <replica/words/info.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,12 @@ enum class Deed {
     stand_in,   ///< Its device is out of use: a handoff is asked as well.
     fail,       ///< It does not answer, or refuses.
 };
+
+/// Whether rows or the file go over.
+[[nodiscard]] constexpr bool is_sending(Deed deed) {
+    return deed == Deed::rows || deed == Deed::compare || deed == Deed::file ||
+           deed == Deed::merge_file || deed == Deed::hold_back;
+}
 
 /// The word for a deed in what programs read.
 [[nodiscard]] constexpr std::string_view word_of(Deed deed) {
@@ -88,6 +95,12 @@ struct Foresight {
     Stats stats{}; ///< What a pass would count.
 
     [[nodiscard]] bool misplaced() const { return place.partition != partition; }
+
+    /// The last ROWID once the rows that wait are committed. They count as one: nobody knows how
+    /// many of them are new.
+    [[nodiscard]] std::int64_t last_row() const {
+        return pending ? std::max<std::int64_t>(info.max_row, 0) + 1 : info.max_row;
+    }
 };
 
 namespace detail {

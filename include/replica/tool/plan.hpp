@@ -64,7 +64,7 @@ template <std::derived_from<Info> I>
         line["why"] = seen.said.empty() ? seen.why : seen.said + ": " + seen.why;
         if (seen.deed == Deed::rows || seen.deed == Deed::compare) {
             line["from_row"] = seen.above + 1;
-            line["to_row"] = found.info.max_row;
+            line["to_row"] = found.last_row();
         }
         if (seen.taken) {
             line["take_over"] = "newer times, metadata or policy";

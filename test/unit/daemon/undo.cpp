@@ -7,6 +7,7 @@
 #include <support/one_node.hpp>
 #include <support/table_ring.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -27,10 +28,25 @@ struct Node : OneNode<ContainerKind> {
         made.devices = root;
         made.hash_path_suffix = "changeme";
         made.seed = 1;
+        made.bind_ip = "127.0.0.1";
+        made.bind_port = 6201;
         return made;
     }();
-    TableRing ring{{Device{}}, 1, 0}; // one partition: 0
+    TableRing ring = ring_of({"sda"}); // one partition: 0
     std::ostringstream out;
+
+    /// Of devices of this node; the first is the only primary.
+    [[nodiscard]] static TableRing ring_of(const std::vector<std::string>& names) {
+        std::vector<Device> devices;
+        for (const std::string& name : names) {
+            Device& device = devices.emplace_back();
+            device.id = static_cast<std::int64_t>(devices.size());
+            device.replication_ip = "127.0.0.1";
+            device.replication_port = 6201;
+            device.device = name;
+        }
+        return {devices, 1, 0};
+    }
 
     Node() {
         directory = device + '/' + storage_directory(ContainerKind::datadir, "0", hash);
@@ -88,15 +104,16 @@ BOOST_AUTO_TEST_CASE(a_device_that_cannot_be_read_is_named_and_the_others_are_li
 }
 
 BOOST_AUTO_TEST_CASE(each_way_to_name_a_database_brings_it_back) {
-    for (const int way : {0, 1, 2, 3}) {
+    for (const int way : {0, 1, 2, 3, 4}) {
         Node node;
         node.lose("one");
         const auto found = taken_away(node.broker, node.settings, node.out);
-        const std::vector<std::string> words{"all", node.hash, "/a/c", found.at(0).entry.path};
+        const std::vector<std::string> words{"all", node.hash, "/a/c", found.at(0).entry.path,
+                                             "a/c"};
         BOOST_TEST(node.bring_back({words[static_cast<std::size_t>(way)]}));
         BOOST_TEST((node.names() == Names{"one"}));
         BOOST_TEST(node.says("back: "));
-        BOOST_TEST(node.says("\n1 databases are back\n"));
+        BOOST_TEST(node.says("\n1 databases are back; 0 stay where they are\n"));
     }
 }
 
@@ -119,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_word_that_means_nothing_is_told_and_the_rest_is_done) {
 BOOST_AUTO_TEST_CASE(all_of_an_empty_trash_is_no_mistake) {
     Node node;
     BOOST_TEST(node.bring_back({"all"}));
-    BOOST_TEST(node.says("0 databases are back\n"));
+    BOOST_TEST(node.says("0 databases are back; 0 stay where they are\n"));
 }
 
 BOOST_FIXTURE_TEST_CASE(since_a_time_what_was_removed_comes_back, Node) {
@@ -159,8 +176,81 @@ BOOST_AUTO_TEST_CASE(what_cannot_come_back_stays_and_the_reason_is_told) {
     node.disk.write(path + '/' + node.hash + ".db", std::string(8192, 'x'));
     BOOST_TEST(!node.bring_back({"all"}));
     BOOST_TEST(node.says("stays: "));
-    BOOST_TEST(node.says("\n0 databases are back\n"));
+    BOOST_TEST(node.says("\n0 databases are back; 1 stay where they are\n"));
     BOOST_TEST(node.disk.stat(path).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_leaves_again_by_this_ring_is_told_before_it_comes_back_and_at_the_end) {
+    Node node;
+    node.lose("one");
+    node.ring = Node::ring_of({"sdb", "sda"}); // sda is no primary of anything
+    BOOST_TEST(node.bring_back({"all"}));
+    BOOST_TEST((node.names() == Names{"one"}));
+    const std::string told = "1 of them belong elsewhere by this ring and will leave again";
+    BOOST_TEST(node.out.str().starts_with("1 databases are to come back, " + told + '\n'));
+    BOOST_TEST(node.says("\nback, leaves: "));
+    BOOST_TEST(node.says("\n1 databases are back, " + told + "; 0 stay where they are\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_the_ring_does_not_have_here_is_told_as_one_without_passes) {
+    Node node;
+    node.lose("one");
+    node.ring = Node::ring_of({"sdb"});
+    BOOST_TEST(node.bring_back({"all"}));
+    BOOST_TEST((node.names() == Names{"one"}));
+    BOOST_TEST(node.says("1 databases are back, 1 of them lie on devices that this node does not "
+                         "have in this ring: no pass comes to them; 0 stay"));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_deleted_long_ago_is_told_to_leave_again) {
+    Node node;
+    node.create();
+    node.clock.advance(Seconds(1));
+    node.open().merge_timestamps({"1", "0", node.clock.now().normal()});
+    node.clock.advance(node.settings.reclaim_age + Seconds(60));
+    (void)storage::remove(
+        node.broker, node.path, node.device, node.random, node.soon(),
+        [](const auto&) { return std::string(); }, storage::Remains::to_trash);
+    (void)node.bring_back({"all"});
+    BOOST_TEST(node.says("1 of them were deleted longer than reclaim_age ago and will leave"));
+}
+
+BOOST_AUTO_TEST_CASE(what_stays_where_it_is_does_not_count_as_leaving_again) {
+    Node node;
+    node.lose("one");
+    node.ring = Node::ring_of({"sdb", "sda"});
+    const std::string path = taken_away(node.broker, node.settings, node.out).at(0).entry.path;
+    node.disk.write(path + "/somebodys", "file");
+    BOOST_TEST(!node.bring_back({"all"}));
+    BOOST_TEST(node.says("\n0 databases are back; 1 stay where they are\n"));
+    BOOST_TEST(node.says(": holds somebodys as well"));
+}
+
+// Swift's server makes a database under such a name, and leaves it if another has come meanwhile.
+BOOST_AUTO_TEST_CASE(what_a_stock_server_did_not_finish_keeps_no_database_away) {
+    const std::string draft = "/tmp1x_y2z34.tmp";
+    for (const bool beside : {false, true}) {
+        Node node;
+        node.lose("one");
+        // Beside the database that was taken away, or alone where it comes to.
+        const std::string path = taken_away(node.broker, node.settings, node.out).at(0).entry.path;
+        node.disk.make_directories(node.directory);
+        node.disk.write((beside ? path : node.directory) + draft, "a database without rows");
+        BOOST_TEST(node.bring_back({"all"}), node.out.str());
+        BOOST_TEST((node.names() == Names{"one"}));
+        BOOST_TEST(node.disk.stat(node.directory + draft).has_value() == !beside);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_draft_in_quarantine_keeps_no_database_there) {
+    Node node;
+    node.create();
+    node.put("one");
+    node.disk.write(node.directory + "/tmp1x_y2z34.tmp", "a database without rows");
+    node.disk.make_directories(node.device + "/quarantined/containers");
+    node.disk.rename(node.directory, node.device + "/quarantined/containers/" + node.hash);
+    BOOST_TEST(node.bring_back({node.hash}), node.out.str());
+    BOOST_TEST((node.names() == Names{"one"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_service_that_may_go_by_the_former_ring_is_waited_for) {

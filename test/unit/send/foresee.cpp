@@ -78,6 +78,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_the_brakes_hold_asks_nobody, Kind, 
     BOOST_TEST(gone.stats.rsync == 1);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_peer_does_not_have_what_is_still_to_be_sent, Kind, Kinds) {
+    Cluster<Kind> cluster(2, 1);
+    const auto name = cluster.name("AUTH_away");
+    const auto at = cluster.others(name)[0];
+    const auto there = cluster.primaries(name)[0];
+    cluster.create(at, name);
+    BOOST_TEST(foreseen(cluster, at, cluster.path(name)).why ==
+               "its peers have all of it once this is sent");
+    cluster.create(there, name);
+    const auto found = foreseen(cluster, at, cluster.path(name));
+    BOOST_TEST((found.end == End::leaves));
+    BOOST_TEST(found.why == "its peers have all of it");
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_copy_that_takes_something_over_stays_for_another_pass, Kind,
                               Kinds) {
     Cluster<Kind> cluster(2, 1);

@@ -37,6 +37,26 @@ BOOST_AUTO_TEST_CASE(a_database_under_another_partition_than_its_own_is_misplace
     BOOST_TEST(found.misplaced());
 }
 
+BOOST_AUTO_TEST_CASE(rows_that_wait_count_as_one_after_the_last) {
+    Foresight<AccountInfo> found{};
+    BOOST_TEST(found.last_row() == -1);
+    found.pending = true;
+    BOOST_TEST(found.last_row() == 1);
+    found.info.max_row = 4;
+    BOOST_TEST(found.last_row() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(what_sends_nothing_is_told_from_what_does) {
+    std::set<Deed> sending;
+    for (int deed = 0; deed <= static_cast<int>(Deed::fail); ++deed) {
+        if (is_sending(static_cast<Deed>(deed))) {
+            sending.insert(static_cast<Deed>(deed));
+        }
+    }
+    BOOST_TEST((sending == std::set{Deed::rows, Deed::compare, Deed::file, Deed::merge_file,
+                                    Deed::hold_back}));
+}
+
 BOOST_AUTO_TEST_CASE(the_reason_for_each_choice_tells_it_from_the_others) {
     std::map<std::string, int> seen;
     for (const auto way : {decide::Way::no_change, decide::Way::hash_match, decide::Way::rows,

@@ -217,6 +217,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(each_way_of_sending_is_foretold, Kind, Kinds) {
     BOOST_TEST(foretold(cluster, 1).stats.no_change + foretold(cluster, 1).stats.hashmatch > 0);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_range_with_a_row_that_waits_beside_the_file_has_its_end, Kind,
+                              Kinds) {
+    Cluster<Kind> cluster(2, 2);
+    const auto name = cluster.name("AUTH_wait");
+    cluster.create(0, name);
+    cluster.put_many(0, name, "o", 3);
+    BOOST_REQUIRE(cluster.settle() > 0);
+    cluster.put_pending(0, name, "late");
+    const Planned plan = planned(cluster, 0);
+    BOOST_REQUIRE(plan.lines.size() == 1U);
+    const auto& line = plan.lines[0];
+    BOOST_TEST(line.at("do").as_string() == "send_rows");
+    BOOST_TEST(line.at("from_row").as_int64() == line.at("to_row").as_int64());
+    const std::string range = "ROWID " + std::to_string(line.at("from_row").as_int64()) + " to " +
+                              std::to_string(line.at("to_row").as_int64());
+    BOOST_TEST(line.at("why").as_string().find(range) != std::string::npos, plan.text());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_handoff_that_leaves_and_one_that_stays_are_foretold, Kind, Kinds) {
     Cluster<Kind> cluster(4, 3);
     const auto name = cluster.name("AUTH_away");
