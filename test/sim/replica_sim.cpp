@@ -145,7 +145,7 @@ constexpr Pinned pinned[] = {
      "devices=1 "
      "policies=0 compare_rows=0 records=0 undo=0 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
-    {278, // a device is restored from a backup, and databases from the trash
+    {280, // a device is restored from a backup, and databases from the trash
      "containers=0 steps=60000 nodes=4 replicas=2 databases=3 names=15 clients=1 per_diff=5 "
      "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=604800 handoff_delete=0 "
      "leave_share=100 call_us=50 patience=200 calm=1 think_ms=2000 skew=1 deletes=6 late=1 "
