@@ -94,13 +94,15 @@ template <AnyPass P>
 } // namespace detail
 
 /// What to send along with the question to this peer; empty for nothing. Who has not told yet
-/// whether it is a server of ours is asked that, also where no rows go along: what follows names
-/// the file that it is for (defect 121).
+/// whether it is a server of ours is asked that, also for a copy that leaves: what follows names
+/// the file that it is for (defect 121). With `rows_along` 0 nobody is asked, and all is as in
+/// Swift.
 template <AnyPass P>
 [[nodiscard]] std::string_view argument_for(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
     if (!detail::takes_along(turn, peer)) {
-        return detail::takes_ours(turn, peer) == Takers::Answer::unknown ? message::takes_rows
-                                                                         : std::string_view();
+        const bool asks = turn.pass.settings.rows_along > 0 &&
+                          detail::takes_ours(turn, peer) == Takers::Answer::unknown;
+        return asks ? message::takes_rows : std::string_view();
     }
     if (!turn.along) {
         const std::int64_t base =

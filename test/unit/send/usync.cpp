@@ -148,10 +148,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(
     }
 }
 
-BOOST_AUTO_TEST_CASE(who_sends_no_rows_along_finds_out_too_whether_a_file_was_replaced) {
+BOOST_AUTO_TEST_CASE(a_copy_that_leaves_finds_out_too_whether_a_file_was_replaced) {
     for (const bool leaves : {false, true}) {
         Containers duo(25);
-        duo.settings.rows_along = 0;
         BOOST_TEST((*duo.replicate() == decide::Outcome::done));
         duo.memory.takers.heard(duo.nodes.ring().devices()[1], false, duo.clock.monotonic());
         duo.clock.advance(Takers::ask_again); // nobody knows, as after a restart
