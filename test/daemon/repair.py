@@ -153,7 +153,8 @@ class Changes(ToolTest):
         (back,) = self.lines(*undo, "--all")
         self.assertEqual((back["name"], back["result"], back["reason"]), ("/a/two", "back", ""))
         self.assertEqual(len(self.pair.names(0, "two")), 2)
-        self.assertEqual(self.run_tool(*undo, "--all"), "0 databases are back\n")
+        self.assertEqual(self.run_tool(*undo, "--all"),
+                         "0 databases are back; 0 stay where they are\n")
 
     def test_what_was_removed_since_a_time_comes_back(self):
         self.pair.configure(1, interval=100_000)

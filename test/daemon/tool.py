@@ -91,7 +91,8 @@ class Tool(ToolTest):
         self.pair.put(0, "photos", "first")
         self.assertTrue(eventually(lambda: "fails: " in status(SILENT)))
         text = status(SILENT)
-        self.assertIn(f"\n{self.pair.address(1)}: {self.pair.address(1)}: ", text)
+        self.assertIn(f"\n{self.pair.address(1)}: ", text)
+        self.assertNotIn(f"{self.pair.address(1)}: {self.pair.address(1)}", text)
         self.assertIn(f"\n{self.pair.address(0)}: peer {self.pair.peer(1)} fails: ", text)
         nodes = json.loads(status(SILENT, "--json"))["nodes"]
         self.assertEqual(nodes[self.pair.address(0)]["peers"][0]["databases_behind"], 1)

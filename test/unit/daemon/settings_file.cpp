@@ -317,8 +317,9 @@ BOOST_AUTO_TEST_CASE(the_help_lists_every_option_and_marks_ours) {
 
 BOOST_AUTO_TEST_CASE(the_sample_file_says_all_that_the_table_knows_of_an_option) {
     const auto text = sample_config(section);
-    BOOST_TEST(text.find("\n# rows in one request; a peer further behind may get the whole file. "
-                         "(rows, 1\n# to 1000000)\n#per_diff = 1000\n") != text.npos,
+    BOOST_TEST(text.find("\n# rows in one request, to a quick server of ours ten times as many, up "
+                         "to\n# 10000; a peer further behind may get the whole file. (rows, 1 to "
+                         "1000000)\n#per_diff = 1000\n") != text.npos,
                text);
     BOOST_TEST(text.find("(rows, 0 to 10000) Not known to Swift.\n#rows_along = 200\n") !=
                    text.npos,
