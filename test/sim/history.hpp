@@ -187,7 +187,7 @@ private:
             play_round();
             // A brake may keep a copy for long; who else keeps one has yet to come to rest.
             const std::int64_t braked = told("Kept: too many are leaving its device") - before;
-            const std::int64_t waiting = last_.stale > 0 ? 0 : last_.kept - braked;
+            const std::int64_t waiting = last_.stale + last_.errors > 0 ? 0 : last_.kept - braked;
             if (last_.failure + last_.rows + last_.rsync + last_.remote_merge + last_.remove +
                     last_.diff_capped + waiting !=
                 0) {

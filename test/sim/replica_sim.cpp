@@ -154,6 +154,14 @@ constexpr Pinned pinned[] = {
      "rest=0 shards=0 rot=0 stock=2 stock_sender=0 devices=1 policies=0 rows_along=200 feed=1 "
      "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
+    // Worlds in which mistakes were seen that those above had not shown (survivors.md).
+    {14, "posts=4 late=3 to_handoffs=200 ring=5 reclaim_age=300 rest=6 wipe=0 backup=0"},
+    {12, "ring=5 to_handoffs=200 patience=1 think_ms=20 clients=3 stock=0"},
+    {15, "summaries=1 wipe=3 recheck_passes=1000 reclaim_age=604800 stock=0 rest=0"},
+    {10, "feed=1 walk_interval=3600 recheck_passes=1000 databases=3 think_ms=20 wipe=0 backup=0 "
+         "stock=0"},
+    {14, "summaries=1 recheck_passes=1000 reclaim_age=300 rest=6 overdue=1 stock=0"},
+    {11, "rot=5 compare_rows=0 stock=0 recheck_passes=1 ring=0 to_handoffs=0"},
 };
 
 /// What a run of many histories has come to.
