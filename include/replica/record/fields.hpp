@@ -97,11 +97,14 @@ inline constexpr auto name_in =
 template <class T, class Members = std::remove_cvref_t<decltype(boost::hana::accessors<T>())>>
 struct Columns {
     static_assert(!std::same_as<Members, boost::hana::tuple<>>, "a record has a key");
+    static constexpr bool fit = true;
 };
 
 template <class T, class First, class... Rest>
 struct Columns<T, boost::hana::tuple<First, Rest...>>
-    : Key<name_in<T, First>, TypeOf<T, First>>, Column<name_in<T, Rest>, TypeOf<T, Rest>>... {};
+    : Key<name_in<T, First>, TypeOf<T, First>>, Column<name_in<T, Rest>, TypeOf<T, Rest>>... {
+    static constexpr bool fit = true;
+};
 
 } // namespace detail
 
@@ -199,7 +202,7 @@ inline void append_unknown(std::string& out, const boost::json::value& value) {
 /// The name of the record's row.
 template <Record T>
 [[nodiscard]] const std::string& key_of(const T& record) {
-    static_assert(sizeof(replica::detail::Columns<T>) > 0);
+    static_assert(replica::detail::Columns<T>::fit);
     return boost::hana::second(boost::hana::front(boost::hana::accessors<T>()))(record);
 }
 
@@ -208,7 +211,7 @@ template <Record T>
 /// `held` that is no record.
 template <Record T>
 [[nodiscard]] std::string to_text(const T& record, std::string_view held = {}) {
-    static_assert(sizeof(replica::detail::Columns<T>) > 0);
+    static_assert(replica::detail::Columns<T>::fit);
     std::string out = "{";
     boost::json::value former = held.empty() ? boost::json::object() : json::parse(held);
     auto* const unknown = former.if_object();
@@ -231,7 +234,7 @@ template <Record T>
 /// than T's member.
 template <Record T>
 [[nodiscard]] T from_text(const std::string& key, std::string_view text) {
-    static_assert(sizeof(replica::detail::Columns<T>) > 0);
+    static_assert(replica::detail::Columns<T>::fit);
     T record{};
     boost::hana::second(boost::hana::front(boost::hana::accessors<T>()))(record) = key;
     const boost::json::value value = json::parse(text);

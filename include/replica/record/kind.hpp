@@ -66,7 +66,7 @@ struct RecordKind : PlainKind<RecordInfo, RecordRow> {
     static constexpr std::string_view datadir = record_datadir<T>;
     static constexpr std::uint16_t default_port = 6209;
 
-    static_assert(sizeof(detail::Columns<T>) > 0);
+    static_assert(detail::Columns<T>::fit);
     static_assert(detail::is_word(name) && detail::is_word(datadir),
                   "specialise record_name and record_datadir: they become names of directories");
 };
