@@ -120,6 +120,9 @@ BOOST_AUTO_TEST_CASE(pending_rows_queues_and_deleted_accounts_cost_more_and_a_wr
     BOOST_TEST(!is_cheap(Stats{.diverged = 1}, Change::call, 2, forgetful));
     forgetful.late = 1;
     BOOST_TEST(is_cheap(Stats{.diverged = 1}, Change::call, 2, forgetful));
+    Config tied = three_replicas();
+    tied.ties = 1;
+    BOOST_TEST(is_cheap(Stats{.diverged = 1}, Change::call, 2, tied));
     Config rotten = three_replicas();
     rotten.rot = 1;
     BOOST_TEST(is_cheap(Stats{.hashmatch = 1, .rows = 50, .diverged = 1}, Change::call, 2, rotten));
