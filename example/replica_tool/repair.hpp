@@ -8,7 +8,6 @@
 #include <replica/clock.hpp>
 #include <replica/daemon/config.hpp>
 #include <replica/daemon/daemon.hpp>
-#include <replica/daemon/facts.hpp>
 #include <replica/daemon/observer.hpp>
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/statsd.hpp>
@@ -84,9 +83,8 @@ repair_by_passes(daemon::Context& context, const std::vector<Place>& places) {
     observer.on_end([progress, all = places.size()](std::size_t ended) {
         progress->at(ended, all, "databases");
     });
-    const daemon::Facts facts(kind, settings.devices, SystemClock().now());
     Replicator replicator(engine, daemon::detail::make_broker<B>(settings),
-                          daemon::detail::make_ring(settings, kind, context.log, facts),
+                          daemon::detail::make_ring(settings, kind, context.log),
                           std::move(transport), std::move(files), SystemClock(),
                           daemon::detail::is_local_by(engine), observer);
     int passes = 0;

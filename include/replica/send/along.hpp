@@ -76,12 +76,6 @@ template <AnyPass P>
     }
 }
 
-/// Whether a server of ours answers for this peer, by its answers to earlier questions.
-template <AnyPass P>
-[[nodiscard]] Takers::Answer takes_ours(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
-    return turn.pass.memory.takers.of(peer.device(), turn.pass.clock.monotonic());
-}
-
 /// Whether rows may go along to this peer. Not while it may be merging an earlier state of the
 /// database: its stock server would then replace the file.
 template <AnyPass P>

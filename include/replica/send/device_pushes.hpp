@@ -22,6 +22,7 @@
 #include <replica/send/workers.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/storage/sweep.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -175,9 +176,9 @@ private:
         P& pass = *pass_;
         try {
             const auto status = pass.broker.disk().stat(storage::parent(place.directory));
-            const Timestamp made{status ? status->modified_ns / 10'000 : 0, 0};
             const Timestamp now = pass.clock.now();
-            return made <= now && now < made.plus(settling);
+            return status && !storage::is_older(status, now.plus(-settling)) &&
+                   storage::is_older(status, {now.ticks + 1, 0});
         } catch (const Failure&) {
             return false; // its turn tells what is wrong
         }

@@ -39,6 +39,12 @@ struct HoldBack {
 
 namespace detail {
 
+/// Whether a server of ours answers for this peer, by its answers to earlier questions.
+template <AnyPass P>
+[[nodiscard]] Takers::Answer takes_ours(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    return turn.pass.memory.takers.of(peer.device(), turn.pass.clock.monotonic());
+}
+
 /// Takes out the rows that no receiver can store, or that cannot be sent (not UTF-8): a stock
 /// receiver refuses the whole batch, in every pass (defect 25). Tells each of them.
 template <AnyPass P>
@@ -103,7 +109,7 @@ template <AnyPass P>
     pass.count(&Stats::diff);
     pass.observer(event::UsyncBegan{turn.place.path(), peer.device(), point});
     const Instant began = pass.clock.monotonic();
-    const bool ours = pass.memory.takers.of(peer.device(), began) == Takers::Answer::yes;
+    const bool ours = detail::takes_ours(turn, peer) == Takers::Answer::yes;
     const std::string receiver = ours ? remote_id : std::string();
     message::MergeSyncs known{turn.database().sync_points(Direction::incoming), receiver};
     // Swift stores any point it is told, and one invalid point would have all of them refused.

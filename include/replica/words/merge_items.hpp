@@ -51,12 +51,7 @@ void add_row(MergeItems<Row>& items, const boost::json::value& value) {
     }
     std::string fault;
     try {
-        json::read_members(
-            *object, row, "a row",
-            [](std::string_view name) { // Old peers know no policies.
-                return name != "ROWID" && name != "storage_policy_index";
-            },
-            json::Null::is_default);
+        json::read_members(*object, row, "a row", is_required, json::Null::is_default);
     } catch (const Failure& failure) {
         fault = failure.what();
     }

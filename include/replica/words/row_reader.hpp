@@ -1,10 +1,10 @@
 #ifndef REPLICA_WORDS_ROW_READER_HPP
 #define REPLICA_WORDS_ROW_READER_HPP
 
-// Reads the rows of a merge_items as they come, without a document of the whole text: of 10,000
-// rows the document took 55 % of the time. Only what senders usually write is read here. Whatever
-// is unusual, such as a null, a float or a member that nobody knows, is left to the document, which
-// tells what is wrong.
+// Reads the rows of a merge_items as they come, without a document of the whole text: 1,000 rows
+// took 1.9 to 2.6 ms with a document and take 0.6 to 0.8 ms without (bench/rows.cpp). Only what
+// senders usually write is read here. Whatever is unusual, such as a null, a float or a member that
+// nobody knows, is left to the document, which tells what is wrong.
 
 #include <replica/words/json.hpp>
 
@@ -29,6 +29,11 @@
 #include <vector>
 
 namespace replica::message {
+
+/// Whether each row must have a member of this name. Old peers know no policies.
+[[nodiscard]] constexpr bool is_required(std::string_view name) {
+    return name != "ROWID" && name != "storage_policy_index";
+}
 
 /// What a merge_items says, before anything of it was checked.
 template <class Row>
@@ -142,14 +147,12 @@ private:
         return all;
     }
 
-    /// A bit for each member that a row must have. Old peers know no policies.
+    /// A bit for each member that a row must have.
     [[nodiscard]] static std::uint64_t required() {
         static const auto all = [] {
             std::uint64_t bits = 0;
             for (std::size_t at = 0; at < members; ++at) {
-                const bool optional =
-                    names()[at] == "ROWID" || names()[at] == "storage_policy_index";
-                bits |= optional ? 0 : std::uint64_t{1} << at;
+                bits |= is_required(names()[at]) ? std::uint64_t{1} << at : 0;
             }
             return bits;
         }();

@@ -77,6 +77,12 @@ Walked walk(
     return result;
 }
 
+/// What was last changed before `limit` is swept.
+Walked walk_before(const SimDisk& disk, Timestamp limit) {
+    return walk(
+        disk, 1, [](std::uint32_t) { return true; }, limit);
+}
+
 using Names = std::vector<std::string>;
 
 } // namespace
@@ -335,19 +341,15 @@ BOOST_AUTO_TEST_CASE(a_directory_that_has_long_held_nothing_but_a_lock_is_remove
     add(disk, "1", name, ".lock");
     add(disk, "2", hash('b', "abc"), ".lock");
     add(disk, "2", hash('b', "abc"), "somebodys");
-    const auto before = [&](Timestamp limit) {
-        return walk(
-            disk, 1, [](std::uint32_t) { return true; }, limit);
-    };
-    BOOST_TEST(before(clock.now()).errors == 0);
+    BOOST_TEST(walk_before(disk, clock.now()).errors == 0);
     BOOST_TEST(disk.stat(directory("1", name)).has_value()); // a database may be on its way
     clock.advance(Seconds(1));
     {
         const auto lock = disk.try_lock(directory("1", name));
-        BOOST_TEST(before(clock.now()).errors == 0);
+        BOOST_TEST(walk_before(disk, clock.now()).errors == 0);
         BOOST_TEST(disk.stat(directory("1", name)).has_value()); // or right now
     }
-    BOOST_TEST(before(clock.now()).errors == 0);
+    BOOST_TEST(walk_before(disk, clock.now()).errors == 0);
     BOOST_TEST(!disk.stat(directory("1", name)).has_value());
     BOOST_TEST(disk.stat(directory("2", hash('b', "abc")) + "/somebodys").has_value());
 }
@@ -363,14 +365,12 @@ BOOST_AUTO_TEST_CASE(drafts_of_a_process_that_was_killed_are_swept_when_they_are
         add(disk, "1", name, name + ".db.0123.new-journal");
         add(disk, "1", name, "my.new");
     }
-    const auto before = [&](Timestamp limit) {
-        return walk(
-            disk, 1, [](std::uint32_t) { return true; }, limit);
-    };
-    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(walk_before(disk, clock.now()).hashes() == Names{live},
+               boost::test_tools::per_element());
     BOOST_TEST(disk.list(directory("1", alone)).size() == 3U);
     clock.advance(Seconds(1));
-    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(walk_before(disk, clock.now()).hashes() == Names{live},
+               boost::test_tools::per_element());
     BOOST_TEST(disk.list(directory("1", live)).size() == 2U);
     BOOST_TEST(disk.stat(directory("1", live) + "/my.new").has_value());
     BOOST_TEST(disk.stat(directory("1", alone) + "/my.new").has_value());
@@ -389,14 +389,12 @@ BOOST_AUTO_TEST_CASE(drafts_of_a_stock_server_that_came_too_late_are_swept_when_
         add(disk, "1", name, "my.tmp");
         add(disk, "1", name, "tmp.txt");
     }
-    const auto before = [&](Timestamp limit) {
-        return walk(
-            disk, 1, [](std::uint32_t) { return true; }, limit);
-    };
-    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(walk_before(disk, clock.now()).hashes() == Names{live},
+               boost::test_tools::per_element());
     BOOST_TEST(disk.stat(directory("1", alone) + "/tmp1x_y2z34.tmp").has_value());
     clock.advance(Seconds(1));
-    BOOST_TEST(before(clock.now()).hashes() == Names{live}, boost::test_tools::per_element());
+    BOOST_TEST(walk_before(disk, clock.now()).hashes() == Names{live},
+               boost::test_tools::per_element());
     BOOST_TEST(disk.list(directory("1", live)).size() == 4U);
     for (const std::string& name : {alone, live}) {
         BOOST_TEST(!disk.stat(directory("1", name) + "/tmp1x_y2z34.tmp").has_value());
