@@ -106,6 +106,18 @@ concept Database =
         { db.version() } -> std::same_as<std::uint64_t>;
     };
 
+/// As items_since(point, count), but no more rows once those hold `most_bytes`, if the database
+/// can count them: then items_since(p, n, b) does that.
+template <Database D>
+[[nodiscard]] std::vector<typename D::row_type>
+first_items(D& database, std::int64_t point, std::int64_t count, std::size_t most_bytes) {
+    if constexpr (requires { database.items_since(point, count, most_bytes); }) {
+        return database.items_since(point, count, most_bytes);
+    } else {
+        return database.items_since(point, count);
+    }
+}
+
 /// A database that also gives its bytes: those of copy_to, if they are at most `most`, under the
 /// same law. Optional: without it every copy is a file.
 template <class D>

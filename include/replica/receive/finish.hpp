@@ -55,6 +55,7 @@ void note_agreement(D& database, Timestamp agreed) {
 
 /// Rows per batch of a merge: as many as a stock receiver takes. Writers get their turn in between.
 inline constexpr std::int64_t merge_batch = 1000;
+inline constexpr std::size_t merge_bytes = 16 << 20; ///< Of rows in memory at a time.
 
 /// Removes a file after a failure; throws nothing that would hide that failure. Only if the file is
 /// the `claimed` one, or a link: in the middle of an exchange another may have its name.
@@ -111,12 +112,12 @@ struct Progress {
 /// sender's own report about a container is then the newer one.
 template <Database D>
 bool merge_next(D& from, D& into, Progress& progress) {
-    const auto rows = from.items_since(progress.point, merge_batch);
+    const auto rows = first_items(from, progress.point, merge_batch, merge_bytes);
     if (!rows.empty()) {
         into.merge_items(rows, progress.id, Timestamp{});
         progress.point = rows.back().rowid;
     }
-    return std::ssize(rows) == merge_batch;
+    return !rows.empty();
 }
 
 /// Merges the rows of the database at `target` into `upload`, without a lock between batches.

@@ -10,6 +10,7 @@
 // they may have been deleted elsewhere (send/stale.hpp). The limit here is half a reclaim_age, so
 // that the clock of no peer can make such a row of one of these.
 
+#include <replica/broker.hpp>
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
@@ -26,6 +27,7 @@
 #include <replica/words/notes.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +50,9 @@ namespace detail {
     return furthest;
 }
 
+/// Bytes. Rows that take as many or more go by usync.
+inline constexpr std::size_t most_along = 1 << 20;
+
 /// The rows above `base`, if there are few of them and none may have been deleted elsewhere. What
 /// cannot be read or written goes the ordinary way, which tells why.
 template <AnyPass P>
@@ -60,14 +65,18 @@ template <AnyPass P>
     try {
         auto points = turn.database().sync_points(Direction::incoming); // before the rows
         std::erase_if(points, [](const SyncPoint& point) { return !unusable(point).empty(); });
-        const auto rows = turn.database().items_since(base, most + 1);
+        const auto rows = first_items(turn.database(), base, most + 1, most_along);
         const Timestamp limit = turn.pass.now().plus(-settings.reclaim_age / 2);
         const auto old = [&](const auto& row) { return may_be_deleted(row, limit); };
         if (rows.empty() || std::ssize(rows) > most || std::ranges::any_of(rows, old)) {
             return {};
         }
         const std::int64_t last = std::max(rows.back().rowid, turn.info.max_row);
-        return {message::encode_along(base, last, rows, points), base, last, std::ssize(rows)};
+        std::string argument = message::encode_along(base, last, rows, points);
+        if (argument.size() >= most_along) { // then more rows may be above `base` than were read
+            return {};
+        }
+        return {std::move(argument), base, last, std::ssize(rows)};
     } catch (const Failure& failure) {
         if (is_lost(failure)) {
             throw;

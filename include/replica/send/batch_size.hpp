@@ -14,7 +14,8 @@
 
 namespace replica {
 
-/// The number of rows for the next request, between per_diff and ten times as many.
+/// The number of rows for the next request, between per_diff and ten times as many; fewer if these
+/// are too large.
 class BatchSize {
 public:
     /// `grows`: the receiver is a server of ours. A stock server gets what Swift would send it.
@@ -23,14 +24,20 @@ public:
           most_(grows && per_diff < most_rows ? std::min(10 * per_diff, most_rows) : per_diff),
           rows_(per_diff) {}
 
-    /// A larger request of more than per_diff rows is not sent: a server takes 64 MiB at most, and
-    /// a row may have 10 kB.
+    /// A larger request of several rows is not sent: a server takes 64 MiB at most, and a record
+    /// of a host program may have 8 MiB.
     static constexpr std::size_t most_bytes = 16 << 20;
+
+    /// So many bytes of rows are read for a request. In JSON most of them take a little more.
+    static constexpr std::size_t most_read = most_bytes / 2;
 
     [[nodiscard]] std::int64_t rows() const { return rows_; }
 
-    /// The rows have become larger than those before: no batch grows any more.
-    void stay_small() { rows_ = most_ = least_; }
+    /// That many rows were too large for a request. From now on each has at most half as many, and
+    /// at most per_diff.
+    void too_large(std::int64_t rows) {
+        rows_ = most_ = least_ = std::max<std::int64_t>(std::min(least_, rows / 2), 1);
+    }
 
     /// The answer to a request with that many rows took so long.
     void took(Seconds time) {

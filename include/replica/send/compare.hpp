@@ -29,6 +29,7 @@
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
+#include <replica/send/batch_size.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
@@ -43,6 +44,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -130,10 +132,19 @@ send_chosen(DatabaseTurn<P>& turn, PeerSession<P>& peer, const std::string& remo
         if (sent + std::ssize(rows) > most) {
             return std::nullopt;
         }
-        const auto reply = peer.expect_success(message::encode_rows(rows, {}, remote_id),
-                                               pass.settings.node_timeout, true, true);
-        if (!reply) {
-            return reply.error();
+        for (std::span rest(rows); !rest.empty();) {
+            std::vector part(rest.begin(), rest.end());
+            std::string request = message::encode_rows(part, {}, remote_id);
+            while (request.size() > BatchSize::most_bytes && part.size() > 1) {
+                part.resize(part.size() / 2);
+                request = message::encode_rows(part, {}, remote_id);
+            }
+            const auto reply =
+                peer.expect_success(std::move(request), pass.settings.node_timeout, true, true);
+            if (!reply) {
+                return reply.error();
+            }
+            rest = rest.subspan(part.size());
         }
         point = rows.back().rowid;
         sent += std::ssize(rows);

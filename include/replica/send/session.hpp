@@ -100,8 +100,9 @@ public:
             }
         }();
         const bool told = error != Error::no_space || !reply.reason.empty();
-        return {error, who + " answered " + std::to_string(reply.status) + ' ' +
-                           (told ? reply.reason : "and is mounted, so it is full")};
+        const std::string why = told ? reply.reason : "and is mounted, so it is full";
+        return {error,
+                who + " answered " + std::to_string(reply.status) + (why.empty() ? "" : ' ' + why)};
     }
 
     /// The answer to `sync`; bad_reply if it cannot be read.

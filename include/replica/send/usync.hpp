@@ -9,6 +9,7 @@
 // were reclaimed and none was left to send. A point below that would ask for rows for ever, and
 // hide a difference between the contents.
 
+#include <replica/broker.hpp>
 #include <replica/error.hpp>
 #include <replica/observer.hpp>
 #include <replica/rows/checks.hpp>
@@ -123,19 +124,22 @@ template <AnyPass P>
     std::int64_t diffs = pass.settings.max_diffs; // that are left, each of per_diff rows
     const auto next = [&] {
         const std::int64_t most = std::min(diffs, batch.rows() / per_diff) * per_diff;
-        return turn.database().items_since(point, std::max<std::int64_t>(most, 1));
+        return first_items(turn.database(), point,
+                           batch.rows() < per_diff ? batch.rows() : std::max<std::int64_t>(most, 1),
+                           BatchSize::most_read);
     };
     auto rows = next();
     while (!rows.empty() && diffs > 0) {
         const std::int64_t last = rows.back().rowid;
-        const std::int64_t spent = (std::ssize(rows) - 1) / per_diff + 1;
+        const std::int64_t count = std::ssize(rows);
+        const std::int64_t spent = (count - 1) / per_diff + 1;
         const auto old = [&](const auto& row) { return may_be_deleted(row, hold.before); };
         const bool holds = std::erase_if(rows, old) > 0 || held;
         const std::string_view source = holds ? std::string_view() : turn.info.id;
         const std::string_view meant_for = holds ? std::string_view() : receiver;
         std::string request = detail::encode_usable(turn, rows, source, meant_for);
-        if (request.size() > BatchSize::most_bytes && spent > 1) {
-            batch.stay_small();
+        if (request.size() > BatchSize::most_bytes && count > 1) {
+            batch.too_large(count);
             rows = next();
             continue;
         }

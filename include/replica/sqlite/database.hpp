@@ -69,12 +69,13 @@ public:
         return handle_.look(read, read);
     }
 
-    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count) {
+    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count,
+                                                    std::size_t most_bytes = -1UL) {
         connection().require_in_place();
         std::vector<row_type> rows;
         sqlite::Query found = connection().query(S::select_since);
         found.bind(point, std::max<std::int64_t>(count, 0));
-        while (found.step()) {
+        for (std::size_t bytes = 0; bytes < most_bytes && found.step(); bytes += found.bytes()) {
             rows.push_back(S::read(found));
         }
         return rows;

@@ -26,6 +26,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -46,6 +47,10 @@ struct RecordPoint {
     friend bool operator==(const RecordPoint&, const RecordPoint&) = default;
 };
 
+/// Key and members of a record in JSON. A record goes to a peer in one request, in which each byte
+/// may take two, and a server takes 64 MiB.
+inline constexpr std::size_t most_record_bytes = 8 << 20;
+
 /// An open database of records. Errors and thread safety as in SqliteDatabase: all calls throw
 /// Failure, and a handle belongs to one task.
 template <Record T, Disk D, Clock C>
@@ -58,8 +63,9 @@ public:
     using Base::put; // rows as they are stored, with times of their own: for copies of other stores
 
     /// Writes a record, in place of the one with its key. Members of a newer program's struct stay.
-    /// Throws bad_request, having written nothing, for an empty key, text that is not UTF-8, and a
-    /// record of the last time that there is: Timestamp::max_ticks.
+    /// Throws bad_request, having written nothing, for an empty key, text that is not UTF-8, a
+    /// record above most_record_bytes, and one of the last time that there is:
+    /// Timestamp::max_ticks.
     void put(const T& record) {
         write(record::key_of(record), [&](const std::optional<RecordRow>& held) {
             return record::to_text(record, held ? std::string_view(held->record) : "");
@@ -171,12 +177,13 @@ private:
     /// one moment: the id of a file may change between two reads.
     [[nodiscard]] std::vector<RecordRow> next_page(RecordPoint& point) {
         constexpr std::int64_t page = 1000;
+        constexpr std::size_t page_bytes = 16 << 20;
         const sqlite::Transaction snapshot(this->connection(), sqlite::Transaction::Kind::read);
         std::string id = this->info().id;
         if (id != point.id) {
             point = {std::move(id), -1};
         }
-        return this->items_since(point.rowid, page);
+        return this->items_since(point.rowid, page, page_bytes);
     }
 
     [[nodiscard]] std::optional<RecordRow> find(const std::string& key) {
@@ -197,13 +204,33 @@ private:
         return row;
     }
 
+    /// The text of the new row. What is wrong with it is told with the key.
+    template <std::invocable<const std::optional<RecordRow>&> Text>
+    [[nodiscard]] static std::string checked(const std::string& key,
+                                             const std::optional<RecordRow>& held, Text text) {
+        const auto refuse = [&](const std::string& why) {
+            throw Failure(Error::bad_request, "record '" + key.substr(0, 100) + "': " + why);
+        };
+        std::string made;
+        try {
+            made = text(held);
+        } catch (const Failure& failure) {
+            failure.error() == Error::bad_request ? refuse(failure.what()) : throw;
+        }
+        if (const std::size_t bytes = key.size() + made.size(); bytes > most_record_bytes) {
+            refuse("takes " + std::to_string(bytes) + " bytes, and one may take " +
+                   std::to_string(most_record_bytes));
+        }
+        return made;
+    }
+
     /// The new row is later than the one that it replaces, whatever the clock says: else a write on
     /// a node whose clock is late, or a second write within ten microseconds, would be lost.
     template <std::invocable<const std::optional<RecordRow>&> Text>
     void write(const std::string& key, Text text) {
         this->together([&] {
             const auto held = find(key);
-            RecordRow row{-1, key, {}, text(held), 0};
+            RecordRow row{-1, key, {}, checked(key, held, text), 0};
             row.deleted = row.record.empty() ? 1 : 0;
             Timestamp time{this->clock().now().ticks, 0};
             if (held) {

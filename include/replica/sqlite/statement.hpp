@@ -155,6 +155,16 @@ public:
         return begin == nullptr ? std::string_view() : std::string_view(begin, size);
     }
 
+    /// Of all texts of the row.
+    [[nodiscard]] std::size_t bytes() const {
+        std::size_t all = 0;
+        for (int at = 0; at < columns(); ++at) {
+            const bool counts = type(at) == SQLITE_TEXT || type(at) == SQLITE_BLOB;
+            all += counts ? static_cast<std::size_t>(sqlite3_column_bytes(statement_, at)) : 0;
+        }
+        return all;
+    }
+
     [[nodiscard]] std::string text(int column) const { return std::string(view(column)); }
 
     /// Text, or `other` for a null.

@@ -266,3 +266,22 @@ BOOST_AUTO_TEST_CASE(points_are_not_recorded_under_an_id_that_another_process_ga
         return 0;
     });
 }
+
+// A question of more than 64 MiB is refused, and so was each later one of this database (defect
+// 122).
+BOOST_AUTO_TEST_CASE(large_rows_do_not_go_along) {
+    Containers duo;
+    {
+        auto database = duo.open(0);
+        std::vector<ObjectRow> large(3);
+        for (std::size_t i = 0; i < large.size(); ++i) {
+            large[i].name = "large" + std::to_string(i);
+            large[i].created_at = duo.clock.now().internal();
+            large[i].content_type = std::string(600'000, 'x');
+        }
+        database.merge_items(large, {});
+    }
+    BOOST_TEST((duo.ask() == Outcome::done));
+    BOOST_TEST(duo.said() == by_rows, boost::test_tools::per_element());
+    duo.require_same();
+}

@@ -55,3 +55,19 @@ BOOST_AUTO_TEST_CASE(a_stock_server_always_gets_per_diff_and_so_does_who_has_mor
                    boost::test_tools::per_element());
     }
 }
+
+BOOST_AUTO_TEST_CASE(rows_that_are_too_large_halve_it_for_good_down_to_one_row) {
+    BatchSize batch(1000, true);
+    batch.took(at_once);
+    batch.took(at_once);
+    batch.too_large(4000);
+    BOOST_TEST(sizes(batch, {at_once, at_once, slowly}) == (Sizes{1000, 1000, 1000, 1000}),
+               boost::test_tools::per_element());
+    batch.too_large(1000);
+    BOOST_TEST(sizes(batch, {at_once, slowly}) == (Sizes{500, 500, 500}),
+               boost::test_tools::per_element());
+    batch.too_large(3); // so few were left
+    BOOST_TEST(batch.rows() == 1);
+    batch.too_large(1);
+    BOOST_TEST(batch.rows() == 1);
+}

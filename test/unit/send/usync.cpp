@@ -5,6 +5,8 @@
 
 #include <support/duo.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -170,34 +172,54 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_finds_out_too_whether_a_file_was_replace
     }
 }
 
-BOOST_AUTO_TEST_CASE(rows_that_become_large_go_by_per_diff_again) {
+/// `count` rows with that text in each, and the numbers of rows of the requests that carry them.
+std::vector<std::size_t> sizes_of_large(std::size_t count, const std::string& text, bool ours) {
     Containers duo(0);
     duo.settings.per_diff = 1000;
     duo.nodes.put_many(0, duo.name, "small", 3000);
     {
         auto database = duo.open(0);
-        std::vector<ObjectRow> large(2500);
+        std::vector<ObjectRow> large(count);
         for (std::size_t i = 0; i < large.size(); ++i) {
             large[i].name = "large" + std::to_string(i);
             large[i].created_at = duo.clock.now().internal();
-            large[i].content_type = std::string(8000, 'x');
+            large[i].content_type = text;
         }
         database.merge_items(large, {});
     }
-    duo.memory.takers.heard(duo.nodes.ring().devices()[1], true, duo.clock.monotonic());
+    duo.memory.takers.heard(duo.nodes.ring().devices()[1], ours, duo.clock.monotonic());
     std::vector<std::size_t> sizes;
     duo.nodes.network().before([&](const SimExchange& exchange, const Request& request) {
         if (exchange.verb == "merge_items") {
-            BOOST_TEST(request.body.size() <= BatchSize::most_bytes);
             const auto call = message::decode_call(request.body);
             sizes.push_back(message::decode_merge_items<ObjectRow>(call).rows.size());
+            BOOST_TEST((request.body.size() <= BatchSize::most_bytes || sizes.back() == 1));
         }
     });
     BOOST_TEST((*duo.push() == decide::Outcome::done));
-    BOOST_TEST(sizes == (std::vector<std::size_t>{1000, 2000, 1000, 1000, 500}),
+    BOOST_TEST(duo.rows_there() == 3000 + count);
+    BOOST_TEST(duo.stats().rows == static_cast<std::int64_t>(3000 + count));
+    return sizes;
+}
+
+BOOST_AUTO_TEST_CASE(of_rows_that_become_large_so_many_go_as_a_request_holds) {
+    BOOST_TEST(sizes_of_large(2500, std::string(8000, 'x'), true) ==
+                   (std::vector<std::size_t>{1000, 2000, 1046, 1046, 408}),
                boost::test_tools::per_element());
-    BOOST_TEST(duo.rows_there() == 5500U);
-    BOOST_TEST(duo.stats().rows == 5500);
+}
+
+// A server takes 64 MiB. Before, a request had per_diff rows whatever their size, and a database
+// with larger ones never got on (defect 122).
+BOOST_AUTO_TEST_CASE(rows_of_which_a_thousand_fill_no_request_go_in_smaller_ones) {
+    for (const bool ours : {true, false}) {
+        const auto sizes = sizes_of_large(40, std::string(std::size_t{3} << 20, 'x'), ours);
+        BOOST_TEST(*std::max_element(sizes.end() - 10, sizes.end()) <= 4U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_json_makes_larger_are_halved) {
+    const auto sizes = sizes_of_large(30, std::string(std::size_t{1} << 20, '\x01'), true);
+    BOOST_TEST(sizes.back() <= 4U); // six bytes for each
 }
 
 BOOST_AUTO_TEST_CASE(a_stock_server_is_told_no_id_of_its_own) {

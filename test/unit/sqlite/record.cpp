@@ -104,6 +104,53 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_stored_changes_nothing) {
     BOOST_TEST((book.database.get("k") == Note{"k", "before", 1}));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_record_is_told_with_its_key) {
+    Book book;
+    const std::string large(most_record_bytes - 30, 'x');
+    book.database.put({"k", large, 1});
+    require_refused(Error::bad_request, "record 'k': takes 838", book.directory, [&] {
+        book.database.put({"k", large + std::string(100, 'x'), 2});
+        return 0;
+    });
+    require_refused(Error::bad_request, "record 'bad': text is not UTF-8", book.directory, [&] {
+        book.database.put({"bad", "\xff", 0});
+        return 0;
+    });
+    BOOST_TEST((book.database.get("k") == Note{"k", large, 1}));
+}
+
+BOOST_AUTO_TEST_CASE(many_records_are_put_together_or_none_is) {
+    Book book;
+    book.database.together([&] {
+        for (int i = 0; i < 100; ++i) {
+            book.database.put({"k" + std::to_string(i), "", i});
+        }
+    });
+    BOOST_TEST(book.database.info().count == 100);
+    const auto fail = [&] {
+        book.database.erase("k0");
+        book.database.put({"", "", 0});
+    };
+    BOOST_CHECK_THROW(book.database.together(fail), Failure);
+    BOOST_TEST(book.database.get("k0").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(rows_are_read_up_to_a_number_of_bytes_and_one_at_least) {
+    Book book;
+    for (const char* const key : {"a", "b", "c"}) {
+        book.database.put({key, std::string(1000, 'x'), 0});
+    }
+    const auto read = [&](std::size_t most) {
+        return book.database.items_since(-1, 10, most).size();
+    };
+    BOOST_TEST(read(1) == 1U);
+    BOOST_TEST(read(1000) == 1U);
+    BOOST_TEST(read(3000) == 2U);
+    BOOST_TEST(read(100'000) == 3U);
+    BOOST_TEST(first_items(book.database, -1, 2, 100'000).size() == 2U);
+    BOOST_TEST(first_items(book.database, -1, 10, 3000).size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(a_write_is_later_than_what_it_replaces_whatever_the_clock_says) {
     Book ahead;
     Book behind;
