@@ -11,6 +11,7 @@
 #include <replica/sqlite/open.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
+#include <replica/words/hash_path.hpp>
 
 #include <memory>
 #include <string>
@@ -134,16 +135,20 @@ private:
     }
 
     /// Makes a directory, and durable the entry of each one that was missing: else a power cut
-    /// takes the directories away, with the database in them.
+    /// takes the directories away, with the database in them. Suffix, partition and datadir of a
+    /// hash directory may be there, and not durable: a stock server syncs none of them (defect
+    /// 123).
     void make_durable(const std::string& directory) {
-        std::vector<std::string> changed;
-        for (std::string at = directory; at.size() > 1 && !disk_.stat(at);) {
+        const int shared = is_hash(storage::base(directory)) ? 4 : 0;
+        std::vector<std::string> parents;
+        std::string at = directory;
+        for (int level = 0; at.size() > 1 && (level < shared || !disk_.stat(at)); ++level) {
             at = storage::parent(at);
-            changed.push_back(at);
+            parents.push_back(at);
         }
         disk_.make_directories(directory);
-        for (const std::string& at : changed) {
-            disk_.sync(at);
+        for (const std::string& each : parents) {
+            disk_.sync(each);
         }
     }
 

@@ -323,6 +323,25 @@ BOOST_AUTO_TEST_CASE(a_database_that_was_reported_as_made_is_there_and_whole) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_database_in_directories_that_another_has_made_survives_a_power_cut) {
+    const std::string hash = "d41d8cd98f00b204e9800998ecf8427e";
+    const std::string suffix = device + "/containers/1/27e";
+    for (const std::string& made : {suffix, suffix + '/' + hash, device + "/containers"}) {
+        for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+            Node node(seed);
+            node.disk.settle();
+            node.disk.make_directories(made); // and not synced
+            const std::string file = suffix + '/' + hash + '/' + hash + ".db";
+            ContainerInfo info;
+            info.account = "a";
+            info.container = "c";
+            (void)node.broker.create(file, info);
+            node.disk.crash(seed);
+            BOOST_TEST(node.disk.content(file).has_value(), made << ", seed " << seed);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(rows_and_their_point_come_together_or_not_at_all) {
     std::map<bool, int> found;
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
