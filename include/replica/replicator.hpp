@@ -255,7 +255,8 @@ private:
         Walk<typename B::disk_type> walk(
             core.broker.disk(), storage::device_path(core.settings.devices, device.device),
             std::string(kind_type::datadir), pass.ring.partition_count(), std::move(wanted),
-            core.random, pass.now().plus(-core.settings.reclaim_age));
+            core.random, pass.now().plus(-core.settings.reclaim_age),
+            pass.now().plus(-Seconds(60)));
         if (!selection.databases.empty()) {
             choose(walk, selection.databases, device);
         }

@@ -39,12 +39,15 @@ template <Disk D>
 class Walk {
 public:
     /// `wanted` says whether to walk a partition; asked once for each. Drafts and unused
-    /// directories from before `limit` are removed (storage/sweep.hpp).
+    /// directories from before `limit` are removed (storage/sweep.hpp), empty ones from before
+    /// `settled`: a server that makes a database makes suffix and hash directory one after the
+    /// other, and fails if the first has gone (defect 124).
     Walk(D disk, std::string device, std::string datadir, std::uint32_t partition_count,
-         std::function<bool(std::uint32_t)> wanted, Random& random, Timestamp limit)
+         std::function<bool(std::uint32_t)> wanted, Random& random, Timestamp limit,
+         Timestamp settled)
         : disk_(std::move(disk)), device_(std::move(device)),
           root_(device_ + '/' + std::move(datadir)), partition_count_(partition_count),
-          wanted_(std::move(wanted)), random_(&random), limit_(limit) {}
+          wanted_(std::move(wanted)), random_(&random), limit_(limit), settled_(settled) {}
 
     /// Comes to these databases alone, by partition and hash, and lists nothing else. `gone` is
     /// called with the hash of one that certainly is not there. Before the first next(). A
@@ -142,7 +145,7 @@ private:
                     names.push_back(entry.name);
                 }
             }
-            if (entries.empty() && path != root_) {
+            if (entries.empty() && path != root_ && storage::is_older(disk_.stat(path), settled_)) {
                 disk_.remove_empty(path);
             }
         } catch (const Failure& failure) {
@@ -174,7 +177,7 @@ private:
             if (storage::has_pending(disk_, directory + '/' + name + ".db")) {
                 observer(event::OrphanPending{pending});
                 ++errors;
-            } else {
+            } else if (storage::is_older(disk_.stat(directory), settled_)) {
                 storage::remove_unused(disk_, directory, limit_);
             }
         } catch (const Failure& failure) {
@@ -233,6 +236,7 @@ private:
     std::function<bool(std::uint32_t)> wanted_;
     Random* random_;
     Timestamp limit_;
+    Timestamp settled_;
     bool started_ = false;
     std::size_t partition_total_ = 0;
     std::vector<std::string> partitions_;

@@ -65,9 +65,9 @@ struct Walked {
 Walked walk(
     const SimDisk& disk, std::uint64_t seed = 1,
     std::function<bool(std::uint32_t)> wanted = [](std::uint32_t) { return true; },
-    Timestamp limit = {}) {
+    Timestamp limit = {}, Timestamp settled = Timestamp{Timestamp::max_ticks, 0}) {
     Random random(seed);
-    Walk<SimDisk> walk(disk, device, "containers", 1024, std::move(wanted), random, limit);
+    Walk<SimDisk> walk(disk, device, "containers", 1024, std::move(wanted), random, limit, settled);
     Walked result;
     while (auto found = walk.next(result.heard, result.errors, [&] { ++result.beats; })) {
         result.found.push_back(*std::move(found));
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(chosen_databases_are_come_to_once_and_only_in_partitions_of
     add(disk, "1", hash('b', "abc"));
     Random random(1);
     Walk<SimDisk> walk(disk, device, "containers", 1024, [](std::uint32_t) { return true; }, random,
-                       {});
+                       {}, {});
     Names gone;
     walk.only({{1, name}, {2, name}, {1024, name}, {3, hash('c', "abc")}},
               [&](const std::string& each) { gone.push_back(each); });
@@ -271,6 +271,26 @@ BOOST_AUTO_TEST_CASE(empty_directories_are_removed_from_the_bottom_up) {
     }
     BOOST_TEST(disk.list(root).empty());
     BOOST_TEST(disk.stat(root).has_value()); // the datadir itself stays
+}
+
+// A server that makes a database makes suffix and hash directory one after the other (defect 124).
+BOOST_AUTO_TEST_CASE(empty_directories_stay_while_somebody_may_be_filling_them) {
+    SimClock clock;
+    const SimDisk disk(clock);
+    const auto everywhere = [](std::uint32_t) { return true; };
+    const std::string suffix = storage::parent(directory("1", hash('a', "abc")));
+    for (const std::string& made : {suffix, directory("2", hash('b', "bcd"))}) {
+        disk.make_directories(made);
+        (void)walk(disk, 1, everywhere, {}, clock.now().plus(-Seconds(60)));
+        BOOST_TEST(disk.stat(made).has_value());
+    }
+    clock.advance(Seconds(61));
+    for (int pass = 0; pass < 3; ++pass) {
+        (void)walk(disk, 1, everywhere, {}, clock.now().plus(-Seconds(60)));
+        BOOST_TEST(!disk.stat(suffix).has_value());
+        clock.advance(Seconds(61)); // what is empty now was changed just now
+    }
+    BOOST_TEST(disk.list(root).empty());
 }
 
 BOOST_AUTO_TEST_CASE(rows_that_wait_without_a_database_are_reported_and_kept) {
