@@ -103,7 +103,7 @@ function card(wrong, title, mark, ...parts) {
 }
 const mark = (kind, text) => el("span", {className: kind}, text);
 
-function device(each, i) {
+function device(each, i, all) {
   const place = "/devices/" + i;
   const share = each.progress === null ? null : Math.round(100 * each.progress);
   const bar = el("div", {className: "bar"}, el("div", {}));
@@ -112,7 +112,8 @@ function device(each, i) {
     : mark("good", "in use");
   const parts = [fact(...some(each.databases, place + "/databases", "database"))];
   if (share !== null) parts.unshift(fact(number(share, place + "/progress"), " % done"));
-  if (each.left !== 0) parts.push(fact("left: ", number(each.left, place + "/left", time)));
+  if (all.pass.running && each.left !== 0)
+    parts.push(fact("left: ", number(each.left, place + "/left", time)));
   parts.push(fact(...some(each.turns_failed, place + "/turns_failed", "failed turn")));
   if (each.quarantined)
     parts.push(fact(number(each.quarantined, place + "/quarantined", count), " quarantined"));
@@ -167,7 +168,8 @@ function show(all) {
   at("brakes").hidden = braked.length === 0;
   fill(at("brakes").lastChild, braked.map(each => card(true, each.device, mark("bad", "brake"),
     el("div", {}, each.brake))), "");
-  fill(at("devices"), all.devices.map(device), "No pass has come to a device yet.");
+  fill(at("devices"), all.devices.map((each, i) => device(each, i, all)),
+    "No pass has come to a device yet.");
   fill(at("peers"), all.peers.map((each, i) => peer(each, i, all)), "None yet.");
   fill(at("failures"), all.failures.map((each, i) => failure(each, i, all)),
     "None since the start.");

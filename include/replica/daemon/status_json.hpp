@@ -35,13 +35,14 @@ namespace detail {
     return static_cast<double>(device.partitions_done) / static_cast<double>(device.partitions);
 }
 
-/// How long the device will take yet; null while nobody can say.
+/// How long the device will take yet; null while nobody can say, as before the first pass.
 [[nodiscard]] inline boost::json::value left_of(const DeviceFacts& device, const FactsNow& facts) {
+    const bool unknown = device.partitions == 0 || (facts.passing && device.partitions_done == 0);
+    if (unknown && !device.walked) {
+        return nullptr;
+    }
     if (!facts.passing || device.walked) {
         return 0.0;
-    }
-    if (device.partitions_done == 0) {
-        return nullptr;
     }
     const double passed = std::max(0.0, facts.at.seconds() - facts.pass_began.seconds());
     return passed * static_cast<double>(device.partitions - device.partitions_done) /

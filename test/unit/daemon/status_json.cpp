@@ -76,6 +76,7 @@ BOOST_AUTO_TEST_CASE(who_cannot_say_how_long_says_null) {
     BOOST_TEST(device_of(facts).at("progress").as_double() == 0.0);
     facts.devices["sda"].partitions = 0; // nothing is walked, or it has not begun
     BOOST_TEST(device_of(facts).at("progress").is_null());
+    BOOST_TEST(device_of(facts).at("left").is_null());
     facts.devices["sda"].walked = true;
     BOOST_TEST(device_of(facts).at("progress").as_double() == 1.0);
     BOOST_TEST(device_of(facts).at("left").as_double() == 0.0);
@@ -84,6 +85,17 @@ BOOST_AUTO_TEST_CASE(who_cannot_say_how_long_says_null) {
 BOOST_AUTO_TEST_CASE(at_rest_nothing_is_left_to_do) {
     FactsNow facts = busy();
     facts.passing = false;
+    BOOST_TEST(device_of(facts).at("left").as_double() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(before_the_first_pass_nobody_knows_how_long_a_device_will_take) {
+    FactsNow facts;
+    facts.devices["sda"]; // a push has come to it
+    BOOST_TEST(device_of(facts).at("progress").is_null());
+    BOOST_TEST(device_of(facts).at("left").is_null());
+    facts.pass_ended = Timestamp::from_seconds(1000); // the first pass left the device out
+    BOOST_TEST(device_of(facts).at("left").is_null());
+    facts.devices["sda"].walked = true;
     BOOST_TEST(device_of(facts).at("left").as_double() == 0.0);
 }
 
