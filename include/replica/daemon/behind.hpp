@@ -23,6 +23,11 @@ struct Lag {
     std::int64_t databases = 0; ///< The peer is not known to have all of them.
     std::int64_t rows = 0;      ///< In them, as far as they could be counted.
     Timestamp since{};          ///< Since which second it is so of one of them; 0: of none.
+
+    /// For how many seconds a database has not been there in full.
+    [[nodiscard]] double age(Timestamp now) const {
+        return since == Timestamp{} || now < since ? 0 : now.seconds() - since.seconds();
+    }
 };
 
 /// The databases that peers lack in part. Sums are kept as entries change: a scrape asks for those

@@ -43,11 +43,6 @@ struct Told {
     std::string reason{};
 };
 
-/// The ring file was looked at.
-struct RingLook {
-    std::string_view fault{}; ///< Why it cannot be used; empty: it is.
-};
-
 struct DeviceFacts {
     std::size_t partitions_done = 0; ///< Of the pass that runs, or of the last one.
     std::size_t partitions = 0;      ///< 0: nothing had to be walked.
@@ -101,12 +96,6 @@ struct FactsNow {
 
     [[nodiscard]] bool holds(const Told& told) const { return told.pass > 0 && told.pass >= ended; }
 };
-
-/// For how long a database has not been on a peer in full.
-[[nodiscard]] inline Seconds lag_time(const PeerFacts& peer, Timestamp now) {
-    const bool none = peer.lag.since == Timestamp{} || now < peer.lag.since;
-    return Seconds(none ? 0 : now.seconds() - peer.lag.since.seconds());
-}
 
 /// The facts of a service. Copies share them. What they hold is bounded by the ring's devices.
 /// Thread safety: any thread; nothing waits for a disk or a peer.
@@ -187,12 +176,12 @@ private:
             if (!pass.partial && hidden < number) {
                 behind.end_pass(number);
             }
-            end(at);
+            end(at, !pass.partial);
         }
         void note(const event::PassFailed& pass, Timestamp at) {
             ++now.failed_passes;
             failures.add("pass", "this node", pass.what, at);
-            end(at);
+            end(at, false);
         }
         void note(const event::PushesEnded& pushes, Timestamp /*at*/) { add(pushes.stats); }
         void note(const event::DeviceProgress& at, Timestamp /*now*/) {
@@ -306,6 +295,9 @@ private:
             } else {
                 behind.fails(name, ended.path, ended.max_row, ended.reached, told(), at);
             }
+            if (!ended.failed) {
+                failures.went_well(name, behind.of(name).databases == 0, at);
+            }
         }
 
         // The receiver.
@@ -333,14 +325,22 @@ private:
 
         void add(const Stats& stats) {
             boost::hana::for_each(boost::hana::accessors<Stats>(), [&](const auto& accessor) {
-                const auto& member = boost::hana::second(accessor);
-                member(now.total) += member(stats);
+                boost::hana::second(accessor)(now.total) += boost::hana::second(accessor)(stats);
             });
         }
-        void end(Timestamp at) {
+        void end(Timestamp at, bool whole) {
             now.passing = false;
             now.pass_ended = at;
             now.ended = number;
+            failures.end_pass(at, [&](auto& who) { return !whole || is_in_trouble(who); });
+        }
+        /// Whether the pass left this device out, or this peer fails or is behind.
+        [[nodiscard]] bool is_in_trouble(const std::string& subject) const {
+            const auto device = now.devices.find(subject);
+            const auto peer = now.peers.find(subject);
+            return (device != now.devices.end() && device->second.skipped.pass == number) ||
+                   (peer != now.peers.end() &&
+                    (!peer->second.answers || behind.of(subject).databases > 0));
         }
         void fail(const Device& device, std::string_view word, const std::string& what,
                   Timestamp at) {

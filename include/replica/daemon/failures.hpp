@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -134,6 +135,29 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     return what.empty() ? code.message() : what;
 }
 
+/// The ring file was looked at.
+struct RingLook {
+    std::string_view fault{}; ///< Why it cannot be used; empty: it is.
+};
+
+/// How the end of a failure is known.
+enum class Ending {
+    pass,     ///< A pass tells it anew while it lasts.
+    answer,   ///< The peer as a whole is out of reach: its next good turn is the end.
+    catch_up, ///< Of one database, and others may go well: the end is that the peer lacks nothing.
+    rest,     ///< It happens once, and no pass tells it again: it counts for a day.
+};
+
+[[nodiscard]] constexpr Ending ending_of(std::string_view word) {
+    if (word == "peer_silent" || word == "peer_unreachable" || word == "peer_not_mounted") {
+        return Ending::answer;
+    }
+    if (word == "push" || word == "rsync" || word.starts_with("peer")) {
+        return Ending::catch_up;
+    }
+    return word == "quarantined" || word == "request" ? Ending::rest : Ending::pass;
+}
+
 /// One cause, and whom it befell.
 struct NotedFailure {
     std::string word;    ///< Stable, see advice_for.
@@ -142,13 +166,16 @@ struct NotedFailure {
     std::uint64_t count = 0;
     Timestamp first{};
     Timestamp last{};
-    bool lasts = false; ///< A state: it is taken out once it is over.
+    Timestamp over_since{}; ///< Since when it is known to be over; 0: it is not.
+    bool lasts = false;     ///< A state: it is taken out once it is over.
+    bool told = true;       ///< Since the end of the last pass.
 };
 
-/// The last failures. Not thread safe.
+/// The last failures. What is over makes room first, then the oldest. Not thread safe.
 class Failures {
 public:
     static constexpr std::size_t most = 32;
+    static constexpr double day = 86'400; ///< In seconds, see Ending::rest.
 
     void add(std::string_view word, const std::string& subject, std::string_view what,
              Timestamp now) {
@@ -165,6 +192,31 @@ public:
         }
     }
 
+    /// A turn of `peer` did not fail. `has_all`: no database is known that it lacks in part.
+    void went_well(const std::string& peer, bool has_all, Timestamp now) {
+        for (auto& [key, noted] : noted_) {
+            const Ending ending = ending_of(noted.word);
+            if (noted.subject == peer &&
+                (ending == Ending::answer || (ending == Ending::catch_up && has_all))) {
+                is_over(noted, now);
+            }
+        }
+    }
+
+    /// A pass has ended. What it did not tell is over, unless the pass cannot know: `may_last(a
+    /// subject)`.
+    template <std::predicate<const std::string&> MayLast>
+    void end_pass(Timestamp now, MayLast may_last) {
+        for (auto& [key, noted] : noted_) {
+            const bool counts =
+                ending_of(noted.word) == Ending::rest && now.seconds() - noted.last.seconds() < day;
+            if (!noted.told && !noted.lasts && !counts && !may_last(noted.subject)) {
+                is_over(noted, now);
+            }
+            noted.told = false;
+        }
+    }
+
     /// Those that last, then the others; the latest first.
     [[nodiscard]] std::vector<NotedFailure> latest() const {
         std::vector<NotedFailure> list;
@@ -177,6 +229,10 @@ public:
     }
 
 private:
+    static void is_over(NotedFailure& noted, Timestamp now) {
+        noted.over_since = noted.over_since == Timestamp{} ? now : noted.over_since;
+    }
+
     [[nodiscard]] static std::pair<bool, Timestamp> rank(const NotedFailure& noted) {
         return {noted.lasts, noted.last};
     }
@@ -191,11 +247,14 @@ private:
         }
         ++noted.count;
         noted.last = now;
+        noted.over_since = {};
         noted.lasts = lasts;
+        noted.told = true;
         noted.what = shown(what);
         if (noted_.size() > most) {
-            noted_.erase(std::ranges::min_element(
-                noted_, {}, [](const auto& each) { return rank(each.second); }));
+            noted_.erase(std::ranges::min_element(noted_, {}, [](const auto& each) {
+                return std::pair(each.second.over_since == Timestamp{}, rank(each.second));
+            }));
         }
     }
 

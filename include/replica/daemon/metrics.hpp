@@ -154,7 +154,7 @@ inline void append_peers(Exposition& out, const FactsNow& facts) {
          [](const P& peer) { return peer.lag.rows; });
     each("replica_peer_lag_seconds", Type::gauge,
          "For how long one of these databases has not been on the peer in full.",
-         [&](const P& peer) { return lag_time(peer, facts.at).count(); });
+         [&](const P& peer) { return peer.lag.age(facts.at); });
     each("replica_peer_turns", Type::counter, "Turns after which the peer had all of a database.",
          [](const P& peer) { return peer.successes; });
     each("replica_peer_failures", Type::counter, "Turns in which the peer failed.",

@@ -139,8 +139,14 @@ function peer(each, i, all) {
 
 function failure(each, i, all) {
   const place = "/failures/" + i;
-  return card(false, each.subject, mark("soft", each.word),
-    el("div", {}, each.what), el("div", {className: "warn"}, each.advice),
+  const over = each.over_since > 0;
+  const state = over
+    ? el("span", {className: "good"}, "over for ",
+        number(Math.max(0, all.at - each.over_since), place + "/over_since", time))
+    : mark("soft", each.word);
+  return card(false, each.subject, state,
+    el("div", {}, over ? each.word + ": " + each.what : each.what),
+    el("div", {className: over ? "soft" : "warn"}, each.advice),
     el("div", {className: "soft"}, ...some(each.count, place + "/count", "time"), ", last ",
       ...ago(each.last, all.at, place + "/last")));
 }

@@ -83,7 +83,7 @@ namespace detail {
             {"reason", peer.answers ? "" : peer.reason},
             {"databases_behind", peer.lag.databases},
             {"rows_behind", peer.lag.rows},
-            {"lag", lag_time(peer, facts.at).count()},
+            {"lag", peer.lag.age(facts.at)},
             {"turns", peer.successes},
             {"failures", peer.failures},
             {"rows_sent", peer.rows},
@@ -106,6 +106,7 @@ namespace detail {
             {"count", failure.count},
             {"first", failure.first.seconds()},
             {"last", failure.last.seconds()},
+            {"over_since", failure.over_since.seconds()},
         });
     }
     return list;

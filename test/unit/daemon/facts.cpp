@@ -239,14 +239,14 @@ BOOST_FIXTURE_TEST_CASE(a_peer_that_fails_is_behind_until_it_has_all, Service) {
     BOOST_TEST(the_peer().reason == "10.0.0.2: no route");
     BOOST_TEST(the_peer().lag.databases == 1);
     BOOST_TEST(the_peer().lag.rows == 2);
-    BOOST_TEST(lag_time(the_peer(), at(25)).count() == 15.0);
-    BOOST_TEST(lag_time(the_peer(), at(5)).count() == 0.0); // the clock was set back
+    BOOST_TEST(the_peer().lag.age(at(25)) == 15.0);
+    BOOST_TEST(the_peer().lag.age(at(5)) == 0.0); // the clock was set back
     BOOST_TEST(now().failures.at(0).word == "peer_unreachable");
     BOOST_TEST(now().failures.at(0).subject == name);
     turn_ends(true, 12, 12, 30);
     BOOST_TEST(the_peer().answers);
     BOOST_TEST(the_peer().lag.databases == 0);
-    BOOST_TEST(lag_time(the_peer(), at(40)).count() == 0.0);
+    BOOST_TEST(the_peer().lag.age(at(40)) == 0.0);
     BOOST_TEST(the_peer().failures == 1U);
 }
 
@@ -325,6 +325,62 @@ BOOST_FIXTURE_TEST_CASE(a_silent_peer_has_a_reason_that_does_not_name_it_again, 
     peer_fails(Error::timed_out, name + ": ");
     BOOST_TEST(the_peer().reason == "timed out");
     BOOST_TEST(now().failures.at(0).what == "timed out");
+}
+
+// ---- What is over.
+
+BOOST_FIXTURE_TEST_CASE(a_failure_of_a_peer_is_over_once_it_has_all_again, Service) {
+    const auto over = [&] { return now().failures.at(0).over_since; };
+    begin();
+    peer_fails(Error::peer_failed, "answered 500", 10);
+    turn_ends(false, 12, 10, 10, true);
+    BOOST_TEST((over() == Timestamp{}));
+    end(11);
+    begin(12);
+    turn_ends(false, 12, 10, 12, true); // left alone
+    end(13);
+    BOOST_TEST((over() == Timestamp{}));
+    turn_ends(true, 12, 12, 20);
+    BOOST_TEST((over() == at(20)));
+    peer_fails(Error::connect_failed, "no route", 30);
+    turn_ends(false, 99, 12, 30, true);
+    BOOST_TEST((over() == Timestamp{}));
+    BOOST_TEST((now().failures.at(1).over_since == at(20)));
+    turn_ends(false, 99, 40, 31); // it answers, and lacks rows yet
+    BOOST_TEST((over() == at(31)));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_failure_here_is_over_once_a_whole_pass_does_not_tell_it, Service) {
+    const std::string root = "/srv/node/sda";
+    const std::string what = "no memory";
+    const auto is_over = [&] { return now().failures.back().over_since != Timestamp{}; };
+    begin();
+    facts.note(event::WrongHash{path, what}, at(1));
+    end(2);
+    begin(3);
+    end(4, true); // only a part of the node
+    begin(5);
+    facts.note(event::PassFailed{what}, at(6));
+    facts.note(event::DeviceSkipped{root, "is not mounted"}, at(7));
+    begin(8);
+    end(9); // without the device
+    BOOST_TEST(!is_over());
+    begin(10);
+    end(11);
+    for (const auto& failure : now().failures) { // the pass and the device as well
+        BOOST_TEST((failure.over_since == at(failure.word == "pass" ? 9 : 11)), failure.word);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(who_left_the_ring_fails_no_more, Service) {
+    begin();
+    peer_fails(Error::connect_failed, "no route");
+    turn_ends(false, 12, 10, 1, true);
+    end();
+    facts.keep_only(OnAll{{device("10.0.0.1", "sda")}});
+    begin(3);
+    end(4);
+    BOOST_TEST((now().failures.at(0).over_since == at(4)));
 }
 
 // ---- The receiver, and the way of the events.

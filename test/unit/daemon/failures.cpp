@@ -195,3 +195,96 @@ BOOST_AUTO_TEST_CASE(a_state_stands_first_and_makes_room_for_nobody_until_it_is_
     BOOST_TEST(list.size() == Failures::most - 1);
     BOOST_TEST(list[0].word == "push");
 }
+
+// ---- What is over.
+
+namespace {
+
+/// No pass knows more than what it told.
+const auto nobody = [](const std::string& /*subject*/) { return false; };
+
+/// Of the only one; 0: it is not over.
+double over_since(const Failures& failures) {
+    return failures.latest().at(0).over_since.seconds();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_peer_that_is_reached_again_has_the_failure_behind_it) {
+    for (const char* word : {"peer_unreachable", "peer_silent", "peer_not_mounted"}) {
+        Failures failures;
+        failures.add(word, "peer", "no route", at(1));
+        BOOST_TEST(over_since(failures) == 0.0, word);
+        failures.went_well("another", true, at(2));
+        BOOST_TEST(over_since(failures) == 0.0, word);
+        failures.went_well("peer", false, at(3)); // it has to catch up yet
+        BOOST_TEST(over_since(failures) == at(3).seconds(), word);
+        failures.went_well("peer", true, at(4));
+        BOOST_TEST(over_since(failures) == at(3).seconds(), word);
+        failures.add(word, "peer", "no route", at(5));
+        BOOST_TEST(over_since(failures) == 0.0, word);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_for_one_database_is_over_once_the_peer_has_all_of_it) {
+    for (const char* word : {"push", "rsync", "peer", "peer_answer", "peer_failed"}) {
+        Failures failures;
+        failures.add(word, "peer", "answered 500", at(1));
+        failures.went_well("peer", false, at(2)); // another database
+        BOOST_TEST(over_since(failures) == 0.0, word);
+        failures.went_well("peer", true, at(3));
+        BOOST_TEST(over_since(failures) == at(3).seconds(), word);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_pass_does_not_tell_again_is_over) {
+    Failures failures;
+    failures.add("wrong_hash", "sda", "a file", at(1));
+    failures.end_pass(at(2), nobody); // this pass told it
+    BOOST_TEST(over_since(failures) == 0.0);
+    failures.add("wrong_hash", "sda", "a file", at(3));
+    failures.end_pass(at(4), nobody);
+    BOOST_TEST(over_since(failures) == 0.0);
+    failures.end_pass(at(5), [](const std::string& subject) { return subject == "sda"; });
+    BOOST_TEST(over_since(failures) == 0.0);
+    failures.went_well("sda", true, at(6));
+    BOOST_TEST(over_since(failures) == 0.0);
+    failures.end_pass(at(7), nobody);
+    BOOST_TEST(over_since(failures) == at(7).seconds());
+    failures.end_pass(at(8), nobody);
+    BOOST_TEST(over_since(failures) == at(7).seconds());
+}
+
+BOOST_AUTO_TEST_CASE(what_no_pass_tells_again_counts_for_a_day) {
+    for (const char* word : {"quarantined", "request"}) {
+        Failures failures;
+        failures.add(word, "sda", "damaged", at(1));
+        failures.end_pass(at(2), nobody);
+        failures.end_pass(at(Failures::day), nobody);
+        BOOST_TEST(over_since(failures) == 0.0, word);
+        failures.end_pass(at(Failures::day + 1), nobody);
+        BOOST_TEST(over_since(failures) == at(Failures::day + 1).seconds(), word);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_over_makes_room_before_what_is_older) {
+    Failures failures;
+    failures.add("quarantined", "sda", "damaged", at(0));
+    failures.add("push", "well again", "", at(100));
+    failures.went_well("well again", true, at(101));
+    for (std::size_t i = 0; i + 1 < Failures::most; ++i) {
+        failures.add("push", std::to_string(i), "", at(50));
+    }
+    const auto list = failures.latest();
+    BOOST_REQUIRE(list.size() == Failures::most);
+    BOOST_TEST(list.front().subject != "well again");
+    BOOST_TEST(list.back().subject == "sda");
+}
+
+BOOST_AUTO_TEST_CASE(a_state_is_over_when_it_is_taken_out_and_not_before) {
+    Failures failures;
+    failures.set("ring", "this node", "cut short", at(1));
+    failures.end_pass(at(2), nobody);
+    failures.end_pass(at(3), nobody);
+    BOOST_TEST(over_since(failures) == 0.0);
+}

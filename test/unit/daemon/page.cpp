@@ -38,6 +38,11 @@ BOOST_AUTO_TEST_CASE(peers_that_were_not_asked_are_not_shown_and_it_says_so) {
     BOOST_TEST(has("<h2>Peers asked since the start</h2>"));
 }
 
+BOOST_AUTO_TEST_CASE(a_failure_that_is_over_is_shown_so) {
+    BOOST_TEST(has("over for "));
+    BOOST_TEST(has("/over_since"));
+}
+
 BOOST_AUTO_TEST_CASE(it_is_for_dark_and_light_and_for_small_screens) {
     BOOST_TEST(has("prefers-color-scheme: dark"));
     BOOST_TEST(has("width=device-width"));

@@ -153,6 +153,9 @@ BOOST_AUTO_TEST_CASE(a_failure_comes_with_what_to_do) {
     BOOST_TEST(told.at("count").to_number<int>() == 3);
     BOOST_TEST(told.at("first").as_double() == 1.0);
     BOOST_TEST(told.at("last").as_double() == 1030.0);
+    BOOST_TEST(told.at("over_since").as_double() == 0.0);
+    facts.failures[0].over_since = Timestamp::from_seconds(1020);
+    BOOST_TEST(first(status_json(facts), "failures").at("over_since").as_double() == 1020.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_service_that_has_done_nothing_has_all_names_as_well) {
