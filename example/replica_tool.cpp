@@ -60,8 +60,8 @@ void describe_looks(CLI::App& app, Options& options) {
 
     auto* const status_command = app.add_subcommand(
         "status",
-        "Show nodes side by side: passes, devices, peers, lag, and what is wrong. Exit code "
-        "3 if something is, 4 if a node does not answer");
+        "Show nodes side by side: passes, devices, peers, lag, and each failure that is not over, "
+        "with what to do. Exit code 3 if something is wrong, 4 if a node does not answer");
     status_command->add_option("HOST", options.hosts,
                                "HOST or HOST:PORT of the nodes. None: all nodes of the ring that "
                                "--config names");

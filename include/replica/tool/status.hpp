@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -28,7 +29,8 @@ struct NodeStatus {
 /// How all nodes are. A node that does not answer is worse than one that is in trouble.
 enum class Health {
     well,
-    trouble, ///< A device, a brake or a peer is not as it should be, or a peer is behind.
+    trouble, ///< A device, a brake or a peer is not as it should be, a peer is behind, or another
+             ///< failure is not over.
     silent,  ///< At least one node did not answer.
 };
 
@@ -83,6 +85,12 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
     return std::to_string(static_cast<std::int64_t>(number));
 }
 
+/// "1 row", "2 rows".
+[[nodiscard]] inline std::string count(double number, const std::string& noun) {
+    const std::string digits = count(number);
+    return digits + ' ' + noun + (digits == "1" ? "" : "s");
+}
+
 /// What the pass of a node does.
 [[nodiscard]] inline std::string pass_of(const boost::json::object& status) {
     const auto* const pass = at(status, "pass").if_object();
@@ -109,6 +117,77 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
            devices->empty();
 }
 
+/// Whether a failure is not over. A node that cannot tell has no `over_since`; what it says of its
+/// ring it takes back by itself.
+[[nodiscard]] inline bool goes_on(const boost::json::object& failure) {
+    return failure.contains("over_since") ? number(at(failure, "over_since")) == 0
+                                          : text(at(failure, "word")) == "ring";
+}
+
+/// The failures of a node that are not over, each of which is told once.
+class Untold {
+public:
+    explicit Untold(const boost::json::object& status) : now_(number(at(status, "at"))) {
+        each(status, "failures", [&](const boost::json::object& failure) {
+            if (goes_on(failure)) {
+                failures_.push_back(failure);
+            }
+        });
+    }
+
+    /// What to do about a reason that another line tells of `subject`: a line, or nothing.
+    [[nodiscard]] std::string advice(const std::string& subject, const std::string& reason) {
+        std::string line;
+        std::erase_if(failures_, [&](const boost::json::object& failure) {
+            const bool same =
+                text(at(failure, "subject")) == subject && text(at(failure, "what")) == reason;
+            line = same ? advice_of(failure) : line;
+            return same;
+        });
+        return line;
+    }
+
+    void forget(std::string_view word) {
+        std::erase_if(failures_, [&](const boost::json::object& failure) {
+            return text(at(failure, "word")) == word;
+        });
+    }
+
+    /// Calls `tell` with each that is left.
+    template <class Tell>
+    void tell_rest(Tell tell) const {
+        for (const boost::json::object& failure : failures_) {
+            const double ago = std::max(0.0, now_ - number(at(failure, "last")));
+            tell(text(at(failure, "word")) + ", " + text(at(failure, "subject")) + ": " +
+                 text(at(failure, "what")) + " (" + count(number(at(failure, "count")), "time") +
+                 ", last " + span(ago) + " ago)" + advice_of(failure));
+        }
+    }
+
+private:
+    [[nodiscard]] static std::string advice_of(const boost::json::object& failure) {
+        const std::string advice = text(at(failure, "advice"));
+        return advice.empty() ? "" : "\n  " + advice;
+    }
+
+    double now_;
+    std::vector<boost::json::object> failures_{};
+};
+
+/// What is wrong with a peer, and what to do; empty if nothing is.
+[[nodiscard]] inline std::string trouble_of(const boost::json::object& peer, Untold& untold) {
+    const std::string name = text(at(peer, "peer"));
+    const double late = number(at(peer, "databases_behind"));
+    if (!is(at(peer, "up"))) {
+        const std::string reason = text(at(peer, "reason"));
+        return "peer " + name + " fails: " + reason + untold.advice(name, reason);
+    }
+    return late > 0 ? "peer " + name + " is behind: " + count(late, "database") + ", " +
+                          count(number(at(peer, "rows_behind")), "row") + ", the oldest for " +
+                          span(number(at(peer, "lag")))
+                    : std::string();
+}
+
 } // namespace detail
 
 [[nodiscard]] inline Health health_of(const std::vector<NodeStatus>& nodes) {
@@ -127,6 +206,8 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
             worse(!detail::is(detail::at(peer, "up")) ||
                   detail::number(detail::at(peer, "databases_behind")) > 0);
         });
+        detail::each(*node.status, "failures",
+                     [&](const boost::json::object& failure) { worse(detail::goes_on(failure)); });
     }
     return health;
 }
@@ -156,6 +237,11 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
         const auto tell = [&](const std::string& what) {
             wrong += '\n' + node.node + ": " + what + '\n';
         };
+        detail::Untold untold(status);
+        const auto tell_why = [&](const std::string& what, const std::string& subject,
+                                  const std::string& reason) {
+            tell(what + reason + untold.advice(subject, reason));
+        };
         detail::each(status, "devices", [&](const boost::json::object& device) {
             const bool used = detail::is(detail::at(device, "usable"));
             const std::string name = detail::text(detail::at(device, "device"));
@@ -164,33 +250,27 @@ void each(const boost::json::object& from, std::string_view name, Use use) {
             usable += used ? 1 : 0;
             databases += detail::number(detail::at(device, "databases"));
             if (!used) {
-                tell(name + " is left out: " + detail::text(detail::at(device, "reason")));
+                tell_why(name + " is left out: ", name, detail::text(detail::at(device, "reason")));
             }
             if (!brake.empty()) {
-                tell(std::string("a brake holds on ").append(name).append(": ").append(brake));
+                tell_why(std::string("a brake holds on ").append(name).append(": "), name, brake);
             }
         });
         if (detail::has_no_device(status)) {
             tell("no device of its ring is one of this node: see bind_port and the ring");
+            untold.forget("not_in_ring");
         }
         detail::each(status, "peers", [&](const boost::json::object& peer) {
             ++peers;
             up += detail::is(detail::at(peer, "up")) ? 1 : 0;
-            const double late = detail::number(detail::at(peer, "databases_behind"));
-            const double rows_late = detail::number(detail::at(peer, "rows_behind"));
-            const double lag_here = detail::number(detail::at(peer, "lag"));
-            behind += late;
-            missing += rows_late;
-            lag = std::max(lag, lag_here);
-            if (!detail::is(detail::at(peer, "up"))) {
-                tell("peer " + detail::text(detail::at(peer, "peer")) +
-                     " fails: " + detail::text(detail::at(peer, "reason")));
-            } else if (late > 0) {
-                tell("peer " + detail::text(detail::at(peer, "peer")) +
-                     " is behind: " + detail::count(late) + " databases, " +
-                     detail::count(rows_late) + " rows, the oldest for " + detail::span(lag_here));
+            behind += detail::number(detail::at(peer, "databases_behind"));
+            missing += detail::number(detail::at(peer, "rows_behind"));
+            lag = std::max(lag, detail::number(detail::at(peer, "lag")));
+            if (const auto line = detail::trouble_of(peer, untold); !line.empty()) {
+                tell(line);
             }
         });
+        untold.tell_rest(tell);
         rows.push_back({node.node, detail::text(detail::at(status, "kind")),
                         detail::text(detail::at(status, "version")), detail::pass_of(status),
                         detail::count(databases),

@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_is_behind_is_trouble_though_it_answers) {
     const std::string text = status_text({node(now)});
     BOOST_TEST(has(text, "1/1    1       20    1 s\n"), text);
     BOOST_TEST(has(text,
-                   "\n10.0.0.1:16201: peer 10.0.0.2:6201/sdb is behind: 1 databases, 20 rows, the "
+                   "\n10.0.0.1:16201: peer 10.0.0.2:6201/sdb is behind: 1 database, 20 rows, the "
                    "oldest for 1 s\n"),
                text);
 }
@@ -104,12 +104,79 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_out_or_braked_is_named_with_the_reason) {
     BOOST_TEST(has(status_text({node(now)}), "a brake holds on sda: too many\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_failure_that_only_the_page_had_is_told_with_what_to_do) {
+    for (const char* word : {"ring", "quarantined", "wrong_hash", "stale", "request", "rsync"}) {
+        auto now = facts();
+        now.failures.push_back({word, "sda", "a reason\x1b[2J", 2, Timestamp::from_seconds(1),
+                                Timestamp::from_seconds(1000 - 300)});
+        BOOST_TEST((health_of({node(now)}) == Health::trouble), word);
+        const std::string advice(daemon::advice_for(word));
+        BOOST_TEST(status_text({node(now)})
+                       .ends_with("-\n\n10.0.0.1:16201: " + std::string(word) +
+                                  ", sda: a reason\\x1b[2J (2 times, last 5 min ago)\n  " + advice +
+                                  '\n'),
+                   status_text({node(now)}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_that_is_over_is_no_trouble_and_not_told) {
+    auto now = facts();
+    now.failures.push_back({"peer_unreachable", "10.0.0.2:6201/sdb", "no route", 2,
+                            Timestamp::from_seconds(1), Timestamp::from_seconds(900),
+                            Timestamp::from_seconds(910)});
+    BOOST_TEST((health_of({node(now)}) == Health::well));
+    BOOST_TEST(status_text({node(now)}) == status_text({node(facts())}));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_device_or_a_peer_says_of_itself_is_told_once_and_with_what_to_do) {
+    auto now = facts();
+    const auto fails = [&](const std::string& word, const std::string& subject,
+                           const std::string& what) {
+        now.failures.push_back({word, subject, what, 1, now.at, now.at});
+    };
+    now.devices["sda"].brake = {1, "too many"};
+    now.devices["sdb"].skipped = {1, "is not mounted"};
+    now.peers.begin()->second.answers = false;
+    now.peers.begin()->second.reason = "no route";
+    fails("brake", "sda", "too many");
+    fails("device_skipped", "sdb", "is not mounted");
+    fails("peer_unreachable", "10.0.0.2:6201/sdb", "no route");
+    fails("rsync", "10.0.0.2:6201/sdb", "exit code 10");
+    const std::string text = status_text({node(now)});
+    const auto advice = [](const char* word) {
+        return "\n  " + std::string(daemon::advice_for(word)) + '\n';
+    };
+    const std::string begin = "\n10.0.0.1:16201: ";
+    BOOST_TEST(has(text, "LAG\n"));
+    BOOST_TEST(text.ends_with(begin + "a brake holds on sda: too many" + advice("brake") + begin +
+                              "sdb is left out: is not mounted" + advice("device_skipped") + begin +
+                              "peer 10.0.0.2:6201/sdb fails: no route" +
+                              advice("peer_unreachable") + begin +
+                              "rsync, 10.0.0.2:6201/sdb: exit code 10 (1 time, last 0 s ago)" +
+                              advice("rsync")),
+               text);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_node_that_cannot_tell_what_is_over_only_the_ring_counts) {
+    const auto with = [](const std::string& word) {
+        return strange(R"({"at": 9, "failures": [1, {"last": 8, "what": "x", "word": ")" + word +
+                       "\"}]}");
+    };
+    BOOST_TEST((health_of({with("rsync")}) == Health::well));
+    BOOST_TEST(!has(status_text({with("rsync")}), "rsync"));
+    BOOST_TEST((health_of({with("ring")}) == Health::trouble));
+    BOOST_TEST(has(status_text({with("ring")}), "\nx: ring, : x (0 times, last 1 s ago)\n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_is_not_in_its_ring_is_trouble) {
     auto now = facts();
     now.devices.clear();
     BOOST_TEST((health_of({node(now)}) == Health::trouble));
     const std::string text = status_text({node(now)});
     BOOST_TEST(has(text, "10.0.0.1:16201: no device of its ring is one of this node"), text);
+    now.failures.push_back({"not_in_ring", "this node", "no device", 1, now.at, now.at});
+    BOOST_TEST(status_text({node(now)}) == text); // it says the same
+    now.failures.clear();
     now.ended = 0; // it has just begun
     now.pass_ended = Timestamp();
     BOOST_TEST((health_of({node(now)}) == Health::well));
