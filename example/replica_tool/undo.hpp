@@ -92,7 +92,7 @@ int list_taken_away(const Options& options, B broker, const Settings& settings) 
         std::cout << (options.json ? boost::json::serialize(json_of(one)) : line_of(one)) << '\n';
     }
     if (!options.json) {
-        std::cout << found.size() << " databases\n";
+        std::cout << daemon::databases_text(found.size()) << '\n';
     }
     return all ? fine : trouble;
 }

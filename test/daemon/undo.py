@@ -90,13 +90,13 @@ class Undo(unittest.TestCase):
             wrong["devices"][0]["weight"] = 0
             wrong["replicas"] = 1
             pair.ring.write_text(json.dumps(wrong))
-            told = "1 of them belong elsewhere by this ring and will leave again"
+            told = "1 of them belongs elsewhere by this ring and will leave again"
             code, text, complaints = self.tool(pair, "--all")
             self.assertEqual(code, 0, complaints)
-            self.assertIn(f"1 databases are to come back, {told}\n", complaints)
+            self.assertIn(f"1 database is to come back, {told}\n", complaints)
             self.assertTrue(text.startswith("back, leaves: "), text)
             self.assertEqual(text.splitlines()[-1],
-                             f"1 databases are back, {told}; 0 stay where they are")
+                             f"1 database is back, {told}; 0 stay where they are")
             self.assertIsNotNone(pair.names(0, "one"))
 
     def test_a_ring_that_is_no_good_is_told_at_once_and_a_name_needs_no_slash(self):

@@ -101,6 +101,11 @@ template <Broker B>
                        one.entry.bytes, one.name, one.entry.path);
 }
 
+/// "1 database", "2 databases".
+[[nodiscard]] inline std::string databases_text(std::size_t count) {
+    return fmt::format("{} database{}", count, count == 1 ? "" : "s");
+}
+
 /// Prints what was taken out of use, a line each, and how it is brought back.
 template <Broker B>
 void print_trash(B& broker, const Settings& settings, std::ostream& out) {
@@ -108,9 +113,9 @@ void print_trash(B& broker, const Settings& settings, std::ostream& out) {
     for (const TakenAway& one : found) {
         out << line(one);
     }
-    out << found.size()
-        << " databases; --undo with a path, a hash, a name (/account/container) or all brings them "
-           "back\n";
+    out << databases_text(found.size())
+        << "; --undo with a path, a hash, a name (/account/container) or all brings "
+        << (found.size() == 1 ? "it" : "them") << " back\n";
 }
 
 /// Whether `word` of a command line means this one. A name is good with its first slash or without.
@@ -197,16 +202,12 @@ struct BroughtBack {
     }
 
     /// "3 databases are back, 2 of them belong elsewhere by this ring and will leave again".
-    [[nodiscard]] std::string text(std::string_view verb) const {
-        constexpr std::string_view words[] = {
-            "stay", "belong elsewhere by this ring and will leave again",
-            "were deleted longer than reclaim_age ago and will leave again",
-            "lie on devices that this node does not have in this ring: no pass comes to them"};
-        std::string text = fmt::format("{} databases {}", back, verb);
+    [[nodiscard]] std::string text(std::string_view state) const {
+        std::string text = databases_text(back) + (back == 1 ? " is " : " are ");
+        text += state;
         for (const auto& [fate, count] : fates) {
             if (fate != Afterwards::stays && count > 0) {
-                const auto at = static_cast<std::size_t>(fate);
-                text += fmt::format(", {} of them {}", count, words[at]);
+                text += fmt::format(", {} of them {}", count, in_words(fate, count == 1));
             }
         }
         return text;
@@ -214,7 +215,22 @@ struct BroughtBack {
 
     /// The last line.
     [[nodiscard]] std::string summary() const {
-        return text("are back") + fmt::format("; {} stay where they are\n", staying);
+        return text("back") + (staying == 1 ? std::string("; 1 stays where it is\n")
+                                            : fmt::format("; {} stay where they are\n", staying));
+    }
+
+private:
+    [[nodiscard]] static std::string_view in_words(Afterwards fate, bool one) {
+        constexpr std::string_view many[] = {
+            "stay", "belong elsewhere by this ring and will leave again",
+            "were deleted longer than reclaim_age ago and will leave again",
+            "lie on devices that this node does not have in this ring: no pass comes to them"};
+        constexpr std::string_view single[] = {
+            "stays", "belongs elsewhere by this ring and will leave again",
+            "was deleted longer than reclaim_age ago and will leave again",
+            "lies on a device that this node does not have in this ring: no pass comes to it"};
+        const auto at = static_cast<std::size_t>(fate);
+        return one ? single[at] : many[at];
     }
 };
 
@@ -229,7 +245,7 @@ template <RingVersion R>
         }
     }
     const bool in_vain = doomed.back > doomed.fates[Afterwards::stays];
-    return in_vain ? doomed.text("are to come back") + '\n' : std::string();
+    return in_vain ? doomed.text("to come back") + '\n' : std::string();
 }
 
 /// Brings back what is wanted of `found`, in its order, each to its device and the partition that

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(each_way_to_name_a_database_brings_it_back) {
         BOOST_TEST(node.bring_back({words[static_cast<std::size_t>(way)]}));
         BOOST_TEST((node.names() == Names{"one"}));
         BOOST_TEST(node.says("back: "));
-        BOOST_TEST(node.says("\n1 databases are back; 0 stay where they are\n"));
+        BOOST_TEST(node.says("\n1 database is back; 0 stay where they are\n"));
     }
 }
 
@@ -151,10 +151,30 @@ BOOST_FIXTURE_TEST_CASE(since_a_time_what_was_removed_comes_back, Node) {
     BOOST_TEST(since(clock.now()));
     BOOST_TEST(says("0 databases are back"));
     BOOST_TEST(since(between));
-    BOOST_TEST(says("1 databases are back"), out.str());
+    BOOST_TEST(says("1 database is back"), out.str());
     BOOST_TEST((names() == Names{"late"}));
     BOOST_TEST(since({}));
     BOOST_TEST((names() == Names{"early", "late"}));
+}
+
+BOOST_AUTO_TEST_CASE(one_database_is_told_in_the_singular_and_two_are_not) {
+    Node node;
+    print_trash(node.broker, node.settings, node.out);
+    BOOST_TEST(node.says("0 databases; --undo with a path, a hash, a name (/account/container) or "
+                         "all brings them back\n"));
+    node.lose("one");
+    print_trash(node.broker, node.settings, node.out);
+    BOOST_TEST(node.says("\n1 database; --undo with a path, a hash, a name (/account/container) or "
+                         "all brings it back\n"));
+    BroughtBack result;
+    result.add(Afterwards::leaves);
+    result.add(Afterwards::stays, "why");
+    BOOST_TEST(result.summary() == "1 database is back, 1 of them belongs elsewhere by this ring "
+                                   "and will leave again; 1 stays where it is\n");
+    result.add(Afterwards::leaves);
+    result.add(Afterwards::stays, "why");
+    BOOST_TEST(result.summary() == "2 databases are back, 2 of them belong elsewhere by this ring "
+                                   "and will leave again; 2 stay where they are\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_in_quarantine_comes_back_only_by_name) {
@@ -176,7 +196,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_come_back_stays_and_the_reason_is_told) {
     node.disk.write(path + '/' + node.hash + ".db", std::string(8192, 'x'));
     BOOST_TEST(!node.bring_back({"all"}));
     BOOST_TEST(node.says("stays: "));
-    BOOST_TEST(node.says("\n0 databases are back; 1 stay where they are\n"));
+    BOOST_TEST(node.says("\n0 databases are back; 1 stays where it is\n"));
     BOOST_TEST(node.disk.stat(path).has_value());
 }
 
@@ -186,10 +206,10 @@ BOOST_AUTO_TEST_CASE(what_leaves_again_by_this_ring_is_told_before_it_comes_back
     node.ring = Node::ring_of({"sdb", "sda"}); // sda is no primary of anything
     BOOST_TEST(node.bring_back({"all"}));
     BOOST_TEST((node.names() == Names{"one"}));
-    const std::string told = "1 of them belong elsewhere by this ring and will leave again";
-    BOOST_TEST(node.out.str().starts_with("1 databases are to come back, " + told + '\n'));
+    const std::string told = "1 of them belongs elsewhere by this ring and will leave again";
+    BOOST_TEST(node.out.str().starts_with("1 database is to come back, " + told + '\n'));
     BOOST_TEST(node.says("\nback, leaves: "));
-    BOOST_TEST(node.says("\n1 databases are back, " + told + "; 0 stay where they are\n"));
+    BOOST_TEST(node.says("\n1 database is back, " + told + "; 0 stay where they are\n"));
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_the_ring_does_not_have_here_is_told_as_one_without_passes) {
@@ -198,8 +218,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_the_ring_does_not_have_here_is_told_as_one_wi
     node.ring = Node::ring_of({"sdb"});
     BOOST_TEST(node.bring_back({"all"}));
     BOOST_TEST((node.names() == Names{"one"}));
-    BOOST_TEST(node.says("1 databases are back, 1 of them lie on devices that this node does not "
-                         "have in this ring: no pass comes to them; 0 stay"));
+    BOOST_TEST(node.says("1 database is back, 1 of them lies on a device that this node does not "
+                         "have in this ring: no pass comes to it; 0 stay"));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_deleted_long_ago_is_told_to_leave_again) {
@@ -212,7 +232,7 @@ BOOST_AUTO_TEST_CASE(what_was_deleted_long_ago_is_told_to_leave_again) {
         node.broker, node.path, node.device, node.random, node.soon(),
         [](const auto&) { return std::string(); }, storage::Remains::to_trash);
     (void)node.bring_back({"all"});
-    BOOST_TEST(node.says("1 of them were deleted longer than reclaim_age ago and will leave"));
+    BOOST_TEST(node.says("1 of them was deleted longer than reclaim_age ago and will leave"));
 }
 
 BOOST_AUTO_TEST_CASE(what_stays_where_it_is_does_not_count_as_leaving_again) {
@@ -222,7 +242,7 @@ BOOST_AUTO_TEST_CASE(what_stays_where_it_is_does_not_count_as_leaving_again) {
     const std::string path = taken_away(node.broker, node.settings, node.out).at(0).entry.path;
     node.disk.write(path + "/somebodys", "file");
     BOOST_TEST(!node.bring_back({"all"}));
-    BOOST_TEST(node.says("\n0 databases are back; 1 stay where they are\n"));
+    BOOST_TEST(node.says("\n0 databases are back; 1 stays where it is\n"));
     BOOST_TEST(node.says(": holds somebodys as well"));
 }
 
