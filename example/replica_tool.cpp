@@ -104,8 +104,8 @@ void describe_plan(CLI::App& app, Options& options) {
         ->add_option("CONFIG", options.config,
                      "The daemon's configuration, such as /etc/swift/container-server.conf")
         ->required();
-    show(*plan_command, "what would leave this node",
-         "/etc/swift/container-server.conf | grep '\"do\":\"hand_off\"'");
+    show(*plan_command, "what would leave this node, and what only a brake keeps",
+         "/etc/swift/container-server.conf | grep -E '\"do\":\"(hand_off|expire|keep)\"'");
 }
 
 void describe_changes(CLI::App& app, Options& options) {
