@@ -106,13 +106,14 @@ concept Database =
         { db.version() } -> std::same_as<std::uint64_t>;
     };
 
-/// As items_since(point, count), but no more rows once those hold `most_bytes`, if the database
-/// can count them: then items_since(p, n, b) does that.
+/// As items_since(point, count), but no more rows once those hold `left` bytes, and one at least,
+/// if the database can count them: then items_since(p, n, left) does that. `left` becomes what is
+/// left of it; 0 says that there may be more rows among the first `count`.
 template <Database D>
-[[nodiscard]] std::vector<typename D::row_type>
-first_items(D& database, std::int64_t point, std::int64_t count, std::size_t most_bytes) {
-    if constexpr (requires { database.items_since(point, count, most_bytes); }) {
-        return database.items_since(point, count, most_bytes);
+[[nodiscard]] std::vector<typename D::row_type> first_items(D& database, std::int64_t point,
+                                                            std::int64_t count, std::size_t& left) {
+    if constexpr (requires { database.items_since(point, count, left); }) {
+        return database.items_since(point, count, left);
     } else {
         return database.items_since(point, count);
     }
@@ -131,19 +132,20 @@ concept ImagedDatabase = Database<D> && requires(D db, std::int64_t most, Instan
 /// - scan_rows(key, groups, up_to) gives digests of the rows with ROWIDs up to `up_to`, and whether
 ///   the stored hash and sums are those of all rows. Two rows that differ in anything have other
 ///   digests; with one key they are the same on every node.
-/// - chosen_rows(choice, key, point, up_to, count) gives the first `count` chosen rows with
-///   point < ROWID <= up_to, in ascending order.
+/// - chosen_rows(choice, key, point, up_to, count, left) gives the first `count` chosen rows with
+///   point < ROWID <= up_to, in ascending order. `left` as in first_items.
 /// - a row that is there when chosen_rows looks, with a ROWID up to the max_row of an info() before
 ///   scan_rows, was there under this ROWID when scan_rows looked. Neither keeps writers out for
 ///   more than a moment.
 template <class D>
-concept ComparableDatabase = Database<D> && requires(D db, std::uint64_t key, std::size_t groups,
-                                                     std::int64_t point, const RowChoice& choice) {
-    { db.scan_rows(key, groups, point) } -> std::same_as<RowScan>;
-    {
-        db.chosen_rows(choice, key, point, point, point)
-    } -> std::same_as<std::vector<typename D::row_type>>;
-};
+concept ComparableDatabase =
+    Database<D> && requires(D db, std::uint64_t key, std::size_t groups, std::int64_t point,
+                            const RowChoice& choice, std::size_t left) {
+        { db.scan_rows(key, groups, point) } -> std::same_as<RowScan>;
+        {
+            db.chosen_rows(choice, key, point, point, point, left)
+        } -> std::same_as<std::vector<typename D::row_type>>;
+    };
 
 /// A store of databases.
 ///

@@ -115,7 +115,8 @@ void rows_that_only_one_replica_has_are_chosen(Fixture& fixture) {
     const RowScan there = other.scan_rows(5, 1, other.info().max_row);
     BOOST_TEST((scan.sound && there.sound));
     const RowChoice choice = scan.digests.only_here(there.digests.unlike(scan.digests.sums()));
-    const auto rows = one.chosen_rows(choice, 5, -1, last, 100);
+    std::size_t left = 1'000'000;
+    const auto rows = one.chosen_rows(choice, 5, -1, last, 100, left);
     BOOST_REQUIRE(rows.size() == 1U);
     BOOST_TEST(rows[0].name == "row0");
 }

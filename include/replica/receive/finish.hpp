@@ -112,12 +112,13 @@ struct Progress {
 /// sender's own report about a container is then the newer one.
 template <Database D>
 bool merge_next(D& from, D& into, Progress& progress) {
-    const auto rows = first_items(from, progress.point, merge_batch, merge_bytes);
+    std::size_t left = merge_bytes;
+    const auto rows = first_items(from, progress.point, merge_batch, left);
     if (!rows.empty()) {
         into.merge_items(rows, progress.id, Timestamp{});
         progress.point = rows.back().rowid;
     }
-    return !rows.empty();
+    return std::ssize(rows) == merge_batch || left == 0;
 }
 
 /// Merges the rows of the database at `target` into `upload`, without a lock between batches.

@@ -50,7 +50,7 @@ namespace detail {
     return furthest;
 }
 
-/// Bytes. Rows that take as many or more go by usync.
+/// Bytes of text. Rows that have as many or more go by usync.
 inline constexpr std::size_t most_along = 1 << 20;
 
 /// The rows above `base`, if there are few of them and none may have been deleted elsewhere. What
@@ -65,18 +65,16 @@ template <AnyPass P>
     try {
         auto points = turn.database().sync_points(Direction::incoming); // before the rows
         std::erase_if(points, [](const SyncPoint& point) { return !unusable(point).empty(); });
-        const auto rows = first_items(turn.database(), base, most + 1, most_along);
+        std::size_t left = most_along;
+        const auto rows = first_items(turn.database(), base, most + 1, left);
         const Timestamp limit = turn.pass.now().plus(-settings.reclaim_age / 2);
         const auto old = [&](const auto& row) { return may_be_deleted(row, limit); };
-        if (rows.empty() || std::ssize(rows) > most || std::ranges::any_of(rows, old)) {
+        if (rows.empty() || std::ssize(rows) > most || left == 0 ||
+            std::ranges::any_of(rows, old)) {
             return {};
         }
         const std::int64_t last = std::max(rows.back().rowid, turn.info.max_row);
-        std::string argument = message::encode_along(base, last, rows, points);
-        if (argument.size() >= most_along) { // then more rows may be above `base` than were read
-            return {};
-        }
-        return {std::move(argument), base, last, std::ssize(rows)};
+        return {message::encode_along(base, last, rows, points), base, last, std::ssize(rows)};
     } catch (const Failure& failure) {
         if (is_lost(failure)) {
             throw;

@@ -33,10 +33,10 @@ public:
 
     [[nodiscard]] std::int64_t rows() const { return rows_; }
 
-    /// That many rows were too large for a request. From now on each has at most half as many, and
-    /// at most per_diff.
+    /// That many rows were too large for a request. The next one has at most half as many, and at
+    /// most per_diff.
     void too_large(std::int64_t rows) {
-        rows_ = most_ = least_ = std::max<std::int64_t>(std::min(least_, rows / 2), 1);
+        rows_ = std::max<std::int64_t>(std::min(least_, rows / 2), 1);
     }
 
     /// The answer to a request with that many rows took so long.
@@ -44,7 +44,7 @@ public:
         if (time < quick) {
             rows_ = std::min(2 * rows_, most_);
         } else if (time > slow) {
-            rows_ = std::max(rows_ / 2, least_);
+            rows_ = std::max(rows_ / 2, std::min(rows_, least_));
         }
     }
 

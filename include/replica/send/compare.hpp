@@ -123,9 +123,10 @@ send_chosen(DatabaseTurn<P>& turn, PeerSession<P>& peer, const std::string& remo
     std::int64_t point = std::numeric_limits<std::int64_t>::min();
     for (bool more = true; more;) {
         expect_to_read(turn);
-        const auto rows =
-            turn.database().chosen_rows(choice, own.key, point, own.last, pass.settings.per_diff);
-        more = std::ssize(rows) == pass.settings.per_diff;
+        std::size_t left = BatchSize::most_read;
+        const auto rows = turn.database().chosen_rows(choice, own.key, point, own.last,
+                                                      pass.settings.per_diff, left);
+        more = std::ssize(rows) == pass.settings.per_diff || left == 0;
         if (rows.empty()) {
             break;
         }
@@ -135,7 +136,7 @@ send_chosen(DatabaseTurn<P>& turn, PeerSession<P>& peer, const std::string& remo
         for (std::span rest(rows); !rest.empty();) {
             std::vector part(rest.begin(), rest.end());
             std::string request = message::encode_rows(part, {}, remote_id);
-            while (request.size() > BatchSize::most_bytes && part.size() > 1) {
+            while (request.size() > BatchSize::most_bytes && part.size() > 1) { // by JSON alone
                 part.resize(part.size() / 2);
                 request = message::encode_rows(part, {}, remote_id);
             }

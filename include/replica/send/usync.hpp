@@ -124,9 +124,10 @@ template <AnyPass P>
     std::int64_t diffs = pass.settings.max_diffs; // that are left, each of per_diff rows
     const auto next = [&] {
         const std::int64_t most = std::min(diffs, batch.rows() / per_diff) * per_diff;
+        std::size_t left = BatchSize::most_read;
         return first_items(turn.database(), point,
                            batch.rows() < per_diff ? batch.rows() : std::max<std::int64_t>(most, 1),
-                           BatchSize::most_read);
+                           left);
     };
     auto rows = next();
     while (!rows.empty() && diffs > 0) {

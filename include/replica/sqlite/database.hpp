@@ -70,15 +70,13 @@ public:
     }
 
     [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count,
-                                                    std::size_t most_bytes = -1UL) {
+                                                    std::size_t&& left = -1UL) {
+        return items_since(point, count, left);
+    }
+    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count,
+                                                    std::size_t& left) {
         connection().require_in_place();
-        std::vector<row_type> rows;
-        sqlite::Query found = connection().query(S::select_since);
-        found.bind(point, std::max<std::int64_t>(count, 0));
-        for (std::size_t bytes = 0; bytes < most_bytes && found.step(); bytes += found.bytes()) {
-            rows.push_back(S::read(found));
-        }
-        return rows;
+        return sqlite::rows_since<S>(connection(), point, count, left);
     }
 
     /// See scan.hpp.
@@ -90,10 +88,10 @@ public:
 
     [[nodiscard]] std::vector<row_type> chosen_rows(const RowChoice& choice, std::uint64_t key,
                                                     std::int64_t point, std::int64_t up_to,
-                                                    std::int64_t count) {
+                                                    std::int64_t count, std::size_t& left) {
         connection().require_in_place();
         return sqlite::chosen_rows<S>(connection(), choice, key, point, up_to, count,
-                                      options().page_rows);
+                                      options().page_rows, left);
     }
 
     [[nodiscard]] std::int64_t sync_point(std::string_view id, Direction direction) {

@@ -4,11 +4,13 @@
 // For programs that keep their own data in these databases and want them replicated: put, list,
 // delete. The replicator itself uses none of it.
 
+#include <replica/error.hpp>
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/listing.hpp>
 #include <replica/words/json.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -36,6 +38,11 @@ struct Inspection {
     std::int64_t rows = 0;                      ///< Including tombstones.
 };
 
+/// Of a row in JSON, and of a metadata item: more could not be sent, and would hold up all others
+/// (defect 122).
+inline constexpr std::size_t most_row_bytes = 16 << 20;
+inline constexpr std::size_t most_item_bytes = 1 << 20;
+
 /// A database with the calls of a client. Errors and thread safety as in SqliteDatabase.
 template <sqlite::Schema S, Disk D, Clock C>
 class HostDatabase : public SqliteDatabase<S, D, C> {
@@ -47,13 +54,18 @@ public:
     using Base::Base;
 
     /// Writes rows of a client; at equal times the later row wins. Throws bad_request, having
-    /// written nothing, for a row without a name or time, or with text that is not UTF-8: such a
-    /// row could never be sent, and would hold up all rows behind it.
+    /// written nothing, for a row without a name or time, with text that is not UTF-8, or
+    /// above most_row_bytes: such a row could never be sent, and would hold up all rows behind it.
     sqlite::Merged put(std::span<const row_type> rows) {
         this->connection().with_path([&] {
             for (std::string sent; const row_type& row : rows) {
                 sent.clear();
                 json::append_members(sent, row);
+                if (sent.size() > most_row_bytes) {
+                    throw Failure(Error::bad_request,
+                                  "row '" + row.name.substr(0, 100) + "': takes " +
+                                      std::to_string(sent.size()) + " bytes as JSON");
+                }
             }
         });
         return this->merge_items(rows, std::string_view());
@@ -69,8 +81,12 @@ public:
     }
 
     /// Sets a metadata key unless it has a newer value; an empty value deletes it. Throws
-    /// bad_request for text that is not UTF-8.
+    /// bad_request for text that is not UTF-8, and above most_item_bytes.
     void set_metadata(std::string_view key, std::string_view value, Timestamp time) {
+        if (const std::size_t bytes = key.size() + value.size(); bytes > most_item_bytes) {
+            throw Failure(Error::bad_request, "metadata '" + std::string(key.substr(0, 100)) +
+                                                  "': takes " + std::to_string(bytes) + " bytes");
+        }
         Metadata news;
         news.set({std::string(key), std::string(value), time.internal()});
         this->merge_metadata(news);

@@ -47,8 +47,8 @@ struct RecordPoint {
     friend bool operator==(const RecordPoint&, const RecordPoint&) = default;
 };
 
-/// Key and members of a record in JSON. A record goes to a peer in one request, in which each byte
-/// may take two, and a server takes 64 MiB.
+/// Key, and members in JSON. A record goes to a peer in one request, in which a byte of the members
+/// may take two and one of the key six, and a server takes 64 MiB.
 inline constexpr std::size_t most_record_bytes = 8 << 20;
 
 /// An open database of records. Errors and thread safety as in SqliteDatabase: all calls throw
@@ -183,7 +183,8 @@ private:
         if (id != point.id) {
             point = {std::move(id), -1};
         }
-        return this->items_since(point.rowid, page, page_bytes);
+        std::size_t left = page_bytes;
+        return this->items_since(point.rowid, page, left);
     }
 
     [[nodiscard]] std::optional<RecordRow> find(const std::string& key) {

@@ -87,18 +87,34 @@ template <Schema S>
     return scan;
 }
 
-/// The rows above `above` up to `up_to` that are chosen, at most `count`.
+/// The first `count` rows above `above`; fewer once their texts hold `left` bytes, one at least.
+/// `left` becomes what is left of it, 0 if there may be more rows than were read.
+template <Schema S>
+[[nodiscard]] std::vector<typename S::row_type>
+rows_since(Connection& connection, std::int64_t above, std::int64_t count, std::size_t& left) {
+    std::vector<typename S::row_type> rows;
+    Query found = connection.query(S::select_since);
+    found.bind(above, std::max<std::int64_t>(count, 0));
+    while (left > 0 && found.step()) {
+        rows.push_back(S::read(found));
+        left -= std::min(left, found.bytes(S::hashed_column));
+    }
+    return rows;
+}
+
+/// The rows above `above` up to `up_to` that are chosen, at most `count`. `left` as above.
 template <Schema S>
 [[nodiscard]] std::vector<typename S::row_type>
 chosen_rows(Connection& connection, const RowChoice& choice, std::uint64_t key, std::int64_t above,
-            std::int64_t up_to, std::int64_t count, std::int64_t page_rows) {
+            std::int64_t up_to, std::int64_t count, std::int64_t page_rows, std::size_t& left) {
     std::vector<typename S::row_type> rows;
     detail::each_digest<S>(connection, key, above, up_to, page_rows,
                            [&](const RowReader&, const Query& found, std::uint64_t digest) {
                                if (choice.contains(digest)) {
                                    rows.push_back(S::read(found));
+                                   left -= std::min(left, found.bytes(S::hashed_column));
                                }
-                               return static_cast<std::int64_t>(rows.size()) < count;
+                               return static_cast<std::int64_t>(rows.size()) < count && left > 0;
                            });
     return rows;
 }

@@ -155,11 +155,11 @@ public:
         return begin == nullptr ? std::string_view() : std::string_view(begin, size);
     }
 
-    /// Of all texts of the row.
-    [[nodiscard]] std::size_t bytes() const {
+    /// Of all texts of the row but one.
+    [[nodiscard]] std::size_t bytes(int without) const {
         std::size_t all = 0;
         for (int at = 0; at < columns(); ++at) {
-            const bool counts = type(at) == SQLITE_TEXT || type(at) == SQLITE_BLOB;
+            const bool counts = at != without && type(at) != SQLITE_INTEGER && !is_null(at);
             all += counts ? static_cast<std::size_t>(sqlite3_column_bytes(statement_, at)) : 0;
         }
         return all;

@@ -300,7 +300,7 @@ template <Disk D>
 /// meanwhile, returns false and leaves the file where it is (defect 8). No other process may know
 /// the file's name, so that fsync may open and close it.
 ///
-/// Order: fsync file; make the directory durable; lock it; look for a database once more; remove a
+/// Order: fsync file; lock the directory; make it durable; look for a database once more; remove a
 /// journal of an earlier file, which SQLite would play back into this one (defect 7); rename
 /// without replacing; fsync directory.
 template <Broker B>
@@ -308,8 +308,8 @@ template <Broker B>
                            const std::string& device, Instant deadline) {
     auto& disk = broker.disk();
     disk.sync(file);
-    make_durable_directories(disk, device, parent(path));
     const auto lock = lock_directory(disk, broker.clock(), parent(path), deadline);
+    make_durable_directories(disk, device, parent(path)); // a sweep may have had it made anew
     if (find_database(disk, parent(path))) {
         return false;
     }

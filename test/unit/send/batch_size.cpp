@@ -56,18 +56,22 @@ BOOST_AUTO_TEST_CASE(a_stock_server_always_gets_per_diff_and_so_does_who_has_mor
     }
 }
 
-BOOST_AUTO_TEST_CASE(rows_that_are_too_large_halve_it_for_good_down_to_one_row) {
+BOOST_AUTO_TEST_CASE(rows_that_are_too_large_halve_it_down_to_one_row_until_smaller_ones_come) {
     BatchSize batch(1000, true);
     batch.took(at_once);
     batch.took(at_once);
     batch.too_large(4000);
-    BOOST_TEST(sizes(batch, {at_once, at_once, slowly}) == (Sizes{1000, 1000, 1000, 1000}),
-               boost::test_tools::per_element());
+    BOOST_TEST(batch.rows() == 1000);
     batch.too_large(1000);
-    BOOST_TEST(sizes(batch, {at_once, slowly}) == (Sizes{500, 500, 500}),
+    BOOST_TEST(sizes(batch, {slowly, at_once, at_once, slowly}) ==
+                   (Sizes{500, 500, 1000, 2000, 1000}),
                boost::test_tools::per_element());
     batch.too_large(3); // so few were left
     BOOST_TEST(batch.rows() == 1);
     batch.too_large(1);
     BOOST_TEST(batch.rows() == 1);
+    BatchSize stock(1000, false);
+    stock.too_large(1000);
+    BOOST_TEST(sizes(stock, {at_once, at_once}) == (Sizes{500, 1000, 1000}),
+               boost::test_tools::per_element());
 }

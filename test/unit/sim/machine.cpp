@@ -121,3 +121,30 @@ BOOST_AUTO_TEST_CASE(a_machine_that_is_gone_is_not_called) {
     { const Machine other(world, 2); }
     BOOST_TEST(one.pass(FullRing({one.device, Machine::device_of(2)})).failure == 1);
 }
+
+// Some of the new records may go with the question, if they are few. Where only a part of them has
+// been read, the point must not speak of the others (defect 122).
+BOOST_AUTO_TEST_CASE(records_of_any_size_are_on_the_other_machine_after_a_pass) {
+    for (const std::size_t bytes : {1'000U, 170'000U, 300'000U, 520'000U, 2'000'000U}) {
+        const SimWorld world;
+        SimMachine<Note> one(world, 1);
+        SimMachine<Note> other(world, 2);
+        const FullRing ring({one.device, other.device});
+        (void)other.open("mine");
+        auto book = one.open("mine");
+        book.put({"first", "x", 1});
+        for (int pass = 0; pass < 3; ++pass) {
+            one.pass(ring);
+            other.pass(ring);
+        }
+        for (const char* const key : {"a", "b", "c", "d", "e"}) {
+            book.put({key, std::string(bytes, 'x'), 1});
+        }
+        world.clock.advance(Seconds(30));
+        one.pass(ring);
+        auto there = other.open("mine");
+        BOOST_TEST(there.list().size() == 6U, bytes);
+        BOOST_TEST(there.sync_point(book.info().id, Direction::incoming) == book.info().max_row);
+        BOOST_TEST(there.info().hash == book.info().hash);
+    }
+}

@@ -54,12 +54,13 @@ struct File {
     }
 
     [[nodiscard]] std::vector<std::int64_t> chosen(const RowChoice& choice, std::int64_t above,
-                                                   std::int64_t up_to, std::int64_t count) {
+                                                   std::int64_t up_to, std::int64_t count,
+                                                   std::size_t left = 1'000'000) {
         sqlite::Connection connection(place.path(), sqlite::Connection::Mode::existing, {},
                                       Instant::max());
         std::vector<std::int64_t> rowids;
         for (const ObjectRow& row : sqlite::chosen_rows<sqlite::ContainerSchema>(
-                 connection, choice, key, above, up_to, count, 3)) {
+                 connection, choice, key, above, up_to, count, 3, left)) {
             rowids.push_back(row.rowid);
         }
         return rowids;
@@ -132,6 +133,8 @@ BOOST_AUTO_TEST_CASE(chosen_rows_come_in_order_so_many_at_a_time) {
     File file;
     RowChoice everything(1);
     everything.add_whole(0, ~std::uint64_t{0});
+    BOOST_TEST(file.chosen(everything, -1, all, 100, 1).size() == 1U); // by their bytes
+    BOOST_TEST(file.chosen(everything, 2, all, 100, 30).size() < 8U);
     const struct {
         std::int64_t above;
         std::int64_t up_to;

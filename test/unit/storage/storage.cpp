@@ -416,7 +416,7 @@ BOOST_AUTO_TEST_CASE(of_two_that_install_at_once_neither_is_overwritten) {
             break;
         }
     }
-    BOOST_TEST(times > 3);
+    BOOST_TEST(times > 1); // before the directory is locked
 }
 
 BOOST_AUTO_TEST_CASE(a_replacement_sees_every_row_that_a_client_was_told_is_stored) {
