@@ -50,7 +50,7 @@ public:
             }
             const auto require_kept = [&](const auto& all, auto where) {
                 for (const auto& [key, writes] : all) {
-                    if (writes.told() && writes.told()->ticks > database.record.dropped) {
+                    if (writes.told() && writes.told()->ticks > went_by(database)) {
                         require_held(found, database, where, key, writes);
                     }
                 }
@@ -125,7 +125,8 @@ private:
     /// A hash that a fault has spoiled may stay wrong until all is `healed`. A stock server takes a
     /// file over with it: then all have the same wrong one (defect 72).
     void require_sound(const std::vector<Autopsy<Kind>>& found, bool healed = false) const {
-        const bool may_rot = world_.config.rot > 0 && (!healed || world_.config.stock > 0);
+        const bool rots = world_.config.rot + world_.config.miscounted > 0;
+        const bool may_rot = rots && (!healed || world_.config.stock > 0);
         for (std::size_t at = 0; at < found.size(); ++at) {
             for (const auto& copy : found[at].copies) {
                 const std::string where = "machine " + std::to_string(at) + ": " + copy.path;
@@ -152,6 +153,13 @@ private:
         // An account that was deleted counts as deleted whatever is in it.
         return world_.config.containers == 0 && database.record.dropped != 0 &&
                told.ticks <= database.record.dropped + seconds(120);
+    }
+
+    /// Until when keys and ranges go with a database that was deleted. A container that expires
+    /// takes those with it that were written elsewhere before that was known there.
+    [[nodiscard]] std::int64_t went_by(const Known& database) const {
+        const bool expires = world_.config.reports > 0 && database.record.dropped != 0;
+        return database.record.dropped + (expires ? 120 * Timestamp::ticks_per_second : 0);
     }
 
     [[nodiscard]] bool may_be_gone(const Known& database, const Writes& writes) const {
@@ -267,7 +275,7 @@ private:
         }
         const bool is_key = name.starts_with("X-") || name.starts_with(".shards_");
         if (!version && is_key && writes.told() &&
-            (!exists || writes.told()->ticks <= database.record.dropped)) {
+            (!exists || writes.told()->ticks <= went_by(database))) {
             return; // went with the database
         }
         if (const auto fault = writes.fault(version, forgets)) {

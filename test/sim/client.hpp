@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -69,6 +70,28 @@ public:
         world_.fibers.run([&] { return ended; });
     }
 
+    /// Each account is told of its containers.
+    void report_all() {
+        for (Known& database : world_.known) {
+            at_each_copy(database, [&](const Site& site) {
+                report(site, database);
+                return false;
+            });
+        }
+    }
+
+    /// A client deletes all of a database, and then the database. Whether there was one.
+    [[nodiscard]] bool retire(Known& database) {
+        return at_each_copy(database, [&](const Site& site) {
+            auto opened = open(site);
+            if (!opened.is_deleted()) {
+                erase_all(opened, database);
+                mark_deleted(opened, database);
+            }
+            return opened.is_deleted();
+        });
+    }
+
     /// No further call begins by itself.
     void rest() { resting_ = true; }
 
@@ -122,15 +145,35 @@ private:
     [[nodiscard]] Task draw() {
         const Config& config = world_.config;
         const std::size_t which = world_.pick_by(
-            std::array<std::int64_t, 7>{10, config.deletes, config.late, config.pending,
-                                        config.posts, config.drops, config.shards});
+            std::array<std::int64_t, 8>{10, config.deletes, config.late, config.pending,
+                                        config.posts, config.drops, config.shards, config.reports});
         using Member = void (Clients::*)(const Site&, Known&);
-        constexpr Member tasks[] = {&Clients::put,  &Clients::erase, &Clients::come_late,
-                                    &Clients::pend, &Clients::post,  &Clients::drop,
-                                    &Clients::shard};
+        constexpr Member tasks[] = {&Clients::put,   &Clients::erase, &Clients::come_late,
+                                    &Clients::pend,  &Clients::post,  &Clients::drop,
+                                    &Clients::shard, &Clients::report};
         return [this, task = tasks[which]](const Site& at, Known& database) {
             (this->*task)(at, database);
         };
+    }
+
+    /// Does `task` at one copy after another until the task is done. Whether it was.
+    bool at_each_copy(const Known& database, const std::function<bool(const Site&)>& task) {
+        for (const Spot at : world_.layout.spots()) {
+            const Site site{*world_.machines[at.machine], world_.path(database, at.device)};
+            if (site.machine.disk.glance(site.path)) {
+                bool ended = false;
+                bool done = false;
+                world_.fibers.spawn(site.machine.server->life, [&] {
+                    done = task(site);
+                    ended = true;
+                });
+                world_.fibers.run([&] { return ended; });
+                if (done) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     [[nodiscard]] auto open(const Site& at) {
@@ -356,12 +399,19 @@ private:
         }
     }
 
-    /// DELETE of an empty database; its metadata go with it.
+    /// DELETE of an empty database; its metadata go with it. Some clients empty it first.
     void drop(const Site& at, Known& database) {
         auto opened = open(at);
-        if (!opened.empty() || opened.is_deleted()) {
-            return;
+        if (!opened.empty() && world_.config.reports > 0 && world_.pick(3) == 0) {
+            erase_all(opened, database);
         }
+        if (opened.empty() && !opened.is_deleted()) {
+            mark_deleted(opened, database);
+        }
+    }
+
+    template <class Database>
+    void mark_deleted(Database& opened, Known& database) {
         const std::int64_t now = stamp();
         database.record.dropped = std::max(database.record.dropped, now);
         for (auto& [key, writes] : database.record.metadata) {
@@ -369,6 +419,37 @@ private:
         }
         opened.mark_deleted(Timestamp{now, 0});
         world_.marks("client: dropped");
+    }
+
+    template <class Database>
+    void erase_all(Database& opened, Known& database) {
+        for (Row row : opened.items_since(-1, std::numeric_limits<std::int64_t>::max())) {
+            Writes& writes = database.record.rows[key_of(row)];
+            if (row.deleted == 0 && version_of(row).ticks < world_.clock.now().ticks) {
+                Row gone = row_of(row.name, stamp(), true);
+                if constexpr (requires { gone.storage_policy_index; }) {
+                    gone.storage_policy_index = row.storage_policy_index;
+                }
+                writes.attempt(version_of(gone));
+                opened.put(gone);
+                writes.acknowledge(version_of(gone));
+            }
+        }
+    }
+
+    /// What Swift's container updater notes once the account has been told. By then the container
+    /// may be another.
+    void report(const Site& at, Known& /*database*/) {
+        if constexpr (ShardedKind<Kind>) {
+            const ContainerInfo told = open(at).info();
+            const std::string how = "reported_put_timestamp = '" + told.put_timestamp +
+                                    "', reported_delete_timestamp = '" + told.delete_timestamp +
+                                    "', reported_object_count = " + std::to_string(told.count) +
+                                    ", reported_bytes_used = " + std::to_string(told.bytes_used);
+            if (change_stat<Kind>(at.machine, at.path, how)) {
+                world_.marks("client: reported");
+            }
+        }
     }
 
     World<Kind>& world_;

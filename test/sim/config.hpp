@@ -38,7 +38,11 @@ struct Extensions {
         (std::int64_t, overdue),      ///< Whether old deletions come during the passes of a rest.
         (std::int64_t, misfiled),     ///< Faults: the file of another database in a directory, ...
         (std::int64_t, journals),     ///< ... a journal of an earlier file, ...
-        (std::int64_t, misnamed));    ///< ... an id that is no file name.
+        (std::int64_t, misnamed),     ///< ... an id that is no file name, ...
+        (std::int64_t, miscounted),   ///< ... sums that say that a database is empty, ...
+        (std::int64_t, second),       ///< ... a single pass beside the service.
+        (std::int64_t, reports),      ///< Weight of telling a container's account of its state.
+        (std::int64_t, leaves));      ///< 1 + so many may leave a device in the first hour; 0: 100.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -176,6 +180,16 @@ struct Config : Extensions {
         misfiled = rarely(5);
         journals = rarely(5);
         misnamed = rarely(5);
+        miscounted = rarely(5);
+        second = rarely(10);
+        reports = containers * rarely(4);
+        drops = reports > 0 ? 2 * reports : drops;
+        // The counts of a device go with it, and an hour is known by the clock.
+        const bool counted = wipe + backup + jump + stock_sender == 0;
+        leaves = counted ? rarely(3) : 0;
+        if (rarely(1) > 0) { // as many as there are replicas, or more, says nothing
+            handoff_delete = 1 + static_cast<std::int64_t>(random.next() % 3);
+        }
     }
 
     template <class Each>

@@ -206,7 +206,7 @@ private:
         }
     };
 
-    static constexpr std::size_t stack_bytes = 256 << 10;
+    static constexpr std::size_t stack_bytes = 512 << 10;
 
     void require_alive() const {
         if (current_ != nullptr && current_->owner->ended) {

@@ -9,6 +9,7 @@
 #include "checker.hpp"
 #include "client.hpp"
 #include "config.hpp"
+#include "departures.hpp"
 #include "losses.hpp"
 #include "nemesis.hpp"
 #include "overdue.hpp"
@@ -44,7 +45,8 @@ class WorldHistory {
 public:
     WorldHistory(const Config& config, std::uint64_t seed, Marks& marks)
         : world_(config, seed, marks), clients_(world_), nemesis_(world_, clients_),
-          checker_(world_, clients_, nemesis_, losses_) {
+          checker_(world_, clients_, nemesis_, losses_), departures_(world_),
+          overdue_(world_, clients_) {
         world_.stock.replaced = [this](const Machine& machine, const std::string& old,
                                        const std::string& path) {
             const bool lost = losses_.note(machine.disk, world_.clock.now(), old, path);
@@ -79,6 +81,7 @@ public:
     /// Throws Violation.
     [[nodiscard]] Outcome run() {
         const Instant began = world_.clock.monotonic();
+        departures_.begin();
         clients_.begin();
         nemesis_.begin();
         const auto steps = static_cast<std::uint64_t>(world_.config.steps);
@@ -106,7 +109,9 @@ public:
                 world_.marks("one change is cheap");
             }
         }
+        grow_old();
         come_overdue();
+        retire();
         require_no_stray_file();
         require_rest(); // what has come of age has gone
         return {world_.fibers.steps(), world_.fibers.digest(),
@@ -204,7 +209,30 @@ private:
                 }
             }
         }
+        if (last_.stale > 0) { // what a stale copy may send goes again and again, to no avail
+            world_.marks("judged: stale, and restless");
+            checker_.look();
+            return most_rounds();
+        }
         throw Violation(reason);
+    }
+
+    /// Time passes, and all that is here agrees: no copy becomes stale, but for those that the
+    /// brakes keep, which ask nobody.
+    void grow_old() {
+        if (world_.config.stock_sender != 0) {
+            return;
+        }
+        const std::int64_t stale = last_.stale;
+        bool kept = last_.kept > 0;
+        for (int part = 0; part < 4; ++part) {
+            world_.clock.advance(Seconds(static_cast<double>(world_.config.reclaim_age) * 0.3));
+            play_round();
+            kept = kept || last_.kept > last_.stale;
+            if (last_.stale > stale && !kept) {
+                throw Violation("a copy has become stale, though all agree:" + counted(last_));
+            }
+        }
     }
 
     /// Old deletions that come while passes are under way count, although peers were asked before.
@@ -212,13 +240,18 @@ private:
         if (world_.config.overdue == 0 || world_.config.stock_sender != 0) {
             return;
         }
-        for (int part = 0; part < 4; ++part) { // all that is here agrees, and is older then
-            world_.clock.advance(Seconds(static_cast<double>(world_.config.reclaim_age) * 0.3));
-            play_round();
-        }
-        Overdue<Kind> overdue(world_, clients_);
-        overdue.begin();
+        overdue_.begin();
         static_cast<void>(settle());
+        overdue_.end();
+    }
+
+    /// One database is deleted, and so will expire. One that has shards never does.
+    void retire() {
+        if (world_.config.drops > 0 && world_.config.stock + world_.config.shards == 0) {
+            auto& database = world_.known[world_.pick(world_.known.size())];
+            retired_ = clients_.retire(database) ? &database : nullptr;
+            static_cast<void>(settle());
+        }
     }
 
     /// Two more rounds, in which nothing is sent. Whoever remembers that nothing is to be done
@@ -287,12 +320,16 @@ private:
         const std::int64_t ahead = config.jump > 0 ? 2 * config.reclaim_age : 0;
         world_.clock.advance(Seconds(static_cast<double>(
             std::max<std::int64_t>(config.reclaim_age, 3600) + ahead + 2 * config.skew + 300)));
+        if (config.reports > 0) {
+            clients_.report_all();
+        }
         for (int round = 0; round < 5; ++round) {
             play_round();
             if (round == 3) { // A trash is emptied once an hour, and the first clock was doubted.
                 world_.clock.advance(Seconds(3601));
             }
         }
+        require_gone();
         for (const auto& machine : world_.machines) {
             const bool stock = world_.sends_as_stock(*machine);
             if (const std::string path = stray_file(machine->disk, stock, machine->clock.now());
@@ -302,6 +339,35 @@ private:
             }
         }
         world_.marks("nothing is left");
+    }
+
+    /// What is deleted and old enough, and what belongs elsewhere, has gone, but for databases of
+    /// whose deletion the account does not know.
+    void require_gone() {
+        for (std::int64_t tries = most_rounds();; --tries) {
+            play_round();
+            if (last_.stale + last_.errors + world_.config.stock > 0) {
+                return;
+            }
+            if (last_.kept == 0) {
+                break;
+            }
+            if (tries == 0) {
+                throw Violation("a copy is kept for ever:" + counted(last_));
+            }
+        }
+        world_.marks("nothing is kept for ever");
+        const bool told = world_.config.containers == 0 || world_.config.reports > 0;
+        if (retired_ == nullptr || !told) {
+            return;
+        }
+        for (const Spot at : world_.layout.spots()) {
+            if (world_.machines[at.machine]->disk.glance(world_.path(*retired_, at.device))) {
+                throw Violation("machine " + std::to_string(at.machine) + ": " +
+                                world_.path(*retired_, at.device) + ": has not expired");
+            }
+        }
+        world_.marks("a deleted database has expired everywhere");
     }
 
     void pass(Machine& machine) {
@@ -323,7 +389,10 @@ private:
     Nemesis<Kind> nemesis_;
     Losses<Kind> losses_;
     Checker<Kind> checker_;
-    Stats last_;  ///< Of the last round.
+    DepartureCheck<Kind> departures_;
+    Overdue<Kind> overdue_;
+    const typename World<Kind>::Known* retired_ = nullptr; ///< Was deleted at the end.
+    Stats last_;                                           ///< Of the last round.
     Stats spent_; ///< Since the last change of a cluster at rest.
 };
 

@@ -14,6 +14,7 @@
 
 #include <sqlite3.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,24 +26,28 @@ namespace replica::test {
 /// than any other.
 inline constexpr const char* other_file = "/00000000000000000000000000000000_9999999999.00000.db";
 
-/// Changes the stat row of a database by a statement that follows "UPDATE ..._stat SET ". Whether
-/// that was possible: not while somebody writes. A power cut does not undo it.
+/// Changes the database at `path` by what follows "UPDATE ". Whether that was possible: not while
+/// somebody writes. A power cut does not undo it.
 template <class Kind>
-[[nodiscard]] bool change_stat(World<Kind>& world, typename World<Kind>::Machine& machine,
-                               const typename World<Kind>::Known& database, std::size_t device,
+[[nodiscard]] bool change_file(typename World<Kind>::Machine& machine, const std::string& path,
                                const std::string& how) {
-    const std::string path = world.path(database, device);
     if (!machine.server || !machine.disk.glance(path)) {
         return false;
     }
-    const std::string sql =
-        "PRAGMA synchronous = EXTRA; UPDATE " + std::string(SchemaOf<Kind>::stat) + " SET " + how;
+    const std::string sql = "PRAGMA synchronous = EXTRA; UPDATE " + how;
     sqlite3* file = nullptr;
     const bool done = sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE,
                                       machine.server->vfs.name().c_str()) == SQLITE_OK &&
                       sqlite3_exec(file, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
     sqlite3_close(file);
     return done;
+}
+
+/// As above, of its stat row, by what follows "SET ".
+template <class Kind>
+[[nodiscard]] bool change_stat(typename World<Kind>::Machine& machine, const std::string& path,
+                               const std::string& how) {
+    return change_file<Kind>(machine, path, std::string(SchemaOf<Kind>::stat) + " SET " + how);
 }
 
 /// A stored hash is no longer that of the rows, as after a mistake of a server (defect 72). Each
@@ -53,8 +58,21 @@ void spoil_hash(World<Kind>& world, typename World<Kind>::Machine& machine,
                 std::uint64_t number) {
     Random random(number);
     const std::string hash = random.name() + random.name();
-    if (change_stat(world, machine, database, device, "hash = '" + hash + '\'')) {
+    if (change_stat<Kind>(machine, world.path(database, device), "hash = '" + hash + '\'')) {
         world.marks("fault: a wrong hash");
+    }
+}
+
+/// The sums of a database say that nothing is in it (defect 92).
+template <class Kind>
+void spoil_sums(World<Kind>& world, typename World<Kind>::Machine& machine,
+                const typename World<Kind>::Known& database, std::size_t device) {
+    const std::string path = world.path(database, device);
+    const auto table =
+        std::same_as<Kind, AccountKind> ? SchemaOf<Kind>::stat : SchemaOf<Kind>::policies;
+    const std::string how = std::string(table) + " SET " + SchemaOf<Kind>::policy_count + " = 0";
+    if (change_file<Kind>(machine, path, how)) {
+        world.marks("fault: a wrong count");
     }
 }
 
@@ -69,7 +87,7 @@ spoil_id(World<Kind>& world, typename World<Kind>::Machine& machine,
             return std::nullopt;
         }
         const std::string id = machine.server->broker.open(path, Instant()).info().id;
-        if (change_stat(world, machine, database, device, "id = '../' || id")) {
+        if (change_stat<Kind>(machine, path, "id = '../' || id")) {
             world.marks("fault: an id that is no file name");
             return id;
         }
@@ -83,10 +101,10 @@ template <class Kind>
 void mend_id(World<Kind>& world, typename World<Kind>::Machine& machine,
              const typename World<Kind>::Known& database, std::size_t device,
              const std::string& id) {
+    const std::string path = world.path(database, device);
     for (int tries = 0; tries < 100; ++tries) {
-        if (!machine.disk.glance(world.path(database, device)) ||
-            change_stat(world, machine, database, device,
-                        "id = '" + id + "' WHERE id = '../" + id + '\'')) {
+        if (!machine.disk.glance(path) ||
+            change_stat<Kind>(machine, path, "id = '" + id + "' WHERE id = '../" + id + '\'')) {
             return;
         }
         world.clock.advance(Seconds(0.5));

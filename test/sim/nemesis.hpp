@@ -130,11 +130,11 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 18> weights{
-            config.kill,     config.power,    config.unmount, config.fill, config.fail,
-            config.slow,     config.wipe,     config.backup,  config.ring, config.jump,
-            config.isolate,  config.transfer, config.rest,    config.rot,  config.undo,
-            config.misfiled, config.journals, config.misnamed};
+        const std::array<std::int64_t, 20> weights{
+            config.kill,     config.power,    config.unmount,  config.fill,       config.fail,
+            config.slow,     config.wipe,     config.backup,   config.ring,       config.jump,
+            config.isolate,  config.transfer, config.rest,     config.rot,        config.undo,
+            config.misfiled, config.journals, config.misnamed, config.miscounted, config.second};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,
                                      &Nemesis::power,
@@ -153,7 +153,9 @@ private:
                                      &Nemesis::undo,
                                      &Nemesis::misfile,
                                      &Nemesis::leave_a_journal,
-                                     &Nemesis::misname};
+                                     &Nemesis::misname,
+                                     &Nemesis::miscount,
+                                     &Nemesis::run_second};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -372,6 +374,24 @@ private:
             wait();
             mend_id(world_, machine, database, device, *id);
         }
+    }
+
+    void miscount(Machine& machine) { spoil_sums(world_, machine, some_known(), some_device()); }
+
+    /// A single pass beside the service, which may be killed.
+    void run_second(Machine& machine) {
+        if (world_.sends_as_stock(machine)) {
+            return;
+        }
+        world_.marks("fault: a second replicator");
+        world_.start_second(machine);
+        if (world_.pick(4) == 0) {
+            wait();
+        } else if (world_.fibers.await(machine.second->resting,
+                                       world_.clock.monotonic() + to_duration(Seconds(600)))) {
+            world_.marks("a second replicator has ended");
+        }
+        world_.kill(machine.second);
     }
 
     /// Deletions come of age.

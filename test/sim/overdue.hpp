@@ -37,12 +37,16 @@ public:
             machine->ambushed = false;
             world_.fibers.spawn(machine->server->life, [this, &machine = *machine] {
                 if (world_.fibers.await(machine.ambushed,
-                                        world_.clock.monotonic() + to_duration(Seconds(600)))) {
+                                        world_.clock.monotonic() + to_duration(Seconds(600))) &&
+                    !over_) {
                     erase(machine);
                 }
             });
         }
     }
+
+    /// Who still waits does nothing any more.
+    void end() { over_ = true; }
 
 private:
     using Machine = typename World<Kind>::Machine;
@@ -102,6 +106,7 @@ private:
 
     World<Kind>& world_;
     Clients<Kind>& clients_;
+    bool over_ = false;
 };
 
 } // namespace replica::test

@@ -47,7 +47,9 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "WholeFileSent",
                                     "WholeFileSent to merge",
                                     "a history of records",
+                                    "a deleted database has expired everywhere",
                                     "a misplaced row is queued",
+                                    "a second replicator has ended",
                                     "a stock replicator forgets a deletion",
                                     "a stock replicator removes a handoff",
                                     "a stock replicator sends rows",
@@ -64,11 +66,14 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "client: posted",
                                     "client: put again",
                                     "client: the time of another write",
+                                    "client: reported",
                                     "client: shard range written",
                                     "complete_rsync 204",
                                     "fault: a call",
                                     "fault: a journal of an earlier file",
                                     "fault: a file of another database",
+                                    "fault: a second replicator",
+                                    "fault: a wrong count",
                                     "fault: a wrong hash",
                                     "fault: an id that is no file name",
                                     "fault: clock",
@@ -88,6 +93,9 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "get_shard_ranges 200",
                                     "judged",
                                     "looked",
+                                    "looked at what expired",
+                                    "looked at what was handed off",
+                                    "nothing is kept for ever",
                                     "nothing is left",
                                     "one change is cheap",
                                     "merge_items 202",
@@ -133,7 +141,8 @@ constexpr Pinned pinned[] = {
      "fail=10 slow=2 wipe=2 backup=0 ring=0 jump=1 isolate=0 transfer=0 rest=2 shards=0 rot=3 "
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
      "devices=1 policies=0 compare_rows=0 records=0 undo=0 "
-     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
+     "miscounted=0 second=0 reports=0 leaves=0"},
     {67, // a copy refuses `sync` while it leaves
      "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
@@ -144,7 +153,8 @@ constexpr Pinned pinned[] = {
      "stock=0 rows_along=200 feed=1000 walk_interval=0 summaries=0 push=1048576 stock_sender=0 "
      "devices=1 "
      "policies=0 compare_rows=0 records=0 undo=0 "
-     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
+     "miscounted=0 second=0 reports=0 leaves=0"},
     {280, // a device is restored from a backup, and databases from the trash
      "containers=0 steps=60000 nodes=4 replicas=2 databases=3 names=15 clients=1 per_diff=5 "
      "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=604800 handoff_delete=0 "
@@ -153,7 +163,8 @@ constexpr Pinned pinned[] = {
      "power=4 unmount=8 fill=0 fail=0 slow=0 wipe=0 backup=3 ring=3 jump=0 isolate=7 transfer=0 "
      "rest=0 shards=0 rot=0 stock=2 stock_sender=0 devices=1 policies=0 rows_along=200 feed=1 "
      "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8 "
-     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0"},
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
+     "miscounted=0 second=0 reports=0 leaves=0"},
     // Worlds in which mistakes were seen that those above had not shown (survivors.md).
     {14, "posts=4 late=3 to_handoffs=200 ring=5 reclaim_age=300 rest=6 wipe=0 backup=0"},
     {12, "ring=5 to_handoffs=200 patience=1 think_ms=20 clients=3 stock=0"},
@@ -162,6 +173,9 @@ constexpr Pinned pinned[] = {
          "stock=0"},
     {14, "summaries=1 recheck_passes=1000 reclaim_age=300 rest=6 overdue=1 stock=0"},
     {11, "rot=5 compare_rows=0 stock=0 recheck_passes=1 ring=0 to_handoffs=0"},
+    {2, "leaves=2 leave_share=50 ring=5 to_handoffs=200 kill=5 power=5 interval=2 wipe=0 backup=0 "
+        "jump=0 stock=0 stock_sender=0 fill=0 fail=0 unmount=0 second=3 steps=15000 records=0 "
+        "policies=0"},
 };
 
 /// What a run of many histories has come to.

@@ -27,15 +27,16 @@ template <std::predicate<const Config&> Fails>
         return still;
     };
     constexpr std::int64_t Config::*faults[] = {
-        &Config::late,         &Config::pending,  &Config::posts,   &Config::drops,
-        &Config::to_handoffs,  &Config::lose,     &Config::delay,   &Config::repeat,
-        &Config::cut,          &Config::mute,     &Config::kill,    &Config::power,
-        &Config::unmount,      &Config::fill,     &Config::fail,    &Config::slow,
-        &Config::wipe,         &Config::backup,   &Config::ring,    &Config::jump,
-        &Config::isolate,      &Config::transfer, &Config::rest,    &Config::skew,
-        &Config::rot,          &Config::shards,   &Config::stock,   &Config::feed,
-        &Config::stock_sender, &Config::policies, &Config::ties,    &Config::overdue,
-        &Config::misfiled,     &Config::journals, &Config::misnamed};
+        &Config::late,         &Config::pending,  &Config::posts,    &Config::drops,
+        &Config::to_handoffs,  &Config::lose,     &Config::delay,    &Config::repeat,
+        &Config::cut,          &Config::mute,     &Config::kill,     &Config::power,
+        &Config::unmount,      &Config::fill,     &Config::fail,     &Config::slow,
+        &Config::wipe,         &Config::backup,   &Config::ring,     &Config::jump,
+        &Config::isolate,      &Config::transfer, &Config::rest,     &Config::skew,
+        &Config::rot,          &Config::shards,   &Config::stock,    &Config::feed,
+        &Config::stock_sender, &Config::policies, &Config::ties,     &Config::overdue,
+        &Config::misfiled,     &Config::journals, &Config::misnamed, &Config::miscounted,
+        &Config::second,       &Config::reports,  &Config::leaves};
     for (bool progress = true; progress;) {
         progress = false;
         for (const auto fault : faults) {

@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -49,11 +50,16 @@ private:
     std::map<std::string, std::uint64_t, std::less<>> counts_;
 };
 
+/// Who hears of databases that a program removes, or would remove.
+struct Departures {
+    std::function<void(const std::string& path, std::string_view why)> left, stayed;
+};
+
 /// Models Observer: a mark for each event of a program that lives. Outlived by the marks.
 class Witness {
 public:
-    Witness(Marks& marks, std::shared_ptr<const Life> life)
-        : marks_(&marks), life_(std::move(life)) {}
+    Witness(Marks& marks, std::shared_ptr<const Life> life, Departures departures = {})
+        : marks_(&marks), life_(std::move(life)), departures_(std::move(departures)) {}
 
     template <class Event>
     void operator()(const Event& event) const {
@@ -72,6 +78,11 @@ public:
                 std::cerr << event.what << ": ";
             }
         }
+        if constexpr (std::same_as<Event, event::Removed>) {
+            tell(departures_.left, event);
+        } else if constexpr (std::same_as<Event, event::Kept>) {
+            tell(departures_.stayed, event);
+        }
         if constexpr (std::same_as<Event, event::DeviceProgress>) {
             (*marks_)(event.partitions > 0 ? name : "nothing was walked");
         } else if constexpr (std::same_as<Event, event::Served>) {
@@ -88,6 +99,13 @@ public:
     }
 
 private:
+    template <class Hear, class Event>
+    static void tell(const Hear& hear, const Event& event) {
+        if (hear) {
+            hear(event.path, event.reason);
+        }
+    }
+
     /// Reasons name files, times and counts; the words without those tell reasons apart.
     [[nodiscard]] static std::string without_names(std::string_view reason) {
         if (const std::size_t at = reason.rfind(": "); at != std::string_view::npos) {
@@ -107,6 +125,7 @@ private:
 
     Marks* marks_;
     std::shared_ptr<const Life> life_;
+    Departures departures_;
 };
 
 static_assert(Observer<Witness>);

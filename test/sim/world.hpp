@@ -85,6 +85,7 @@ public:
         Settings settings;
         std::unique_ptr<Program> server{};
         std::unique_ptr<Program> sender{};
+        std::unique_ptr<Program> second{}; ///< Another replicator, for one pass.
         std::array<bool, 2> mounted{true, true};
         std::uint64_t calls = 0;  ///< Of its disk.
         std::uint64_t ambush = 0; ///< At this call `ambushed` is set.
@@ -132,6 +133,7 @@ public:
     /// Nobody does anything any more.
     void end() {
         for (auto& machine : machines) {
+            kill(machine->second);
             kill(machine->sender);
             kill(machine->server);
         }
@@ -227,13 +229,31 @@ public:
     void start_sender(Machine& machine, bool runs = true) {
         machine.sender = program(machine, "replicator");
         Program& it = *machine.sender;
-        const SimTransport transport(network, machine.clock, machine.ip);
         if (sends_as_stock(machine)) {
-            it.stock.emplace(machine.settings, it.broker, machine.ring, transport,
+            it.stock.emplace(machine.settings, it.broker, machine.ring,
+                             SimTransport(network, machine.clock, machine.ip),
                              files.from(machine.disk), machine.ip, hooks(machine));
             run(it, *it.stock, runs);
             return;
         }
+        make_replicator(it, machine);
+        run(it, *it.replicator, runs);
+    }
+
+    /// One pass, beside the service that may run.
+    void start_second(Machine& machine) {
+        machine.second = program(machine, "second");
+        Program& it = *machine.second;
+        make_replicator(it, machine);
+        it.resting = false;
+        fibers.spawn(it.life, [&it] {
+            static_cast<void>(it.pass());
+            it.resting = true;
+        });
+    }
+
+    void make_replicator(Program& it, Machine& machine) {
+        const SimTransport transport(network, machine.clock, machine.ip);
         it.replicator.emplace(
             machine.settings, it.broker, machine.ring, transport,
             Files(Push(transport, machine.settings, machine.clock,
@@ -241,9 +261,8 @@ public:
                   files.from(machine.disk)),
             machine.clock,
             [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
-            witness(it),
+            witness(it, &machine),
             SimFeed(machine.disk, machine.clock, static_cast<std::size_t>(config.feed)));
-        run(it, *it.replicator, runs);
     }
 
     /// The program is killed. Nothing runs in its place.
@@ -285,15 +304,22 @@ public:
             overstated;
     } stock;
 
+    /// Databases that a replicator of ours removes, or would remove, from a machine's device.
+    struct Departed {
+        std::function<void(const Machine&, const std::string& path, std::string_view why)> left,
+            stayed;
+    } departed;
+
 private:
     /// A peer may take as long as it likes to answer.
     void require_no_locks(const SimExchange& exchange) {
         for (auto& machine : machines) {
-            Program* const sender = machine->sender.get();
-            if (sender != nullptr && sender->life.get() == fibers.running() &&
-                sender->vfs.is_locking()) {
-                fibers.fail(Violation(sender->life->name + ": holds a lock while it sends " +
-                                      exchange.verb));
+            for (Program* const sender : {machine->sender.get(), machine->second.get()}) {
+                if (sender != nullptr && sender->life.get() == fibers.running() &&
+                    sender->vfs.is_locking()) {
+                    fibers.fail(Violation(sender->life->name + ": holds a lock while it sends " +
+                                          exchange.verb));
+                }
             }
         }
     }
@@ -322,7 +348,21 @@ private:
                 [this](const char* mark) { marks(mark); }};
     }
 
-    [[nodiscard]] Witness witness(const Program& program) { return Witness(marks, program.life); }
+    [[nodiscard]] Witness witness(const Program& program, const Machine* machine = nullptr) {
+        const auto with = [&](const auto& does) {
+            return
+                [&fibers = fibers, machine, &does](const std::string& path, std::string_view why) {
+                    try {
+                        does(*machine, path, why);
+                    } catch (const Violation& violation) {
+                        fibers.fail(violation);
+                    }
+                };
+        };
+        return machine == nullptr
+                   ? Witness(marks, program.life)
+                   : Witness(marks, program.life, {with(departed.left), with(departed.stayed)});
+    }
 
     [[nodiscard]] std::unique_ptr<Program> program(Machine& machine, const std::string& what) {
         return std::make_unique<Program>(what + std::to_string(machine.number), machine.disk,
