@@ -11,6 +11,7 @@ import time
 
 OWN = ("id", "status_changed_at", "reconciler_sync_point")  # each replica has its own
 FIELDS = ("created_at", "size", "content_type", "etag", "deleted")
+SETTLED = 120  # seconds
 LONG_AGO = 30 * 86400  # seconds: longer than reclaim_age and every other age of the sweep
 COUNTS = re.compile(r"tmp/container\.brakes(/.*)?")
 PLACE = re.compile(r"containers/\d+/([0-9a-f]{3})/([0-9a-f]{29}\1)/(\2\.db|\.lock)")
@@ -161,6 +162,8 @@ def strays(cluster):
                 empty = path.is_dir() and not path.is_symlink()
                 if empty and name != "quarantined" and any(path.iterdir()):
                     continue
+                if empty and time.time() - path.stat().st_mtime < SETTLED:
+                    continue  # a later walk removes it (defect 124)
                 known = name in ("tmp", "quarantined", "containers") or (
                     name.startswith("trash/") or  # for a day
                     name.endswith(".db.pending") and not path.stat().st_size)
