@@ -38,9 +38,10 @@ struct Inspection {
     std::int64_t rows = 0;                      ///< Including tombstones.
 };
 
-/// Of a row in JSON, and of a metadata item: more could not be sent, and would hold up all others
-/// (defect 122).
+/// Of a row in JSON. A larger one could not be sent, and would hold up all behind it (defect 122).
 inline constexpr std::size_t most_row_bytes = 16 << 20;
+
+/// Of a metadata item, key and value: all of them go with each question to a peer.
 inline constexpr std::size_t most_item_bytes = 1 << 20;
 
 /// A database with the calls of a client. Errors and thread safety as in SqliteDatabase.

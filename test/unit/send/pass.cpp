@@ -149,8 +149,8 @@ BOOST_AUTO_TEST_CASE(each_status_has_its_meaning) {
         const auto strict = ask(duo, harmless, true);
         BOOST_REQUIRE(!strict);
         BOOST_TEST((strict.error().code == error), status);
-        BOOST_TEST(strict.error().what ==
-                   "10.0.0.2:6201/sda answered " + std::to_string(status) + ' ' + reason);
+        BOOST_TEST(strict.error().what == "10.0.0.2:6201/sda answered " + std::to_string(status) +
+                                              (reason.empty() ? reason : ' ' + reason));
     }
     Containers duo;
     duo.nodes.network().answer({}, Reply{202, "", "", ""}, 1);
