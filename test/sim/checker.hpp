@@ -191,13 +191,14 @@ private:
             const bool belongs = std::ranges::find(primaries, at) != primaries.end();
             const Copy<Kind>* const copy = live(at);
             const std::string where = place(database, at);
-            if (belongs && (copy != nullptr) != (first != nullptr)) {
+            if (belongs && (copy != nullptr) != (first != nullptr) &&
+                !may_expire(copy != nullptr ? *copy : *first)) {
                 throw Violation(where + (copy != nullptr ? ": is here only" : ": is missing"));
             }
             if (!belongs && copy != nullptr) {
                 throw Violation(where + ": does not belong here");
             }
-            if (belongs && copy != nullptr) {
+            if (belongs && copy != nullptr && first != nullptr) {
                 require_equal(*copy, *first, where);
                 if (!world_.sends_as_stock(*world_.machines[at.machine])) {
                     queues_.require_queued(found, *copy, where);
@@ -212,6 +213,13 @@ private:
         const Copy<Kind>& seen = first != nullptr ? *first : none;
         judge_all(database, seen.versions, seen.metadata, seen.ranges, first != nullptr,
                   has_orphans(found));
+    }
+
+    /// Whether other copies of the same may have gone already: this one waits for its report.
+    [[nodiscard]] bool may_expire(const Copy<Kind>& copy) const {
+        return world_.config.reports > 0 && copy.info.count == 0 &&
+               timestamp_or_zero(copy.info.put_timestamp) <
+                   timestamp_or_zero(copy.info.delete_timestamp);
     }
 
     using Versions = std::map<std::string, Version>;
