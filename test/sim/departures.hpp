@@ -172,10 +172,11 @@ private:
         world_.marks("looked at what was handed off");
     }
 
-    /// What `gone` has and `copy` has not, if anything; not what may have been forgotten.
+    /// What `gone` has and `copy` has not, if anything; not what may have been forgotten. Nor shard
+    /// ranges, which a copy that leaves takes from one peer after it has told another of its own;
+    /// that somebody has each of them is looked for elsewhere.
     [[nodiscard]] std::string lacking(const Copy<Kind>& gone, const Copy<Kind>& copy) const {
-        for (const auto where :
-             {&Copy<Kind>::versions, &Copy<Kind>::metadata, &Copy<Kind>::ranges}) {
+        for (const auto where : {&Copy<Kind>::versions, &Copy<Kind>::metadata}) {
             for (const auto& [name, version] : gone.*where) {
                 const auto held = (copy.*where).find(name);
                 const bool forgets = version.deleted && (world_.config.jump > 0 ||
