@@ -34,6 +34,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,9 +70,9 @@ public:
         return handle_.look(read, read);
     }
 
-    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count,
-                                                    std::size_t&& left = -1UL) {
-        return items_since(point, count, left);
+    [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count) {
+        std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+        return items_since(point, count, unlimited);
     }
     [[nodiscard]] std::vector<row_type> items_since(std::int64_t point, std::int64_t count,
                                                     std::size_t& left) {

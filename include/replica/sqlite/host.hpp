@@ -63,9 +63,11 @@ public:
                 sent.clear();
                 json::append_members(sent, row);
                 if (sent.size() > most_row_bytes) {
-                    throw Failure(Error::bad_request,
-                                  "row '" + row.name.substr(0, 100) + "': takes " +
-                                      std::to_string(sent.size()) + " bytes as JSON");
+                    throw Failure(Error::bad_request, "row '" + row.name.substr(0, 100) +
+                                                          "': takes " +
+                                                          std::to_string(sent.size()) +
+                                                          " bytes as JSON, and one may take " +
+                                                          std::to_string(most_row_bytes));
                 }
             }
         });
@@ -86,7 +88,9 @@ public:
     void set_metadata(std::string_view key, std::string_view value, Timestamp time) {
         if (const std::size_t bytes = key.size() + value.size(); bytes > most_item_bytes) {
             throw Failure(Error::bad_request, "metadata '" + std::string(key.substr(0, 100)) +
-                                                  "': takes " + std::to_string(bytes) + " bytes");
+                                                  "': takes " + std::to_string(bytes) +
+                                                  " bytes, and one may take " +
+                                                  std::to_string(most_item_bytes));
         }
         Metadata news;
         news.set({std::string(key), std::string(value), time.internal()});

@@ -383,3 +383,20 @@ BOOST_AUTO_TEST_CASE(a_file_that_was_replaced_is_neither_read_nor_written) {
     refused([&] { home.database.mark_deleted(at(20)); });
     refused([&] { home.database.mark_put(at(20)); });
 }
+
+BOOST_AUTO_TEST_CASE(what_no_request_could_carry_is_not_stored) {
+    Home home;
+    ObjectRow row = object("large", at(11).internal());
+    row.content_type = std::string(most_row_bytes, 'x');
+    home.refused(Error::bad_request, "row 'large': takes 167",
+                 [&] { return home.database.put(row); });
+    BOOST_CHECK_EXCEPTION(
+        home.database.set_metadata("X-Meta-A", std::string(most_item_bytes, 'x'), at(20)), Failure,
+        [](const Failure& failure) {
+            return std::string(failure.what()).starts_with("metadata 'X-Meta-A': takes 1048584");
+        });
+    row.content_type = std::string(most_row_bytes - 1000, 'x');
+    home.database.put(row);
+    home.database.set_metadata("X-Meta-A", std::string(most_item_bytes - 8, 'x'), at(20));
+    BOOST_TEST(home.database.info().count == 1);
+}
