@@ -84,11 +84,12 @@ public:
     [[nodiscard]] bool retire(Known& database) {
         return at_each_copy(database, [&](const Site& site) {
             auto opened = open(site);
-            if (!opened.is_deleted()) {
+            // An account counts as deleted whatever has come late to it.
+            if (!opened.is_deleted() || !opened.empty()) {
                 erase_all(opened, database);
                 mark_deleted(opened, database);
             }
-            return opened.is_deleted();
+            return opened.is_deleted() && opened.empty();
         });
     }
 

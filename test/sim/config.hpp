@@ -13,6 +13,7 @@
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/string.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <sstream>
@@ -189,6 +190,9 @@ struct Config : Extensions {
         leaves = counted ? rarely(3) : 0;
         if (rarely(1) > 0) { // as many as there are replicas, or more, says nothing
             handoff_delete = 1 + static_cast<std::int64_t>(random.next() % 3);
+        }
+        if (stock_sender > 0) { // which waits for more copies than there are for ever
+            handoff_delete = std::min(handoff_delete, replicas);
         }
     }
 

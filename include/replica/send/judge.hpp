@@ -298,7 +298,7 @@ private:
             return;
         }
         const I& remote = *seen.remote;
-        const std::int64_t point = note(notes::sent_to(remote.id));
+        const std::int64_t point = note(notes::resent_to(remote.id));
         auto due = notes::Resend::rows;
         if (point < 0) {
             const auto sighting = notes::Sighting::decode(note(notes::differs_from(remote.id)))

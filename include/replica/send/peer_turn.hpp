@@ -270,7 +270,7 @@ private:
             decide::same_content(decide::Replica(turn_.info), decide::Replica(remote))) {
             return decide::Outcome::done;
         }
-        const std::string progress = notes::sent_to(remote.id);
+        const std::string progress = notes::resent_to(remote.id);
         std::int64_t point = turn_.note(progress);
         auto resend = notes::Resend::rows;
         if (point < 0) {

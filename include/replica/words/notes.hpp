@@ -27,10 +27,17 @@ inline constexpr std::string_view prefix = "note/";
     return std::string(prefix).append(what).append(remote_id);
 }
 
-/// The last row that this copy has itself sent to the file `remote_id`, from the first row on: as a
-/// copy that leaves its device, or because the two differ and all rows go again.
+/// The last row that this copy has itself sent to the file `remote_id`, from the first row on, as a
+/// copy that leaves its device.
 [[nodiscard]] inline std::string sent_to(std::string_view remote_id) {
     return key("sent to ", remote_id);
+}
+
+/// The last row that was sent to `remote_id` once more because the two differ, until all have been.
+/// No note of sent_to: a copy that was about to leave, and belongs here again after another change
+/// of the ring, would take each write that a client has just made for such a difference.
+[[nodiscard]] inline std::string resent_to(std::string_view remote_id) {
+    return key("resent to ", remote_id);
 }
 
 /// How often one difference from the file `remote_id` was seen: a Sighting.

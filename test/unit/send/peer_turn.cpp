@@ -548,6 +548,20 @@ BOOST_AUTO_TEST_CASE(a_copy_that_leaves_and_cannot_yet_sends_its_rows_once_and_t
     }
 }
 
+// The ring has changed twice.
+BOOST_AUTO_TEST_CASE(a_copy_that_was_to_leave_and_belongs_here_again_sends_only_what_is_new) {
+    Containers duo;
+    fill(duo, 3, 1);
+    BOOST_TEST((*duo.replicate(true) == Outcome::done));
+    for (const std::int64_t rows : {4, 5}) {
+        duo.nodes.put(0, duo.name, "new " + std::to_string(rows));
+        BOOST_TEST((*duo.replicate() == Outcome::done));
+        BOOST_TEST(duo.stats().rows == rows);
+    }
+    BOOST_TEST(duo.stats().diverged == 0);
+    require_all_there(duo);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_leaves_begins_again_if_the_peer_has_another_file_or_knows_less) {
     for (const bool another_file : {true, false}) {
         Containers duo;
