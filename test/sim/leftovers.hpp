@@ -63,14 +63,17 @@ void spoil_hash(World<Kind>& world, typename World<Kind>::Machine& machine,
     }
 }
 
-/// The sums of a database say that nothing is in it (defect 92).
+/// The sums of a database say that nothing is in it (defect 92). Each `number` gives others, as
+/// above.
 template <class Kind>
 void spoil_sums(World<Kind>& world, typename World<Kind>::Machine& machine,
-                const typename World<Kind>::Known& database, std::size_t device) {
+                const typename World<Kind>::Known& database, std::size_t device,
+                std::uint64_t number) {
     const std::string path = world.path(database, device);
     const auto table =
         std::same_as<Kind, AccountKind> ? SchemaOf<Kind>::stat : SchemaOf<Kind>::policies;
-    const std::string how = std::string(table) + " SET " + SchemaOf<Kind>::policy_count + " = 0";
+    const std::string how = std::string(table) + " SET " + SchemaOf<Kind>::policy_count +
+                            " = 0, bytes_used = " + std::to_string(1'000'000 + number);
     if (change_file<Kind>(machine, path, how)) {
         world.marks("fault: a wrong count");
     }

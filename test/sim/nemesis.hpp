@@ -376,7 +376,9 @@ private:
         }
     }
 
-    void miscount(Machine& machine) { spoil_sums(world_, machine, some_known(), some_device()); }
+    void miscount(Machine& machine) {
+        spoil_sums(world_, machine, some_known(), some_device(), ++rotten_);
+    }
 
     /// A single pass beside the service, which may be killed.
     void run_second(Machine& machine) {
