@@ -87,15 +87,14 @@ public:
     }
 
 private:
+    using Row = typename Kind::row_type;
+
     /// What a copy notes of a peer's file: the peer has our rows up to the point. Rows that lost
     /// against others have gone from here.
     void require_taken(const Copy<Kind>& there, const Copy<Kind>& own, const SyncPoint& point,
                        std::size_t at) const {
-        for (const auto& row : own.rows) {
-            const Version version = version_of(row);
-            const auto held = there.versions.find(key_of(row));
-            const bool has = held != there.versions.end() && held->second.ticks >= version.ticks;
-            if (row.rowid <= point.sync_point && !has && !version.deleted) {
+        for (const Row& row : own.rows) {
+            if (row.rowid <= point.sync_point && lacks(there, row)) {
                 throw Violation("machine " + std::to_string(at) + ": " + own.path + " notes that " +
                                 point.remote_id + " has its rows up to " +
                                 std::to_string(point.sync_point) + ", and " + key_of(row) +
@@ -106,11 +105,8 @@ private:
 
     void require_rows(const Copy<Kind>& copy, const Copy<Kind>& other, const SyncPoint& point,
                       std::size_t at) const {
-        for (const auto& row : other.rows) {
-            const Version version = version_of(row);
-            const auto held = copy.versions.find(key_of(row));
-            const bool has = held != copy.versions.end() && held->second.ticks >= version.ticks;
-            if (row.rowid <= point.sync_point && !has && !version.deleted &&
+        for (const Row& row : other.rows) {
+            if (row.rowid <= point.sync_point && lacks(copy, row) &&
                 !losses_.is_overstated(point.remote_id, row.rowid)) {
                 throw Violation("machine " + std::to_string(at) + ": " + copy.path +
                                 ": its point " + std::to_string(point.sync_point) + " for " +
@@ -118,6 +114,26 @@ private:
                                 ", which is not there");
             }
         }
+    }
+
+    /// Whether `copy` has neither this row nor a newer one, and none that may be forgotten: a copy
+    /// that a brake keeps has rows that were deleted elsewhere long ago.
+    [[nodiscard]] bool lacks(const Copy<Kind>& copy, const Row& row) const {
+        const Version version = version_of(row);
+        const auto held = copy.versions.find(key_of(row));
+        if (version.deleted ||
+            (held != copy.versions.end() && held->second.ticks >= version.ticks)) {
+            return false;
+        }
+        for (const auto& known : world_.known) {
+            const auto found = known.record.rows.find(key_of(row));
+            if (copy.path.find(known.hash) != std::string::npos &&
+                found != known.record.rows.end() &&
+                found->second.deleted_between(version.ticks, certain_since(world_))) {
+                return false;
+            }
+        }
+        return true;
     }
 
     [[nodiscard]] static std::int64_t point_of(const std::vector<SyncPoint>& points,

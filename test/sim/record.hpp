@@ -123,6 +123,13 @@ public:
         return newest;
     }
 
+    /// Whether a deletion after `first` and before `last` was tried; both in ticks.
+    [[nodiscard]] bool deleted_between(std::int64_t first, std::int64_t last) const {
+        return std::ranges::any_of(all_, [&](const Version& version) {
+            return version.deleted && first < version.ticks && version.ticks < last;
+        });
+    }
+
     [[nodiscard]] bool was_written(const Version& version) const {
         const auto at = [&](auto Version::*part) {
             return std::ranges::any_of(all_, [&](const Version& each) {
