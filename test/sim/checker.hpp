@@ -143,6 +143,9 @@ private:
         }
     }
 
+    /// So long after a database was deleted, what was written elsewhere may still go with it.
+    static constexpr std::int64_t unaware = 120 * Timestamp::ticks_per_second;
+
     /// Deletions are forgotten by age, and so are the rows of a database that was deleted.
     [[nodiscard]] bool may_be_gone(const Known& database, const Version& told) const {
         const std::int64_t age = world_.clock.now().ticks - told.ticks;
@@ -152,14 +155,14 @@ private:
         }
         // An account that was deleted counts as deleted whatever is in it.
         return world_.config.containers == 0 && database.record.dropped != 0 &&
-               told.ticks <= database.record.dropped + seconds(120);
+               told.ticks <= database.record.dropped + unaware;
     }
 
     /// Until when keys and ranges go with a database that was deleted. A container that expires
     /// takes those with it that were written elsewhere before that was known there.
     [[nodiscard]] std::int64_t went_by(const Known& database) const {
         const bool expires = world_.config.reports > 0 && database.record.dropped != 0;
-        return database.record.dropped + (expires ? 120 * Timestamp::ticks_per_second : 0);
+        return database.record.dropped + (expires ? unaware : 0);
     }
 
     [[nodiscard]] bool may_be_gone(const Known& database, const Writes& writes) const {

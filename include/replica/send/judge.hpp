@@ -9,6 +9,7 @@
 #include <replica/broker.hpp>
 #include <replica/ring.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/send/batch_size.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/foresight.hpp>
 #include <replica/send/stale.hpp>
@@ -245,6 +246,12 @@ private:
         }
     }
 
+    /// What one batch of push_rows sends; fewer than per_diff rows where they are large.
+    [[nodiscard]] auto batch_above(std::int64_t point) {
+        std::size_t left = BatchSize::most_read;
+        return first_items(*database_, point, settings_->per_diff, left);
+    }
+
     /// As push_rows of send/usync.hpp: so many rows are left for the next pass.
     void push_rows(Seen& seen, std::int64_t point) {
         ++found.stats.diff;
@@ -255,7 +262,7 @@ private:
             return;
         }
         for (std::int64_t diffs = 0; diffs < settings_->max_diffs; ++diffs) {
-            const auto rows = database_->items_since(point, settings_->per_diff);
+            const auto rows = batch_above(point);
             if (rows.empty()) {
                 return;
             }
@@ -270,13 +277,14 @@ private:
     }
 
     /// As PeerTurn::push_stale.
-    void push_stale(Seen& seen, std::int64_t from) {
-        const std::int64_t point = std::max(from, note(notes::held_from(seen.remote->id)));
-        bool held = from < point;
+    void push_stale(Seen& seen, std::optional<std::int64_t> from) {
+        const std::int64_t noted = note(notes::held_from(seen.remote->id));
+        const std::int64_t point = std::max<std::int64_t>(from.value_or(-1), noted);
+        bool held = from && *from < point;
         push_rows(seen, point);
         std::int64_t at = point;
         for (std::int64_t diffs = 0; diffs < settings_->max_diffs && !held; ++diffs) {
-            const auto rows = database_->items_since(at, settings_->per_diff);
+            const auto rows = batch_above(at);
             if (rows.empty()) {
                 break;
             }
@@ -314,7 +322,7 @@ private:
         seen.why = "the contents differ although each claims to have all rows, and have done so in "
                    "earlier passes";
         if (!is_followed()) {
-            return push_stale(seen, -1);
+            return push_stale(seen, std::nullopt);
         }
         if (due == notes::Resend::whole) {
             ++found.stats.remote_merge;

@@ -241,19 +241,20 @@ private:
         return decide::same_content(decide::Replica(turn_.info), decide::Replica(remote));
     }
 
-    /// Sends what a stale copy may (send/stale.hpp). The next pass goes on from a note, since the
-    /// peer's point stays below the first row that was held back.
+    /// Sends what a stale copy may (send/stale.hpp). The next pass goes on from a note. `point`:
+    /// the peer's, which stays below the first row that was held back; none if it is beyond all
+    /// rows.
     [[nodiscard]] Result<decide::Outcome> push_stale(const std::string& remote_id,
-                                                     std::int64_t point) {
+                                                     std::optional<std::int64_t> point) {
         const std::string key = notes::held_from(remote_id);
-        const std::int64_t before = point;
-        point = std::max(point, turn_.note(key));
-        const HoldBack hold{turn_.stale_limit(), before < point};
-        auto outcome = push_rows(turn_, session_, remote_id, point, hold);
-        if (outcome && *outcome == decide::Outcome::stale) {
-            turn_.set_note(key, point);
-        } else if (outcome && turn_.leaves && point > before) {
-            turn_.set_note(notes::sent_to(remote_id), point);
+        const std::int64_t before = point.value_or(-1);
+        std::int64_t sent = std::max(before, turn_.note(key));
+        const HoldBack hold{turn_.stale_limit(), point && before < sent};
+        auto outcome = push_rows(turn_, session_, remote_id, sent, hold);
+        if (outcome && (*outcome == decide::Outcome::stale || !point)) {
+            turn_.set_note(key, *outcome == decide::Outcome::done ? -1 : sent);
+        } else if (outcome && turn_.leaves && sent > before) {
+            turn_.set_note(notes::sent_to(remote_id), sent);
         }
         return outcome;
     }
@@ -285,7 +286,7 @@ private:
         pass.count(&Stats::diverged);
         pass.observer(event::Diverged{turn_.place.path(), session_.device()});
         if (!is_followed(turn_)) {
-            return push_stale(remote.id, -1);
+            return push_stale(remote.id, std::nullopt);
         }
         if (resend == notes::Resend::whole) {
             pass.count(&Stats::remote_merge);

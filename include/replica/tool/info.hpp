@@ -6,6 +6,7 @@
 
 #include <replica/broker.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/send/batch_size.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/words/hash_path.hpp>
 #include <replica/words/info.hpp>
@@ -20,6 +21,7 @@
 #include <boost/json/object.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -118,8 +120,11 @@ std::int64_t for_each_row(D& database, const RowFilter& filter, Show show) {
     constexpr std::int64_t at_once = 1000;
     std::int64_t shown = 0;
     std::int64_t point = filter.above;
-    for (auto rows = database.items_since(point, at_once); !rows.empty();
-         rows = database.items_since(point, at_once)) {
+    const auto next = [&] {
+        std::size_t left = BatchSize::most_read;
+        return first_items(database, point, at_once, left);
+    };
+    for (auto rows = next(); !rows.empty(); rows = next()) {
         for (const auto& row : rows) {
             point = row.rowid;
             const bool wanted = (!filter.name || row.name == *filter.name) &&

@@ -482,6 +482,27 @@ BOOST_AUTO_TEST_CASE(all_rows_sent_again_go_on_although_new_ones_come_in_each_pa
     require_all_there(duo);
 }
 
+// It may have been away while a stock replicator had it. A new difference begins a new count.
+BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_several_passes) {
+    Containers duo;
+    duo.settings.per_diff = 2;
+    duo.settings.max_diffs = 1;
+    fill(duo, 0, 0);
+    duo.clock.advance(duo.settings.reclaim_age + Seconds(1));
+    for (const char* const name : {"a", "b", "c", "d", "e"}) {
+        duo.nodes.put(0, duo.name, name);
+    }
+    note(duo, 1, duo.open(0).info().id, 5, Direction::incoming);
+    for (const std::size_t there : {0U, 2U, 2U, 4U, 4U, 5U}) {
+        const auto remote = duo.open(1).info();
+        note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
+        BOOST_TEST(duo.replicate().has_value());
+        BOOST_TEST(duo.nodes.names(1, duo.name).size() == there);
+    }
+    BOOST_TEST(duo.stats().rows == 5);
+    BOOST_TEST(duo.stats().stale == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_belongs_here_trusts_its_own_note_and_one_that_leaves_does_not) {
     // The peer was restored from a copy that never knew us; our note says that it has all our rows.
     for (const bool leaves : {false, true}) {
