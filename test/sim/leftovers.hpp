@@ -79,6 +79,18 @@ void spoil_sums(World<Kind>& world, typename World<Kind>::Machine& machine,
     }
 }
 
+/// The points of a copy speak of rows that never came to it, as after a stock server has put
+/// another file over them (defect 5).
+template <class Kind>
+void raise_points(World<Kind>& world, typename World<Kind>::Machine& machine,
+                  const typename World<Kind>::Known& database, std::size_t device,
+                  std::size_t rows) {
+    const std::string how = "incoming_sync SET sync_point = sync_point + " + std::to_string(rows);
+    if (change_file<Kind>(machine, world.path(database, device), how)) {
+        world.marks("fault: points that speak of too much");
+    }
+}
+
 /// A database has an id that is no file name. Returns the id that it had.
 template <class Kind>
 [[nodiscard]] std::optional<std::string>

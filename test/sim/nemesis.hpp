@@ -130,11 +130,12 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 20> weights{
-            config.kill,     config.power,    config.unmount,  config.fill,       config.fail,
-            config.slow,     config.wipe,     config.backup,   config.ring,       config.jump,
-            config.isolate,  config.transfer, config.rest,     config.rot,        config.undo,
-            config.misfiled, config.journals, config.misnamed, config.miscounted, config.second};
+        const std::array<std::int64_t, 21> weights{
+            config.kill,      config.power,    config.unmount,  config.fill,       config.fail,
+            config.slow,      config.wipe,     config.backup,   config.ring,       config.jump,
+            config.isolate,   config.transfer, config.rest,     config.rot,        config.undo,
+            config.misfiled,  config.journals, config.misnamed, config.miscounted, config.second,
+            config.overstated};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,
                                      &Nemesis::power,
@@ -155,7 +156,8 @@ private:
                                      &Nemesis::leave_a_journal,
                                      &Nemesis::misname,
                                      &Nemesis::miscount,
-                                     &Nemesis::run_second};
+                                     &Nemesis::run_second,
+                                     &Nemesis::overstate};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -378,6 +380,11 @@ private:
 
     void miscount(Machine& machine) {
         spoil_sums(world_, machine, some_known(), some_device(), ++rotten_);
+    }
+
+    void overstate(Machine& machine) {
+        raise_points(world_, machine, some_known(), some_device(),
+                     1 + world_.pick(static_cast<std::size_t>(world_.config.names)));
     }
 
     /// A single pass beside the service, which may be killed.

@@ -36,7 +36,7 @@ template <std::predicate<const Config&> Fails>
         &Config::rot,          &Config::shards,   &Config::stock,    &Config::feed,
         &Config::stock_sender, &Config::policies, &Config::ties,     &Config::overdue,
         &Config::misfiled,     &Config::journals, &Config::misnamed, &Config::miscounted,
-        &Config::second,       &Config::reports,  &Config::leaves};
+        &Config::second,       &Config::reports,  &Config::leaves,   &Config::overstated};
     for (bool progress = true; progress;) {
         progress = false;
         for (const auto fault : faults) {
