@@ -67,6 +67,13 @@ concept Snapshot =
         { snapshot.read(offset, bytes) } -> std::same_as<std::string>; // fewer only at the end
     };
 
+/// A snapshot that remembers the digest of its bytes: s.digest(compute) is what compute() returns,
+/// or has returned for the same bytes. A file that goes to several peers is digested once.
+template <class S>
+concept DigestedSnapshot = Snapshot<S> && requires(const S& snapshot, std::string (*compute)()) {
+    { snapshot.digest(compute) } -> std::same_as<std::string>;
+};
+
 /// A source that can be read in this process as well. No lock is held once snapshot() has returned.
 /// Both calls throw Failure.
 template <class S>

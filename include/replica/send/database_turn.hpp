@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,6 +45,13 @@ struct OwnRows {
     std::int64_t last = -1;    ///< The highest ROWID.
     std::uint64_t key = 0;     ///< Of the digests.
     RowScan scan;
+};
+
+/// A local database as it was sent to a peer, for the peers after it. Belongs to one worker.
+struct SentImage {
+    std::string bytes;         ///< Of the whole file as of one moment.
+    std::uint64_t version = 0; ///< The database's, before they were read.
+    std::string digest{};      ///< Of the bytes, once somebody has asked for it.
 };
 
 /// A local database that is being replicated. Belongs to one worker.
@@ -91,7 +99,8 @@ struct DatabaseTurn {
     std::set<std::string> machines{}; ///< Other machines with all of it, by replication_ip.
     std::optional<RowsAlong> along{}; ///< See send/along.hpp.
     std::optional<OwnRows> own_rows{};
-    std::vector<SyncPoint> reached{}; ///< Outgoing points to be recorded.
+    std::shared_ptr<SentImage> image{}; ///< See send/source.hpp.
+    std::vector<SyncPoint> reached{};   ///< Outgoing points to be recorded.
 
     /// The last of our rows that the peer has who was asked last, if that is known; -1 if it has no
     /// copy. For who watches: nothing is decided by it.

@@ -105,12 +105,19 @@ private:
     }
 
     [[nodiscard]] static std::string digest_of(const Snapshot auto& snapshot) {
-        Sha256 digest;
-        const std::int64_t step = message::PutFile::most_bytes;
-        for (std::int64_t at = 0; at < snapshot.size(); at += step) {
-            digest.add(snapshot.read(at, message::PutFile::most_bytes));
+        const auto compute = [&] {
+            Sha256 digest;
+            const std::int64_t step = message::PutFile::most_bytes;
+            for (std::int64_t at = 0; at < snapshot.size(); at += step) {
+                digest.add(snapshot.read(at, message::PutFile::most_bytes));
+            }
+            return digest.text();
+        };
+        if constexpr (DigestedSnapshot<std::decay_t<decltype(snapshot)>>) {
+            return snapshot.digest(compute);
+        } else {
+            return compute();
         }
-        return digest.text();
     }
 
     /// Goes on from where the receiver is. A step back, or none, happens after a lost answer or

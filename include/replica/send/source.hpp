@@ -11,6 +11,7 @@
 #include <replica/send/database_turn.hpp>
 #include <replica/storage/storage.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,12 +44,12 @@ private:
     std::string path_;
 };
 
-/// Models Snapshot. The bytes are in memory, or else in the private file.
+/// Models DigestedSnapshot. The bytes are in memory, or else in the private file.
 template <Disk D>
 class DatabaseSnapshot {
 public:
-    explicit DatabaseSnapshot(std::string bytes)
-        : size_(static_cast<std::int64_t>(bytes.size())), bytes_(std::move(bytes)) {}
+    explicit DatabaseSnapshot(std::shared_ptr<SentImage> image)
+        : size_(static_cast<std::int64_t>(image->bytes.size())), image_(std::move(image)) {}
 
     explicit DatabaseSnapshot(std::shared_ptr<const PrivateFile<D>> file)
         : size_(storage::require(file->disk(), file->path()).size), file_(std::move(file)) {}
@@ -57,12 +58,24 @@ public:
 
     [[nodiscard]] std::string read(std::int64_t offset, std::size_t bytes) const {
         return file_ ? file_->disk().read_from(file_->path(), offset, bytes)
-                     : bytes_.substr(static_cast<std::size_t>(offset), bytes);
+                     : image_->bytes.substr(static_cast<std::size_t>(offset), bytes);
+    }
+
+    /// What `compute()` returns, or has returned for the same bytes.
+    template <std::invocable Compute>
+    [[nodiscard]] std::string digest(Compute compute) const {
+        if (!image_) {
+            return compute();
+        }
+        if (image_->digest.empty()) {
+            image_->digest = compute();
+        }
+        return image_->digest;
     }
 
 private:
     std::int64_t size_;
-    std::string bytes_;
+    std::shared_ptr<SentImage> image_;
     std::shared_ptr<const PrivateFile<D>> file_;
 };
 
@@ -73,7 +86,8 @@ class DatabaseSource {
     using DiskType = typename P::broker_type::disk_type;
 
 public:
-    /// A snapshot of up to this many bytes is kept in memory, one for each worker.
+    /// A snapshot of up to this many bytes is kept in memory, one for each worker, until the turn
+    /// ends.
     static constexpr std::int64_t most_in_memory = 4 << 20;
 
     explicit DatabaseSource(DatabaseTurn<P>& turn) : turn_(turn) {}
@@ -111,8 +125,8 @@ public:
             return DatabaseSnapshot<DiskType>(copy_);
         }
         try {
-            if (auto bytes = image(deadline)) {
-                return DatabaseSnapshot<DiskType>(*std::move(bytes));
+            if (auto seen = image(deadline)) {
+                return DatabaseSnapshot<DiskType>(std::move(seen));
             }
             if (auto made = copy(deadline)) {
                 return DatabaseSnapshot<DiskType>(*std::move(made));
@@ -133,11 +147,22 @@ public:
     }
 
 private:
-    [[nodiscard]] std::optional<std::string> image(Instant deadline) {
+    /// That of the peers before this one, unless somebody has written since: it takes a lock and
+    /// nine calls of the system to know, where reading 57 kB and their digest take 0.1 ms. Nothing
+    /// if the database is too large.
+    [[nodiscard]] std::shared_ptr<SentImage> image(Instant deadline) {
         if constexpr (ImagedDatabase<typename P::database_type>) {
-            return turn_.database().image(most_in_memory, deadline);
+            const std::uint64_t version = turn_.database().version();
+            if (turn_.image && turn_.image->version == version) {
+                return turn_.image;
+            }
+            turn_.image.reset();
+            if (auto bytes = turn_.database().image(most_in_memory, deadline)) {
+                turn_.image = std::make_shared<SentImage>(SentImage{*std::move(bytes), version});
+            }
+            return turn_.image;
         } else {
-            return std::nullopt;
+            return nullptr;
         }
     }
 

@@ -314,10 +314,7 @@ public:
         sqlite::check_pages(connection(), "integrity_check");
     }
 
-    [[nodiscard]] std::uint64_t version() {
-        const auto others = static_cast<std::uint64_t>(connection().integer("PRAGMA data_version"));
-        return (others << 32) + connection().commits();
-    }
+    [[nodiscard]] std::uint64_t version() { return handle_.version(); }
 
     /// Makes a copy at `target`, with the same ROWIDs. Throws exists if `target` exists. A copy
     /// that failed is removed. How writers are affected: copy.hpp.

@@ -20,6 +20,7 @@
 #include <replica/sqlite/schema.hpp>
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -124,6 +125,17 @@ public:
         }
         connection().require_in_place();
         return ask(connection());
+    }
+
+    /// See Database. Of the pages as long as nothing needs a connection: who sends a file asks for
+    /// it, and a connection takes as long as all else that the sender does with a small file.
+    /// SQLite's numbers begin at 1 and stand 32 bits higher, so the two are never the same.
+    [[nodiscard]] std::uint64_t version() {
+        if (const auto seen = glance([](PageTables& tables) { return tables.version(); })) {
+            return *seen;
+        }
+        const std::int64_t others = connection().integer("PRAGMA data_version");
+        return (static_cast<std::uint64_t>(others) << 32U) + connection().commits();
     }
 
 private:

@@ -47,6 +47,7 @@ struct PutFile {
         json::append(out, put.file);
     }
     out += "]\n";
+    out.reserve(out.size() + bytes.size());
     return out += bytes;
 }
 

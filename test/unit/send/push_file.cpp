@@ -123,6 +123,29 @@ struct World : OneNode<ContainerKind> {
     PushFileSync<SimTransport, SimClock> files{transport, settings(), clock};
 };
 
+/// Bytes whose digest is known, and maybe wrong.
+struct KnownSource {
+    struct Image : MemorySource::Image {
+        std::string digest_of_bytes;
+        template <class Compute>
+        [[nodiscard]] std::string digest(Compute /*compute*/) const {
+            return digest_of_bytes;
+        }
+    };
+
+    Image image;
+
+    [[nodiscard]] std::string path() const { return {}; }
+    void copy_to(const std::string& /*path*/, Instant /*deadline*/) const {}
+    [[nodiscard]] Image snapshot(Instant /*deadline*/) const { return image; }
+};
+
+static_assert(DigestedSnapshot<KnownSource::Image> && !DigestedSnapshot<MemorySource::Image>);
+
+KnownSource known(const std::string& bytes, const std::string& digest) {
+    return {{{bytes}, digest}};
+}
+
 const SimLink put_file{"", "", "put_file"};
 const Reply busy{503, "text/plain", "sda is busy", ""};
 using Statuses = std::vector<int>;
@@ -132,6 +155,18 @@ using Statuses = std::vector<int>;
 BOOST_AUTO_TEST_CASE(a_push_obeys_the_laws) {
     World world;
     check_file_sync_laws(world.files, world);
+}
+
+BOOST_AUTO_TEST_CASE(a_digest_that_is_known_is_not_made_again) {
+    World world;
+    const auto send = [&](KnownSource source) {
+        return world.files.send(source, World::upload(), world.now() + 60s, {});
+    };
+    BOOST_TEST(send(known("content", sha256("content"))).has_value());
+    BOOST_TEST(world.content("id") == "content");
+    const auto wrong = send(known("other", sha256("content")));
+    BOOST_TEST((wrong.error().code == Error::transfer_failed));
+    BOOST_TEST(world.content("id") == "content");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_sent_is_a_snapshot_and_names_its_database) {

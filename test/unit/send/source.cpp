@@ -1,6 +1,8 @@
 #include <replica/send/source.hpp>
 
 #define BOOST_TEST_MODULE source
+#include <replica/send/whole.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <support/duo.hpp>
@@ -8,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 using namespace replica;
@@ -66,6 +69,56 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_small_database_is_read_into_memory, Kind, Kinds)
         sender.nodes.put(0, sender.name, "late");
         BOOST_TEST((all_of(snapshot) == before)); // as of one moment
         BOOST_TEST((all_of(source.snapshot(deadline)) == sender.bytes()));
+    });
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(one_reading_and_one_digest_serve_all_peers_until_somebody_writes,
+                              Kind, Kinds) {
+    Sender<Kind> sender;
+    int digested = 0;
+    const auto digest = [&] { return std::to_string(++digested); };
+    sender.with_task([&](auto& task, const Device& /*device*/) {
+        const auto snapshot = [&] { return detail::DatabaseSource(task).snapshot(sender.soon()); };
+        const auto first = snapshot();
+        static_assert(DigestedSnapshot<std::decay_t<decltype(first)>>);
+        const auto second = snapshot();
+        BOOST_TEST(task.image.use_count() == 3);
+        BOOST_TEST(first.digest(digest) == "1");
+        BOOST_TEST(second.digest(digest) == "1");
+        BOOST_TEST((all_of(second) == sender.bytes()));
+        const std::string before = sender.bytes();
+        sender.nodes.put(0, sender.name, "late");
+        const auto third = snapshot();
+        BOOST_TEST(third.digest(digest) == "2");
+        BOOST_TEST((all_of(third) == sender.bytes()));
+        BOOST_TEST((all_of(first) == before));
+        BOOST_TEST(first.digest(digest) == "1");
+        return 0;
+    });
+    BOOST_TEST(digested == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_id_of_the_database_is_in_what_is_sent_next) {
+    Containers sender;
+    sender.with_task([&](auto& task, const Device& /*device*/) {
+        const auto before = all_of(detail::DatabaseSource(task).snapshot(sender.soon()));
+        renew_id(task, "test");
+        const auto after = all_of(detail::DatabaseSource(task).snapshot(sender.soon()));
+        BOOST_TEST((before.find(task.info.id) == std::string::npos));
+        BOOST_TEST((after.find(task.info.id) != std::string::npos));
+        return 0;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_digest_of_a_copy_is_made_by_whoever_asks) {
+    Containers sender;
+    sender.with_source([&](auto& source, Instant deadline) {
+        BOOST_REQUIRE(source.copy(deadline).has_value());
+        int digested = 0;
+        const auto digest = [&] { return std::to_string(++digested); };
+        const auto snapshot = source.snapshot(deadline);
+        BOOST_TEST(snapshot.digest(digest) == "1");
+        BOOST_TEST(snapshot.digest(digest) == "2");
     });
 }
 

@@ -60,6 +60,37 @@ BOOST_AUTO_TEST_CASE(what_others_write_is_seen) {
     BOOST_TEST((glance_at_id(handle) == std::optional<std::string>("second")));
 }
 
+BOOST_AUTO_TEST_CASE(a_commit_shows_in_the_version_without_a_connection_and_with_one) {
+    File file;
+    Containers handle = file.open();
+    const auto first = handle.version();
+    BOOST_TEST(handle.version() == first);
+    BOOST_TEST(glance_at_id(handle).has_value()); // still without
+    file.change("UPDATE container_info SET id = 'second'");
+    const auto second = handle.version();
+    BOOST_TEST(second > first);
+    BOOST_TEST(glance_at_id(handle).has_value());
+    (void)handle.connection();
+    const auto third = handle.version();
+    BOOST_TEST(third > second); // somebody may have committed in between
+    BOOST_TEST(handle.version() == third);
+    file.change("UPDATE container_info SET id = 'third'");
+    const auto fourth = handle.version();
+    BOOST_TEST(fourth > third);
+    handle.connection().execute("BEGIN");
+    handle.connection().execute("COMMIT");
+    BOOST_TEST(handle.version() == fourth);
+}
+
+BOOST_AUTO_TEST_CASE(the_version_of_a_file_that_was_replaced_is_none) {
+    File file;
+    Containers handle = file.open();
+    (void)handle.version();
+    std::filesystem::copy_file(file.path, file.path + ".copy");
+    std::filesystem::rename(file.path + ".copy", file.path);
+    BOOST_TEST((test::error_of([&] { return handle.version(); }) == Error::moved));
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_or_a_journal_of_others_is_left_to_sqlite) {
     File file;
     Containers handle = file.open();
