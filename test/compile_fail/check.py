@@ -9,8 +9,9 @@ those that say who included whom, of g++ and of clang, with -DEXPLICIT as withou
 -DFIXED proves that the named error is the only one: without it, a wrong include would pass for
 ever.
 
-A lesson is compiled five times, in 12 s each if lessons.hpp, which they all include, were read each
-time. It is compiled once for each compiler and call: call with all lessons.
+A lesson is compiled five times, in 12 s each if lessons.hpp, which nearly all include, were read
+each time. It is compiled once for each compiler and call: call with all lessons. The first five
+lines are those of the first error, and there the compiler stops: 0.5 s in place of 6 for both.
 """
 
 import os
@@ -22,6 +23,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[2]
+
+# The option with which each compiler of lessons stops at the first error, after what explains it.
+FIRST_ERROR = {"g++": "-fmax-errors=1", "clang++-16": "-ferror-limit=1"}
 
 
 def run_compiler(compiler, *more):
@@ -40,7 +44,7 @@ class Precompiled:
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.compilers = [each for each in ("g++", "clang++-16") if shutil.which(each)]
+        self.compilers = [each for each in FIRST_ERROR if shutil.which(each)]
         self.made = {}
 
     def options(self, compiler):
@@ -68,7 +72,7 @@ def check_lesson(path, words, precompiled):
     for compiler in precompiled.compilers:
         known = precompiled.options(compiler)
         for more in ([], ["-DEXPLICIT"]):
-            broken = compile_only(path, *known, *more, compiler=[compiler])
+            broken = compile_only(path, *known, FIRST_ERROR[compiler], *more, compiler=[compiler])
             if broken.returncode == 0:
                 return "compiles, but must not"
             said = first_lines(broken.stderr)
