@@ -6,18 +6,22 @@ Usage: groups.py DIRECTORY
 Writes DIRECTORY/GROUP.cpp for each group of tests of test/list.txt, untouched where it is the same
 already, and prints a line `PATH GROUP` for each test that is in one.
 
-Most of the time to compile a test goes into the headers and the instances that it shares with its
-neighbours: eight of unit/send take 225 CPU seconds alone and 71 together. Each remains a test with
-a name of its own, in a suite, and so in a namespace, of its own.
+Most of the time to compile a test goes into the headers and the instances that it shares with
+others: eight of unit/send take 225 CPU seconds alone and 71 together. Each remains a test with a
+name of its own, in a suite, and so in a namespace, of its own.
+
+Tests with the same libraries are together, whatever their folder. Those that .ci/run has under the
+thread sanitizer are for themselves: it builds their groups, and no others.
 """
 
 import pathlib
+import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
 
 # Small enough that one is compiled again soon after an edit. Tests with SQLite compile longest.
-MOST = {"sqlite": 8, "beast": 8, "": 12}
+MOST = {"sqlite": 16, "beast": 16, "": 24}
 
 
 def tests():
@@ -27,14 +31,25 @@ def tests():
             yield words[0], words[1:], (HERE / f"{words[0]}.cpp").read_text()
 
 
+def threaded():
+    """Which paths .ci/run has under the thread sanitizer. An archive of ours may lack the file."""
+    run = HERE.parent / ".ci/run"
+    text = run.read_text() if run.exists() else ""
+    names = " ".join(re.findall(r'^threaded="([^"]*)"', text, re.MULTILINE)).split()
+    folders = [f"unit/{name.replace('.', '/')}/" for name in names]
+    return lambda path: f"{path}/".startswith(tuple(folders))
+
+
 def grouped():
     """The paths and texts of each group."""
-    groups, counts = {}, {}
+    groups, counts, has_threads = {}, {}, threaded()
     for path, libraries, text in tests():
         if "BOOST_TEST_GLOBAL_FIXTURE" in text:
             continue  # it is one of a whole program
         heavy = next((one for one in ("sqlite", "beast") if one in libraries), "")
-        kind = ".".join([*path.split("/")[:-1], heavy]).rstrip(".")
+        # All but one of those with Beast have threads.
+        threads = "threads" if heavy != "beast" and has_threads(path) else ""
+        kind = ".".join(filter(None, ["unit", heavy, threads]))
         number = counts.get(kind, 0) // MOST[heavy] + 1
         counts[kind] = counts.get(kind, 0) + 1
         groups.setdefault(f"group.{kind}.{number}", []).append((path, text))
