@@ -7,6 +7,10 @@ target_link_libraries(replica_own INTERFACE replica)
 target_compile_options(replica_own INTERFACE -Wall -Wextra -Wpedantic -Wconversion)
 # Lets ccache look into objects that were built with a precompiled header.
 target_compile_options(replica_own INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+# g++ looks for garbage from 250 MB on, although most of our programs need more: 24 unit tests
+# compile in 18 CPU seconds with 1050 MB, and, when it looks from 2 GB on, in 14 with 1220 MB.
+target_compile_options(
+    replica_own INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=1000000>)
 if(REPLICA_SANITIZE)
     target_compile_options(
         replica_own INTERFACE -fsanitize=${REPLICA_SANITIZE} -fno-sanitize-recover=all
