@@ -193,26 +193,25 @@ BOOST_AUTO_TEST_CASE(what_went_and_came_since_a_page_was_read_is_read_again) {
 BOOST_AUTO_TEST_CASE(writers_go_on_meanwhile_and_none_of_their_rows_is_lost_to_the_sums) {
     const Container file("UPDATE container_info SET hash = '00000000000000000000000000000001'");
     std::atomic<bool> stop{false};
-    int written = 0;
+    std::atomic<int> written{0};
     std::thread writer([&] {
         StockConnection server(file.path);
         sqlite3_busy_timeout(server.get(), 10'000);
         while (!stop) {
-            const std::string name = "row" + std::to_string(written++ % 40);
+            const std::string name = "row" + std::to_string(written % 40);
             server.execute("BEGIN IMMEDIATE; DELETE FROM object WHERE name = '" + name +
                            "'; INSERT INTO object (name, created_at, size) VALUES ('" + name +
-                           "', '" + std::to_string(written) + "', 5); COMMIT");
+                           "', '" + std::to_string(written + 1) + "', 5); COMMIT");
+            ++written;
         }
     });
     bool mended = false;
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 20 || written == 0; ++i) { // a busy machine may let it begin late
         mended = file.mend(3) || mended;
     }
-    const int meanwhile = written;
     stop = true;
     writer.join();
     BOOST_TEST(mended);
-    BOOST_TEST(meanwhile > 0);
     BOOST_TEST(!file.mend());
 }
 
