@@ -2,10 +2,9 @@
 #define REPLICA_SEND_ALONG_HPP
 
 // Sends a few new rows along with the question (words/along.hpp), before the answer tells which the
-// peer lacks: those above the last row that peers had by the ledger or by our own notes, or that a
-// peer has named as its own last if there are no notes yet. The first answer tells the point of a
-// peer for which that was wrong; the question is then asked once more, with the rows above that
-// point.
+// peer lacks: those above the last row that peers had by the ledger or by our own notes. The first
+// answer tells the point of a peer for which that was wrong; the question is then asked once more,
+// with the rows above that point.
 //
 // What the answer is needed for goes the ordinary way: a copy that leaves, and rows so old that
 // they may have been deleted elsewhere (send/stale.hpp). The limit here is half a reclaim_age, so
@@ -30,7 +29,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,34 +39,15 @@ namespace replica {
 
 namespace detail {
 
-/// The furthest of these points that is not beyond `last`, without notes; -1 if there is none.
-[[nodiscard]] inline std::int64_t furthest_point(const std::vector<SyncPoint>& points,
-                                                 std::int64_t last) {
+/// The last row that a peer has by our own notes.
+[[nodiscard]] inline std::int64_t furthest_point(const std::vector<SyncPoint>& outgoing) {
     std::int64_t furthest = -1;
-    for (const SyncPoint& each : points) {
-        if (!each.remote_id.starts_with(notes::prefix) && each.sync_point <= last) {
+    for (const SyncPoint& each : outgoing) {
+        if (!each.remote_id.starts_with(notes::prefix)) {
             furthest = std::max(furthest, each.sync_point);
         }
     }
     return furthest;
-}
-
-/// The last row that peers are likely to have: by the ledger, or by our own notes. Before anything
-/// was sent as rows there is none. But then the copies were made as whole files, which keep their
-/// ROWIDs, so the last row that a peer has named as its own is a good guess. A wrong one costs
-/// what no guess costs: one more question.
-template <AnyPass P>
-[[nodiscard]] std::int64_t likely_point(DatabaseTurn<P>& turn) {
-    if (turn.known.max_row >= 0) {
-        return turn.known.max_row;
-    }
-    constexpr std::int64_t any =
-        std::numeric_limits<std::int64_t>::max(); // beyond ours: no rows go
-    const std::int64_t noted =
-        furthest_point(turn.database().sync_points(Direction::outgoing), any);
-    return noted >= 0 ? noted
-                      : furthest_point(turn.database().sync_points(Direction::incoming),
-                                       turn.info.max_row);
 }
 
 /// Bytes of text. Rows that have as many or more go by usync.
@@ -127,7 +106,10 @@ template <AnyPass P>
         return asks ? message::takes_rows : std::string_view();
     }
     if (!turn.along) {
-        const std::int64_t base = detail::likely_point(turn);
+        const std::int64_t base =
+            turn.known.max_row >= 0
+                ? turn.known.max_row
+                : detail::furthest_point(turn.database().sync_points(Direction::outgoing));
         turn.along = base < 0 ? RowsAlong() : detail::rows_along(turn, base);
     }
     return turn.along->argument;

@@ -117,45 +117,6 @@ BOOST_AUTO_TEST_CASE(a_peer_that_has_more_than_was_thought_takes_the_rest) {
     duo.require_same();
 }
 
-namespace {
-
-/// Two nodes of which the second got its copy as a whole file: nobody has noted a point of ours.
-/// The second then has said that its own last row is `said`.
-template <class Kind>
-struct Copied : Duo<Kind> {
-    explicit Copied(std::int64_t said) {
-        this->nodes.put_many(0, this->name, "first", 3);
-        BOOST_TEST((*this->replicate() == Outcome::done));
-        this->memory.takers.heard(this->nodes.ring().devices()[1], true, this->clock.monotonic());
-        const std::string id = this->open(1).info().id;
-        this->open(0).merge_sync_points(std::vector<SyncPoint>{{said, id}}, Direction::incoming);
-        (void)this->said();
-        this->nodes.put_many(0, this->name, "new", 2);
-        BOOST_TEST((*this->replicate() == Outcome::done));
-        BOOST_TEST(this->nodes.names(1, this->name).size() == 5U);
-        BOOST_TEST(this->open(1).sync_point(this->open(0).info().id, Direction::incoming) == 5);
-    }
-};
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE_TEMPLATE(before_a_row_was_sent_the_last_row_that_a_peer_has_named_is_the_guess,
-                              Kind, Kinds) {
-    for (const std::int64_t named : {std::int64_t{1}, std::int64_t{3}}) { // fewer are repeats
-        Copied<Kind> duo(named);
-        BOOST_TEST(duo.said() == Said{"sync 200"}, boost::test_tools::per_element());
-    }
-}
-
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_guess_beyond_what_the_peer_has_costs_what_no_guess_costs, Kind,
-                              Kinds) {
-    for (const std::int64_t named : {std::int64_t{-1}, std::int64_t{4}, std::int64_t{5},
-                                     std::int64_t{6}, std::numeric_limits<std::int64_t>::max()}) {
-        Copied<Kind> duo(named);
-        BOOST_TEST(duo.said() == (Said{"sync 200", "sync 200"}), boost::test_tools::per_element());
-    }
-}
-
 BOOST_AUTO_TEST_CASE(what_the_answer_is_needed_for_goes_the_ordinary_way) {
     struct Case {
         const char* what;
