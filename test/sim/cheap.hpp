@@ -67,7 +67,8 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const std::int64_t looks = spent.diverged > 0 ? 2 : 0; // of each side
     const std::int64_t differing = looks * (8 + 2 * (1 + config.names / each_pass));
     // A client that empties a container deletes all its rows in one call.
-    const std::int64_t emptied = config.reports > 0 ? 2 * (1 + config.names / each_pass) : 0;
+    const bool empties = config.reports > 0 && change == Change::call;
+    const std::int64_t emptied = empties ? 2 * (1 + config.names / each_pass) : 0;
     require(rounds <= 6 + differing + emptied || spent.kept > 0);
     if (config.stock + config.rot + config.miscounted + config.overstated > 0) {
         return;

@@ -63,8 +63,8 @@ void spoil_hash(World<Kind>& world, typename World<Kind>::Machine& machine,
     }
 }
 
-/// The sums of a database say that nothing is in it (defect 92). Each `number` gives others, as
-/// above.
+/// The sums of a database say that it has no rows (defect 92), of so many bytes: each `number`
+/// gives others, as above.
 template <class Kind>
 void spoil_sums(World<Kind>& world, typename World<Kind>::Machine& machine,
                 const typename World<Kind>::Known& database, std::size_t device,
@@ -79,16 +79,31 @@ void spoil_sums(World<Kind>& world, typename World<Kind>::Machine& machine,
     }
 }
 
-/// The points of a copy speak of rows that never came to it, as after a stock server has put
-/// another file over them (defect 5).
+/// The points of a copy speak of so many rows that never came to it, as after a stock server has
+/// put another file over them (defect 5).
 template <class Kind>
 void raise_points(World<Kind>& world, typename World<Kind>::Machine& machine,
                   const typename World<Kind>::Known& database, std::size_t device,
-                  std::size_t rows) {
+                  std::int64_t rows) {
+    const std::string path = world.path(database, device);
     const std::string how = "incoming_sync SET sync_point = sync_point + " + std::to_string(rows);
-    if (change_file<Kind>(machine, world.path(database, device), how)) {
-        world.marks("fault: points that speak of too much");
-    }
+    world.fibers.alone([&] {
+        std::vector<SyncPoint> before;
+        try {
+            if (machine.server && machine.disk.glance(path)) {
+                before =
+                    machine.server->broker.open(path, Instant()).sync_points(Direction::incoming);
+            }
+        } catch (const Failure&) { // somebody writes, or the device is away
+        }
+        if (!before.empty() && change_file<Kind>(machine, path, how)) {
+            for (const SyncPoint& point : before) {
+                world.stock.overstated(point.remote_id, point.sync_point + 1,
+                                       point.sync_point + rows);
+            }
+            world.marks("fault: points that speak of too much");
+        }
+    });
 }
 
 /// A database has an id that is no file name. Returns the id that it had.

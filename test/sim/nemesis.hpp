@@ -384,7 +384,8 @@ private:
 
     void overstate(Machine& machine) {
         raise_points(world_, machine, some_known(), some_device(),
-                     1 + world_.pick(static_cast<std::size_t>(world_.config.names)));
+                     1 + static_cast<std::int64_t>(
+                             world_.pick(static_cast<std::size_t>(world_.config.names))));
     }
 
     /// A single pass beside the service, which may be killed.

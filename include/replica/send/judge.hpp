@@ -257,10 +257,6 @@ private:
         ++found.stats.diff;
         seen.deed = Deed::rows;
         seen.above = point;
-        const std::int64_t most = settings_->per_diff * settings_->max_diffs;
-        if (found.info.max_row - point <= most) {
-            return;
-        }
         for (std::int64_t diffs = 0; diffs < settings_->max_diffs; ++diffs) {
             const auto rows = batch_above(point);
             if (rows.empty()) {
@@ -276,11 +272,11 @@ private:
         }
     }
 
-    /// As PeerTurn::push_stale.
+    /// As push_stale of send/usync.hpp.
     void push_stale(Seen& seen, std::optional<std::int64_t> from) {
-        const std::int64_t noted = note(notes::held_from(seen.remote->id));
-        const std::int64_t point = std::max<std::int64_t>(from.value_or(-1), noted);
-        bool held = from && *from < point;
+        const std::int64_t before = from ? *from : note(notes::resent_to(seen.remote->id));
+        const std::int64_t point = std::max(before, note(notes::held_from(seen.remote->id)));
+        bool held = before < point;
         push_rows(seen, point);
         std::int64_t at = point;
         for (std::int64_t diffs = 0; diffs < settings_->max_diffs && !held; ++diffs) {

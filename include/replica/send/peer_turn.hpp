@@ -241,24 +241,6 @@ private:
         return decide::same_content(decide::Replica(turn_.info), decide::Replica(remote));
     }
 
-    /// Sends what a stale copy may (send/stale.hpp). The next pass goes on from a note. `point`:
-    /// the peer's, which stays below the first row that was held back; none if it is beyond all
-    /// rows.
-    [[nodiscard]] Result<decide::Outcome> push_stale(const std::string& remote_id,
-                                                     std::optional<std::int64_t> point) {
-        const std::string key = notes::held_from(remote_id);
-        const std::int64_t before = point.value_or(-1);
-        std::int64_t sent = std::max(before, turn_.note(key));
-        const HoldBack hold{turn_.stale_limit(), point && before < sent};
-        auto outcome = push_rows(turn_, session_, remote_id, sent, hold);
-        if (outcome && (*outcome == decide::Outcome::stale || !point)) {
-            turn_.set_note(key, *outcome == decide::Outcome::done ? -1 : sent);
-        } else if (outcome && turn_.leaves && sent > before) {
-            turn_.set_note(notes::sent_to(remote_id), sent);
-        }
-        return outcome;
-    }
-
     /// The two are in sync by points. If their contents differ in several passes (notes::Sighting),
     /// all rows are sent again, or the whole file. Once begun, the rows go on in later passes and
     /// processes, also after new rows. A copy that leaves needs none of this
@@ -286,7 +268,7 @@ private:
         pass.count(&Stats::diverged);
         pass.observer(event::Diverged{turn_.place.path(), session_.device()});
         if (!is_followed(turn_)) {
-            return push_stale(remote.id, std::nullopt);
+            return push_stale(turn_, session_, remote.id, std::nullopt);
         }
         if (resend == notes::Resend::whole) {
             pass.count(&Stats::remote_merge);
@@ -306,7 +288,7 @@ private:
         const bool sends =
             choice.way == decide::Way::rows || choice.way == decide::Way::whole_then_merge;
         if (sends && is_stale(turn_)) {
-            return push_stale(remote.id, choice.point);
+            return push_stale(turn_, session_, remote.id, choice.point);
         }
         if (sends && !has_all && !turn_.leaves) {
             auto differing = push_differing_rows(turn_, session_, remote, choice.point);

@@ -21,10 +21,12 @@
 #include <replica/send/stale.hpp>
 #include <replica/send/takers.hpp>
 #include <replica/words/message.hpp>
+#include <replica/words/notes.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -188,6 +190,32 @@ template <AnyPass P>
     }
     turn.note_reached(remote_id, point);
     return decide::Outcome::done;
+}
+
+/// Sends what a stale copy may (send/stale.hpp), and notes how far, since the peer's `point` stays
+/// below the first row that is held back. Without a point, that of the peer is beyond all rows: it
+/// goes on where the last pass stopped, and as long as no row was held back, points follow.
+template <AnyPass P>
+[[nodiscard]] Result<decide::Outcome> push_stale(DatabaseTurn<P>& turn, PeerSession<P>& peer,
+                                                 const std::string& remote_id,
+                                                 std::optional<std::int64_t> point) {
+    const std::string held = notes::held_from(remote_id);
+    const std::string again = notes::resent_to(remote_id);
+    const std::int64_t before = point ? *point : turn.note(again);
+    std::int64_t sent = std::max(before, turn.note(held));
+    auto outcome = push_rows(turn, peer, remote_id, sent, {turn.stale_limit(), before < sent});
+    if (!outcome) {
+        return outcome;
+    }
+    if (*outcome == decide::Outcome::stale) {
+        turn.set_note(held, sent);
+    } else if (turn.leaves && sent > before) {
+        turn.set_note(notes::sent_to(remote_id), sent);
+    }
+    if (!point) {
+        turn.set_note(again, *outcome == decide::Outcome::progress ? sent : -1);
+    }
+    return outcome;
 }
 
 } // namespace replica

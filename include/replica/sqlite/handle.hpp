@@ -131,11 +131,11 @@ public:
     /// it, and a connection takes as long as all else that the sender does with a small file.
     /// SQLite's numbers begin at 1 and stand 32 bits higher, so the two are never the same.
     [[nodiscard]] std::uint64_t version() {
-        if (const auto seen = glance([](PageTables& tables) { return tables.version(); })) {
-            return *seen;
-        }
-        const std::int64_t others = connection().integer("PRAGMA data_version");
-        return (static_cast<std::uint64_t>(others) << 32U) + connection().commits();
+        return look([](PageTables& tables) { return tables.version(); },
+                    [](Connection& opened) {
+                        const std::int64_t others = opened.integer("PRAGMA data_version");
+                        return (static_cast<std::uint64_t>(others) << 32U) + opened.commits();
+                    });
     }
 
 private:

@@ -482,7 +482,7 @@ BOOST_AUTO_TEST_CASE(all_rows_sent_again_go_on_although_new_ones_come_in_each_pa
     require_all_there(duo);
 }
 
-// It may have been away while a stock replicator had it. A new difference begins a new count.
+// It may have been away while a stock replicator had it.
 BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_several_passes) {
     Containers duo;
     duo.settings.per_diff = 2;
@@ -493,7 +493,7 @@ BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_severa
         duo.nodes.put(0, duo.name, name);
     }
     note(duo, 1, duo.open(0).info().id, 5, Direction::incoming);
-    for (const std::size_t there : {0U, 2U, 2U, 4U, 4U, 5U}) {
+    for (const std::size_t there : {0U, 2U, 4U, 5U, 5U}) {
         const auto remote = duo.open(1).info();
         note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
         BOOST_TEST(duo.replicate().has_value());
@@ -501,6 +501,31 @@ BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_severa
     }
     BOOST_TEST(duo.stats().rows == 5);
     BOOST_TEST(duo.stats().stale == 0);
+    // Nothing was held back, so later all may go once it is stale and leaves.
+    duo.clock.advance(duo.settings.reclaim_age + Seconds(1));
+    BOOST_TEST(
+        duo.open(0).sync_point(notes::held_from(duo.open(1).info().id), Direction::outgoing) == -1);
+}
+
+// A point of another copy would speak of the row that was held back, and so would our own.
+BOOST_AUTO_TEST_CASE(after_a_row_that_was_held_back_no_points_go_in_any_later_pass) {
+    Containers duo;
+    fill(duo, 0, 0);
+    duo.nodes.put(0, duo.name, "old");
+    duo.clock.advance(duo.settings.reclaim_age + Seconds(1));
+    duo.nodes.put(0, duo.name, "young");
+    const std::string third = "11111111-2222-3333-4444-555555555555";
+    note(duo, 0, third, 9, Direction::incoming);
+    note(duo, 1, duo.open(0).info().id, 2, Direction::incoming); // says the peer
+    for (int pass = 1; pass <= 8; ++pass) {
+        const auto remote = duo.open(1).info();
+        note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
+        BOOST_TEST(duo.replicate().has_value());
+        BOOST_TEST(duo.open(1).sync_point(third, Direction::incoming) == -1);
+        BOOST_TEST(duo.open(0).sync_point(remote.id, Direction::outgoing) == -1);
+    }
+    BOOST_TEST(duo.nodes.names(1, duo.name) == std::set<std::string>{"young"});
+    BOOST_TEST(duo.stats().rows == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_that_belongs_here_trusts_its_own_note_and_one_that_leaves_does_not) {

@@ -83,12 +83,17 @@ BOOST_AUTO_TEST_CASE(a_commit_shows_in_the_version_without_a_connection_and_with
 }
 
 BOOST_AUTO_TEST_CASE(the_version_of_a_file_that_was_replaced_is_none) {
-    File file;
-    Containers handle = file.open();
-    (void)handle.version();
-    std::filesystem::copy_file(file.path, file.path + ".copy");
-    std::filesystem::rename(file.path + ".copy", file.path);
-    BOOST_TEST((test::error_of([&] { return handle.version(); }) == Error::moved));
+    for (const bool connected : {false, true}) {
+        File file;
+        Containers handle = file.open();
+        (void)handle.version();
+        if (connected) {
+            (void)handle.connection();
+        }
+        std::filesystem::copy_file(file.path, file.path + ".copy");
+        std::filesystem::rename(file.path + ".copy", file.path);
+        BOOST_TEST((test::error_of([&] { return handle.version(); }) == Error::moved));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_lock_or_a_journal_of_others_is_left_to_sqlite) {
