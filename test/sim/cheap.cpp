@@ -58,6 +58,9 @@ BOOST_AUTO_TEST_CASE(a_difference_that_only_hashes_show_takes_its_time_and_sends
     BOOST_TEST(is_cheap(Stats{.remote_merge = 9, .diverged = 1}, Change::call, 2, forgetful));
     BOOST_TEST(!is_cheap(Stats{.remote_merge = 10, .diverged = 1}, Change::call, 2, forgetful));
     BOOST_TEST(!is_cheap(Stats{.remote_merge = 1}, Change::call, 2, forgetful));
+    forgetful.overstated = 1;
+    BOOST_TEST(is_cheap(Stats{.remote_merge = 9}, Change::call, 2, forgetful));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 10}, Change::call, 2, forgetful));
     BOOST_TEST(!is_cheap(Stats{.rows = 10}, Change::call, 6, bit_by_bit));
     BOOST_TEST(!is_cheap(Stats{.rows = 9}, Change::call, 7, bit_by_bit));
 }

@@ -57,9 +57,9 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const std::int64_t each_pass = // rows to a peer
         std::max<std::int64_t>(config.per_diff * config.max_diffs, 1);
     // A peer with less than half of our ROWIDs gets the file, by Swift's rule; all of them count
-    // where only hashes show a difference. And a copy at a new place queues its misplaced rows once
-    // more, where the queue may be about to go.
-    const bool whole_file = each_pass < config.names || spent.diverged > 0 ||
+    // where only hashes show a difference, or where a point was raised and then given up. And a
+    // copy at a new place queues its misplaced rows once more, where the queue may be about to go.
+    const bool whole_file = each_pass < config.names || spent.diverged + config.overstated > 0 ||
                             (change == Change::ring && config.policies > 0);
     require(spent.remote_merge <= (whole_file ? once : 0));
     // What a brake keeps goes bit by bit. A difference that only hashes show is looked into in
