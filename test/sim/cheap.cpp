@@ -61,6 +61,8 @@ BOOST_AUTO_TEST_CASE(a_difference_that_only_hashes_show_takes_its_time_and_sends
     forgetful.overstated = 1;
     BOOST_TEST(is_cheap(Stats{.remote_merge = 9}, Change::call, 2, forgetful));
     BOOST_TEST(!is_cheap(Stats{.remote_merge = 10}, Change::call, 2, forgetful));
+    BOOST_TEST(is_cheap(Stats{.reidentified = 1}, Change::call, 2, forgetful));
+    BOOST_TEST(!is_cheap(Stats{.reidentified = 1}));
     BOOST_TEST(!is_cheap(Stats{.rows = 10}, Change::call, 6, bit_by_bit));
     BOOST_TEST(!is_cheap(Stats{.rows = 9}, Change::call, 7, bit_by_bit));
 }

@@ -177,6 +177,10 @@ constexpr Pinned pinned[] = {
     {2, "leaves=2 leave_share=50 ring=5 to_handoffs=200 kill=5 power=5 interval=2 wipe=0 backup=0 "
         "jump=0 stock=0 stock_sender=0 fill=0 fail=0 unmount=0 second=3 steps=15000 records=0 "
         "policies=0"},
+    {53, "undo=10 ring=5 calm=1 steps=15000 fill=0 fail=0 unmount=0 kill=0 power=0 isolate=0 "
+         "transfer=0 jump=0 wipe=0 backup=0 rot=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
+         "overstated=0 second=0"},
+    {5000, "overstated=10 calm=1 stock=0 stock_sender=0 per_diff=1 max_diffs=3 records=0"},
 };
 
 /// What a run of many histories has come to.
