@@ -53,6 +53,11 @@ BOOST_AUTO_TEST_CASE(a_difference_that_only_hashes_show_takes_its_time_and_sends
     BOOST_TEST(is_cheap(spent, Change::call, 46, bit_by_bit));
     BOOST_TEST(!is_cheap(spent, Change::call, 47, bit_by_bit));
     BOOST_TEST(!is_cheap(Stats{.rows = 46, .diverged = 2}, Change::call, 6, bit_by_bit));
+    Config emptied = three_replicas();
+    emptied.per_diff = emptied.reports = 1;
+    emptied.max_diffs = 100;
+    BOOST_TEST(is_cheap(Stats{.remote_merge = 9}, Change::call, 2, emptied));
+    BOOST_TEST(!is_cheap(Stats{.remote_merge = 10}, Change::call, 2, emptied));
     Config forgetful = three_replicas();
     forgetful.reclaim_age = 300;
     BOOST_TEST(is_cheap(Stats{.remote_merge = 9, .diverged = 1}, Change::call, 2, forgetful));

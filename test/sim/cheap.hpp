@@ -57,18 +57,19 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     const std::int64_t once = config.replicas * config.replicas;
     const std::int64_t each_pass = // rows to a peer
         std::max<std::int64_t>(config.per_diff * config.max_diffs, 1);
+    // A client that empties a container deletes all its rows in one call.
+    const bool empties = config.reports > 0 && change == Change::call;
     // A peer with less than half of our ROWIDs gets the file, by Swift's rule; all of them count
     // where only hashes show a difference, or where a point was raised and then given up. And a
     // copy at a new place queues its misplaced rows once more, where the queue may be about to go.
     const bool whole_file = each_pass < config.names || spent.diverged + config.overstated > 0 ||
+                            (empties && config.per_diff < config.names) ||
                             (change == Change::ring && config.policies > 0);
     require(spent.remote_merge <= (whole_file ? once : 0));
     // What a brake keeps goes bit by bit. A difference that only hashes show is looked into in
     // every eighth pass, and then all rows go over, so many in each pass.
     const std::int64_t looks = spent.diverged > 0 ? 2 : 0; // of each side
     const std::int64_t differing = looks * (8 + 2 * (1 + config.names / each_pass));
-    // A client that empties a container deletes all its rows in one call.
-    const bool empties = config.reports > 0 && change == Change::call;
     const std::int64_t emptied = empties ? 2 * (1 + config.names / each_pass) : 0;
     require(rounds <= 6 + differing + emptied || spent.kept > 0);
     if (config.stock + config.rot + config.miscounted + config.overstated > 0) {

@@ -156,6 +156,9 @@ private:
         for (const Spot at : world_.layout.spots()) {
             const Machine& other = *world_.machines[at.machine];
             const std::string there = Layout::moved(path, at.device);
+            if (!other.mounted[at.device]) {
+                return; // what is on it cannot be seen
+            }
             if ((&other != &machine || there != path) && other.disk.glance(there)) {
                 Examiner<Kind> examiner(
                     other.disk, other.clock.now(),
