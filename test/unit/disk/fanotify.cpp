@@ -136,10 +136,13 @@ BOOST_AUTO_TEST_CASE(an_overflow_of_the_kernels_queue_is_unknown_and_none_is_mis
     std::size_t told = 0;
     std::size_t lost = 0;
     for (const std::size_t burst : {std::size_t{1000}, count, std::size_t{2000}}) {
-        for (std::size_t number = 0; number < burst; ++number) {
-            append(databases[number], "row");
-        }
-        const Changes changes = feed.changes(devices.sda());
+        Changes changes;
+        do { // others may move a directory of this file system meanwhile
+            for (std::size_t number = 0; number < burst; ++number) {
+                append(databases[number], "row");
+            }
+            changes = feed.changes(devices.sda());
+        } while (changes.unknown == "a directory was moved");
         if (changes.unknown.empty()) {
             ++told;
             BOOST_TEST(changes.touched.size() >= burst);
