@@ -151,14 +151,12 @@ private:
         }
         const bool enough = config.handoff_delete > 0 && config.handoff_delete < config.replicas;
         const std::int64_t wanted = enough ? config.handoff_delete : config.replicas;
-        std::int64_t holders = 0;
+        std::int64_t holders = 0; // and those on devices that are away, which cannot be looked at
         std::string missing;
         for (const Spot at : world_.layout.spots()) {
             const Machine& other = *world_.machines[at.machine];
             const std::string there = Layout::moved(path, at.device);
-            if (!other.mounted[at.device]) {
-                return; // what is on it cannot be seen
-            }
+            holders += other.mounted[at.device] ? 0 : 1;
             if ((&other != &machine || there != path) && other.disk.glance(there)) {
                 Examiner<Kind> examiner(
                     other.disk, other.clock.now(),

@@ -273,10 +273,19 @@ private:
     }
 
     /// As push_stale of send/usync.hpp.
-    void push_stale(Seen& seen, std::optional<std::int64_t> from) {
-        const std::int64_t before = from ? *from : note(notes::resent_to(seen.remote->id));
-        const std::int64_t point = std::max(before, note(notes::held_from(seen.remote->id)));
-        bool held = before < point;
+    void push_stale(Seen& seen, std::int64_t from) {
+        const std::int64_t point = std::max(from, note(notes::held_from(seen.remote->id)));
+        push_but_hold_back(seen, point, from < point);
+    }
+
+    /// As resend_stale of send/usync.hpp.
+    void resend_stale(Seen& seen) {
+        const std::int64_t in_part = note(notes::resent_in_part(seen.remote->id));
+        const bool held = in_part >= 0;
+        push_but_hold_back(seen, held ? in_part : note(notes::resent_to(seen.remote->id)), held);
+    }
+
+    void push_but_hold_back(Seen& seen, std::int64_t point, bool held) {
         push_rows(seen, point);
         std::int64_t at = point;
         for (std::int64_t diffs = 0; diffs < settings_->max_diffs && !held; ++diffs) {
@@ -304,7 +313,7 @@ private:
         const I& remote = *seen.remote;
         const std::int64_t point = note(notes::resent_to(remote.id));
         auto due = notes::Resend::rows;
-        if (point < 0) {
+        if (point < 0 && note(notes::resent_in_part(remote.id)) < 0) {
             const auto sighting = notes::Sighting::decode(note(notes::differs_from(remote.id)))
                                       .again(notes::difference_of(found.info, remote));
             due = choice.suspect ? sighting.due(here.count != there.count ||
@@ -317,8 +326,8 @@ private:
         ++found.stats.diverged;
         seen.why = "the contents differ although each claims to have all rows, and have done so in "
                    "earlier passes";
-        if (!is_followed()) {
-            return push_stale(seen, std::nullopt);
+        if (!is_followed() || is_stale()) {
+            return resend_stale(seen);
         }
         if (due == notes::Resend::whole) {
             ++found.stats.remote_merge;

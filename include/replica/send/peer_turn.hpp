@@ -244,19 +244,30 @@ private:
     /// The two are in sync by points. If their contents differ in several passes (notes::Sighting),
     /// all rows are sent again, or the whole file. Once begun, the rows go on in later passes and
     /// processes, also after new rows. A copy that leaves needs none of this
-    /// (decide::points_for_handoff). A copy that was never followed sends what a stale copy may
-    /// (send/stale.hpp).
+    /// (decide::points_for_handoff). A stale copy, and one that was never followed, sends what a
+    /// stale copy may (send/stale.hpp).
     [[nodiscard]] Result<decide::Outcome> resend_if_diverged(const Info& remote,
                                                              const decide::Choice& choice) {
         P& pass = turn_.pass;
-        if (turn_.leaves ||
-            decide::same_content(decide::Replica(turn_.info), decide::Replica(remote))) {
+        const std::string progress = notes::resent_to(remote.id);
+        const std::string in_part = notes::resent_in_part(remote.id);
+        const bool unfinished = std::max(turn_.note(progress), turn_.note(in_part)) >= 0;
+        const auto end_resend = [&] {
+            if (unfinished) {
+                turn_.set_note(progress, -1);
+                turn_.set_note(in_part, -1);
+            }
+        };
+        const bool same =
+            decide::same_content(decide::Replica(turn_.info), decide::Replica(remote));
+        if (turn_.leaves || same) {
+            if (same) {
+                end_resend();
+            }
             return decide::Outcome::done;
         }
-        const std::string progress = notes::resent_to(remote.id);
-        std::int64_t point = turn_.note(progress);
         auto resend = notes::Resend::rows;
-        if (point < 0) {
+        if (!unfinished) {
             resend = choice.suspect ? see_difference(remote) : notes::Resend::nothing;
         }
         if (resend == notes::Resend::nothing) {
@@ -267,17 +278,19 @@ private:
         }
         pass.count(&Stats::diverged);
         pass.observer(event::Diverged{turn_.place.path(), session_.device()});
-        if (!is_followed(turn_)) {
-            return push_stale(turn_, session_, remote.id, std::nullopt);
+        if (!is_followed(turn_) || is_stale(turn_)) {
+            return resend_stale(turn_, session_, remote.id);
         }
         if (resend == notes::Resend::whole) {
             pass.count(&Stats::remote_merge);
             return push_file_to_merge(turn_, session_, remote);
         }
-        point = std::max<std::int64_t>(point, 0);
+        std::int64_t point = std::max<std::int64_t>(turn_.note(progress), 0);
+        end_resend(); // of one in which rows were held back
         auto outcome = push_rows(turn_, session_, remote.id, point);
-        const bool complete = outcome && *outcome == decide::Outcome::done;
-        turn_.set_note(progress, complete ? -1 : point);
+        if (!outcome || *outcome != decide::Outcome::done) {
+            turn_.set_note(progress, point);
+        }
         return outcome;
     }
 

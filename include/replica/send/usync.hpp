@@ -26,7 +26,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -166,6 +165,9 @@ template <AnyPass P>
     const bool capped = !rows.empty();
     pass.observer(event::UsyncEnded{turn.place.path(), peer.device(), point, sent, capped,
                                     pass.clock.monotonic() - began});
+    if (!capped) {
+        point = std::max(point, turn.info.max_row);
+    }
     if (held) {
         return decide::Outcome::stale;
     }
@@ -180,7 +182,6 @@ template <AnyPass P>
         pass.count(&Stats::diff_capped);
         return decide::Outcome::progress;
     }
-    point = std::max(point, turn.info.max_row);
     if (recorded < point) {
         known.points.push_back({point, turn.info.id});
     }
@@ -192,28 +193,38 @@ template <AnyPass P>
     return decide::Outcome::done;
 }
 
-/// Sends what a stale copy may (send/stale.hpp), and notes how far, since the peer's `point` stays
-/// below the first row that is held back. Without a point, that of the peer is beyond all rows: it
-/// goes on where the last pass stopped, and as long as no row was held back, points follow.
+/// Sends what a stale copy may (send/stale.hpp). The next pass goes on from a note, since the
+/// peer's point stays below the first row that was held back.
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> push_stale(DatabaseTurn<P>& turn, PeerSession<P>& peer,
-                                                 const std::string& remote_id,
-                                                 std::optional<std::int64_t> point) {
-    const std::string held = notes::held_from(remote_id);
-    const std::string again = notes::resent_to(remote_id);
-    const std::int64_t before = point ? *point : turn.note(again);
-    std::int64_t sent = std::max(before, turn.note(held));
-    auto outcome = push_rows(turn, peer, remote_id, sent, {turn.stale_limit(), before < sent});
-    if (!outcome) {
-        return outcome;
+                                                 const std::string& remote_id, std::int64_t point) {
+    const std::string key = notes::held_from(remote_id);
+    const std::int64_t before = point;
+    point = std::max(point, turn.note(key));
+    auto outcome = push_rows(turn, peer, remote_id, point, {turn.stale_limit(), before < point});
+    if (outcome && *outcome == decide::Outcome::stale) {
+        turn.set_note(key, point);
+    } else if (outcome && turn.leaves && point > before) {
+        turn.set_note(notes::sent_to(remote_id), point);
     }
-    if (*outcome == decide::Outcome::stale) {
-        turn.set_note(held, sent);
-    } else if (turn.leaves && sent > before) {
-        turn.set_note(notes::sent_to(remote_id), sent);
-    }
-    if (!point) {
-        turn.set_note(again, *outcome == decide::Outcome::progress ? sent : -1);
+    return outcome;
+}
+
+/// Sends once more what a stale copy may, to a peer whose point is beyond all rows and which lacks
+/// some. The next pass goes on where this one stops. Once a row was held back, no points follow.
+template <AnyPass P>
+[[nodiscard]] Result<decide::Outcome> resend_stale(DatabaseTurn<P>& turn, PeerSession<P>& peer,
+                                                   const std::string& remote_id) {
+    const std::string all = notes::resent_to(remote_id);
+    const std::string in_part = notes::resent_in_part(remote_id);
+    const bool held = turn.note(in_part) >= 0;
+    std::int64_t point = turn.note(held ? in_part : all);
+    auto outcome = push_rows(turn, peer, remote_id, point, {turn.stale_limit(), held});
+    if (outcome) {
+        const bool stale = *outcome == decide::Outcome::stale;
+        const std::int64_t left = point < turn.info.max_row ? point : -1;
+        turn.set_note(in_part, stale ? left : -1);
+        turn.set_note(all, stale ? -1 : left);
     }
     return outcome;
 }

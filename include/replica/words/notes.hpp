@@ -40,6 +40,11 @@ inline constexpr std::string_view prefix = "note/";
     return key("resent to ", remote_id);
 }
 
+/// As resent_to, of a resend in which a row was held back (send/stale.hpp).
+[[nodiscard]] inline std::string resent_in_part(std::string_view remote_id) {
+    return key("resent in part to ", remote_id);
+}
+
 /// How often one difference from the file `remote_id` was seen: a Sighting.
 [[nodiscard]] inline std::string differs_from(std::string_view remote_id) {
     return key("differs from ", remote_id);
