@@ -60,7 +60,8 @@ build() {
     fi
 }
 
-# Tests with daemons wait for a fifth of their time, so one more than there are processors.
+# Some tests wait for daemons: all of them take 18 minutes of a processor, and three at a time 12 by
+# the clock on two processors. So one more than there are processors.
 run() {
     ctest --test-dir "$build" --parallel $((jobs + 1)) --output-on-failure --no-tests=error \
         ${name:+-R "$name"} </dev/null | tee "$log"

@@ -252,17 +252,17 @@ private:
         const std::string progress = notes::resent_to(remote.id);
         const std::string in_part = notes::resent_in_part(remote.id);
         const bool unfinished = std::max(turn_.note(progress), turn_.note(in_part)) >= 0;
-        const auto end_resend = [&] {
-            if (unfinished) {
-                turn_.set_note(progress, -1);
+        const auto note_resend = [&](std::int64_t point) { // in_part: send/usync.hpp
+            turn_.set_note(progress, point);
+            if (turn_.note(in_part) >= 0) {
                 turn_.set_note(in_part, -1);
             }
         };
         const bool same =
             decide::same_content(decide::Replica(turn_.info), decide::Replica(remote));
         if (turn_.leaves || same) {
-            if (same) {
-                end_resend();
+            if (same && unfinished) {
+                note_resend(-1);
             }
             return decide::Outcome::done;
         }
@@ -286,11 +286,8 @@ private:
             return push_file_to_merge(turn_, session_, remote);
         }
         std::int64_t point = std::max<std::int64_t>(turn_.note(progress), 0);
-        end_resend(); // of one in which rows were held back
         auto outcome = push_rows(turn_, session_, remote.id, point);
-        if (!outcome || *outcome != decide::Outcome::done) {
-            turn_.set_note(progress, point);
-        }
+        note_resend(outcome && *outcome == decide::Outcome::done ? -1 : point);
         return outcome;
     }
 

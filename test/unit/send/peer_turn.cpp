@@ -6,6 +6,7 @@
 #include <support/duo.hpp>
 #include <support/shard_ranges.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <set>
@@ -391,6 +392,17 @@ BOOST_AUTO_TEST_CASE(ranges_of_a_peer_that_cannot_be_read_are_its_failure) {
 
 // ---- Points that say more than there is.
 
+namespace {
+
+/// A pass that begins when we have all of the peer's rows.
+void replicate_after_the_peer(Containers& duo) {
+    const auto remote = duo.open(1).info();
+    note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
+    BOOST_TEST(duo.replicate().has_value());
+}
+
+} // namespace
+
 BOOST_AUTO_TEST_CASE(a_difference_that_stays_is_sent_again_in_the_second_pass) {
     Containers duo;
     fill(duo, 0, 0);
@@ -494,9 +506,7 @@ BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_severa
     }
     note(duo, 1, duo.open(0).info().id, 5, Direction::incoming);
     for (const std::size_t there : {0U, 2U, 4U, 5U, 5U}) {
-        const auto remote = duo.open(1).info();
-        note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
-        BOOST_TEST(duo.replicate().has_value());
+        replicate_after_the_peer(duo);
         BOOST_TEST(duo.nodes.names(1, duo.name).size() == there);
     }
     BOOST_TEST(duo.stats().rows == 5);
@@ -514,11 +524,9 @@ BOOST_AUTO_TEST_CASE(after_a_row_that_was_held_back_no_points_go_in_any_later_pa
     note(duo, 0, third, 9, Direction::incoming);
     note(duo, 1, duo.open(0).info().id, 2, Direction::incoming); // says the peer
     for (int pass = 1; pass <= 8; ++pass) {
-        const auto remote = duo.open(1).info();
-        note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
-        BOOST_TEST(duo.replicate().has_value());
+        replicate_after_the_peer(duo);
         BOOST_TEST(duo.open(1).sync_point(third, Direction::incoming) == -1);
-        BOOST_TEST(duo.open(0).sync_point(remote.id, Direction::outgoing) == -1);
+        BOOST_TEST(duo.open(0).sync_point(duo.open(1).info().id, Direction::outgoing) == -1);
     }
     BOOST_TEST(duo.nodes.names(1, duo.name) == std::set<std::string>{"young"});
     BOOST_TEST(duo.stats().rows == 4); // each time that it is due: passes 2, 4, 5 and 7
@@ -536,9 +544,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_is_held_back_does_not_stop_those_behind_it) {
     }
     note(duo, 1, duo.open(0).info().id, 17, Direction::incoming);
     for (int pass = 1; pass <= 10; ++pass) { // nine of two rows each, from the second on
-        const auto remote = duo.open(1).info();
-        note(duo, 0, remote.id, std::max<std::int64_t>(remote.max_row, 0), Direction::incoming);
-        BOOST_TEST(duo.replicate().has_value());
+        replicate_after_the_peer(duo);
     }
     BOOST_TEST(duo.nodes.names(1, duo.name).size() == 16U);
     BOOST_TEST(duo.stats().rows == 16);
