@@ -134,6 +134,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_deletion_is_sent_and_dropped_when_its_time_comes
     }
 }
 
+// Else a peer that drops it first is asked in each pass about what the other goes on resting with.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_deletion_of_a_key_is_dropped_by_all_when_its_time_comes, Kind,
+                              Kinds) {
+    Resting<Kind> nodes;
+    const auto now = nodes.clock().now();
+    nodes.open(0, nodes.names[0]).merge_metadata(R"({"X-K": ["", ")" + now.normal() + R"("]})");
+    for (int i = 0; i < 5; ++i) {
+        nodes.round();
+    }
+    BOOST_TEST(nodes.info(2, nodes.names[0]).metadata.find("X-K") != std::string::npos);
+    nodes.clock().advance(Seconds(604'800 - 600));
+    for (int i = 0; i < 4; ++i) { // an agreement is noted anew
+        nodes.round();
+    }
+    BOOST_TEST(nodes.opened() == 0);
+    nodes.clock().advance(Seconds(600));
+    nodes.round();
+    for (std::size_t at = 0; at < 3; ++at) {
+        BOOST_TEST(nodes.info(at, nodes.names[0]).metadata == "{}");
+    }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_service_that_is_started_again_knows_what_was_at_rest, Kind, Kinds) {
     Resting<Kind> nodes(5);
     const std::string known = nodes.node(0).replicator->known();

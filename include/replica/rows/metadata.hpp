@@ -137,6 +137,15 @@ public:
                }) != 0;
     }
 
+    /// The time of the oldest deletion of a key; `none` if no key is deleted.
+    [[nodiscard]] Timestamp oldest_deletion(Timestamp none) const {
+        Timestamp oldest = none;
+        for (const MetadataItem& item : items_) {
+            oldest = item.value.empty() ? std::min(oldest, timestamp_or_zero(item.time)) : oldest;
+        }
+        return oldest;
+    }
+
     /// The items whose time is `limit` or later.
     [[nodiscard]] Metadata since(Timestamp limit) const {
         Metadata result;

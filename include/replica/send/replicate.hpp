@@ -179,7 +179,8 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
             const Timestamp oldest =
                 turn.database().reclaim(confirmed, turn.reclaim_limit(), turn.reclaim_limit(2));
             if (oldest != Timestamp{}) {
-                turn.due = oldest.plus(pass.settings.reclaim_age);
+                const auto keys = Metadata::parse_stored(turn.info.metadata);
+                turn.due = keys.oldest_deletion(oldest).plus(pass.settings.reclaim_age);
             }
         }
         return;

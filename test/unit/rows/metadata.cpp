@@ -88,6 +88,17 @@ BOOST_AUTO_TEST_CASE(a_deleted_key_is_remembered_until_it_is_old) {
     BOOST_TEST(!live.reclaim(Timestamp{900'000, 0}, live));
 }
 
+BOOST_AUTO_TEST_CASE(the_oldest_deletion_is_that_of_a_key_without_a_value) {
+    const Timestamp none{900'000, 0};
+    BOOST_TEST((Metadata().oldest_deletion(none) == none));
+    const Metadata live = of({{"A", "a", "0000000001.00000"}});
+    BOOST_TEST((live.oldest_deletion(none) == none));
+    const Metadata deleted = of({{"A", "a", "0000000001.00000"},
+                                 {"B", "", "0000000003.00000"},
+                                 {"C", "", "0000000002.00000"}});
+    BOOST_TEST((deleted.oldest_deletion(none) == Timestamp{200'000, 0}));
+}
+
 BOOST_AUTO_TEST_CASE(a_deleted_key_that_peers_do_not_have_yet_is_remembered_however_old_it_is) {
     Metadata metadata = of({{"A", "", "0000000001.00000"}, {"B", "", "0000000001.00000"}});
     const Metadata confirmed =
