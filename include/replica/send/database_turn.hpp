@@ -82,6 +82,11 @@ struct DatabaseTurn {
     /// The copy may be stale, and differs from a peer although both have all rows by their points.
     bool suspect = false;
 
+    /// An earlier peer is being sent all rows again, over several passes. A difference from a later
+    /// one waits until that has ended: stock peers drop old deletions unasked, and this copy only
+    /// when all peers are done in one pass, which resends that take turns would put off for ever.
+    bool resending = false;
+
     /// The copy leaves, and a peer has all of it.
     bool proven = false;
 

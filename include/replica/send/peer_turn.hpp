@@ -268,7 +268,8 @@ private:
         }
         auto resend = notes::Resend::rows;
         if (!unfinished) {
-            resend = choice.suspect ? see_difference(remote) : notes::Resend::nothing;
+            const bool looks = choice.suspect && !turn_.resending;
+            resend = looks ? see_difference(remote) : notes::Resend::nothing;
         }
         if (resend == notes::Resend::nothing) {
             return decide::Outcome::done;
@@ -288,6 +289,7 @@ private:
         std::int64_t point = std::max<std::int64_t>(turn_.note(progress), 0);
         auto outcome = push_rows(turn_, session_, remote.id, point);
         note_resend(outcome && *outcome == decide::Outcome::done ? -1 : point);
+        turn_.resending = turn_.resending || (outcome && *outcome == decide::Outcome::progress);
         return outcome;
     }
 

@@ -494,6 +494,38 @@ BOOST_AUTO_TEST_CASE(all_rows_sent_again_go_on_although_new_ones_come_in_each_pa
     require_all_there(duo);
 }
 
+// Resends that take turns would leave no pass in which all peers are done, and nothing is
+// reclaimed.
+BOOST_AUTO_TEST_CASE(while_one_peer_is_sent_all_again_the_difference_of_a_later_one_waits) {
+    Containers duo;
+    duo.settings.per_diff = 2;
+    duo.settings.max_diffs = 1;
+    fill(duo, 5, 4);
+    const std::string there = duo.open(1).info().id;
+    note(duo, 0, there, 4, Direction::incoming);
+    note(duo, 1, duo.open(0).info().id, 5, Direction::incoming);
+    BOOST_TEST((*duo.replicate() == Outcome::done)); // seen once
+    duo.with_task([&](auto& turn, const Device& to) {
+        turn.resending = true; // to an earlier peer
+        BOOST_TEST((*replicate_to_peer(turn, to) == Outcome::done));
+        return 0;
+    });
+    BOOST_TEST(duo.stats().rows == 0);
+    duo.with_task([&](auto& turn, const Device& to) { // the second sighting
+        BOOST_TEST((*replicate_to_peer(turn, to) == Outcome::progress));
+        BOOST_TEST(turn.resending);
+        return 0;
+    });
+    duo.with_task([&](auto& turn, const Device& to) { // what was begun goes on
+        turn.resending = true;
+        BOOST_TEST((*replicate_to_peer(turn, to) == Outcome::progress));
+        return 0;
+    });
+    BOOST_TEST(duo.stats().rows == 4);
+    BOOST_TEST((*duo.replicate() == Outcome::done));
+    require_all_there(duo);
+}
+
 // It may have been away while a stock replicator had it.
 BOOST_AUTO_TEST_CASE(a_copy_that_was_never_followed_sends_all_it_may_over_several_passes) {
     Containers duo;
