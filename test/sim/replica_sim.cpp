@@ -166,6 +166,26 @@ constexpr Pinned pinned[] = {
      "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
      "miscounted=0 second=0 reports=0 leaves=0 overstated=0"},
+    {18101000050, // a deletion of a key becomes old while one copy is at rest
+     "containers=1 steps=60000 nodes=2 replicas=3 databases=2 names=5 clients=1 per_diff=5 "
+     "max_diffs=100 interval=30 recheck_passes=20 reclaim_age=300 handoff_delete=0 "
+     "leave_share=50 call_us=50 patience=200 calm=5 think_ms=200 skew=0 deletes=2 late=3 "
+     "pending=0 posts=3 drops=0 to_handoffs=0 lose=0 delay=140 repeat=84 cut=0 mute=0 kill=4 "
+     "power=0 unmount=8 fill=0 fail=0 slow=1 wipe=0 backup=2 ring=0 jump=0 isolate=0 "
+     "transfer=8 rest=3 shards=0 rot=0 stock=0 stock_sender=0 devices=2 policies=0 "
+     "rows_along=4 feed=0 walk_interval=60 summaries=0 push=0 compare_rows=1 records=0 undo=0 "
+     "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 second=9 reports=0 "
+     "leaves=0 overstated=0"},
+    {18001000155, // resends to two stock peers take turns
+     "containers=0 steps=60000 nodes=3 replicas=3 databases=3 names=40 clients=2 per_diff=1 "
+     "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=300 handoff_delete=1 "
+     "leave_share=100 call_us=5 patience=30 calm=1 think_ms=20 skew=1 deletes=1 late=0 "
+     "pending=0 posts=0 drops=2 to_handoffs=0 lose=0 delay=0 repeat=0 cut=43 mute=0 kill=0 "
+     "power=5 unmount=0 fill=0 fail=5 slow=4 wipe=0 backup=0 ring=0 jump=3 isolate=0 "
+     "transfer=0 rest=4 shards=0 rot=0 stock=2 stock_sender=1 devices=2 policies=0 "
+     "rows_along=4 feed=1000 walk_interval=3600 summaries=1 push=1048576 compare_rows=1 "
+     "records=0 undo=6 ties=0 overdue=1 misfiled=1 journals=0 misnamed=0 miscounted=0 "
+     "second=0 reports=0 leaves=0 overstated=0"},
     // Worlds in which mistakes were seen that those above had not shown (survivors.md).
     {14, "posts=4 late=3 to_handoffs=200 ring=5 reclaim_age=300 rest=6 wipe=0 backup=0"},
     {12, "ring=5 to_handoffs=200 patience=1 think_ms=20 clients=3 stock=0"},
