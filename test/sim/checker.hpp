@@ -28,7 +28,7 @@ template <class Kind>
 class Checker {
 public:
     Checker(World<Kind>& world, const Clients<Kind>& clients, Nemesis<Kind>& nemesis,
-            const Losses<Kind>& losses)
+            Losses<Kind>& losses)
         : world_(world), clients_(clients), nemesis_(nemesis), losses_(losses),
           points_(world, losses), queues_(world, nemesis, losses) {}
 

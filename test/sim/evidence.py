@@ -100,7 +100,10 @@ def mutant_run(run, ran):
         which += f" of {run['reached']} that are reached, drawn by `{run['sample'][0]}`"
     elif run["only"]:
         which += ", chosen one by one"
-    return (f"{run['date']}: {which}, with `{run['program']} {run['arguments']}`, each for "
+    calls = run["arguments"] if isinstance(run["arguments"], list) else [run["arguments"]]
+    first = f"`{run['program']} {calls[0]}`"
+    more = f" and {len(calls) - 1} directed worlds" if len(calls) > 1 else ""
+    return (f"{run['date']}: {which}, with {first}{more}, in each for "
             f"{run['seconds']:.0f} s of a processor at most.")
 
 

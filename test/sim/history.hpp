@@ -204,6 +204,9 @@ private:
                 return round;
             } catch (const Violation& violation) {
                 reason = violation.what();
+                if (world_.config.reports > 0) { // what has expired leaves once that is told
+                    clients_.report_all();
+                }
                 if (world_.marks.trace) {
                     std::cerr << "round " << round << ": " << reason << '\n';
                 }

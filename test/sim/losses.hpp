@@ -83,6 +83,22 @@ public:
                });
     }
 
+    /// Peers may take what now stands at such points for known, and pass that on in points of their
+    /// own for files of others.
+    void note_overstated(const Copy<Kind>& copy) {
+        for (const auto& row : copy.rows) {
+            if (is_overstated(copy.info.id, row.rowid)) {
+                assumed_.insert({hash_of(copy.path), key_of(row), version_of(row).ticks});
+            }
+        }
+    }
+
+    /// Whether a copy may lack this version because points speak of too much.
+    [[nodiscard]] bool is_assumed(const std::string& path, const std::string& name,
+                                  const Version& version) const {
+        return assumed_.contains({hash_of(path), name, version.ticks});
+    }
+
     /// Whether a stock replicator has forgotten this deletion.
     [[nodiscard]] bool forgot(const std::string& hash, const std::string& name,
                               const Version& deletion) const {
@@ -117,6 +133,7 @@ private:
 
     Known lost_;
     Known forgotten_;
+    Known assumed_;
     std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>>
         overstated_; ///< By id.
 };

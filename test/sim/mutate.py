@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A mutation test of a test: which small mistakes in include/ does a program notice?
 
-Usage: mutate.py [--program NAME] [--arguments TEXT] [--seconds N] [--jobs N] [--only REGEX]
-                 [--sample WORD COUNT] [--report FILE [--resume [--again]]] [--list]
+Usage: mutate.py [--program NAME] [--arguments TEXT]... [--worlds] [--seconds N] [--jobs N]
+                 [--only REGEX] [--sample WORD COUNT] [--report FILE [--resume [--again]]] [--list]
 
 The program is built once, against a copy of include/ in which all mutants are compiled in behind a
 switch (mutation/schemata.py), and is then run once for each mutant. A mutant is killed if the
@@ -10,9 +10,12 @@ program fails. One whose place the program never comes to is not reached, and no
 belong into survivors.md, with a reason: what has none is named, and the exit status is 1.
 
   --program    a test of test/list.txt, or the path of a .cpp file; sim/replica_sim
-  --arguments  what the program is called with
-  --seconds    how long a mutant has, on a processor; 30. A program that passes in half of that and
-               does not end with a mutant hangs, which counts as killed; else it has survived
+  --arguments  what the program is called with; several times: one call after the other, until one
+               of them fails
+  --worlds     adds calls with the arguments that stand in the lines of mutation/worlds.txt
+  --seconds    how long a mutant has in each call, on a processor; 30. A program that passes in half
+               of that and does not end with a mutant hangs, which counts as killed; else it has
+               survived
   --only       mutants whose line in --list matches: `identity file:line operator: text -> mutated`
   --sample     so many of those that are reached; another WORD, such as a commit, draws others
   --report     JSON, one line for each mutant, written as they are run
@@ -23,6 +26,7 @@ belong into survivors.md, with a reason: what has none is named, and the exit st
 
 import argparse
 import concurrent.futures
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -36,6 +40,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from mutation import replayed, report, run, schemata, targets  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
+WORLDS = pathlib.Path(__file__).with_name("mutation") / "worlds.txt"
 LIBRARIES = {"json": ["-lboost_json"], "sqlite": ["-lsqlite3"], "crypto": ["-lcrypto"],
              "zlib": ["-lz"], "process": ["-lboost_filesystem"], "spdlog": ["-lspdlog", "-lfmt"],
              "fiber": ["-lboost_context"], "beast": [], "cli": []}
@@ -44,7 +49,8 @@ LIBRARIES = {"json": ["-lboost_json"], "sqlite": ["-lsqlite3"], "crypto": ["-lcr
 def parse(arguments):
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--program", default="sim/replica_sim")
-    parser.add_argument("--arguments", default="1 --count 90 --quiet")
+    parser.add_argument("--arguments", action="append")
+    parser.add_argument("--worlds", action="store_true")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", type=re.compile)
@@ -56,7 +62,12 @@ def parse(arguments):
                         default=pathlib.Path(__file__).with_name("survivors.md"))
     parser.add_argument("--scratch", type=pathlib.Path, default=ROOT / "build/mutants")
     parser.add_argument("--list", action="store_true")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.arguments = options.arguments or ["1 --count 90 --quiet"]
+    if options.worlds:
+        options.arguments += [line for line in WORLDS.read_text().splitlines()
+                              if line and not line.startswith("#")]
+    return options
 
 
 def source_and_libraries(program):
@@ -100,12 +111,48 @@ def chosen(numbers, mutants, only, sample):
     return found
 
 
-def run_all(program, numbers, options, tell):
+@dataclasses.dataclass
+class Call:
+    """One way to call the program, and what it does without a mutant."""
+
+    command: list
+    asked: set  # the mutants whose place it comes to
+    hangs: bool  # passes so fast that one which does not end hangs
+
+
+def call_without(command, seconds, scratch):
+    """A Call, or what the program said as it failed."""
+    asked_file = scratch / "asked"
+    asked_file.unlink(missing_ok=True)
+    whole = run.run(command, max(seconds, 600), asked=asked_file)
+    if not whole.passed:
+        return f"{whole.how}: {whole.words}"
+    asked = {int(line) for line in asked_file.read_text().split()}
+    hangs = whole.seconds * 2 <= seconds
+    print(f"passes without a mutant in {whole.seconds:.1f} s and comes to "
+          f"{len(asked)} mutants" + ("" if hangs else "; too slow to tell who hangs"), flush=True)
+    return Call(command, asked, hangs)
+
+
+def run_calls(calls, seconds, number):
+    """Whether one of the calls that come to the mutant fails, and how the last one ended."""
+    took = 0
+    for call in calls:
+        if number in call.asked:
+            ended = run.run(call.command, seconds, number)
+            took += ended.seconds
+            killed = not ended.passed and (ended.how != "out of time" or call.hangs)
+            if killed:
+                break
+    return killed, dataclasses.replace(ended, seconds=took)
+
+
+def run_all(calls, numbers, options, tell):
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        runs = {pool.submit(run.run, program, options.seconds, number): number
+        runs = {pool.submit(run_calls, calls, options.seconds, number): number
                 for number in numbers}
         for done in concurrent.futures.as_completed(runs):
-            tell(runs[done], done.result())
+            tell(runs[done], *done.result())
 
 
 def main(arguments=None, targets_=targets.TARGETS, table=replayed.ROWS, include=ROOT / "include"):
@@ -123,18 +170,12 @@ def main(arguments=None, targets_=targets.TARGETS, table=replayed.ROWS, include=
     print(f"{len(mutants)} mutants, {len(dropped)} do not compile, "
           f"built in {time.monotonic() - began:.0f} s", flush=True)
 
-    program = [str(binary), *shlex.split(options.arguments)]
-    asked_file = options.scratch / "asked"
-    asked_file.unlink(missing_ok=True)
-    whole = run.run(program, max(options.seconds, 600), asked=asked_file)
-    if not whole.passed:
-        print(f"the program fails without a mutant: {whole.how}: {whole.words}")
+    calls = [call_without([str(binary), *shlex.split(each)], options.seconds, options.scratch)
+             for each in options.arguments]
+    if failed := [each for each in calls if isinstance(each, str)]:
+        print(f"the program fails without a mutant: {failed[0]}")
         return 2
-    asked = {int(line) for line in asked_file.read_text().split()}
-    hangs = whole.seconds * 2 <= options.seconds
-    print(f"passes without a mutant in {whole.seconds:.1f} s and comes to "
-          f"{len(asked)} mutants" + ("" if hangs else "; too slow to tell who hangs"), flush=True)
-
+    asked = set().union(*(call.asked for call in calls))
     taken = ("killed",) if options.again else ("killed", "survived")
     earlier = report.earlier(options.report, taken) if options.resume else {}
     out = report.Report(options.report, mutants, {
@@ -150,14 +191,13 @@ def main(arguments=None, targets_=targets.TARGETS, table=replayed.ROWS, include=
         if mutants[number][0] in earlier:
             out.add(number, **earlier[mutants[number][0]])
 
-    def tell(number, ended):
-        survived = ended.passed or (ended.how == "out of time" and not hangs)
-        out.add(number, "survived" if survived else "killed", how=ended.how,
+    def tell(number, killed, ended):
+        out.add(number, "killed" if killed else "survived", how=ended.how,
                 seconds=round(ended.seconds, 2), why=ended.words)
-        print(f"{'SURVIVED' if survived else 'killed'} {mutants[number][0]} "
+        print(f"{'killed' if killed else 'SURVIVED'} {mutants[number][0]} "
               f"{report.name(mutants[number][1])} ({ended.how}, {ended.seconds:.1f} s)", flush=True)
 
-    run_all(program, [number for number in numbers if number not in out.results], options, tell)
+    run_all(calls, [number for number in numbers if number not in out.results], options, tell)
     return out.conclude(options.survivors)
 
 

@@ -227,6 +227,26 @@ class Runs(Tree):
         self.assertEqual([*found], [only["identity"]])
         self.assertEqual(report.earlier(self.root / "report", ("killed",)), {})  # with --again
 
+    def test_a_mutant_that_only_a_later_call_comes_to(self):
+        (self.root / "program.cpp").write_text(
+            PROGRAM.replace("endless(3) == 3", "(count == 1 || endless(3) == 3)")
+            .replace("int one, char**) {", "int count, char**) {\n    volatile int number = 1;\n"
+                     "    const int one = number;"))
+        _, _, lines = self.run_tool()
+        self.assertEqual(self.result(lines, "from = from - 1;", "drop"), "not reached")
+        _, said, lines = self.run_tool("--arguments", "more")
+        self.assertEqual(self.result(lines, "from = from - 1;", "drop"), "killed")
+        self.assertEqual(self.result(lines, "ours <= theirs", "past one"), "killed")
+        self.assertEqual(self.result(lines, "disk.sync(2);", "sync"), "survived")
+        self.assertEqual(said.count("passes without a mutant"), 2)
+        self.assertEqual(self.header["arguments"], ["", "more"])
+
+    def test_the_worlds_are_arguments_of_the_simulator(self):
+        worlds = mutate.parse(["--worlds"]).arguments[1:]
+        self.assertGreater(len(worlds), 5)
+        for world in worlds:
+            self.assertRegex(world, r"^\d+ --count \d+ --quiet --config '[a-z_=0-9 ]+'$")
+
     def test_a_program_that_fails_by_itself(self):
         (self.root / "program.cpp").write_text(PROGRAM.replace("? 0 : 1", "? 1 : 0"))
         out = io.StringIO()

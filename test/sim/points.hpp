@@ -28,11 +28,11 @@ template <class Kind>
 template <class Kind>
 class PointCheck {
 public:
-    PointCheck(World<Kind>& world, const Losses<Kind>& losses) : world_(world), losses_(losses) {}
+    PointCheck(World<Kind>& world, Losses<Kind>& losses) : world_(world), losses_(losses) {}
 
     /// Invariant I2. A restored copy that has passed its old points may break it, and so may a
     /// stock server (defects 5 and 14). Of points that were raised, what they say is known.
-    void require_honest(const std::vector<Autopsy<Kind>>& found) const {
+    void require_honest(const std::vector<Autopsy<Kind>>& found) {
         if (world_.config.backup > 0) {
             return;
         }
@@ -40,6 +40,7 @@ public:
         for (const auto& each : found) {
             for (const auto& copy : each.copies) {
                 by_id[copy.info.id] = &copy;
+                losses_.note_overstated(copy);
             }
         }
         for (std::size_t at = 0; at < found.size(); ++at) {
@@ -94,8 +95,7 @@ private:
     void require_taken(const Copy<Kind>& there, const Copy<Kind>& own, const SyncPoint& point,
                        std::size_t at) const {
         for (const Row& row : own.rows) {
-            if (row.rowid <= point.sync_point && lacks(there, row) &&
-                !losses_.is_overstated(own.info.id, row.rowid)) {
+            if (row.rowid <= point.sync_point && lacks(there, row)) {
                 throw Violation("machine " + std::to_string(at) + ": " + own.path + " notes that " +
                                 point.remote_id + " has its rows up to " +
                                 std::to_string(point.sync_point) + ", and " + key_of(row) +
@@ -107,8 +107,7 @@ private:
     void require_rows(const Copy<Kind>& copy, const Copy<Kind>& other, const SyncPoint& point,
                       std::size_t at) const {
         for (const Row& row : other.rows) {
-            if (row.rowid <= point.sync_point && lacks(copy, row) &&
-                !losses_.is_overstated(point.remote_id, row.rowid)) {
+            if (row.rowid <= point.sync_point && lacks(copy, row)) {
                 throw Violation("machine " + std::to_string(at) + ": " + copy.path +
                                 ": its point " + std::to_string(point.sync_point) + " for " +
                                 point.remote_id + " speaks of " + key_of(row) +
@@ -123,7 +122,8 @@ private:
         const Version version = version_of(row);
         const auto held = copy.versions.find(key_of(row));
         if (version.deleted ||
-            (held != copy.versions.end() && held->second.ticks >= version.ticks)) {
+            (held != copy.versions.end() && held->second.ticks >= version.ticks) ||
+            losses_.is_assumed(copy.path, key_of(row), version)) {
             return false;
         }
         for (const auto& known : world_.known) {
@@ -144,7 +144,7 @@ private:
     }
 
     World<Kind>& world_;
-    const Losses<Kind>& losses_;
+    Losses<Kind>& losses_;
 };
 
 } // namespace replica::test
