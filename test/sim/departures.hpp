@@ -180,8 +180,10 @@ private:
         for (const auto where : {&Copy<Kind>::versions, &Copy<Kind>::metadata}) {
             for (const auto& [name, version] : gone.*where) {
                 const auto held = (copy.*where).find(name);
-                const bool forgets = version.deleted && (world_.config.jump > 0 ||
-                                                         version.ticks < certain_since(world_));
+                const bool forgets =
+                    version.deleted
+                        ? world_.config.jump > 0 || version.ticks < certain_since(world_)
+                        : was_deleted_since(world_, copy.path, name, version);
                 if (!forgets &&
                     (held == (copy.*where).end() || held->second.ticks < version.ticks)) {
                     return name + ' ' + version.text();

@@ -25,6 +25,18 @@ template <class Kind>
     return world.clock.now().plus(-Seconds(age)).ticks;
 }
 
+/// Whether a client has deleted what the database at `path` has as `version`, so long ago that the
+/// deletion may be forgotten.
+template <class Kind>
+[[nodiscard]] bool was_deleted_since(const World<Kind>& world, const std::string& path,
+                                     const std::string& name, const Version& version) {
+    return std::ranges::any_of(world.known, [&](const auto& known) {
+        const auto found = known.record.rows.find(name);
+        return path.find(known.hash) != std::string::npos && found != known.record.rows.end() &&
+               found->second.deleted_between(version.ticks, certain_since(world));
+    });
+}
+
 template <class Kind>
 class PointCheck {
 public:
@@ -126,15 +138,7 @@ private:
             losses_.is_assumed(copy.path, key_of(row), version)) {
             return false;
         }
-        for (const auto& known : world_.known) {
-            const auto found = known.record.rows.find(key_of(row));
-            if (copy.path.find(known.hash) != std::string::npos &&
-                found != known.record.rows.end() &&
-                found->second.deleted_between(version.ticks, certain_since(world_))) {
-                return false;
-            }
-        }
-        return true;
+        return !was_deleted_since(world_, copy.path, key_of(row), version);
     }
 
     [[nodiscard]] static std::int64_t point_of(const std::vector<SyncPoint>& points,
