@@ -24,7 +24,9 @@ namespace replica::fuzz {
         return std::size_t{byte};
     };
     while (edits.size() > 4 && !file.empty()) {
-        const std::size_t at = (take() << 16 | take() << 8 | take()) % file.size();
+        std::size_t at = take(); // one after the other: compilers differ in the order
+        at = at << 8 | take();
+        at = (at << 8 | take()) % file.size();
         const std::size_t count = std::min(take(), edits.size());
         if (count == 0) {
             file.resize(at);

@@ -102,8 +102,9 @@ private:
 };
 
 /// Throws unless the verdict of a check of pages is "ok": corrupt; or io if a page could not be
-/// read, which SQLite tells as text with its error code. Such a page says nothing of the database,
-/// and must not send it to quarantine (defect 99).
+/// read, or had no memory, which SQLite tells as text with its error code, and in a list of pages
+/// without. Such a page says nothing of the database, and must not send it to quarantine (defect
+/// 99).
 inline void require_ok(const Connection& connection, const std::string& verdict) {
     if (verdict == "ok") {
         return;
@@ -114,7 +115,9 @@ inline void require_ok(const Connection& connection, const std::string& verdict)
         const char* const digits = verdict.data() + at + mark.size();
         std::from_chars(digits, verdict.data() + verdict.size(), code);
     }
-    const bool unread = (code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_SHORT_READ;
+    const bool unread = ((code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_SHORT_READ) ||
+                        code == SQLITE_NOMEM ||
+                        verdict.find("failed to get page") != std::string::npos;
     throw Failure(unread ? Error::io : Error::corrupt, connection.path() + ": " + verdict);
 }
 

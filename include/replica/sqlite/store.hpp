@@ -4,6 +4,7 @@
 // The store of one kind of database on one disk: opens existing files and makes new ones. Opening
 // never makes a file: an empty database made by mistake would be replicated as a real one.
 
+#include <replica/sqlite/cells.hpp>
 #include <replica/sqlite/check.hpp>
 #include <replica/sqlite/database.hpp>
 #include <replica/sqlite/handle.hpp>
@@ -57,6 +58,7 @@ public:
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         sqlite::require_file(disk_, path);
         sqlite::check_header(disk_, path);
+        sqlite::require_honest_cells(disk_, path);
         auto connection = sqlite::connect(path, disk_, clock_, options_, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
         const bool current = sqlite::prepare<S>(*connection, options_);

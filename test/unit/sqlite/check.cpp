@@ -137,6 +137,28 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_an_error_of_the_disk) {
     BOOST_TEST((error_of(refuse) == Error::io));
 }
 
+BOOST_AUTO_TEST_CASE(a_page_that_has_not_come_in_says_nothing_of_the_file) {
+    Upload upload;
+    const sqlite::Connection connection(upload.path, sqlite::Connection::Mode::existing,
+                                        sqlite::wait_by(upload.place.clock), upload.place.soon());
+    const auto verdict = [&](const std::string& line) {
+        return error_of([&] {
+            sqlite::require_ok(connection, "*** in database main ***\n" + line);
+            return 0;
+        });
+    };
+    for (const char* const unread :
+         {"unable to get the page. error code=10", "unable to get the page. error code=266",
+          "Page 3: unable to get the page. error code=7", "failed to get page 3"}) {
+        BOOST_TEST((verdict(unread) == Error::io), unread);
+    }
+    for (const char* const broken :
+         {"unable to get the page. error code=11", "unable to get the page. error code=522",
+          "Page 3 is never used", "invalid page number 3"}) {
+        BOOST_TEST((verdict(broken) == Error::corrupt), broken);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_wants_a_write_ahead_log_is_refused) {
     for (const std::size_t version : {std::size_t{18}, std::size_t{19}}) {
         Upload upload;
