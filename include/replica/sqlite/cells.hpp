@@ -8,11 +8,13 @@
 // (defect 125). To open the file is enough, since that reads the schema. So no cell may claim more
 // bytes than the file has.
 //
-// All pages are looked at in their order, not along the trees, which nobody has checked yet. A page
-// that belongs to no tree cannot be taken for one: an overflow page and a page of the free list
+// All pages are looked at in their order, not along the trees, which nobody has checked yet. An
+// honest page that belongs to no tree is not refused. An overflow page and a page of the free list
 // begin with the number of another, whose first byte is 0 in files up to 16 GiB, or they are as
-// they were in a tree. Pages that map others are left out.
+// they were in a tree. A page that maps others (auto_vacuum) begins with 1, 3, 4 or 5, or with 2
+// and four zeros, and so has no cells.
 
+#include <replica/clock.hpp>
 #include <replica/disk.hpp>
 #include <replica/error.hpp>
 #include <replica/sqlite/page_file.hpp>
@@ -42,8 +44,11 @@ namespace detail {
         return true; // its cells have no payload, or it has none
     }
     const std::size_t pointers = begin + (kind == inner_index ? 12U : 8U);
-    const std::size_t room = (page.size() - pointers) / 2;
-    const std::size_t cells = std::min<std::size_t>(big_endian(page, begin + 3, 2), room);
+    const std::size_t room = (page.size() - 8) / 6; // SQLite refuses a page that says more
+    const std::size_t cells = big_endian(page, begin + 3, 2);
+    if (cells > room) {
+        return false;
+    }
     for (std::size_t number = 0; number < cells; ++number) {
         // SQLite takes a pointer modulo the size of a page.
         std::size_t at = big_endian(page, pointers + 2 * number, 2) & (page.size() - 1);
@@ -59,50 +64,45 @@ namespace detail {
     return true;
 }
 
-/// Whether a page, from 1, says where others are used (auto_vacuum).
-[[nodiscard]] inline bool is_map(std::uint64_t number, std::uint64_t usable) {
-    return number > 1 && (number - 2) % (usable / 5 + 1) == 0;
-}
-
 } // namespace detail
 
-/// Throws corrupt for a file with a cell that claims more bytes than the file has. What has no size
-/// of a page that SQLite takes is left to SQLite, which refuses it. Reads the whole file once;
-/// never of a live database (see Disk).
-template <Disk D>
-void require_honest_cells(const D& disk, const std::string& path) {
+/// Throws corrupt for a file with a cell that claims more bytes than the file has, and timed_out at
+/// the deadline. What has no size of a page that SQLite takes is left to SQLite, which refuses it.
+/// Reads the whole file once; never of a live database (see Disk).
+template <Disk D, Clock C>
+void require_honest_cells(const D& disk, const std::string& path, const C& clock,
+                          Instant deadline) {
     constexpr std::size_t piece_bytes = 1 << 22; // whole pages of any size
     constexpr std::uint64_t most_row = 0x7fffffff;
     const auto status = disk.stat(path);
     const std::uint64_t most =
         std::min(status ? static_cast<std::uint64_t>(status->size) : 0, most_row);
     std::uint64_t page_bytes = 0;
-    std::uint64_t usable = 0;
-    bool maps = false;
     std::uint64_t number = 0;
     for (std::int64_t offset = 0;; offset += static_cast<std::int64_t>(piece_bytes)) {
-        const std::string piece = disk.read_from(path, offset, piece_bytes);
+        std::string piece = disk.read_from(path, offset, piece_bytes);
+        const bool last = piece.size() < piece_bytes;
         if (offset == 0) {
             const std::uint64_t said = piece.size() < 100 ? 0 : big_endian(piece, 16, 2);
             page_bytes = said == 1 ? 65536 : said;
             if (page_bytes < 512 || (page_bytes & (page_bytes - 1)) != 0) {
                 return;
             }
-            usable = page_bytes - big_endian(piece, 20, 1);
-            maps = big_endian(piece, 52, 4) != 0;
         }
+        // SQLite reads what is missing of the last page as zeros.
+        piece.resize((piece.size() + page_bytes - 1) / page_bytes * page_bytes);
         for (std::size_t at = 0; at < piece.size(); at += page_bytes) {
-            ++number;
-            std::string page = piece.substr(at, page_bytes);
-            page.resize(page_bytes); // as SQLite reads what is missing at the end
-            if (!(maps && detail::is_map(number, usable)) &&
-                !detail::is_honest_page(page, number == 1 ? 100 : 0, most)) {
+            const std::string_view page = std::string_view(piece).substr(at, page_bytes);
+            if (!detail::is_honest_page(page, ++number == 1 ? 100 : 0, most)) {
                 throw Failure(Error::corrupt, path + ": page " + std::to_string(number) +
                                                   " has a cell that claims more than the file has");
             }
         }
-        if (piece.size() < piece_bytes) {
+        if (last) {
             return;
+        }
+        if (clock.monotonic() >= deadline) {
+            throw Failure(Error::timed_out, path + ": its pages are not looked at in time");
         }
     }
 }

@@ -4,7 +4,7 @@
 // A file that came from elsewhere is not trusted (defect 17). A torn file may open without an error
 // and even have the sender's hash. A trigger in it would be run by the next stock server that opens
 // the file. A value of the wrong type is found by no statement. So open_upload checks, in this
-// order: header, schema, pages, values, index.
+// order: header, sizes of cells (cells.hpp), schema, pages, values, index.
 
 #include <replica/clock.hpp>
 #include <replica/disk.hpp>

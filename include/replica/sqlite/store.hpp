@@ -58,7 +58,7 @@ public:
     [[nodiscard]] database_type open_upload(const std::string& path, Instant deadline) {
         sqlite::require_file(disk_, path);
         sqlite::check_header(disk_, path);
-        sqlite::require_honest_cells(disk_, path);
+        sqlite::require_honest_cells(disk_, path, clock_, deadline);
         auto connection = sqlite::connect(path, disk_, clock_, options_, deadline);
         connection->execute("PRAGMA cell_size_check = ON"); // costs nothing measurable
         const bool current = sqlite::prepare<S>(*connection, options_);

@@ -2,6 +2,7 @@
 
 #define BOOST_TEST_MODULE sqlite_cells
 #include <replica/disk/posix.hpp>
+#include <replica/sim/clock.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -26,6 +27,7 @@ struct Pages {
     TemporaryDirectory directory;
     std::string path = directory.path() + "/file";
     PosixDisk disk;
+    SimClock clock;
 
     /// A file with rows of all kinds of trees: small and large ones, an index of either.
     void make(const std::string& settings = "") const {
@@ -41,7 +43,9 @@ struct Pages {
     void write(const std::string& content) const { write_file(path, content); }
     [[nodiscard]] std::string content() const { return read_file(path); }
 
-    void check() const { sqlite::require_honest_cells(disk, path); }
+    void check(Instant deadline = Instant::max()) const {
+        sqlite::require_honest_cells(disk, path, clock, deadline);
+    }
 
     [[nodiscard]] std::string complaint() const {
         try {
@@ -176,7 +180,8 @@ BOOST_AUTO_TEST_CASE(a_page_behind_the_first_four_mib_is_looked_at) {
     BOOST_TEST(place.complaint() == place.complaint_of(6 * 256 + 1));
 }
 
-BOOST_AUTO_TEST_CASE(a_page_that_maps_others_is_taken_for_no_tree) {
+// SQLite reads a tree from it, if the schema says so.
+BOOST_AUTO_TEST_CASE(a_page_that_should_map_others_is_looked_at_as_well) {
     const Pages place;
     place.make("PRAGMA auto_vacuum = FULL;");
     std::string content = place.content();
@@ -185,10 +190,31 @@ BOOST_AUTO_TEST_CASE(a_page_that_maps_others_is_taken_for_no_tree) {
     map += endless;
     content.replace(4096, map.size(), map);
     place.write(content);
-    BOOST_TEST(place.complaint() == "none");
-    content.replace(52, 4, "\0\0\0\0"sv); // and without auto_vacuum it is one
-    place.write(content);
     BOOST_TEST(place.complaint() == place.complaint_of(2));
+}
+
+BOOST_AUTO_TEST_CASE(more_cells_than_a_page_has_room_for_are_refused_unread) {
+    const Pages place;
+    place.make();
+    std::string content = place.content();
+    const std::size_t page = page_of(content, 13);
+    const std::size_t begin = (page - 1) * 4096;
+    content.replace(begin + 3, 2, "\x02\xaa"sv); // 682, of which the first are sound
+    place.write(content);
+    BOOST_TEST(place.complaint() == place.complaint_of(page));
+}
+
+BOOST_AUTO_TEST_CASE(a_large_file_is_not_looked_at_beyond_the_deadline) {
+    const Pages place;
+    place.make();
+    place.write(place.content() + std::string(std::size_t{9} << 20U, '\0'));
+    BOOST_CHECK_NO_THROW(place.check());
+    try {
+        place.check(place.clock.monotonic());
+        BOOST_ERROR("looked at");
+    } catch (const Failure& failure) {
+        BOOST_TEST((failure.error() == Error::timed_out));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_database_is_left_to_sqlite) {
