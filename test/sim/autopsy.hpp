@@ -32,7 +32,8 @@ struct Copy {
     std::string path;
     bool quarantined = false;
     std::optional<std::string> broken; ///< Why it cannot be read.
-    bool rotten = false;               ///< Its hash or sums are not those of its rows.
+    bool rotten = false;               ///< Its hash or sums are not those of its rows, ...
+    bool untold = false;               ///< ... or only those that are in no answer to a peer.
     typename Kind::info_type info{};
     std::vector<typename Kind::row_type> rows{};
     std::vector<SyncPoint> incoming{};
@@ -122,8 +123,11 @@ public:
             if (const auto lock = disk_.try_lock(path.substr(0, path.rfind('/')))) {
                 static_cast<void>(database.commit_pending(*lock));
             }
-            copy.rotten = database.mend_sums();
             copy.info = database.info();
+            const bool mended = database.mend_sums();
+            const auto before = std::exchange(copy.info, database.info());
+            copy.rotten = mended && !has_same_sums(before, copy.info);
+            copy.untold = mended && !copy.rotten;
             copy.rows = database.items_since(-1, std::numeric_limits<std::int64_t>::max());
             copy.incoming = database.sync_points(Direction::incoming);
             copy.outgoing = database.sync_points(Direction::outgoing);
@@ -147,6 +151,14 @@ public:
     }
 
 private:
+    using Info = typename Kind::info_type;
+
+    /// Whether an answer to a peer tells the same of both.
+    [[nodiscard]] static bool has_same_sums(const Info& one, const Info& other) {
+        return one.hash == other.hash && one.count == other.count &&
+               one.bytes_used == other.bytes_used;
+    }
+
     SimClock clock_;
     SimDisk disk_;
     SimVfs vfs_;

@@ -127,15 +127,14 @@ private:
     /// is not the container's own are in no answer (defect 92).
     void require_sound(const std::vector<Autopsy<Kind>>& found, bool healed = false) const {
         const bool rots = world_.config.rot + world_.config.miscounted > 0;
-        const bool untold = world_.config.policies > 0 && world_.config.miscounted > 0;
-        const bool may_rot = rots && (!healed || world_.config.stock > 0 || untold);
+        const bool may_rot = rots && (!healed || world_.config.stock > 0);
         for (std::size_t at = 0; at < found.size(); ++at) {
             for (const auto& copy : found[at].copies) {
                 const std::string where = "machine " + std::to_string(at) + ": " + copy.path;
                 if (copy.quarantined) {
                     throw Violation(where + ": in quarantine, though nothing was damaged");
                 }
-                if (copy.rotten && !may_rot) {
+                if ((copy.rotten && !may_rot) || (copy.untold && world_.config.miscounted == 0)) {
                     throw Violation(where + ": its hash or sums are not those of its rows");
                 }
                 if (copy.broken) {

@@ -102,7 +102,7 @@ def mutant_run(run, ran):
         which += ", chosen one by one"
     calls = run["arguments"] if isinstance(run["arguments"], list) else [run["arguments"]]
     first = f"`{run['program']} {calls[0]}`"
-    more = f" and {len(calls) - 1} directed worlds" if len(calls) > 1 else ""
+    more = f" and {len(calls) - 1} other calls" if len(calls) > 1 else ""
     return (f"{run['date']}: {which}, with {first}{more}, in each for "
             f"{run['seconds']:.0f} s of a processor at most.")
 

@@ -176,6 +176,10 @@ def main(arguments=None, targets_=targets.TARGETS, table=replayed.ROWS, include=
         print(f"the program fails without a mutant: {failed[0]}")
         return 2
     asked = set().union(*(call.asked for call in calls))
+    if options.resume and (before := report.arguments(options.report)) not in (
+            None, options.arguments):
+        print(f"{options.report} is of other calls: {before}")
+        return 2
     taken = ("killed",) if options.again else ("killed", "survived")
     earlier = report.earlier(options.report, taken) if options.resume else {}
     out = report.Report(options.report, mutants, {

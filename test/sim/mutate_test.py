@@ -192,6 +192,16 @@ class Runs(Tree):
         self.header = json.loads(first)["run"]
         return status, out.getvalue(), [json.loads(line) for line in lines]
 
+    def run_tool_again(self):
+        """Goes on with a report, whatever it is of."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            status = mutate.main(
+                ["--program", str(self.root / "program.cpp"), "--arguments", "", "--seconds", "2",
+                 "--scratch", str(self.root / "scratch"), "--report", str(self.root / "report"),
+                 "--resume"], {"replica/keep.hpp": []}, TABLE, self.include)
+        return status, out.getvalue(), None
+
     def result(self, lines, original, operator):
         found = [each["result"] for each in lines
                  if each["original"] == original and each["operator"] == operator]
@@ -240,6 +250,9 @@ class Runs(Tree):
         self.assertEqual(self.result(lines, "disk.sync(2);", "sync"), "survived")
         self.assertEqual(said.count("passes without a mutant"), 2)
         self.assertEqual(self.header["arguments"], ["", "more"])
+        status, said, _ = self.run_tool_again()
+        self.assertEqual(status, 2)
+        self.assertIn("is of other calls: ['', 'more']", said)
 
     def test_the_worlds_are_arguments_of_the_simulator(self):
         worlds = mutate.parse(["--worlds"]).arguments[1:]

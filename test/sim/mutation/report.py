@@ -30,6 +30,14 @@ def earlier(path, results=("killed", "survived")):
     return found
 
 
+def arguments(path):
+    """What the program was called with in the run that a report is of; None if there is none."""
+    if not path or not path.exists():
+        return None
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return json.loads(first or "{}").get("run", {}).get("arguments")
+
+
 class Report:
     """The results by mutant, each in the report as soon as it is known."""
 
