@@ -9,7 +9,7 @@ Reads test/sim/evidence/:
                     run; the reasons of survivors are in test/sim/survivors.md
   exhaustive.txt    what sim_exhaustive printed
   fire*.txt         what fire.py printed, several runs in a row
-  fuzz.txt          what fuzz/run.sh printed
+  fuzz*.txt         what fuzz/run.sh printed, several runs in a row
 and doc/defects.md. Nothing on the page is typed by hand. Without --write: exits with 1 if the page
 is not what these files give.
 """
@@ -132,6 +132,21 @@ def printed(pattern, title, wanted):
         yield "\n".join("- " + line for line in lines)
 
 
+def doors():
+    """Of each door all runs together."""
+    tried, seconds = collections.Counter(), collections.Counter()
+    for file in sorted(RUNS.glob("fuzz*.txt")):
+        for door, times, took in re.findall(r"^(\w+) +(\d+) executions in (\d+) s$",
+                                            file.read_text(encoding="utf-8"), re.M):
+            tried[door] += int(times)
+            seconds[door] += int(took)
+    if tried:
+        yield "## Every door (`test/fuzz/run.sh`)"
+        yield table(["door", "inputs tried", "minutes"],
+                    [[door, grouped(tried[door]), grouped(seconds[door] / 60)]
+                     for door in sorted(tried)])
+
+
 def defects():
     text = (ROOT / "doc/defects.md").read_text(encoding="utf-8")
     rows = []
@@ -153,7 +168,7 @@ def page():
     parts += mutants()
     parts += printed("fire*.txt", "## Real processes, killed (`test/fire/fire.py`)",
                      r"processes killed|^seed \d+: ")
-    parts += printed("fuzz.txt", "## Every door (`test/fuzz/run.sh`)", r"executions")
+    parts += doors()
     parts += defects()
     return "\n\n".join(parts) + "\n"
 

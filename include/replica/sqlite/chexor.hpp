@@ -6,6 +6,7 @@
 // rows. Here the hash is a value in which rows are toggled; Swift's triggers need it as an SQL
 // function.
 
+#include <replica/sqlite/value_text.hpp>
 #include <replica/words/md5.hpp>
 
 #include <sqlite3.h>
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,11 +82,7 @@ namespace detail {
 
 /// chexor(hash, name, state). A null state is the word None, as in Swift's Python.
 inline void chexor_function(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
-    const auto text = [&](int i) {
-        const auto* const begin = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
-        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[i]));
-        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
-    };
+    const auto text = [&](int i) { return text_of(values[i]); };
     try {
         auto hash = Chexor::parse(text(0));
         if (!hash || sqlite3_value_type(values[1]) == SQLITE_NULL) {
@@ -96,6 +94,8 @@ inline void chexor_function(sqlite3_context* context, int /*count*/, sqlite3_val
         const std::string result = hash->text();
         sqlite3_result_text(context, result.data(), static_cast<int>(result.size()),
                             SQLITE_TRANSIENT);
+    } catch (const std::bad_alloc&) {
+        sqlite3_result_error_nomem(context);
     } catch (const std::exception& error) {
         sqlite3_result_error(context, error.what(), -1);
     }

@@ -8,6 +8,7 @@
 
 #include <replica/error.hpp>
 #include <replica/sqlite/statement.hpp>
+#include <replica/sqlite/value_text.hpp>
 #include <replica/words/json.hpp>
 
 #include <sqlite3.h>
@@ -86,12 +87,6 @@ private:
         std::int64_t integer = 0;
         std::string_view text;
     };
-
-    [[nodiscard]] static std::string_view text_of(sqlite3_value* value) {
-        const auto* const begin = reinterpret_cast<const char*>(sqlite3_value_text(value));
-        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
-        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
-    }
 
     [[nodiscard]] const Column& at(int column) const {
         return columns_[static_cast<std::size_t>(column)];

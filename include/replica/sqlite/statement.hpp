@@ -7,6 +7,7 @@
 // length.
 
 #include <replica/error.hpp>
+#include <replica/sqlite/value_text.hpp>
 
 #include <sqlite3.h>
 
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -148,10 +150,12 @@ public:
 
     /// Empty for a null. Valid until the next step.
     [[nodiscard]] std::string_view view(int column) const {
-        const auto* const begin =
-            reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
-        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
+        try {
+            return text_of(value(column));
+        } catch (const std::bad_alloc&) {
+            require(SQLITE_NOMEM);
+            throw;
+        }
     }
 
     /// Of all texts of the row but one.

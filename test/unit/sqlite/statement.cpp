@@ -119,6 +119,34 @@ BOOST_AUTO_TEST_CASE(text_goes_in_and_out_with_every_byte) {
     BOOST_TEST(!query.bind("a").step());
 }
 
+/// No memory beyond what SQLite has now.
+struct NoMemory {
+    NoMemory() { sqlite3_hard_heap_limit64(sqlite3_memory_used() + 1000); }
+    NoMemory(const NoMemory&) = delete;
+    NoMemory& operator=(const NoMemory&) = delete;
+    ~NoMemory() { sqlite3_hard_heap_limit64(0); }
+};
+
+// SQLite gives no text then, as for a null.
+BOOST_AUTO_TEST_CASE(a_text_for_which_there_is_no_memory_is_not_an_empty_one) {
+    Memory memory;
+    const Statement statement = memory.prepare("SELECT randomblob(100000), NULL, x''");
+    Query query = statement.use();
+    BOOST_REQUIRE(query.step());
+    {
+        const NoMemory none;
+        try {
+            static_cast<void>(query.view(0));
+            BOOST_ERROR("read");
+        } catch (const Failure& failure) {
+            BOOST_TEST((failure.error() == Error::io));
+            BOOST_TEST(std::string(failure.what()).starts_with(path + ": "));
+        }
+    }
+    BOOST_TEST(query.view(1).empty());
+    BOOST_TEST(query.view(2).empty());
+}
+
 BOOST_AUTO_TEST_CASE(numbers_go_in_and_out_whole) {
     Memory memory;
     const Statement insert = memory.prepare("INSERT INTO t VALUES ('', ?, NULL)");
