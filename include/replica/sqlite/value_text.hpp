@@ -1,6 +1,8 @@
 #ifndef REPLICA_SQLITE_VALUE_TEXT_HPP
 #define REPLICA_SQLITE_VALUE_TEXT_HPP
 
+// The one place that takes a text from SQLite, since SQLite tells a lack of memory as a null.
+
 #include <sqlite3.h>
 
 #include <cstddef>
