@@ -7,7 +7,7 @@ Reads test/sim/evidence/:
   histories*.json   replica_sim --report, one file a run
   mutants*.jsonl    mutate.py --report, several runs, without the lines of mutants that were not
                     run; the reasons of survivors are in test/sim/survivors.md
-  exhaustive.txt    what sim_exhaustive printed
+  exhaustive.txt    what sim.exhaustive --bound 100000 printed
   fire*.txt         what fire.py printed, several runs in a row
   fuzz*.txt         what fuzz/run.sh printed, several runs in a row
 and doc/defects.md. Nothing on the page is typed by hand. Without --write: exits with 1 if the page
@@ -60,8 +60,11 @@ def exhaustive():
     file = RUNS / "exhaustive.txt"
     if file.exists():
         yield "## Every power cut, every lost message (`test/sim/exhaustive/exhaustive.cpp`)"
-        lines = file.read_text(encoding="utf-8").split("\n")
-        yield "\n".join("- " + line.strip() for line in lines
+        text = file.read_text(encoding="utf-8")
+        states = sum(int(count) for count in re.findall(r" (\d+) states,", text))
+        seconds = sum(float(took) for took in re.findall(r", ([\d.]+) s$", text, re.M))
+        yield f"{grouped(states)} states of a disk after a power cut, in {seconds:.0f} s:"
+        yield "\n".join("- " + line.strip() for line in text.split("\n")
                         if re.search(r" (states|runs),", line))
 
 
