@@ -3,9 +3,9 @@
 
 // What the cells of a file from elsewhere claim to hold, looked at before SQLite opens the file.
 //
-// SQLite counts the overflow pages of a record in 32 bits. Of a record that claims just below 4 GiB
-// the count is 0, and SQLite before the summer of 2026 then writes page numbers behind its memory
-// (defect 125). To open the file is enough, since that reads the schema. So no cell may claim more
+// SQLite 3.40.1 counts the overflow pages of a record in 32 bits. Of a record that claims just
+// below 4 GiB the count is 0, and page numbers may be written behind its memory (defect 125).
+// Opening the file reads the schema, before any check by statements. So no cell may claim more
 // bytes than the file has.
 //
 // All pages are looked at in their order, not along the trees, which nobody has checked yet. An

@@ -6,7 +6,6 @@
 // rows. Here the hash is a value in which rows are toggled; Swift's triggers need it as an SQL
 // function.
 
-#include <replica/sqlite/value_text.hpp>
 #include <replica/words/md5.hpp>
 
 #include <sqlite3.h>
@@ -82,7 +81,15 @@ namespace detail {
 
 /// chexor(hash, name, state). A null state is the word None, as in Swift's Python.
 inline void chexor_function(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
-    const auto text = [&](int i) { return text_of(values[i]); };
+    const auto text = [&](int i) { // none of a value that is not null: out of memory
+        const bool null = sqlite3_value_type(values[i]) == SQLITE_NULL;
+        const auto* const begin = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
+        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[i]));
+        if (begin == nullptr && !null) {
+            throw std::bad_alloc();
+        }
+        return begin == nullptr ? std::string_view() : std::string_view(begin, size);
+    };
     try {
         auto hash = Chexor::parse(text(0));
         if (!hash || sqlite3_value_type(values[1]) == SQLITE_NULL) {

@@ -8,7 +8,6 @@
 
 #include <replica/error.hpp>
 #include <replica/sqlite/statement.hpp>
-#include <replica/sqlite/value_text.hpp>
 #include <replica/words/json.hpp>
 
 #include <sqlite3.h>
@@ -62,7 +61,7 @@ public:
                 column.integer = sqlite3_value_int64(value);
                 fits = fits && (type == SQLITE_INTEGER || column.null);
             } else {
-                column.text = text_of(value);
+                column.text = row.view(value, column.null);
                 fits = fits && (type == SQLITE_TEXT || column.null);
             }
         }

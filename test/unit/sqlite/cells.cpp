@@ -43,6 +43,12 @@ struct Pages {
     void write(const std::string& content) const { write_file(path, content); }
     [[nodiscard]] std::string content() const { return read_file(path); }
 
+    void change(std::size_t at, std::string_view bytes) const {
+        std::string changed = content();
+        changed.replace(at, bytes.size(), bytes);
+        write(changed);
+    }
+
     void check(Instant deadline = Instant::max()) const {
         sqlite::require_honest_cells(disk, path, clock, deadline);
     }
@@ -105,11 +111,10 @@ BOOST_AUTO_TEST_CASE(a_cell_of_each_kind_that_claims_4_gib_is_found) {
     for (const Kind& each : {Kind{13, 8, 0}, Kind{10, 8, 0}, Kind{2, 12, 4}}) {
         const Pages place;
         place.make();
-        std::string content = place.content();
+        const std::string content = place.content();
         const std::size_t page = page_of(content, each.kind);
         BOOST_REQUIRE(page != 0U);
-        content.replace(first_cell(content, page, each.head) + each.skip, endless.size(), endless);
-        place.write(content);
+        place.change(first_cell(content, page, each.head) + each.skip, endless);
         BOOST_TEST(place.complaint() == place.complaint_of(page));
     }
 }
@@ -117,25 +122,21 @@ BOOST_AUTO_TEST_CASE(a_cell_of_each_kind_that_claims_4_gib_is_found) {
 BOOST_AUTO_TEST_CASE(the_schema_is_looked_at_as_well) {
     const Pages place;
     place.make();
-    std::string content = place.content();
-    const std::size_t cell = sqlite::big_endian(content, 108, 2);
-    content.replace(cell, endless.size(), endless);
-    place.write(content);
+    place.change(sqlite::big_endian(place.content(), 108, 2), endless);
     BOOST_TEST(place.complaint() == place.complaint_of(1));
 }
 
 BOOST_AUTO_TEST_CASE(a_cell_may_claim_as_much_as_the_file_has_and_no_more) {
     const Pages place;
     place.make();
-    std::string content = place.content();
+    const std::string content = place.content();
     const std::size_t page = page_of(content, 13);
     const std::size_t cell = first_cell(content, page, 8);
     const auto claim = [&](std::size_t bytes) {
         const char size[] = {static_cast<char>(0x80 | (bytes >> 14)),
                              static_cast<char>(0x80 | (bytes >> 7 & 0x7f)),
                              static_cast<char>(bytes & 0x7f)};
-        content.replace(cell, sizeof size, std::string_view(size, sizeof size));
-        place.write(content);
+        place.change(cell, std::string_view(size, sizeof size));
     };
     claim(content.size());
     BOOST_TEST(place.complaint() == "none");
@@ -146,12 +147,10 @@ BOOST_AUTO_TEST_CASE(a_cell_may_claim_as_much_as_the_file_has_and_no_more) {
 BOOST_AUTO_TEST_CASE(a_size_that_goes_on_behind_its_page_is_no_size) {
     const Pages place;
     place.make();
-    std::string content = place.content();
-    const std::size_t page = page_of(content, 13);
+    const std::size_t page = page_of(place.content(), 13);
     const std::size_t begin = (page - 1) * 4096;
-    content.replace(begin + 8, 2, "\x0f\xff"sv);
-    content[begin + 4095] = '\xff';
-    place.write(content);
+    place.change(begin + 8, "\x0f\xff"sv);
+    place.change(begin + 4095, "\xff"sv);
     BOOST_TEST(place.complaint() == place.complaint_of(page));
 }
 
@@ -184,23 +183,18 @@ BOOST_AUTO_TEST_CASE(a_page_behind_the_first_four_mib_is_looked_at) {
 BOOST_AUTO_TEST_CASE(a_page_that_should_map_others_is_looked_at_as_well) {
     const Pages place;
     place.make("PRAGMA auto_vacuum = FULL;");
-    std::string content = place.content();
     std::string map("\x0d\0\0\0\x01\x01\0\0\x01\0"sv);
     map.resize(0x100);
     map += endless;
-    content.replace(4096, map.size(), map);
-    place.write(content);
+    place.change(4096, map);
     BOOST_TEST(place.complaint() == place.complaint_of(2));
 }
 
 BOOST_AUTO_TEST_CASE(more_cells_than_a_page_has_room_for_are_refused_unread) {
     const Pages place;
     place.make();
-    std::string content = place.content();
-    const std::size_t page = page_of(content, 13);
-    const std::size_t begin = (page - 1) * 4096;
-    content.replace(begin + 3, 2, "\x02\xaa"sv); // 682, of which the first are sound
-    place.write(content);
+    const std::size_t page = page_of(place.content(), 13);
+    place.change((page - 1) * 4096 + 3, "\x02\xaa"sv); // 682, of which the first are sound
     BOOST_TEST(place.complaint() == place.complaint_of(page));
 }
 

@@ -78,3 +78,18 @@ BOOST_AUTO_TEST_CASE(text_is_utf8_with_anything_in_it) {
         BOOST_TEST(!sqlite::is_utf8(text));
     }
 }
+
+// SQLite gives no text then, as for a null.
+BOOST_AUTO_TEST_CASE(a_row_for_whose_text_there_is_no_memory_is_not_one_with_an_empty_text) {
+    File file("1, 'a'");
+    sqlite::Query row = file.connection.query("SELECT randomblob(100000)");
+    BOOST_REQUIRE(row.step());
+    sqlite::RowReader reader(row);
+    sqlite3_hard_heap_limit64(sqlite3_memory_used() + 1000);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(reader.read(row)), Failure,
+                          [&](const Failure& failure) {
+                              return failure.error() == Error::io &&
+                                     std::string(failure.what()).starts_with(file.path + ": ");
+                          });
+    sqlite3_hard_heap_limit64(0);
+}
