@@ -186,6 +186,26 @@ constexpr Pinned pinned[] = {
      "rows_along=4 feed=1000 walk_interval=3600 summaries=1 push=1048576 compare_rows=1 "
      "records=0 undo=6 ties=0 overdue=1 misfiled=1 journals=0 misnamed=0 miscounted=0 "
      "second=0 reports=0 leaves=0 overstated=0"},
+    {23004000408, // a stock peer drops its last rows before it has sent them
+     "containers=0 steps=60000 nodes=4 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
+     "max_diffs=1 interval=2 recheck_passes=1 reclaim_age=300 handoff_delete=1 "
+     "leave_share=100 call_us=5 patience=5 calm=1 think_ms=20 skew=1 deletes=3 late=0 "
+     "pending=7 posts=0 drops=1 to_handoffs=0 lose=0 delay=0 repeat=27 cut=0 mute=34 kill=3 "
+     "power=0 unmount=9 fill=0 fail=0 slow=0 wipe=0 backup=3 ring=0 jump=3 isolate=5 "
+     "transfer=0 rest=2 shards=0 rot=0 stock=2 stock_sender=1 devices=2 policies=0 "
+     "rows_along=200 feed=1 walk_interval=60 summaries=0 push=1048576 compare_rows=10 "
+     "records=0 undo=0 ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
+     "second=2 reports=0 leaves=0 overstated=0"},
+    {23005000494, // a peer renews its id while the end of a transfer to it is unknown
+     "containers=1 steps=15000 nodes=5 replicas=3 databases=1 names=40 clients=1 per_diff=1 "
+     "max_diffs=100 interval=10 recheck_passes=1 reclaim_age=604800 handoff_delete=0 "
+     "leave_share=100 call_us=50 patience=30 calm=1 think_ms=2000 skew=1 deletes=3 late=0 "
+     "pending=8 posts=0 drops=0 to_handoffs=145 lose=89 delay=0 repeat=0 cut=77 mute=0 "
+     "kill=0 power=0 unmount=0 fill=0 fail=0 slow=4 wipe=0 backup=0 ring=0 jump=0 isolate=0 "
+     "transfer=0 rest=0 shards=0 rot=3 stock=0 stock_sender=0 devices=1 policies=0 "
+     "rows_along=200 feed=1 walk_interval=0 summaries=0 push=1048576 compare_rows=10 "
+     "records=0 undo=0 ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
+     "second=0 reports=0 leaves=0 overstated=3"},
     // Worlds in which mistakes were seen that those above had not shown (survivors.md).
     {14, "posts=4 late=3 to_handoffs=200 ring=5 reclaim_age=300 rest=6 wipe=0 backup=0"},
     {12, "ring=5 to_handoffs=200 patience=1 think_ms=20 clients=3 stock=0"},

@@ -27,18 +27,6 @@ public:
         return at != until_.end() && now < at->second;
     }
 
-    /// Whether any key that begins so is held.
-    [[nodiscard]] bool any_held(const std::string& prefix, Instant now) const {
-        const std::lock_guard guard(mutex_);
-        for (auto at = until_.lower_bound(prefix);
-             at != until_.end() && at->first.starts_with(prefix); ++at) {
-            if (now < at->second) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     void hold(const std::string& key, Instant until) {
         const std::lock_guard guard(mutex_);
         until_[key] = until;

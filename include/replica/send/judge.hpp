@@ -123,7 +123,7 @@ public:
         if (agreed || same) {
             agreed = true;
         } else if (remote.max_row >= 0 && is_followed() && !is_stale()) {
-            agreed = choice.settled;
+            agreed = choice.settled && seen.points.incoming >= there.max_row;
         }
         seen.why = first + detail::in_words(choice, here.max_row);
         seen.outcome = decide::Outcome::done;
@@ -181,6 +181,12 @@ private:
         }
         if (points.theirs <= here.max_row && notes_by_hash(here, there)) {
             points.theirs = here.max_row;
+        }
+        const notes::Wait waits(now.plus(-ahead), points.incoming, there.max_row);
+        const std::int64_t waited = note(notes::waits_for(seen.remote->id));
+        if (found.belongs && !expiring && // as will_not_come of send/awaited.hpp
+            notes::Wait::decode(waited).is_too_long(waits, settings_->reclaim_age)) {
+            points.incoming = std::max(points.incoming, there.max_row);
         }
         return decide::choose(here, there,
                               found.belongs

@@ -6,6 +6,7 @@
 #include <replica/observer.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/send/along.hpp>
+#include <replica/send/awaited.hpp>
 #include <replica/send/compare.hpp>
 #include <replica/send/database_turn.hpp>
 #include <replica/send/decide.hpp>
@@ -73,17 +74,22 @@ public:
                 const auto outcome = defer();
                 return fault ? Result<decide::Outcome>(*fault) : outcome;
             }
-            if (auto held = unfinished_transfer(turn_, session_, remote.info.id)) {
+            if (auto held = unfinished_transfer(turn_, session_)) {
                 return *std::move(held);
             }
             const decide::Replica local(turn_.info);
             const decide::Replica there(remote.info);
-            const auto choice = decide::choose(local, there, points_of(remote), pass.settings);
+            auto points = points_of(remote);
+            const bool complete = points.incoming >= there.max_row;
+            if (will_not_come(turn_, remote.info, points.incoming)) {
+                points.incoming = there.max_row;
+            }
+            const auto choice = decide::choose(local, there, points, pass.settings);
             if (choice.way != decide::Way::renew_id) {
                 look_for_loss(remote.info, choice, decide::same_content(local, there));
                 turn_.settled = turn_.settled && choice.settled;
                 compare_for_agreement(turn_, remote.info, decide::same_content(local, there),
-                                      choice.settled);
+                                      choice.settled && complete);
                 auto outcome = carry_out(remote.info, choice, has_all);
                 return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
             }

@@ -40,19 +40,18 @@ fingerprint(DatabaseTurn<P>& turn) {
     return std::pair(*status, turn.database().version());
 }
 
-/// The key of a transfer: the database, the peer's device, and the id of the peer's file
-/// (`remote_id`, empty if there is none). Once the peer has another file, the transfer is over.
+/// The key of a transfer: the database and the peer's device. The id of the peer's file is no part
+/// of it: the peer's own replicator may renew the id while its server merges (defect 6).
 template <AnyPass P>
-[[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
-                                       const std::string& remote_id) {
-    return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device + ' ' + remote_id;
+[[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
+    return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device;
 }
 
-/// Whether a transfer to the peer is unfinished, whatever file it had then.
+/// The key of an upload's name: a file of another id, here or there, has another upload.
 template <AnyPass P>
-[[nodiscard]] bool may_be_merging(const DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
-    return turn.pass.memory.transfers.any_held(transfer_key(turn, peer, {}),
-                                               turn.pass.clock.monotonic());
+[[nodiscard]] std::string upload_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer,
+                                     const std::string& remote_id) {
+    return transfer_key(turn, peer) + ' ' + remote_id + ' ' + turn.info.id;
 }
 
 } // namespace detail
@@ -76,17 +75,15 @@ template <class Finish, AnyPass P>
     }
     const std::string fresh =
         id + '-' + Random(turn.pass.settings.seed).name() + '-' + std::to_string(turn.info.max_row);
-    return turn.pass.memory.pending_upload_name(
-        detail::transfer_key(turn, peer, remote_id) + ' ' + id, fresh);
+    return turn.pass.memory.pending_upload_name(detail::upload_key(turn, peer, remote_id), fresh);
 }
 
 /// A fault while the end of a transfer is not known: the peer may be about to replace the file that
 /// it answers for by one that was merged from an earlier state.
 template <AnyPass P>
 [[nodiscard]] std::optional<Fault> unfinished_transfer(const DatabaseTurn<P>& turn,
-                                                       const PeerSession<P>& peer,
-                                                       const std::string& remote_id) {
-    const std::string key = detail::transfer_key(turn, peer, remote_id);
+                                                       const PeerSession<P>& peer) {
+    const std::string key = detail::transfer_key(turn, peer);
     if (!turn.pass.memory.transfers.held(key, turn.pass.clock.monotonic())) {
         return std::nullopt;
     }
@@ -105,17 +102,16 @@ template <class Finish, AnyPass P>
         pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
     const Finish call{name, storage::base(turn.place.path())};
     auto reply = peer.expect_success(message::encode_finish(call), wait, false);
-    const std::string key = transfer_key(turn, peer, remote.id);
     const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
     const bool lost = failed(Error::connection_lost);
     if (!failed(Error::peer_failed) && !failed(Error::peer_refused) && !failed(Error::missing)) {
-        pass.memory.finished(key + ' ' + turn.info.id); // the upload is gone, or may be
+        pass.memory.finished(upload_key(turn, peer, remote.id)); // it is gone, or may be
     }
     if (lost || failed(Error::timed_out)) {
         const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
                                  ? pass.settings.node_timeout
                                  : wait;
-        pass.memory.transfers.hold(key, pass.after(2 * rest));
+        pass.memory.transfers.hold(transfer_key(turn, peer), pass.after(2 * rest));
     }
     return reply;
 }
@@ -129,7 +125,7 @@ template <class Finish, AnyPass P>
 /// A stock receiver installs whatever file has the upload's name at the time it handles the
 /// request, so two uploads must never be under way (defect 6). After a finish without an answer the
 /// peer may still be merging: this database is not sent there for twice the time that was waited,
-/// unless the peer has another file by then. A peer without the database only renames. If that
+/// whatever file the peer has by then. A peer without the database only renames. If that
 /// connection was lost, the peer was most likely restarted, and twice node_timeout is enough.
 ///
 /// Deadlines: for the transfer node_timeout and one second for each MiB; for the finish
@@ -139,7 +135,7 @@ template <class Finish, AnyPass P>
                                                 const typename P::info_type& remote) {
     P& pass = turn.pass;
     auto& disk = pass.broker.disk();
-    if (auto held = unfinished_transfer(turn, peer, remote.id)) {
+    if (auto held = unfinished_transfer(turn, peer)) {
         return *std::move(held);
     }
     const std::string name = upload_name<Finish>(turn, peer, remote.id);

@@ -60,6 +60,11 @@ inline constexpr std::string_view prefix = "note/";
     return key("awaited from ", remote_id);
 }
 
+/// How long this copy has waited for the last rows of the file `remote_id`: a Wait.
+[[nodiscard]] inline std::string waits_for(std::string_view remote_id) {
+    return key("waits for ", remote_id);
+}
+
 /// When the copy last agreed with a peer (send/stale.hpp): whole seconds since 1970.
 [[nodiscard]] inline std::string agreed() {
     return key("agreed with a peer");
@@ -72,6 +77,13 @@ template <class D>
                                        std::string_view created_at) {
     return noted >= 0 ? Timestamp{noted * Timestamp::ticks_per_second, 0}
                       : std::max(database.last_heard(), timestamp_or_zero(created_at));
+}
+
+/// The first 32 bits of the MD5 of a text.
+[[nodiscard]] inline std::uint32_t short_digest(std::string_view text) {
+    const Md5Digest digest = md5(text);
+    return std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 |
+           std::uint32_t{digest[2]} << 8 | digest[3];
 }
 
 /// A digest of the difference between two contents: the same digest in the next pass means that
@@ -89,10 +101,43 @@ template <std::derived_from<Info> I>
     }
     difference += ' ' + std::to_string(local.count - remote.count) + ' ' +
                   std::to_string(local.bytes_used - remote.bytes_used);
-    const Md5Digest digest = md5(difference);
-    return std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 |
-           std::uint32_t{digest[2]} << 8 | digest[3];
+    return short_digest(difference);
 }
+
+/// A wait for the rows of a peer that are above the last one that has come here.
+struct Wait {
+    std::int64_t since = -1;  ///< Whole seconds since 1970.
+    std::uint32_t rows = ~0U; ///< A digest, of 30 bits, of the two ROWIDs; all 32 for no wait.
+
+    constexpr Wait() = default;
+    Wait(Timestamp now, std::int64_t incoming, std::int64_t last)
+        : since(now.ticks / Timestamp::ticks_per_second),
+          rows(short_digest(std::to_string(incoming) + ' ' + std::to_string(last)) & mask) {}
+
+    /// Reads a note. A missing note (-1) is of no wait, which is never too long.
+    [[nodiscard]] static constexpr Wait decode(std::int64_t note) {
+        Wait wait;
+        if (note >= 0) {
+            wait.since = note >> bits;
+            wait.rows = static_cast<std::uint32_t>(note) & mask;
+        }
+        return wait;
+    }
+
+    /// Whether the same rows are still waited for at `now`, after more than a quarter of
+    /// reclaim_age.
+    [[nodiscard]] constexpr bool is_too_long(const Wait& now, Seconds reclaim_age) const {
+        return rows == now.rows && Seconds(now.since - since) > reclaim_age / 4;
+    }
+
+    [[nodiscard]] constexpr std::int64_t encode() const { return since << bits | rows; }
+
+    friend constexpr bool operator==(const Wait&, const Wait&) = default;
+
+private:
+    static constexpr int bits = 30;
+    static constexpr std::uint32_t mask = (1U << bits) - 1;
+};
 
 /// What to send because of a difference that stays.
 enum class Resend {

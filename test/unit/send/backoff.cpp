@@ -112,16 +112,3 @@ BOOST_AUTO_TEST_CASE(a_useless_answer_shows_that_the_node_is_there) {
     }
     BOOST_TEST(peers.at("sde").empty());
 }
-
-BOOST_AUTO_TEST_CASE(any_key_that_begins_so_and_is_held_counts) {
-    Backoff backoff;
-    const Instant now{};
-    backoff.hold("a 1", now + std::chrono::seconds(1));
-    backoff.hold("a 2", now + std::chrono::seconds(3));
-    backoff.hold("b 1", now + std::chrono::seconds(9));
-    BOOST_TEST(backoff.any_held("a ", now));
-    BOOST_TEST(backoff.any_held("a ", now + std::chrono::seconds(2)));
-    BOOST_TEST(!backoff.any_held("a ", now + std::chrono::seconds(3)));
-    BOOST_TEST(!backoff.any_held("a1", now));
-    BOOST_TEST(!Backoff().any_held("", now));
-}

@@ -161,3 +161,23 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_difference_is_sent_again_once_it_was_seen_before
     saw(3);
     BOOST_TEST(court.judged(6) == "nothing");
 }
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_were_awaited_for_too_long_hide_no_difference, Kind, Kinds) {
+    Court<Kind> court;
+    court.remote.hash = std::string(32, '0');
+    court.remote.count = 5;
+    court.remote.max_row = 3; // nothing of it has come
+    const Timestamp now = court.cluster.clock().now();
+    const auto difference = notes::difference_of(court.cluster.info(0, court.name), court.remote);
+    const auto note = [&](const std::string& key, std::int64_t value) {
+        court.cluster.open(0, court.name).set_sync_point({value, key}, Direction::outgoing);
+    };
+    note(notes::differs_from("another"), notes::Sighting{difference, 1}.encode());
+    BOOST_TEST(court.judged(6) == "nothing");
+    note(notes::waits_for("another"), notes::Wait(now, -1, 3).encode());
+    BOOST_TEST(court.judged(6) == "nothing");
+    court.later = court.cluster.node(0).settings.reclaim_age / 4 + Seconds(1);
+    BOOST_TEST(court.judged(6) == "send_rows");
+    court.remote.max_row = 4;
+    BOOST_TEST(court.judged(6) == "nothing");
+}

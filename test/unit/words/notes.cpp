@@ -18,8 +18,8 @@ BOOST_AUTO_TEST_CASE(a_key_is_no_id_and_each_note_has_its_own) {
     const std::set<std::string> keys{
         notes::sent_to("id"),   notes::resent_to("id"),    notes::resent_in_part("id"),
         notes::held_from("id"), notes::awaited_from("id"), notes::differs_from("id"),
-        notes::agreed(),        notes::sent_to("other")};
-    BOOST_TEST(keys.size() == 8U);
+        notes::agreed(),        notes::waits_for("id"),    notes::sent_to("other")};
+    BOOST_TEST(keys.size() == 9U);
     for (const std::string& key : keys) {
         BOOST_TEST(key.starts_with(notes::prefix));
         BOOST_TEST(!is_safe_name(key));
@@ -87,4 +87,24 @@ BOOST_AUTO_TEST_CASE(a_sighting_survives_being_stored_as_a_point) {
 BOOST_AUTO_TEST_CASE(the_digest_zero_is_no_reason_to_take_the_first_for_the_second) {
     BOOST_TEST(Sighting::decode(-1).again(0).times == 1U);
     BOOST_TEST(Sighting::decode(0).again(0).times == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_is_of_two_rows_and_survives_its_note) {
+    const Timestamp now = *Timestamp::parse("1790000000.12345");
+    const notes::Wait wait(now, 7, 9);
+    BOOST_TEST(wait.since == 1790000000);
+    BOOST_TEST((notes::Wait::decode(wait.encode()) == wait));
+    BOOST_TEST(wait.rows != notes::Wait(now, 7, 10).rows);
+    BOOST_TEST(wait.rows != notes::Wait(now, 6, 9).rows);
+    BOOST_TEST(wait.rows != notes::Wait(now, 79, -1).rows);
+    BOOST_TEST((notes::Wait::decode(-1) == notes::Wait()));
+    BOOST_TEST(notes::Wait::decode(0).since == 0);
+    const Seconds age(400);
+    BOOST_TEST(!wait.is_too_long({now.plus(Seconds(100)), 7, 9}, age));
+    BOOST_TEST(wait.is_too_long({now.plus(Seconds(101)), 7, 9}, age));
+    BOOST_TEST(!wait.is_too_long({now.plus(Seconds(101)), 7, 10}, age));
+    BOOST_TEST(!wait.is_too_long({now.plus(Seconds(-9999)), 7, 9}, age));
+    for (std::int64_t last = 0; last < 1000; ++last) {
+        BOOST_TEST(!notes::Wait().is_too_long({now, -1, last}, age));
+    }
 }
