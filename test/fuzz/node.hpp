@@ -89,6 +89,9 @@ public:
         for (const char* name : {"one", "two", "gone"}) {
             require(names.contains(name), std::string("lost the row ") + name);
         }
+        if (has_too_high_rowids()) {
+            return;
+        }
         const std::string copy = std::string(device) + "/tmp/copy";
         disk.write(copy, disk.content(path)->bytes);
         try {
@@ -98,6 +101,13 @@ public:
             throw Broken(std::string("would not be taken from elsewhere: ") + failure.what());
         }
         disk.remove(copy);
+    }
+
+    /// A file whose last ROWID is the highest that is taken from elsewhere has a higher one after
+    /// the next row, and is taken nowhere else (defect 73).
+    [[nodiscard]] bool has_too_high_rowids() {
+        return broker.open(path, Instant::max()).info().max_row >
+               std::numeric_limits<std::int64_t>::max() / 2;
     }
 
     SimClock clock;

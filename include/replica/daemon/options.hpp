@@ -162,6 +162,11 @@ inline constexpr auto settings_options = boost::hana::make_tuple(
     plain(&Settings::push_files, "push_files", "yes/no",
           "sends whole files to servers like this one without rsync; others get rsync all the same",
           Origin::replica),
+    number(
+        &Settings::transfers_per_device, "transfers_per_device", "files", 0, 1024,
+        "most whole files that are on their way to one device at a time; an rsync daemon refuses "
+        "what is beyond its max connections; 0: no limit",
+        Origin::replica),
     number(&Settings::recheck_passes, "recheck_passes", "passes", 1, 1000,
            "a database that every peer had, and that nobody has touched, is not opened; in one of "
            "so many passes it is, and its peers are asked; 1 opens all in every pass",

@@ -4,7 +4,8 @@
 // Sends files with the program rsync to the rsync daemon of the target's node; every Swift node has
 // one. A separate process reads the live database, so no descriptor of ours can drop SQLite's locks
 // (defect 65). Unlike Swift there is a deadline for the whole transfer (Swift's may trickle for
-// days, defect 33), and the error contains rsync's own messages (defect 62).
+// days, defect 33), and the error contains rsync's own messages (defect 62). A daemon that has no
+// connection left is tried again for 2 s.
 
 #include <replica/clock.hpp>
 #include <replica/disk/posix.hpp>
@@ -18,6 +19,7 @@
 #include <boost/process/search_path.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <stop_token>
@@ -110,11 +112,29 @@ private:
         if (program.empty()) {
             return fault(Error::io, "no program " + program_ + " in PATH");
         }
-        const Ended ended = run_program(program, list, deadline, stop);
+        Ended ended = run_program(program, list, deadline, stop);
+        for (int times = 1; is_busy(ended) && times < most_tries; ++times) {
+            const Instant again = SystemClock().monotonic() + pause;
+            if (again >= deadline || !SystemClock().sleep_until(again, stop)) {
+                break;
+            }
+            ended = run_program(program, list, deadline, stop);
+        }
         if (ended.how == Ended::How::exited && ended.code == 0) {
             return Sent{.bytes = status->size};
         }
         return fault(error_of(ended), reason_of(ended, list));
+    }
+
+    static constexpr int most_tries = 5; ///< With the pauses 2 s.
+    static constexpr auto pause = std::chrono::milliseconds(500);
+
+    /// The daemon has as many connections as its module allows ("max connections"). The transfers
+    /// of many nodes may meet there (defect 44).
+    [[nodiscard]] static bool is_busy(const Ended& ended) {
+        constexpr int no_protocol = 5; // see rsync(1)
+        return ended.how == Ended::How::exited && ended.code == no_protocol &&
+               ended.output.find("@ERROR: max connections") != std::string::npos;
     }
 
     [[nodiscard]] static Error error_of(const Ended& ended) {

@@ -244,6 +244,36 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_code_message_target_and_arguments) {
     BOOST_TEST((send("exit 30").error().code == Error::timed_out));
 }
 
+BOOST_AUTO_TEST_CASE(a_daemon_without_a_free_connection_is_tried_again_for_a_while) {
+    const std::string busy = "echo '@ERROR: max connections (2) reached -- try again later' >&2; "
+                             "exit 5";
+    const std::string count = "echo >>" + root + "/tries; ";
+    const auto tries = [&] {
+        const std::string text = content_of(root + "/tries");
+        fs::remove(root + "/tries");
+        return std::ranges::count(text, '\n');
+    };
+    BOOST_TEST(send(count + "[ $(wc -l <" + root + "/tries) = 3 ] && exit 0; " + busy).has_value());
+    BOOST_TEST(tries() == 3);
+    const auto refused = send(count + busy);
+    BOOST_TEST((refused.error().code == Error::transfer_failed));
+    BOOST_TEST(refused.error().what.find("max connections (2)") != std::string::npos);
+    BOOST_TEST(tries() == 5);
+    BOOST_TEST(!send(count + busy, SystemClock().monotonic() + 200ms).has_value());
+    BOOST_TEST(tries() == 1);
+    BOOST_TEST(!send(count + "echo 'auth failed' >&2; exit 5").has_value());
+    BOOST_TEST(tries() == 1);
+    BOOST_REQUIRE(::mkfifo((root + "/fifo").c_str(), 0600) == 0);
+    std::stop_source stop;
+    auto running = std::async(std::launch::async, [&] {
+        return send(count + "echo >" + root + "/fifo; " + busy, later(), stop.get_token());
+    });
+    BOOST_TEST(content_of(root + "/fifo") == "\n");
+    stop.request_stop();
+    BOOST_TEST(!running.get().has_value());
+    BOOST_TEST(tries() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_flood_of_messages_is_cut_and_made_one_line) {
     const auto sent =
         send("i=0; while [ $i -lt 20000 ]; do echo line; i=$((i+1)); done >&2; exit 1");
