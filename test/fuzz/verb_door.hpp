@@ -47,11 +47,13 @@ struct VerbDoor {
 
 private:
     /// 500 is a fault of ours, and nothing here is busy or full. But a file may be announced that
-    /// no device has room for, and bytes may come that are not what was announced.
+    /// no device has room for, bytes may come that are not what was announced, and rows or points
+    /// may be for a file that is not there any more.
     [[nodiscard]] static bool known_status(int status, std::string_view body) {
         static const std::set<int> known{200, 202, 204, 400, 404, 413};
         const bool puts = body.starts_with("[\"put_file\"");
-        return known.contains(status) || (puts && (status == 500 || status == 507));
+        return known.contains(status) || (puts && (status == 500 || status == 507)) ||
+               (status == 503 && message::decode_call(body).verb.starts_with("merge_"));
     }
 
     [[nodiscard]] static bool finishes(std::string_view verb) {
