@@ -336,6 +336,7 @@ void replicate_database(P& pass, const Place& found, const Device& local, Heartb
         }
     } catch (const std::exception& failure) {
         const std::string what = failure.what();
+        pass.count(&Stats::errors);
         pass.count_failure(local);
         pass.observer(event::DatabaseFailed{found.path(), what});
     }

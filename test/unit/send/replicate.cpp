@@ -433,6 +433,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_failure_of_ours_ends_with_the_database_too) {
     turn.nodes.network().before([](const SimExchange&, const Request&) { throw std::bad_alloc(); });
     BOOST_TEST(turn.run() == (Lines{"began", "failed: std::bad_alloc", "ended badly"}),
                boost::test_tools::per_element());
+    BOOST_TEST(turn.pass.counted().first.errors == 1);
     BOOST_TEST(turn.pass.counted().second.at(turn.here().ip).at("sda") == 1);
     BOOST_TEST(turn.is_here());
 }
