@@ -1,12 +1,11 @@
 #ifndef REPLICA_DECORATORS_HPP
 #define REPLICA_DECORATORS_HPP
 
-// Decorators of a Transport or a FileSync: limits, faults on purpose, a look at what passes. Each
-// takes a model and is a model of the same concept, so decorators nest, and a replicator that uses
-// none pays for none.
+// Decorators of a Transport or a FileSync: a limit of rate, faults on purpose, a look at what
+// passes. Each takes a model and is a model of the same concept, so decorators nest, and a
+// replicator that uses none pays for none.
 //
 // - Paced{transport, clock, 20.0}: at most 20 requests a second, however many peers and workers.
-// - Bounded{files, clock, 4}: at most four transfers to one device at a time (defect 44).
 // - Faulty{files, Failing{.at = 3}}: the third transfer fails. For tests of a host program.
 // - Traced{transport, callback}: the callback sees each request and its reply.
 
@@ -20,10 +19,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -142,95 +139,6 @@ public:
     /// `rate` is in calls a second.
     Paced(T inner, C clock, double rate)
         : detail::Decorated<T, detail::Pace<C>>(std::move(inner), {std::move(clock), rate}) {}
-};
-
-namespace detail {
-
-/// Lets so many calls to one device run at a time.
-template <Clock C>
-class Bound {
-public:
-    Bound(C clock, int most) : clock_(std::move(clock)), state_(std::make_shared<State>(most)) {}
-
-    template <class What, std::invocable Call>
-    auto operator()(const Device& to, const What& /*what*/, Instant deadline,
-                    const std::stop_token& stop, Call call) -> decltype(call()) {
-        const Instant last = std::min(deadline, clock_.monotonic() + patience);
-        Place place(*state_, to);
-        for (Instant::duration look = shortest; !place.take(); look = std::min(2 * look, longest)) {
-            const Instant now = clock_.monotonic();
-            if (now >= last) {
-                return fault_at(to, Error::held_back, "as many as may be are on their way to it");
-            }
-            if (!clock_.sleep_until(std::min(now + look, last), stop)) {
-                return fault_at(to, Error::stopped, "stopped while it waited for its turn");
-            }
-        }
-        return call();
-    }
-
-private:
-    static constexpr auto patience = std::chrono::seconds(2);
-    static constexpr Instant::duration shortest = std::chrono::milliseconds(1);
-    static constexpr Instant::duration longest = std::chrono::milliseconds(50);
-
-    struct State {
-        explicit State(int bound) : most(bound) {}
-
-        const int most;
-        std::mutex mutex{};
-        std::map<std::string, int> running{};
-    };
-
-    /// A call's place among those to its device.
-    class Place {
-    public:
-        Place(State& state, const Device& to)
-            : state_(state), key_(to.replication_ip + ':' + std::to_string(to.replication_port) +
-                                  '/' + to.device) {}
-        Place(const Place&) = delete;
-        Place& operator=(const Place&) = delete;
-
-        ~Place() {
-            if (taken_) {
-                const std::lock_guard guard(state_.mutex);
-                const auto at = state_.running.find(key_);
-                if (--at->second == 0) {
-                    state_.running.erase(at);
-                }
-            }
-        }
-
-        /// Takes the place if there is one.
-        [[nodiscard]] bool take() {
-            const std::lock_guard guard(state_.mutex);
-            int& running = state_.running[key_];
-            taken_ = state_.most <= 0 || running < state_.most;
-            running += taken_ ? 1 : 0;
-            return taken_;
-        }
-
-    private:
-        State& state_;
-        std::string key_;
-        bool taken_ = false;
-    };
-
-    C clock_;
-    std::shared_ptr<State> state_;
-};
-
-} // namespace detail
-
-/// At most `most` calls to one device at a time, over all copies; 0 or less means no limit. A call
-/// waits for 2 s at most, since large files may be on their way to the device for hours, and fails
-/// with Error::held_back then. Thread safety: that of T.
-template <class T, Clock C>
-    requires Transport<T> || FileSync<T>
-class Bounded : public detail::Decorated<T, detail::Bound<C>> {
-public:
-    Bounded(T inner, C clock, int most)
-        : detail::Decorated<T, detail::Bound<C>>(std::move(inner), {std::move(clock), most}) {}
 };
 
 /// When Faulty fails. Both may be given.

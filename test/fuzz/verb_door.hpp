@@ -5,6 +5,7 @@
 // repeated, is in the database, leaves a whole database, and is what a peer of ours would send.
 
 #include "node.hpp"
+#include <replica/receive/answer.hpp>
 #include <replica/words/merge_items.hpp>
 #include <replica/words/message.hpp>
 
@@ -26,7 +27,7 @@ struct VerbDoor {
         const auto before = node.files();
         const Reply reply = node.ask(body);
         const std::string said = std::to_string(reply.status) + ": " + reply.body;
-        require(known_status(reply.status, body), "answers " + said);
+        require(known(reply, body), "answers " + said);
         if (!reply.success()) {
             require(node.files() == before, "refused, and a file has changed: " + said);
             return;
@@ -49,11 +50,13 @@ private:
     /// 500 is a fault of ours, and nothing here is busy or full. But a file may be announced that
     /// no device has room for, bytes may come that are not what was announced, and rows or points
     /// may be for a file that is not there any more.
-    [[nodiscard]] static bool known_status(int status, std::string_view body) {
-        static const std::set<int> known{200, 202, 204, 400, 404, 413};
+    [[nodiscard]] static bool known(const Reply& reply, std::string_view body) {
+        static const std::set<int> statuses{200, 202, 204, 400, 404, 413};
         const bool puts = body.starts_with("[\"put_file\"");
-        return known.contains(status) || (puts && (status == 500 || status == 507)) ||
-               (status == 503 && message::decode_call(body).verb.starts_with("merge_"));
+        return statuses.contains(reply.status) ||
+               (puts && (reply.status == 500 || reply.status == 507)) ||
+               (reply.status == 503 && reply.body == answer::replaced().body &&
+                message::decode_call(body).verb.starts_with("merge_"));
     }
 
     [[nodiscard]] static bool finishes(std::string_view verb) {

@@ -44,7 +44,8 @@ struct Extensions {
         (std::int64_t, second),       ///< ... a single pass beside the service.
         (std::int64_t, reports),      ///< Weight of telling a container's account of its state.
         (std::int64_t, leaves),       ///< 1 + so many may leave a device in the first hour; 0: 100.
-        (std::int64_t, overstated));  ///< A fault: points that speak of rows that never came.
+        (std::int64_t, overstated), ///< Faults: points that speak of rows that never came, and ...
+        (std::int64_t, odd));       ///< ... requests that no server sends.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -193,6 +194,7 @@ struct Config : Extensions {
             handoff_delete = 1 + static_cast<std::int64_t>(random.next() % 3);
         }
         overstated = rarely(5);
+        odd = rarely(10);
         if (stock_sender > 0) { // which waits for more copies than there are for ever
             handoff_delete = std::min(handoff_delete, replicas);
         }

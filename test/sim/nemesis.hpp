@@ -9,6 +9,7 @@
 #include "client.hpp"
 #include "leftovers.hpp"
 #include "operator.hpp"
+#include "stranger.hpp"
 #include "world.hpp"
 
 #include <algorithm>
@@ -130,12 +131,12 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 21> weights{
-            config.kill,      config.power,    config.unmount,  config.fill,       config.fail,
-            config.slow,      config.wipe,     config.backup,   config.ring,       config.jump,
-            config.isolate,   config.transfer, config.rest,     config.rot,        config.undo,
-            config.misfiled,  config.journals, config.misnamed, config.miscounted, config.second,
-            config.overstated};
+        const std::array<std::int64_t, 22> weights{
+            config.kill,       config.power,    config.unmount,  config.fill,       config.fail,
+            config.slow,       config.wipe,     config.backup,   config.ring,       config.jump,
+            config.isolate,    config.transfer, config.rest,     config.rot,        config.undo,
+            config.misfiled,   config.journals, config.misnamed, config.miscounted, config.second,
+            config.overstated, config.odd};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,
                                      &Nemesis::power,
@@ -157,7 +158,8 @@ private:
                                      &Nemesis::misname,
                                      &Nemesis::miscount,
                                      &Nemesis::run_second,
-                                     &Nemesis::overstate};
+                                     &Nemesis::overstate,
+                                     &Nemesis::ask};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -386,6 +388,12 @@ private:
         raise_points(world_, machine, some_known(), some_device(),
                      1 + static_cast<std::int64_t>(
                              world_.pick(static_cast<std::size_t>(world_.config.names))));
+    }
+
+    void ask(Machine& machine) {
+        for (int times = 0; times < 20; ++times) {
+            ask_oddly(world_, machine, some_known(), some_device());
+        }
     }
 
     /// A single pass beside the service, which may be killed.

@@ -9,17 +9,7 @@
 
 #include <laws/transport.hpp>
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 using namespace replica;
@@ -110,7 +100,6 @@ static_assert(FileSync<Faulty<Counting>> && !Transport<Faulty<Counting>>);
 static_assert(Transport<Traced<SimTransport, Ignore>>);
 static_assert(FileSync<Traced<Counting, Ignore>>);
 static_assert(Transport<Traced<Empty, Ignore>> && FileSync<Traced<Empty, Ignore>>);
-static_assert(FileSync<Bounded<Counting, SimClock>> && !Transport<Bounded<Counting, SimClock>>);
 static_assert(Transport<Traced<Faulty<Paced<SimTransport, SimClock>>, Ignore>>);
 
 // Pages are for those who have them.
@@ -246,135 +235,6 @@ BOOST_AUTO_TEST_CASE(transfers_are_paced_as_requests_are) {
         BOOST_TEST(paced.send(source, upload, start + std::chrono::hours(1), {})->bytes == i);
     }
     BOOST_TEST((clock.monotonic() == start + std::chrono::seconds(4)));
-}
-
-// ---- Bounded.
-
-namespace {
-
-/// Transfers that end once there were `wanted` at a time. Tells how many there were to one device.
-struct Slow {
-    struct Seen {
-        std::mutex mutex;
-        std::condition_variable changed;
-        std::map<std::string, int> running;
-        int most = 0;
-        int most_in_all = 0;
-    };
-    int wanted = 4;
-    std::shared_ptr<Seen> seen = std::make_shared<Seen>();
-
-    Result<Sent> send(const Source auto& /*source*/, const Upload& upload, Instant /*deadline*/,
-                      const std::stop_token& /*stop*/) const {
-        const std::string& device = upload.target.device;
-        std::unique_lock guard(seen->mutex);
-        seen->most = std::max(seen->most, ++seen->running[device]);
-        int all = 0;
-        for (const auto& [name, count] : seen->running) {
-            all += count;
-        }
-        seen->most_in_all = std::max(seen->most_in_all, all);
-        seen->changed.notify_all();
-        seen->changed.wait_for(guard, std::chrono::seconds(10),
-                               [&] { return seen->most_in_all >= wanted; });
-        --seen->running[device];
-        return Sent{1};
-    }
-};
-
-/// A transfer during which another one to the same device is tried, with a simulated clock.
-struct Nested {
-    SimClock clock;
-    std::shared_ptr<std::function<void()>> during = std::make_shared<std::function<void()>>();
-    Result<Sent> send(const Source auto& /*source*/, const Upload& /*upload*/, Instant /*deadline*/,
-                      const std::stop_token& /*stop*/) const {
-        if (const auto action = std::exchange(*during, {})) {
-            action();
-        }
-        return Sent{1};
-    }
-};
-
-struct Line {
-    SimClock clock;
-    Nested inner{clock};
-    Bounded<Nested, SimClock> files{inner, clock, 1};
-    AnySource source;
-    Upload upload{device(), "id", false, true};
-    Instant start = clock.monotonic();
-
-    Result<Sent> send(Seconds patience = Seconds(60), const std::stop_token& stop = {}) {
-        return files.send(source, upload, clock.monotonic() + to_duration(patience), stop);
-    }
-    [[nodiscard]] Seconds elapsed() const { return clock.monotonic() - start; }
-};
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE(to_each_device_there_are_only_so_many_at_a_time_and_none_is_lost) {
-    const Slow slow;
-    Bounded files(slow, SystemClock(), 2);
-    std::atomic<int> done = 0;
-    std::vector<std::thread> workers;
-    for (int worker = 0; worker < 8; ++worker) {
-        workers.emplace_back([&, worker, copy = files]() mutable {
-            Upload upload{device(), "id", false, true};
-            upload.target.device = worker % 2 == 0 ? "sda" : "sdb";
-            for (int i = 0; i < 10; ++i) {
-                AnySource source;
-                const Instant deadline = SystemClock().monotonic() + std::chrono::seconds(60);
-                done += copy.send(source, upload, deadline, {}).has_value() ? 1 : 0;
-            }
-        });
-    }
-    for (std::thread& worker : workers) {
-        worker.join();
-    }
-    BOOST_TEST(done == 80);
-    BOOST_TEST(slow.seen->most == 2);
-    BOOST_TEST(slow.seen->most_in_all == slow.wanted);
-}
-
-BOOST_AUTO_TEST_CASE(who_would_wait_for_a_large_file_is_held_back_after_two_seconds) {
-    Line line;
-    *line.inner.during = [&line] {
-        BOOST_TEST(failed_with(line.send(), Error::held_back));
-        BOOST_TEST(line.elapsed().count() == 2);
-        BOOST_TEST(failed_with(line.send(Seconds(1)), Error::held_back));
-        BOOST_TEST(line.elapsed().count() == 3);
-        line.upload.target.device = "another";
-        BOOST_TEST(line.send().has_value());
-    };
-    BOOST_TEST(line.send().has_value());
-    BOOST_TEST(line.send().has_value()); // the place is free again
-    BOOST_TEST(line.elapsed().count() == 3);
-}
-
-BOOST_AUTO_TEST_CASE(a_stop_ends_the_wait_for_a_place) {
-    Line line;
-    std::stop_source stop;
-    line.clock.at(line.start + std::chrono::seconds(1), [&stop] { stop.request_stop(); });
-    *line.inner.during = [&] {
-        BOOST_TEST(failed_with(line.send(Seconds(60), stop.get_token()), Error::stopped));
-        BOOST_TEST(line.elapsed().count() == 1);
-    };
-    BOOST_TEST(line.send().has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_call_that_throws_gives_its_place_back) {
-    Line line;
-    *line.inner.during = [] { throw Failure(Error::io, "broken"); };
-    BOOST_CHECK_THROW((void)line.send(), Failure);
-    BOOST_TEST(line.send().has_value());
-    BOOST_TEST(line.elapsed().count() == 0);
-}
-
-BOOST_AUTO_TEST_CASE(no_bound_holds_nobody_up) {
-    Line line;
-    line.files = {line.inner, line.clock, 0};
-    *line.inner.during = [&line] { BOOST_TEST(line.send().has_value()); };
-    BOOST_TEST(line.send().has_value());
-    BOOST_TEST(line.elapsed().count() == 0);
 }
 
 // ---- Faulty.

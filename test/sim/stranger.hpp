@@ -1,0 +1,88 @@
+#ifndef REPLICA_TEST_SIM_STRANGER_HPP
+#define REPLICA_TEST_SIM_STRANGER_HPP
+
+// Requests that no server sends, from somebody who is on the network of a simulated world. A server
+// of ours refuses them, and goes on.
+
+#include "layout.hpp"
+#include "world.hpp"
+#include <replica/sim/transport.hpp>
+#include <replica/transport.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <string>
+
+namespace replica::test {
+
+/// Bodies that are refused whatever the database has.
+inline constexpr const char* odd_bodies[] = {
+    "",
+    "[]",
+    "{}",
+    "nonsense",
+    R"("sync")",
+    R"([["sync"]])",
+    R"(["__init__", 1])",
+    R"(["sync"])",
+    R"(["sync", 1, 2, 3])",
+    R"(["sync", "7", "0", "stranger", "1", "1", "0", ""])",
+    R"(["sync", 7, "0", "../up", "1", "1", "0", ""])",
+    R"(["sync", -5, "0", "stranger", "1", "1", "0", ""])",
+    R"(["merge_items"])",
+    R"(["merge_items", 5, "stranger"])",
+    R"(["merge_items", {}, "stranger"])",
+    R"(["merge_items", [7], "stranger"])",
+    R"(["merge_items", [], "../up"])",
+    R"(["merge_items", [], 7])",
+    R"(["merge_syncs"])",
+    R"(["merge_syncs", [{"sync_point": "7", "remote_id": "stranger"}]])",
+    R"(["merge_syncs", [{"sync_point": -7, "remote_id": "stranger"}]])",
+    R"(["merge_syncs", [{"sync_point": 7, "remote_id": "../up"}]])",
+    R"(["merge_syncs", [{"sync_point": 7}]])",
+    R"(["merge_shard_ranges"])",
+    R"(["merge_shard_ranges", 5])",
+    R"(["merge_shard_ranges", [], 1, 2, 3])",
+    R"(["get_shard_ranges", 1, 2, 3])",
+    R"(["complete_rsync"])",
+    R"(["complete_rsync", "../up"])",
+    R"(["complete_rsync", "nobody has sent it"])",
+    R"(["rsync_then_merge"])",
+    R"(["rsync_then_merge", "../up"])",
+    R"(["rsync_then_merge", "nobody has sent it"])",
+    R"(["put_file"])",
+    R"(["summary", -1])",
+    R"(["compare", "nothing"])",
+};
+
+/// Asks a server of ours something odd. Whatever state it is in, it must not agree.
+template <class Kind>
+void ask_oddly(World<Kind>& world, const typename World<Kind>::Machine& machine,
+               const typename World<Kind>::Known& database, std::size_t device) {
+    if (world.is_stock(machine)) {
+        return;
+    }
+    const std::string body = odd_bodies[world.pick(std::size(odd_bodies))];
+    const auto partition = world.machines[0]->ring.version().partition(database.hash);
+    const Request request{Layout::name(device), std::to_string(partition), database.hash, body};
+    SimTransport transport(world.network, world.clock, "10.9.9.9");
+    Device to;
+    to.replication_ip = machine.ip;
+    to.replication_port = Layout::port;
+    to.device = request.device;
+    const Instant deadline = world.clock.monotonic() + std::chrono::seconds(10);
+    const auto reply = transport.peer(to).send(request, deadline, {});
+    if (!reply) {
+        return; // lost, or nobody serves
+    }
+    if (reply->success()) {
+        throw Violation(machine.ip + ": agrees to " + body + " with " +
+                        std::to_string(reply->status) + ' ' + reply->body);
+    }
+    world.marks("fault: an odd request is refused with " + std::to_string(reply->status));
+}
+
+} // namespace replica::test
+
+#endif // REPLICA_TEST_SIM_STRANGER_HPP
