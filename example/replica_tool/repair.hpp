@@ -12,7 +12,6 @@
 #include <replica/daemon/run.hpp>
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/status.hpp>
-#include <replica/decorators.hpp>
 #include <replica/error.hpp>
 #include <replica/process/rsync.hpp>
 #include <replica/replicator.hpp>
@@ -73,8 +72,7 @@ repair_by_passes(daemon::Context& context, const std::vector<Place>& places) {
     constexpr std::string_view kind = B::kind_type::name;
     const auto secrets = daemon::read_secrets(settings.shared_secret_file);
     BeastTransport transport = daemon::detail::make_transport(engine, kind, secrets);
-    Bounded files(FirstOf(PushFileSync(transport, engine), RsyncFileSync(engine, kind)),
-                  SystemClock(), engine.transfers_per_device);
+    FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, kind));
     // A thread that hangs in a dead disk keeps the observer, and what it uses, for as long as it
     // does.
     const auto statsd = std::make_shared<daemon::Statsd>(settings);

@@ -23,7 +23,7 @@ enum class Error {
     // Waiting.
     timed_out = 1, ///< A deadline passed. Try again on the next pass.
     stopped,       ///< A stop was asked for; nothing is wrong.
-    held_back,     ///< The peer failed recently and is not asked for a while.
+    held_back,     ///< The peer failed recently, or has enough to do: not for a while.
 
     // The wire.
     connect_failed,  ///< No connection within conn_timeout.
@@ -87,7 +87,7 @@ public:
         case Error::stopped:
             return "stopped";
         case Error::held_back:
-            return "left alone after recent failures";
+            return "left alone for a while";
         case Error::connect_failed:
             return "cannot connect";
         case Error::connection_lost:

@@ -48,7 +48,7 @@ struct Limits {
     bool accept_stale = false;   ///< send rows that may have been deleted: send/stale.hpp
     bool rsync_compress = false; ///< only towards another region
     bool push_files = true; ///< whole files to servers of ours without rsync: send/push_file.hpp
-    int transfers_per_device = 4; ///< whole files to one device at a time; 0: no limit
+    int transfers_per_device = 4; ///< whole files on their way to one device: send/places.hpp
 
     // Waiting for others.
     Seconds node_timeout{10};  ///< per request, and rsync's inactivity

@@ -22,7 +22,6 @@
 #include <replica/daemon/statsd.hpp>
 #include <replica/daemon/status.hpp>
 #include <replica/daemon/undo.hpp>
-#include <replica/decorators.hpp>
 #include <replica/disk/addresses.hpp>
 #include <replica/disk/posix.hpp>
 #include <replica/process/rsync.hpp>
@@ -219,8 +218,7 @@ template <LocalBroker B>
     constexpr std::string_view kind = B::kind_type::name;
     const Settings& engine = settings;
     BeastTransport transport = make_transport(engine, kind, secrets);
-    Bounded files(FirstOf(PushFileSync(transport, engine), RsyncFileSync(engine, kind)),
-                  SystemClock(), engine.transfers_per_device);
+    FirstOf files(PushFileSync(transport, engine), RsyncFileSync(engine, kind));
     // Threads that hang in a dead disk keep the observer, and what it tells, for as long as they
     // do.
     const auto statsd = std::make_shared<Statsd>(settings);

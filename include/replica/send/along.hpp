@@ -88,7 +88,7 @@ template <AnyPass P>
 template <AnyPass P>
 [[nodiscard]] bool takes_along(DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
     return turn.pass.settings.rows_along > 0 && !turn.leaves && !turn.expiring &&
-           P::kind_type::sends_rows(turn.info) && !unfinished_transfer(turn, peer) &&
+           P::kind_type::sends_rows(turn.info) && !unfinished_transfer(turn, peer, false) &&
            takes_ours(turn, peer) == Takers::Answer::yes;
 }
 

@@ -10,6 +10,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -27,9 +28,11 @@ public:
         return at != until_.end() && now < at->second;
     }
 
+    /// An earlier hold that is longer stays.
     void hold(const std::string& key, Instant until) {
         const std::lock_guard guard(mutex_);
-        until_[key] = until;
+        Instant& held = until_.try_emplace(key, until).first->second;
+        held = std::max(held, until);
     }
 
 private:

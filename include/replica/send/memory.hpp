@@ -8,6 +8,7 @@
 #include <replica/send/backoff.hpp>
 #include <replica/send/clock_watch.hpp>
 #include <replica/send/ledgers.hpp>
+#include <replica/send/places.hpp>
 #include <replica/send/takers.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>
@@ -52,7 +53,8 @@ private:
 struct Memory {
     ClockWatch clock;
     PeerHolds peers;   ///< Nodes ("ip:port") and devices that did not answer.
-    Backoff transfers; ///< Whole files whose finish was not answered, by transfer_key.
+    Backoff transfers; ///< Whole files whose finish was not answered: send/rsync.hpp.
+    Places places;     ///< Whole files that are on their way.
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
     Ledgers ledgers;

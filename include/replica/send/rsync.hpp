@@ -41,11 +41,14 @@ fingerprint(DatabaseTurn<P>& turn) {
 }
 
 /// The key of a transfer: the database and the peer's device. The id of the peer's file is no part
-/// of it: the peer's own replicator may renew the id while its server merges (defect 6).
+/// of it: the peer's own replicator may renew that id while its server merges (defect 6).
 template <AnyPass P>
 [[nodiscard]] std::string transfer_key(const DatabaseTurn<P>& turn, const PeerSession<P>& peer) {
     return turn.place.hash + ' ' + peer.address() + '/' + peer.device().device;
 }
+
+/// Behind the key of a transfer to a peer that had no file.
+inline constexpr const char* to_install = " to install";
 
 /// The key of an upload's name: a file of another id, here or there, has another upload.
 template <AnyPass P>
@@ -79,12 +82,16 @@ template <class Finish, AnyPass P>
 }
 
 /// A fault while the end of a transfer is not known: the peer may be about to replace the file that
-/// it answers for by one that was merged from an earlier state.
+/// it answers for by one that was merged from an earlier state. A file that was only to be put in
+/// place is there, or is refused, once the peer has one (`there`).
 template <AnyPass P>
 [[nodiscard]] std::optional<Fault> unfinished_transfer(const DatabaseTurn<P>& turn,
-                                                       const PeerSession<P>& peer) {
+                                                       const PeerSession<P>& peer, bool there) {
     const std::string key = detail::transfer_key(turn, peer);
-    if (!turn.pass.memory.transfers.held(key, turn.pass.clock.monotonic())) {
+    const auto held = [&, now = turn.pass.clock.monotonic()](const std::string& what) {
+        return turn.pass.memory.transfers.held(what, now);
+    };
+    if (!held(key) && (there || !held(key + detail::to_install))) {
         return std::nullopt;
     }
     return Fault{Error::held_back, key + ": the last transfer may still be at work there"};
@@ -92,14 +99,51 @@ template <AnyPass P>
 
 namespace detail {
 
+/// How long a peer may take for the rows of both sides.
+template <AnyPass P>
+[[nodiscard]] Seconds time_to_finish(const DatabaseTurn<P>& turn,
+                                     const typename P::info_type& remote) {
+    const double rows = static_cast<double>(turn.info.count) + static_cast<double>(remote.count);
+    return turn.pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
+}
+
+/// A place among the files that are on their way to the peer's device, which counts for `longest`.
+/// Waits for 2 s, since large files may be on their way for hours; nobody else does after that.
+template <AnyPass P>
+[[nodiscard]] Result<Places::Place> await_place(DatabaseTurn<P>& turn, const PeerSession<P>& peer,
+                                                Seconds longest) {
+    constexpr Seconds patience(2);
+    constexpr Seconds most_between(0.05);
+    P& pass = turn.pass;
+    Places& places = pass.memory.places;
+    const std::string device = peer.address() + '/' + peer.device().device;
+    const int bound = pass.settings.transfers_per_device;
+    const auto most = bound > 0 ? static_cast<std::size_t>(bound) : std::string::npos;
+    const Instant last = pass.after(patience);
+    turn.heartbeat.expect(pass.after(patience + pass.settings.watchdog));
+    for (Seconds look(0.001);; look = std::min(2 * look, most_between)) {
+        const Instant now = pass.clock.monotonic();
+        if (auto place = places.take(device, most, now, pass.after(longest))) {
+            return *std::move(place);
+        }
+        if (now >= last || places.is_full(device)) {
+            places.note_full(device);
+            return Fault{Error::held_back, device +
+                                               ": as many whole files as may be "
+                                               "(transfers_per_device) are on their way to it"};
+        }
+        if (!pass.clock.sleep_until(std::min(last, pass.after(look)), pass.stop)) {
+            return Fault{Error::stopped, device + ": stopped while it waited for its turn"};
+        }
+    }
+}
+
 /// Has the peer put the upload `name` in place.
 template <class Finish, AnyPass P>
 [[nodiscard]] Result<Reply> finish(DatabaseTurn<P>& turn, PeerSession<P>& peer,
                                    const typename P::info_type& remote, const std::string& name) {
     P& pass = turn.pass;
-    const double rows = static_cast<double>(turn.info.count) + static_cast<double>(remote.count);
-    const Seconds wait =
-        pass.settings.node_timeout + Seconds(std::clamp(rows / 2000, 0.0, 86400.0));
+    const Seconds wait = time_to_finish(turn, remote);
     const Finish call{name, storage::base(turn.place.path())};
     auto reply = peer.expect_success(message::encode_finish(call), wait, false);
     const auto failed = [&](Error error) { return !reply && reply.error().code == error; };
@@ -108,10 +152,10 @@ template <class Finish, AnyPass P>
         pass.memory.finished(upload_key(turn, peer, remote.id)); // it is gone, or may be
     }
     if (lost || failed(Error::timed_out)) {
-        const Seconds rest = lost && Finish::verb == message::CompleteRsync::verb
-                                 ? pass.settings.node_timeout
-                                 : wait;
-        pass.memory.transfers.hold(transfer_key(turn, peer), pass.after(2 * rest));
+        const bool installs = Finish::verb == message::CompleteRsync::verb;
+        const Seconds rest = lost && installs ? pass.settings.node_timeout : wait;
+        pass.memory.transfers.hold(transfer_key(turn, peer) + (installs ? to_install : ""),
+                                   pass.after(2 * rest));
     }
     return reply;
 }
@@ -125,7 +169,7 @@ template <class Finish, AnyPass P>
 /// A stock receiver installs whatever file has the upload's name at the time it handles the
 /// request, so two uploads must never be under way (defect 6). After a finish without an answer the
 /// peer may still be merging: this database is not sent there for twice the time that was waited,
-/// whatever file the peer has by then. A peer without the database only renames. If that
+/// whatever id the peer's file has by then. A peer without the database only renames. If that
 /// connection was lost, the peer was most likely restarted, and twice node_timeout is enough.
 ///
 /// Deadlines: for the transfer node_timeout and one second for each MiB; for the finish
@@ -135,7 +179,7 @@ template <class Finish, AnyPass P>
                                                 const typename P::info_type& remote) {
     P& pass = turn.pass;
     auto& disk = pass.broker.disk();
-    if (auto held = unfinished_transfer(turn, peer)) {
+    if (auto held = unfinished_transfer(turn, peer, !remote.id.empty())) {
         return *std::move(held);
     }
     const std::string name = upload_name<Finish>(turn, peer, remote.id);
@@ -144,6 +188,11 @@ template <class Finish, AnyPass P>
     const auto status = disk.stat(turn.place.path());
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
+    const auto place = detail::await_place(
+        turn, peer, 3 * patience + detail::time_to_finish(turn, remote) + pass.settings.watchdog);
+    if (!place) {
+        return place.error();
+    }
     const bool may_finish = Finish::verb == message::CompleteRsync::verb;
     const Upload upload{.target = peer.device(),
                         .name = name,

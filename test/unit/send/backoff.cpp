@@ -112,3 +112,14 @@ BOOST_AUTO_TEST_CASE(a_useless_answer_shows_that_the_node_is_there) {
     }
     BOOST_TEST(peers.at("sde").empty());
 }
+
+BOOST_AUTO_TEST_CASE(a_shorter_hold_does_not_end_a_longer_one) {
+    Backoff backoff;
+    const Instant now{};
+    backoff.hold("a", now + std::chrono::seconds(9));
+    backoff.hold("a", now + std::chrono::seconds(2));
+    BOOST_TEST(backoff.held("a", now + std::chrono::seconds(8)));
+    BOOST_TEST(!backoff.held("a", now + std::chrono::seconds(9)));
+    backoff.hold("a", now + std::chrono::seconds(20));
+    BOOST_TEST(backoff.held("a", now + std::chrono::seconds(19)));
+}

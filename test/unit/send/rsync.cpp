@@ -254,6 +254,85 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_own_replicator_renews_its_id_may_still_be_merg
     BOOST_TEST(push("renewed").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_was_to_be_put_in_place_is_there_or_refused_once_the_peer_has_one) {
+    Containers duo;
+    duo.nodes.network().fail(Containers::verb("complete_rsync"), SimFault::silent);
+    BOOST_TEST((duo.push().error().code == Error::timed_out));
+    BOOST_TEST((duo.push().error().code == Error::held_back));
+    duo.nodes.create(1, duo.name);
+    const auto merge = [&] {
+        return duo.with_task([&](auto& task, const Device& device) {
+            PeerSession peer(task.pass, task.heartbeat, device, task.place);
+            return push_file<RsyncThenMerge>(task, peer, duo.open(1).info());
+        });
+    };
+    BOOST_TEST(merge().has_value());
+}
+
+// ---- Places (defect 44).
+
+BOOST_AUTO_TEST_CASE(who_would_wait_for_large_files_is_held_back_and_after_that_nobody_waits) {
+    Containers duo;
+    duo.settings.transfers_per_device = 1;
+    duo.during = [&] {
+        duo.during = {};
+        const Instant began = duo.clock.monotonic();
+        const auto second = duo.push();
+        BOOST_TEST((second.error().code == Error::held_back));
+        BOOST_TEST(second.error().what.find("10.0.0.2:6201/sda: as many whole files") == 0U);
+        BOOST_TEST((duo.clock.monotonic() - began == 2s));
+        BOOST_TEST((duo.push().error().code == Error::held_back));
+        BOOST_TEST((duo.clock.monotonic() - began == 2s));
+    };
+    BOOST_TEST(duo.push().has_value());
+    BOOST_TEST(duo.uploads.size() == 1U);
+    BOOST_TEST(duo.push().has_value()); // the place is free again
+}
+
+BOOST_AUTO_TEST_CASE(a_place_is_kept_while_a_private_copy_is_sent) {
+    Containers duo;
+    duo.settings.transfers_per_device = 1;
+    duo.during = [&] {
+        if (duo.paths.size() == 1) {
+            duo.nodes.put(0, duo.name, "late");
+            return;
+        }
+        duo.during = {};
+        BOOST_TEST((duo.push().error().code == Error::held_back));
+    };
+    BOOST_TEST(duo.push().has_value());
+    BOOST_TEST(duo.paths.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_transfer_gives_its_place_back_and_a_stop_ends_the_wait) {
+    Containers duo;
+    duo.settings.transfers_per_device = 1;
+    duo.nodes.files().fail("", SimTransferFault::fail, 1);
+    BOOST_TEST(!duo.push());
+    duo.during = [&] {
+        duo.during = {};
+        duo.clock.at(duo.clock.monotonic() + 1s, [&] { duo.stop.request_stop(); });
+        BOOST_TEST((duo.push().error().code == Error::stopped));
+    };
+    (void)duo.push();
+    BOOST_TEST(duo.uploads.size() >= 1U);
+    BOOST_TEST(!duo.during); // it came to the transfer
+}
+
+BOOST_AUTO_TEST_CASE(without_a_limit_as_many_are_on_their_way_as_there_are_workers) {
+    Containers duo;
+    duo.settings.transfers_per_device = 0;
+    int deep = 0;
+    duo.during = [&] {
+        if (++deep < 10) {
+            (void)duo.push();
+        }
+    };
+    (void)duo.push();
+    BOOST_TEST(deep == 10);
+    BOOST_TEST(duo.clock.monotonic().time_since_epoch().count() >= 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_finish_whose_answer_was_lost_is_not_repeated_blindly) {
     Containers duo;
     bool repeatable = true;
