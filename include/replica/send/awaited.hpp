@@ -3,21 +3,21 @@
 
 // Rows of a peer that will not come (defect 126). A stock peer may drop its last rows before its
 // own pass has sent them: tombstones that were older than reclaim_age when they came to it. Its
-// last ROWID then stays above all that it ever sends. A copy of ours that waited for those rows for
-// ever would drop no tombstone of that database and would look at no difference.
+// last ROWID then stays above all that it ever sends, and a copy of ours that waited for those rows
+// for ever would never look at a difference between the two.
 //
-// - A wait of a quarter of reclaim_age without a new row of the peer is too long. A difference is
-//   then found, and all rows are sent again, before the copy counts as stale (send/stale.hpp).
+// - A wait of a quarter of reclaim_age without a new row of the peer is too long. If the sums of
+//   the two differ then, the copy sends what a stale copy may, and is told (send/stale.hpp). The
+//   rows that did not come may have been tombstones of rows that are live here. What they deleted
+//   is older than reclaim_age, as they were, and is held back.
+// - Nothing else follows. Neither does the copy drop its own tombstones, since the rows may be on
+//   their way, nor do the two agree, nor is an expired database removed.
 // - The wait is noted only once an agreement is due, which is twice in a reclaim_age where the
 //   contents agree: a peer that is ahead for a moment costs no write.
-// - Rows that come after all do no harm. A live row among them is no older than a tombstone that
-//   was dropped here, since the peer had that tombstone first. A tombstone that comes back is
-//   dropped again.
-// - An expired database is removed only once the rows have come (send/departure.hpp).
-// - No agreement follows from it: the rows that did not come may have been tombstones of rows that
-//   are live here.
+// - A peer that drops further rows more often than that is waited for anew each time.
 
 #include <replica/send/database_turn.hpp>
+#include <replica/send/decide.hpp>
 #include <replica/send/pass.hpp>
 #include <replica/send/stale.hpp>
 #include <replica/words/notes.hpp>
@@ -27,13 +27,17 @@
 
 namespace replica {
 
+/// Whether only rows that are still to come hide a difference.
+[[nodiscard]] constexpr bool may_wait(const decide::Choice& choice, const decide::Replica& local,
+                                      const decide::Replica& remote) {
+    return choice.way == decide::Way::no_change && !choice.settled &&
+           (local.count != remote.count || local.bytes_used != remote.bytes_used);
+}
+
 /// Whether the peer's rows above `incoming`, the last one that has come here, will never come.
 template <AnyPass P>
 [[nodiscard]] bool will_not_come(DatabaseTurn<P>& turn, const typename P::info_type& remote,
                                  std::int64_t incoming) {
-    if (turn.leaves || turn.expiring || incoming >= remote.max_row) {
-        return false;
-    }
     const Seconds age = turn.pass.settings.reclaim_age;
     const std::string key = notes::waits_for(remote.id);
     const notes::Wait now(turn.now(), incoming, remote.max_row);
@@ -45,6 +49,20 @@ template <AnyPass P>
         turn.set_note(key, now.encode());
     }
     return false;
+}
+
+/// What to send to a peer: decide::choose, and what follows if its rows will not come.
+template <AnyPass P>
+[[nodiscard]] decide::Choice choose(DatabaseTurn<P>& turn, const typename P::info_type& remote,
+                                    const decide::Points& points) {
+    const decide::Replica local(turn.info);
+    const decide::Replica there(remote);
+    auto choice = decide::choose(local, there, points, turn.pass.settings);
+    if (!turn.leaves && !turn.expiring && may_wait(choice, local, there) &&
+        will_not_come(turn, remote, points.incoming)) {
+        choice.suspect = choice.gave_up = true;
+    }
+    return choice;
 }
 
 } // namespace replica

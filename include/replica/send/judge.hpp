@@ -9,6 +9,7 @@
 #include <replica/broker.hpp>
 #include <replica/ring.hpp>
 #include <replica/rows/metadata.hpp>
+#include <replica/send/awaited.hpp>
 #include <replica/send/batch_size.hpp>
 #include <replica/send/decide.hpp>
 #include <replica/send/foresight.hpp>
@@ -123,7 +124,7 @@ public:
         if (agreed || same) {
             agreed = true;
         } else if (remote.max_row >= 0 && is_followed() && !is_stale()) {
-            agreed = choice.settled && seen.points.incoming >= there.max_row;
+            agreed = choice.settled;
         }
         seen.why = first + detail::in_words(choice, here.max_row);
         seen.outcome = decide::Outcome::done;
@@ -182,18 +183,19 @@ private:
         if (points.theirs <= here.max_row && notes_by_hash(here, there)) {
             points.theirs = here.max_row;
         }
+        auto choice = decide::choose(
+            here, there,
+            found.belongs ? points
+                          : decide::points_for_handoff(here, there, points,
+                                                       note(notes::sent_to(seen.remote->id))),
+            *settings_);
         const notes::Wait waits(now.plus(-ahead), points.incoming, there.max_row);
-        const std::int64_t waited = note(notes::waits_for(seen.remote->id));
-        if (found.belongs && !expiring && // as will_not_come of send/awaited.hpp
-            notes::Wait::decode(waited).is_too_long(waits, settings_->reclaim_age)) {
-            points.incoming = std::max(points.incoming, there.max_row);
+        if (found.belongs && !expiring && may_wait(choice, here, there) &&
+            notes::Wait::decode(note(notes::waits_for(seen.remote->id)))
+                .is_too_long(waits, settings_->reclaim_age)) {
+            choice.suspect = choice.gave_up = true;
         }
-        return decide::choose(here, there,
-                              found.belongs
-                                  ? points
-                                  : decide::points_for_handoff(
-                                        here, there, points, note(notes::sent_to(seen.remote->id))),
-                              *settings_);
+        return choice;
     }
 
     /// As PeerTurn::carry_out.
@@ -316,6 +318,7 @@ private:
         if (!found.belongs || decide::same_content(here, there)) {
             return;
         }
+        suspect = suspect || choice.gave_up;
         const I& remote = *seen.remote;
         const std::int64_t point = note(notes::resent_to(remote.id));
         auto due = notes::Resend::rows;
@@ -332,7 +335,7 @@ private:
         ++found.stats.diverged;
         seen.why = "the contents differ although each claims to have all rows, and have done so in "
                    "earlier passes";
-        if (!is_followed() || is_stale()) {
+        if (choice.gave_up || !is_followed() || is_stale()) {
             return resend_stale(seen);
         }
         if (due == notes::Resend::whole) {

@@ -74,22 +74,17 @@ public:
                 const auto outcome = defer();
                 return fault ? Result<decide::Outcome>(*fault) : outcome;
             }
-            if (auto held = unfinished_transfer(turn_, session_)) {
+            if (auto held = unfinished_transfer(turn_, session_, true)) {
                 return *std::move(held);
             }
             const decide::Replica local(turn_.info);
             const decide::Replica there(remote.info);
-            auto points = points_of(remote);
-            const bool complete = points.incoming >= there.max_row;
-            if (will_not_come(turn_, remote.info, points.incoming)) {
-                points.incoming = there.max_row;
-            }
-            const auto choice = decide::choose(local, there, points, pass.settings);
+            const auto choice = choose(turn_, remote.info, points_of(remote));
             if (choice.way != decide::Way::renew_id) {
                 look_for_loss(remote.info, choice, decide::same_content(local, there));
                 turn_.settled = turn_.settled && choice.settled;
                 compare_for_agreement(turn_, remote.info, decide::same_content(local, there),
-                                      choice.settled && complete);
+                                      choice.settled);
                 auto outcome = carry_out(remote.info, choice, has_all);
                 return fault && outcome ? Result<decide::Outcome>(*fault) : std::move(outcome);
             }
@@ -250,8 +245,8 @@ private:
     /// The two are in sync by points. If their contents differ in several passes (notes::Sighting),
     /// all rows are sent again, or the whole file. Once begun, the rows go on in later passes and
     /// processes, also after new rows. A copy that leaves needs none of this
-    /// (decide::points_for_handoff). A stale copy, and one that was never followed, sends what a
-    /// stale copy may (send/stale.hpp).
+    /// (decide::points_for_handoff). A stale copy, one that was never followed, and one that gave
+    /// up rows of the peer send what a stale copy may (send/stale.hpp).
     [[nodiscard]] Result<decide::Outcome> resend_if_diverged(const Info& remote,
                                                              const decide::Choice& choice) {
         P& pass = turn_.pass;
@@ -272,6 +267,7 @@ private:
             }
             return decide::Outcome::done;
         }
+        turn_.suspect = turn_.suspect || choice.gave_up;
         auto resend = notes::Resend::rows;
         if (!unfinished) {
             const bool looks = choice.suspect && !turn_.resending;
@@ -285,7 +281,7 @@ private:
         }
         pass.count(&Stats::diverged);
         pass.observer(event::Diverged{turn_.place.path(), session_.device()});
-        if (!is_followed(turn_) || is_stale(turn_)) {
+        if (choice.gave_up || !is_followed(turn_) || is_stale(turn_)) {
             return resend_stale(turn_, session_, remote.id);
         }
         if (resend == notes::Resend::whole) {
