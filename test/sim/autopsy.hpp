@@ -9,6 +9,7 @@
 #include "record.hpp"
 #include "world.hpp"
 #include <replica/container/queue_entry.hpp>
+#include <replica/rows/checks.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/storage/place.hpp>
 
@@ -133,6 +134,7 @@ public:
             copy.outgoing = database.sync_points(Direction::outgoing);
             for (const auto& row : copy.rows) {
                 copy.versions[key_of(row)] = version_of(row);
+                require_usable(row);
             }
             if constexpr (ShardedKind<Kind>) {
                 for (const ShardRange& range : database.shard_ranges()) {
@@ -152,6 +154,16 @@ public:
 
 private:
     using Info = typename Kind::info_type;
+
+    /// No server of ours takes a row that nobody could compare or count.
+    template <class Row>
+    static void require_usable(const Row& row) {
+        if constexpr (requires { unusable(row); }) {
+            if (const std::string why = unusable(row); !why.empty()) {
+                throw Failure(Error::corrupt, "has a row with " + why);
+            }
+        }
+    }
 
     /// Whether an answer to a peer tells the same of both.
     [[nodiscard]] static bool has_same_sums(const Info& one, const Info& other) {

@@ -125,7 +125,7 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 503",
                                     "sync 507",
                                     "undone: removed",
-                                    "fault: an odd request is refused with 400"};
+                                    "fault: an odd request is answered with 400"};
 
 /// A history that failed once, or that comes to a rare place. With all fields it stays the same
 /// when others are drawn.
