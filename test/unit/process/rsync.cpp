@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_daemon_without_a_free_connection_is_tried_again_for_a_whi
     BOOST_TEST(refused.error().what.find("max connections (2)") != std::string::npos);
     BOOST_TEST(tries() == 5);
     BOOST_TEST(!send(count + busy, SystemClock().monotonic() + 200ms).has_value());
-    BOOST_TEST(tries() == 1);
+    BOOST_TEST(tries() <= 1); // on a busy machine not even the first one
     BOOST_TEST(!send(count + "echo 'auth failed' >&2; exit 5").has_value());
     BOOST_TEST(tries() == 1);
     BOOST_REQUIRE(::mkfifo((root + "/fifo").c_str(), 0600) == 0);
