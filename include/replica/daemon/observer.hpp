@@ -264,9 +264,9 @@ public:
             return;
         }
         log(Level::error,
-            "{} agreed with a peer last at {}, longer ago than reclaim_age: live rows from before "
-            "are held back, for they may have been deleted since. Set accept_stale to send them, "
-            "or move the database away to have it copied from a peer",
+            "{} agreed with a peer last at {}, and differs from it: live rows from before are held "
+            "back where they are older than reclaim_age, for they may have been deleted since. Set "
+            "accept_stale to send them, or move the database away to have it copied from a peer",
             copy.path, copy.agreed.normal());
     }
     void operator()(const event::Deferred& peer) const {

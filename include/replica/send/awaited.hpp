@@ -60,7 +60,8 @@ template <AnyPass P>
     auto choice = decide::choose(local, there, points, turn.pass.settings);
     if (!turn.leaves && !turn.expiring && may_wait(choice, local, there) &&
         will_not_come(turn, remote, points.incoming)) {
-        choice.suspect = choice.gave_up = true;
+        choice.suspect = true;
+        choice.gave_up = !turn.pass.settings.accept_stale;
     }
     return choice;
 }

@@ -193,7 +193,8 @@ private:
         if (found.belongs && !expiring && may_wait(choice, here, there) &&
             notes::Wait::decode(note(notes::waits_for(seen.remote->id)))
                 .is_too_long(waits, settings_->reclaim_age)) {
-            choice.suspect = choice.gave_up = true;
+            choice.suspect = true;
+            choice.gave_up = !settings_->accept_stale;
         }
         return choice;
     }

@@ -104,6 +104,11 @@ BOOST_AUTO_TEST_CASE(what_such_rows_may_have_deleted_is_held_back_and_told) {
     }
     BOOST_TEST(duo.stats().diverged > 0);
     BOOST_TEST(duo.told);
+    duo.settings.accept_stale = true; // the operator knows better
+    for (int half = 0; half < 24 && !duo.there().contains("old"); ++half) {
+        duo.turn_after(0.5);
+    }
+    BOOST_TEST(duo.there().contains("old"));
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_that_agrees_by_its_content_drops_nothing_and_sends_nothing) {
