@@ -115,7 +115,11 @@ private:
         Ended ended = run_program(program, list, deadline, stop);
         for (int times = 1; is_busy(ended) && times < most_tries; ++times) {
             const Instant again = SystemClock().monotonic() + pause;
-            if (again >= deadline || !SystemClock().sleep_until(again, stop)) {
+            if (again >= deadline) {
+                break;
+            }
+            if (!SystemClock().sleep_until(again, stop)) {
+                ended.how = Ended::How::stopped;
                 break;
             }
             ended = run_program(program, list, deadline, stop);

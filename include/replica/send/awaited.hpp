@@ -7,13 +7,14 @@
 // for ever would never look at a difference between the two.
 //
 // - A wait of a quarter of reclaim_age without a new row of the peer is too long. If the sums of
-//   the two differ then, the copy sends what a stale copy may, and is told (send/stale.hpp). The
-//   rows that did not come may have been tombstones of rows that are live here. What they deleted
-//   is older than reclaim_age, as they were, and is held back.
+//   the two differ then, the copy is told with the stale ones (send/stale.hpp), unless another peer
+//   agrees with it. Nothing is sent: the rows that did not come may have been tombstones of rows
+//   that are live here. The operator may say that the rows count (accept_stale).
 // - Nothing else follows. Neither does the copy drop its own tombstones, since the rows may be on
 //   their way, nor do the two agree, nor is an expired database removed.
-// - The wait is noted only once an agreement is due, which is twice in a reclaim_age where the
-//   contents agree: a peer that is ahead for a moment costs no write.
+// - A wait begins once the last agreement is half a reclaim_age old: a peer that is ahead for a
+//   moment costs no write. With the next row of the peer that comes here it is over, and a
+//   difference is looked at as ever.
 // - A peer that drops further rows more often than that is waited for anew each time.
 
 #include <replica/send/database_turn.hpp>
@@ -60,8 +61,8 @@ template <AnyPass P>
     auto choice = decide::choose(local, there, points, turn.pass.settings);
     if (!turn.leaves && !turn.expiring && may_wait(choice, local, there) &&
         will_not_come(turn, remote, points.incoming)) {
-        choice.suspect = true;
-        choice.gave_up = !turn.pass.settings.accept_stale;
+        choice.suspect = turn.pass.settings.accept_stale;
+        choice.gave_up = !choice.suspect;
     }
     return choice;
 }

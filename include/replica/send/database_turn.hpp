@@ -79,7 +79,8 @@ struct DatabaseTurn {
     /// In this pass a peer has agreed with this copy (send/stale.hpp).
     bool agreed = false;
 
-    /// The copy may be stale, and differs from a peer although both have all rows by their points.
+    /// The copy may be stale, or gave up rows of a peer, and differs from a peer although nothing
+    /// is to be sent by the points.
     bool suspect = false;
 
     /// An earlier peer is being sent all rows again, over several passes. A difference from a later

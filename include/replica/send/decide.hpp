@@ -62,7 +62,8 @@ struct Choice {
     /// hash is not enough: the peer may send the rows above our incoming point all the same.
     bool settled = false;
 
-    /// Suspect, although rows of the peer have not come: they never will (send/awaited.hpp).
+    /// The contents differ, and rows of the peer will not come: nothing is known of them
+    /// (send/awaited.hpp).
     bool gave_up = false;
 
     friend constexpr bool operator==(const Choice&, const Choice&) = default;

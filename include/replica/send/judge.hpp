@@ -193,8 +193,8 @@ private:
         if (found.belongs && !expiring && may_wait(choice, here, there) &&
             notes::Wait::decode(note(notes::waits_for(seen.remote->id)))
                 .is_too_long(waits, settings_->reclaim_age)) {
-            choice.suspect = true;
-            choice.gave_up = !settings_->accept_stale;
+            choice.suspect = settings_->accept_stale;
+            choice.gave_up = !choice.suspect;
         }
         return choice;
     }
@@ -319,11 +319,16 @@ private:
         if (!found.belongs || decide::same_content(here, there)) {
             return;
         }
-        suspect = suspect || choice.gave_up;
         const I& remote = *seen.remote;
         const std::int64_t point = note(notes::resent_to(remote.id));
         auto due = notes::Resend::rows;
         if (point < 0 && note(notes::resent_in_part(remote.id)) < 0) {
+            if (choice.gave_up) {
+                suspect = true;
+                seen.why = "nothing to send: the last rows of the peer never came, and they may "
+                           "have been deletions of what is here";
+                return;
+            }
             const auto sighting = notes::Sighting::decode(note(notes::differs_from(remote.id)))
                                       .again(notes::difference_of(found.info, remote));
             due = choice.suspect ? sighting.due(here.count != there.count ||
@@ -336,7 +341,7 @@ private:
         ++found.stats.diverged;
         seen.why = "the contents differ although each claims to have all rows, and have done so in "
                    "earlier passes";
-        if (choice.gave_up || !is_followed() || is_stale()) {
+        if (!is_followed() || is_stale()) {
             return resend_stale(seen);
         }
         if (due == notes::Resend::whole) {

@@ -245,8 +245,8 @@ private:
     /// The two are in sync by points. If their contents differ in several passes (notes::Sighting),
     /// all rows are sent again, or the whole file. Once begun, the rows go on in later passes and
     /// processes, also after new rows. A copy that leaves needs none of this
-    /// (decide::points_for_handoff). A stale copy, one that was never followed, and one that gave
-    /// up rows of the peer send what a stale copy may (send/stale.hpp).
+    /// (decide::points_for_handoff). A stale copy, and one that was never followed, sends what a
+    /// stale copy may (send/stale.hpp), and one that gave up rows of the peer nothing.
     [[nodiscard]] Result<decide::Outcome> resend_if_diverged(const Info& remote,
                                                              const decide::Choice& choice) {
         P& pass = turn_.pass;
@@ -267,7 +267,10 @@ private:
             }
             return decide::Outcome::done;
         }
-        turn_.suspect = turn_.suspect || choice.gave_up;
+        if (choice.gave_up && !unfinished) {
+            turn_.suspect = true; // told with the stale ones
+            return decide::Outcome::done;
+        }
         auto resend = notes::Resend::rows;
         if (!unfinished) {
             const bool looks = choice.suspect && !turn_.resending;
@@ -281,7 +284,7 @@ private:
         }
         pass.count(&Stats::diverged);
         pass.observer(event::Diverged{turn_.place.path(), session_.device()});
-        if (choice.gave_up || !is_followed(turn_) || is_stale(turn_)) {
+        if (!is_followed(turn_) || is_stale(turn_)) {
             return resend_stale(turn_, session_, remote.id);
         }
         if (resend == notes::Resend::whole) {

@@ -73,7 +73,9 @@ private:
     void leave(const std::string& device, std::uint64_t number) {
         const std::lock_guard guard(mutex_);
         const auto found = taken_.find(device);
-        found->second.erase(number);
+        if (found == taken_.end() || found->second.erase(number) == 0) {
+            return; // its time was over
+        }
         if (found->second.empty()) {
             taken_.erase(found);
         }

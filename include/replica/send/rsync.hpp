@@ -83,7 +83,7 @@ template <class Finish, AnyPass P>
 
 /// A fault while the end of a transfer is not known: the peer may be about to replace the file that
 /// it answers for by one that was merged from an earlier state. A file that was only to be put in
-/// place is there, or is refused, once the peer has one (`there`).
+/// place does no harm once the peer has one (`there`): stock then refuses it.
 template <AnyPass P>
 [[nodiscard]] std::optional<Fault> unfinished_transfer(const DatabaseTurn<P>& turn,
                                                        const PeerSession<P>& peer, bool there) {
@@ -184,7 +184,6 @@ template <class Finish, AnyPass P>
     }
     const std::string name = upload_name<Finish>(turn, peer, remote.id);
 
-    const auto before = detail::fingerprint(turn);
     const auto status = disk.stat(turn.place.path());
     const std::int64_t bytes = status ? status->size : 0;
     const Seconds patience = pass.settings.node_timeout + storage::time_to_read(bytes);
@@ -193,6 +192,7 @@ template <class Finish, AnyPass P>
     if (!place) {
         return place.error();
     }
+    const auto before = detail::fingerprint(turn);
     const bool may_finish = Finish::verb == message::CompleteRsync::verb;
     const Upload upload{.target = peer.device(),
                         .name = name,

@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(a_daemon_without_a_free_connection_is_tried_again_for_a_whi
     });
     BOOST_TEST(content_of(root + "/fifo") == "\n");
     stop.request_stop();
-    BOOST_TEST(!running.get().has_value());
+    BOOST_TEST((running.get().error().code == Error::stopped));
     BOOST_TEST(tries() == 1);
 }
 

@@ -65,8 +65,19 @@ BOOST_AUTO_TEST_CASE(a_place_whose_time_is_over_is_free_and_its_return_takes_non
     BOOST_TEST(third.has_value());
     BOOST_TEST(fourth.has_value());
     stuck.reset(); // the worker has come to its end after all
+    places.note_full("sda");
     other.reset();
     BOOST_TEST(!take());
+    BOOST_TEST(places.is_full("sda")); // nothing has become free
+}
+
+BOOST_AUTO_TEST_CASE(a_place_whose_time_is_over_comes_back_after_all_others_have) {
+    auto stuck = take();
+    now += 60s;
+    auto second = take();
+    second.reset();
+    stuck.reset();
+    BOOST_TEST(take().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(after_one_has_waited_in_vain_it_is_full_until_a_place_is_free) {
