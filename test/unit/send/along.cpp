@@ -234,11 +234,13 @@ BOOST_AUTO_TEST_CASE(a_peer_that_may_be_merging_an_earlier_file_gets_no_row) {
     duo.with_task([&](auto& task, const Device& to) {
         const PeerSession peer(task.pass, task.heartbeat, to, task.place);
         BOOST_TEST(!argument_for(task, peer).empty());
-        const std::string key = detail::transfer_key(task, peer, "the id of its file");
-        duo.memory.transfers.hold(key, duo.clock.monotonic() + to_duration(Seconds(10)));
-        BOOST_TEST(argument_for(task, peer).empty());
-        duo.clock.advance(Seconds(11));
-        BOOST_TEST(!argument_for(task, peer).empty());
+        for (const std::string kind : {"", detail::to_install}) {
+            const std::string key = detail::transfer_key(task, peer) + kind;
+            duo.memory.transfers.hold(key, duo.clock.monotonic() + to_duration(Seconds(10)));
+            BOOST_TEST(argument_for(task, peer).empty());
+            duo.clock.advance(Seconds(11));
+            BOOST_TEST(!argument_for(task, peer).empty());
+        }
         return 0;
     });
 }
