@@ -214,7 +214,7 @@ heading "Replicating"
 cat <<'EOF'
   no change, same hash: the peer had all rows, known by the sync point or by the hash of the rows
   rows sent: the peer got the rows that it did not have ("diff"; Swift calls it usync)
-  copied:    the peer had nothing and got the whole file by rsync
+  copied:    the peer had nothing, and the whole file was sent to it
   merged:    the peer had little, got the whole file and merged its own rows into it
   failed:    the peer was busy with this database, by another sender; the next pass tries again
 EOF

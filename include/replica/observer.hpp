@@ -225,6 +225,9 @@ struct Stale {
     const std::string& path; ///< Of the database.
     Timestamp agreed;        ///< When the copy last agreed with a peer.
     bool alone = false;      ///< No other primary has a copy, so nothing is held back.
+
+    /// It was not away: the last rows of a peer never came (send/awaited.hpp). Nothing is sent.
+    bool awaits = false;
 };
 
 /// The rows are not sent: they belong to the sharder.

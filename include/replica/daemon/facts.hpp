@@ -256,7 +256,7 @@ private:
             ++device(database.device).removed;
         }
         void note(const event::Stale& copy, Timestamp at) {
-            failures.add("stale", device_of(copy.path), copy.path, at);
+            failures.add(word_for(copy), device_of(copy.path), copy.path, at);
         }
 
         // One peer.

@@ -4,6 +4,7 @@
 #define REPLICA_DAEMON_FAILURES_HPP
 
 #include <replica/error.hpp>
+#include <replica/observer.hpp>
 #include <replica/words/timestamp.hpp>
 
 #include <boost/locale/utf.hpp>
@@ -56,6 +57,10 @@ inline constexpr std::array advices{
                    "and the service would not start again."},
     Advice{"rsync", "Look at the rsync daemon of the peer: module, rights, connection limit."},
     Advice{"stale", "Decide: accept_stale, or move the copy away. See stale copies."},
+    Advice{"stale_alone", "Leave it: no other primary had a copy, so it goes to them as it is. If "
+                          "the database was deleted meanwhile, delete it once more."},
+    Advice{"stale_awaits", "Wait for the peer's next row, or decide: accept_stale. See stale "
+                           "copies."},
     Advice{"wrong_hash", "Compare swift_hash_path_suffix and prefix with other nodes."},
 };
 
@@ -85,6 +90,10 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     default:
         return "peer";
     }
+}
+
+[[nodiscard]] constexpr std::string_view word_for(const event::Stale& copy) {
+    return copy.alone ? "stale_alone" : copy.awaits ? "stale_awaits" : "stale";
 }
 
 /// What a page says of an error whose text may have names of accounts, containers or metadata: a

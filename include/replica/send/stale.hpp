@@ -91,7 +91,9 @@ template <AnyPass P>
 template <AnyPass P>
 void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
     turn.pass.count(&Stats::stale);
-    turn.pass.observer(event::Stale{turn.place.path(), detail::last_agreement(turn), alone});
+    const Timestamp agreed = detail::last_agreement(turn);
+    turn.pass.observer(
+        event::Stale{turn.place.path(), agreed, alone, !alone && agreed >= turn.stale_limit()});
 }
 
 namespace detail {

@@ -127,7 +127,10 @@ private:
     }
     void note(const event::Stale& database) {
         of(database.path).trouble =
-            database.alone ? "" : "is stale: old rows are held back (accept_stale)";
+            database.alone    ? ""
+            : database.awaits ? "the last rows of a peer never came: nothing is sent there "
+                                "(accept_stale)"
+                              : "is stale: old rows are held back (accept_stale)";
     }
     void note(const event::Kept& database) {
         of(database.path).trouble = "stays here: " + database.reason;

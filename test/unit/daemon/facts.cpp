@@ -201,6 +201,8 @@ BOOST_FIXTURE_TEST_CASE(what_concerns_the_whole_node_has_a_word_as_well, Service
     facts.note(event::ListingFailed{path, what}, at(4));
     facts.note(event::DeviceStalled{sda, Seconds(60)}, at(5));
     facts.note(event::Stale{path, at(0)}, at(6));
+    facts.note(event::Stale{path, at(0), true}, at(6));
+    facts.note(event::Stale{path, at(0), false, true}, at(6));
     facts.note(event::Diverged{path, peer}, at(7));
     facts.note(event::ServeFailed{path, what}, at(8));
     std::string words;
@@ -208,8 +210,10 @@ BOOST_FIXTURE_TEST_CASE(what_concerns_the_whole_node_has_a_word_as_well, Service
         words += failure.word + ' ';
         BOOST_TEST(!advice_for(failure.word).empty(), failure.word);
     }
-    BOOST_TEST(words == "request diverged stale device_stalled listing clock clock not_in_ring ");
-    BOOST_TEST(now().failures.at(5).what == "its clock differs from ours by -4000 s");
+    BOOST_TEST(words ==
+               "request diverged stale stale_alone stale_awaits device_stalled listing clock "
+               "clock not_in_ring ");
+    BOOST_TEST(now().failures.at(7).what == "its clock differs from ours by -4000 s");
     BOOST_TEST(now().holds(now().devices.at("sda").skipped));
 }
 

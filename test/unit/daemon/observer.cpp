@@ -300,6 +300,10 @@ BOOST_AUTO_TEST_CASE(what_an_operator_has_to_decide_says_what_to_do) {
     const Device to = peer();
     watched.observer(event::Stale{path, Timestamp::from_seconds(1000)});
     watched.observer(event::Stale{path, Timestamp::from_seconds(1000), true});
+    watched.observer(event::Stale{path, Timestamp::from_seconds(1000), false, true});
+    BOOST_TEST(watched.starts("error: " + path +
+                              " agreed with a peer last at 0000001000.00000, and "
+                              "differs from one whose last rows have not come"));
     BOOST_TEST(watched.starts("error: " + path +
                               " agreed with a peer last at 0000001000.00000, longer ago than "
                               "reclaim_age, and no other primary has a copy"));

@@ -117,6 +117,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_wrong_with_the_copy_here_is_told, Gathered) {
     BOOST_TEST(database().trouble == "stays here: is broken");
     observer(event::Stale{path, {}, false});
     BOOST_TEST(database().trouble.find("accept_stale") != std::string::npos);
+    observer(event::Stale{path, {}, false, true});
+    BOOST_TEST(database().trouble.find("never came") != std::string::npos);
     observer(event::Stale{path, {}, true});
     BOOST_TEST(database().trouble.empty());
     observer(event::Removed{path, device, "handed off"});
