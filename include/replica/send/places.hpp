@@ -29,7 +29,7 @@ public:
         Place& operator=(Place&&) = delete;
 
         ~Place() {
-            if (places_) {
+            if (places_ != nullptr) {
                 places_->leave(device_, number_);
             }
         }
