@@ -59,7 +59,7 @@ private:
     }
     static std::string line_of(const event::Stale& event) {
         if (event.awaits) {
-            return event.path + ": the last rows of a peer never came, so nothing is sent there";
+            return event.path + ": the last rows of a peer never came, so nothing is sent again";
         }
         return event.path + ": was away for longer than reclaim_age, so old rows are " +
                (event.alone ? "sent though they may have been deleted" : "not sent");

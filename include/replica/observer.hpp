@@ -226,7 +226,8 @@ struct Stale {
     Timestamp agreed;        ///< When the copy last agreed with a peer.
     bool alone = false;      ///< No other primary has a copy, so nothing is held back.
 
-    /// It was not away: the last rows of a peer never came (send/awaited.hpp). Nothing is sent.
+    /// It was not away: the last rows of a peer never came (send/awaited.hpp), so what the peer
+    /// lacks is not sent again.
     bool awaits = false;
 };
 

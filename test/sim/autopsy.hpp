@@ -9,7 +9,6 @@
 #include "record.hpp"
 #include "world.hpp"
 #include <replica/container/queue_entry.hpp>
-#include <replica/rows/checks.hpp>
 #include <replica/rows/metadata.hpp>
 #include <replica/storage/place.hpp>
 
@@ -134,7 +133,7 @@ public:
             copy.outgoing = database.sync_points(Direction::outgoing);
             for (const auto& row : copy.rows) {
                 copy.versions[key_of(row)] = version_of(row);
-                require_usable(row);
+                require_known(row);
             }
             if constexpr (ShardedKind<Kind>) {
                 for (const ShardRange& range : database.shard_ranges()) {
@@ -155,12 +154,13 @@ public:
 private:
     using Info = typename Kind::info_type;
 
-    /// No server of ours takes a row that nobody could compare or count.
+    /// No server stores what a stranger sends (stranger.hpp). The shipped check is not asked here:
+    /// a mistake in it would hide itself.
     template <class Row>
-    static void require_usable(const Row& row) {
-        if constexpr (requires { unusable(row); }) {
-            if (const std::string why = unusable(row); !why.empty()) {
-                throw Failure(Error::corrupt, "has a row with " + why);
+    static void require_known(const Row& row) {
+        if constexpr (requires { row.name; }) {
+            if (row.name.empty() || row.name == "poison") {
+                throw Failure(Error::corrupt, "has the row '" + row.name + "' of a stranger");
             }
         }
     }

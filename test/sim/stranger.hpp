@@ -62,11 +62,12 @@ inline constexpr const char* odd_bodies[] = {
 
 /// Rows that nobody could store: set aside, with an answer as if they had been merged (defect 25).
 template <class Row>
-[[nodiscard]] std::string poison(std::size_t which) {
+[[nodiscard]] std::string poison(std::size_t which, Timestamp now) {
     Row row;
+    row.rowid = 1; // else the whole request is refused
     row.name = which == 0 ? "" : "poison";
     row.deleted = which == 1 ? 7 : 0;
-    const std::string time = which == 2 ? "no time" : Timestamp{1, 0}.normal();
+    const std::string time = which == 2 ? "no time" : now.normal();
     if constexpr (requires { row.created_at; }) {
         row.created_at = time;
     } else {
@@ -75,8 +76,7 @@ template <class Row>
     return message::encode_rows(std::vector<Row>{row}, "stranger");
 }
 
-/// Asks a server of ours something odd. Whatever state it is in, it must not agree; nor must it
-/// store what is set aside, which the autopsies see.
+/// Asks a server of ours something odd. Whatever state it is in, it must not agree.
 template <class Kind>
 void ask_oddly(World<Kind>& world, const typename World<Kind>::Machine& machine,
                const typename World<Kind>::Known& database, std::size_t device) {
@@ -88,7 +88,7 @@ void ask_oddly(World<Kind>& world, const typename World<Kind>::Machine& machine,
     bool may_agree = false;
     if constexpr (std::same_as<Row, ObjectRow> || std::same_as<Row, ContainerRow>) {
         may_agree = world.pick(10) == 0;
-        body = may_agree ? poison<Row>(world.pick(3)) : body;
+        body = may_agree ? poison<Row>(world.pick(3), world.clock.now()) : body;
     }
     const auto partition = world.machines[0]->ring.version().partition(database.hash);
     const Request request{Layout::name(device), std::to_string(partition), database.hash, body};

@@ -100,6 +100,6 @@ BOOST_AUTO_TEST_CASE(each_failure_names_its_place_and_its_reason) {
     BOOST_TEST(line_of(event::WrongHash{path, name}).find("hash_path_suffix") != std::string::npos);
     BOOST_TEST(line_of(event::Stale{path, {}, false}).ends_with("not sent"));
     BOOST_TEST(line_of(event::Stale{path, {}, true}).ends_with("deleted"));
-    BOOST_TEST(line_of(event::Stale{path, {}, false, true}).ends_with("nothing is sent there"));
+    BOOST_TEST(line_of(event::Stale{path, {}, false, true}).ends_with("nothing is sent again"));
     BOOST_TEST(line_of(event::DatabaseBegan{path}).empty());
 }

@@ -92,6 +92,7 @@ static_assert(std::ranges::is_sorted(advices, {}, &Advice::word));
     }
 }
 
+/// The word for a copy that is told with the stale ones: what to do differs.
 [[nodiscard]] constexpr std::string_view word_for(const event::Stale& copy) {
     return copy.alone ? "stale_alone" : copy.awaits ? "stale_awaits" : "stale";
 }

@@ -255,17 +255,17 @@ public:
             peer.path, name_of(peer.peer));
     }
     void operator()(const event::Stale& copy) const {
-        const std::string_view why =
-            copy.alone ? "longer ago than reclaim_age, and no other primary has a copy: it goes to "
-                         "them as "
-                         "it is. If the database was deleted meanwhile, delete it once more"
-            : copy.awaits
-                ? "and differs from one whose last rows have not come for a quarter of "
-                  "reclaim_age: "
-                  "nothing is sent there, for they may have been deletions. See accept_stale"
-                : "longer ago than reclaim_age: live rows from before are held back, for they may "
-                  "have been deleted since. Set accept_stale to send them, or move the database "
-                  "away to have it copied from a peer";
+        std::string_view why =
+            "longer ago than reclaim_age: live rows from before are held back, for they may have "
+            "been deleted since. Set accept_stale to send them, or move the database away to have "
+            "it copied from a peer";
+        if (copy.alone) {
+            why = "longer ago than reclaim_age, and no other primary has a copy: it goes to them "
+                  "as it is. If the database was deleted meanwhile, delete it once more";
+        } else if (copy.awaits) {
+            why = "and differs from one whose last rows have not come for a quarter of "
+                  "reclaim_age: nothing is sent again, for they may have been deletions";
+        }
         log(Level::error, "{} agreed with a peer last at {}, {}", copy.path, copy.agreed.normal(),
             why);
     }

@@ -8,8 +8,8 @@
 //
 // - A wait of a quarter of reclaim_age without a new row of the peer is too long. If the sums of
 //   the two differ then, the copy is told with the stale ones (send/stale.hpp), unless another peer
-//   agrees with it. Nothing is sent: the rows that did not come may have been tombstones of rows
-//   that are live here. The operator may say that the rows count (accept_stale).
+//   agrees with it. Nothing is sent again: the rows that did not come may have been tombstones of
+//   rows that are live here. The operator may say that the rows count (accept_stale).
 // - Nothing else follows. Neither does the copy drop its own tombstones, since the rows may be on
 //   their way, nor do the two agree, nor is an expired database removed.
 // - A wait begins once the last agreement is half a reclaim_age old: a peer that is ahead for a

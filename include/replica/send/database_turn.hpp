@@ -79,9 +79,11 @@ struct DatabaseTurn {
     /// In this pass a peer has agreed with this copy (send/stale.hpp).
     bool agreed = false;
 
-    /// The copy may be stale, or gave up rows of a peer, and differs from a peer although nothing
-    /// is to be sent by the points.
+    /// The copy may be stale, and differs from a peer although both have all rows by their points.
     bool suspect = false;
+
+    /// The copy differs from a peer whose last rows will not come (send/awaited.hpp).
+    bool awaits = false;
 
     /// An earlier peer is being sent all rows again, over several passes. A difference from a later
     /// one waits until that has ended: stock peers drop old deletions unasked, and this copy only

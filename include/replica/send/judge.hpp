@@ -54,7 +54,7 @@ public:
     bool expiring = false;   ///< As DatabaseTurn::expiring.
     bool agreed = false;     ///< As DatabaseTurn::agreed.
     bool settled = true;     ///< As DatabaseTurn::settled.
-    bool suspect = false;    ///< As DatabaseTurn::suspect.
+    bool suspect = false;    ///< As DatabaseTurn::suspect, or awaits.
     std::size_t without = 0; ///< As DatabaseTurn::without.
     Seconds ahead{0};        ///< As DatabaseTurn::ahead.
     Seconds behind{0};       ///< As DatabaseTurn::behind.
@@ -325,8 +325,8 @@ private:
         if (point < 0 && note(notes::resent_in_part(remote.id)) < 0) {
             if (choice.gave_up) {
                 suspect = true;
-                seen.why = "nothing to send: the last rows of the peer never came, and they may "
-                           "have been deletions of what is here";
+                seen.why = "nothing to send again: the last rows of the peer never came, and they "
+                           "may have been deletions of what is here";
                 return;
             }
             const auto sighting = notes::Sighting::decode(note(notes::differs_from(remote.id)))

@@ -268,7 +268,7 @@ private:
             return decide::Outcome::done;
         }
         if (choice.gave_up && !unfinished) {
-            turn_.suspect = true; // told with the stale ones
+            turn_.awaits = true;
             return decide::Outcome::done;
         }
         auto resend = notes::Resend::rows;

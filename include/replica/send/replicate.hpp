@@ -110,6 +110,8 @@ void ask_again_unless_stale(DatabaseTurn<P>& turn, departure::Asked& asked, bool
     }
     if (stale || (turn.suspect && !turn.agreed)) {
         report_stale(turn);
+    } else if (turn.awaits && !turn.agreed) {
+        report_stale(turn, false, true);
     }
 }
 

@@ -88,12 +88,12 @@ template <AnyPass P>
 }
 
 /// Counts and tells a stale copy. `alone`: no other primary has a copy, so all rows are sent.
+/// `awaits`: it is not stale, and the last rows of a peer will not come (send/awaited.hpp).
 template <AnyPass P>
-void report_stale(DatabaseTurn<P>& turn, bool alone = false) {
+void report_stale(DatabaseTurn<P>& turn, bool alone = false, bool awaits = false) {
     turn.pass.count(&Stats::stale);
-    const Timestamp agreed = detail::last_agreement(turn);
     turn.pass.observer(
-        event::Stale{turn.place.path(), agreed, alone, !alone && agreed >= turn.stale_limit()});
+        event::Stale{turn.place.path(), detail::last_agreement(turn), alone, awaits});
 }
 
 namespace detail {

@@ -128,7 +128,7 @@ private:
     void note(const event::Stale& database) {
         of(database.path).trouble =
             database.alone    ? ""
-            : database.awaits ? "the last rows of a peer never came: nothing is sent there "
+            : database.awaits ? "the last rows of a peer never came: nothing is sent again "
                                 "(accept_stale)"
                               : "is stale: old rows are held back (accept_stale)";
     }
