@@ -5,7 +5,8 @@
 // million instructions, two thirds of them to parse the schema, and most turns only look at one row
 // of a few tables. The pages come through SQLite's own file system layer, under its shared lock, so
 // that writers of this and other processes are kept out as they are by a statement, and POSIX locks
-// on the file are shared with the connections of this process.
+// on the file are shared with the connections of this process. A turn looks at the same pages some
+// six times: with the lock that is ten system calls each time, and without it three.
 //
 // Whatever is not plain ends in NotPlain, and whoever asked uses a connection instead: a journal or
 // a log beside the file, a lock that keeps readers out, a header with unusual settings, a short
@@ -82,13 +83,11 @@ public:
         return moved != 0; // as a connection says it, also of a layer that does not know
     }
 
-    /// Holds the shared lock. What was read stays valid for the next one if nobody has written.
+    /// One state of the file. What was read stays valid for the next one if nobody has written;
+    /// the shared lock is taken, and held to the end, by what is read anew.
     class Snapshot {
     public:
         explicit Snapshot(PageFile& file) : file_(&file) {
-            if (file.methods().xLock(file.file(), SQLITE_LOCK_SHARED) != SQLITE_OK) {
-                throw NotPlain();
-            }
             try {
                 file.begin();
             } catch (...) {
@@ -129,6 +128,7 @@ public:
         spend(page_bytes_);
         auto& page = pages_[number];
         if (page.empty()) {
+            require_lock();
             page = read((number - 1) * page_bytes_, page_bytes_);
         }
         return page;
@@ -140,6 +140,7 @@ public:
         if (most < 0 || bytes > static_cast<std::uint64_t>(most)) {
             return std::nullopt;
         }
+        require_lock();
         return read(0, bytes);
     }
 
@@ -165,25 +166,21 @@ private:
         }
     }
 
-    /// The order is SQLite's: the lock, then a look for a journal, then the header. A writer that
-    /// has a journal but not yet the exclusive lock has written nothing to the file; that such a
-    /// journal is not hot is for SQLite to say.
+    /// A file whose header is as it was needs no lock as long as no other page is read: SQLite
+    /// changes a number of the header with each transaction, before the transaction counts. If one
+    /// is under way, or was interrupted, the pages that were read are those from before it. (With
+    /// `locking_mode = EXCLUSIVE` only the first transaction changes it, but under a lock that
+    /// nobody held when the pages were read.)
     void begin() {
-        for (const std::string& beside : {journal_, log_}) {
-            int there = 1;
-            const int code = vfs_->xAccess(vfs_, beside.c_str(), SQLITE_ACCESS_EXISTS, &there);
-            if (code != SQLITE_OK || there != 0) {
-                throw NotPlain();
-            }
-        }
-        sqlite3_int64 size = 0;
-        if (methods().xFileSize(file(), &size) != SQLITE_OK) {
-            throw NotPlain();
-        }
         spent_ = 0;
+        if (!header_.empty() && is_unchanged()) {
+            return;
+        }
+        lock();
         std::string header = read(0, header_bytes);
+        const sqlite3_int64 size = file_size();
         if (header == header_ && size == size_) {
-            return; // SQLite changes a number of the header with each transaction
+            return;
         }
         pages_.clear();
         header_.clear();
@@ -193,7 +190,50 @@ private:
         size_ = size;
     }
 
-    void end() noexcept { static_cast<void>(methods().xUnlock(file(), SQLITE_LOCK_NONE)); }
+    /// Within a snapshot that began without the lock.
+    void require_lock() {
+        if (!locked_) {
+            lock();
+            if (!is_unchanged()) {
+                throw NotPlain();
+            }
+        }
+    }
+
+    /// The order is SQLite's: the lock, then a look for a journal, then the header. A writer that
+    /// has a journal but not yet the exclusive lock has written nothing to the file; that such a
+    /// journal is not hot is for SQLite to say.
+    void lock() {
+        if (methods().xLock(file(), SQLITE_LOCK_SHARED) != SQLITE_OK) {
+            throw NotPlain();
+        }
+        locked_ = true;
+        for (const std::string& beside : {journal_, log_}) {
+            int there = 1;
+            const int code = vfs_->xAccess(vfs_, beside.c_str(), SQLITE_ACCESS_EXISTS, &there);
+            if (code != SQLITE_OK || there != 0) {
+                throw NotPlain();
+            }
+        }
+    }
+
+    void end() noexcept {
+        if (std::exchange(locked_, false)) {
+            static_cast<void>(methods().xUnlock(file(), SQLITE_LOCK_NONE));
+        }
+    }
+
+    [[nodiscard]] bool is_unchanged() {
+        return read(0, header_bytes) == header_ && file_size() == size_;
+    }
+
+    [[nodiscard]] sqlite3_int64 file_size() {
+        sqlite3_int64 size = 0;
+        if (methods().xFileSize(file(), &size) != SQLITE_OK) {
+            throw NotPlain();
+        }
+        return size;
+    }
 
     void parse(std::string_view header, std::uint64_t size) {
         constexpr std::string_view magic("SQLite format 3\0", 16);
@@ -232,6 +272,7 @@ private:
     std::unique_ptr<void, Free> memory_;
 
     std::uint64_t version_ = 0;
+    bool locked_ = false;
     std::string header_; ///< As the pages were read.
     sqlite3_int64 size_ = 0;
     std::uint64_t page_bytes_ = 0;

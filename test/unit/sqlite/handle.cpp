@@ -100,12 +100,18 @@ BOOST_AUTO_TEST_CASE(a_lock_or_a_journal_of_others_is_left_to_sqlite) {
     File file;
     Containers handle = file.open();
     StockConnection other(file.path);
+    const auto rows = [&] {
+        return handle.glance(
+            [](PageTables& tables) { return tables.query("SELECT name FROM object").step(); });
+    };
     other.execute("BEGIN EXCLUSIVE");
-    BOOST_TEST(!glance_at_id(handle).has_value());
+    BOOST_TEST(glance_at_id(handle).has_value()); // it was read before, and is as it was
+    BOOST_TEST(!rows().has_value());
     BOOST_TEST(
         (test::error_of([&] { return handle.connection().text("SELECT 1"); }) == Error::locked));
     other.execute("COMMIT");
     BOOST_TEST(glance_at_id(handle).has_value());
+    BOOST_TEST(rows().has_value());
     handle.set_deadline(file.place.soon());
     BOOST_TEST(handle.connection().text("SELECT 1") == "1");
 }

@@ -126,10 +126,65 @@ BOOST_AUTO_TEST_CASE(a_snapshot_keeps_writers_out_and_a_writer_keeps_it_out) {
                    SQLITE_BUSY);
     }
     other.execute("BEGIN EXCLUSIVE");
-    BOOST_CHECK_THROW(const Snapshot snapshot(file), NotPlain);
+    BOOST_TEST(is_refused(made.path));
     other.execute("ROLLBACK");
     const Snapshot again(file);
     BOOST_TEST(file.page(2).find("one") != std::string::npos);
+    BOOST_TEST(sqlite3_exec(other.get(), "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) ==
+               SQLITE_BUSY); // as soon as a page is read
+}
+
+BOOST_AUTO_TEST_CASE(what_was_read_is_given_without_a_lock_until_a_writer_has_committed) {
+    const File made;
+    StockConnection(made.path).execute(
+        "CREATE TABLE large (b); INSERT INTO large SELECT randomblob(3000) FROM (WITH RECURSIVE "
+        "n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT i FROM n)");
+    PageFile file(made.path, "");
+    std::string before;
+    {
+        const Snapshot snapshot(file);
+        before = file.page(2);
+    }
+    // More than its cache holds: the first pages are in the file before the transaction ends.
+    StockConnection writer(made.path);
+    writer.execute("PRAGMA cache_size = 1; BEGIN; UPDATE t SET a = 'two';"
+                   "UPDATE large SET b = randomblob(3000)");
+    BOOST_TEST(made.bytes().substr(before.size(), before.size()) != before);
+    BOOST_TEST(is_refused(made.path));
+    {
+        const Snapshot snapshot(file);
+        BOOST_TEST(file.page(2) == before);
+        BOOST_CHECK_THROW((void)file.page(3), NotPlain); // never read, and the writer has it
+        BOOST_CHECK_THROW((void)file.image(1 << 20), NotPlain);
+    }
+    writer.execute("ROLLBACK");
+    {
+        const Snapshot snapshot(file);
+        BOOST_TEST(file.page(2) == before);
+        writer.execute("UPDATE t SET a = 'three'");
+        BOOST_TEST(file.page(2) == before);
+        BOOST_CHECK_THROW((void)file.page(3), NotPlain); // of another state than page 2
+    }
+    const Snapshot snapshot(file);
+    BOOST_TEST(file.page(2).find("three") != std::string::npos);
+    BOOST_TEST(file.page(3).size() == before.size());
+}
+
+// Such a writer may have changed any page but the first.
+BOOST_AUTO_TEST_CASE(a_hot_journal_hides_no_page_from_before_it_and_all_others) {
+    const File made;
+    StockConnection(made.path).execute("CREATE TABLE other (b)");
+    PageFile file(made.path, "");
+    std::string before;
+    {
+        const Snapshot snapshot(file);
+        before = file.page(2);
+    }
+    made.touch("-journal");
+    made.patch(static_cast<std::int64_t>(before.size()) + 100, "half of a transaction");
+    const Snapshot snapshot(file);
+    BOOST_TEST(file.page(2) == before);
+    BOOST_CHECK_THROW((void)file.page(3), NotPlain);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_closed_takes_no_lock_of_a_connection_with_it) {
