@@ -182,7 +182,8 @@ template <AnyPass P>
     pass.count(&Stats::rows, along.count);
     pass.observer(event::UsyncBegan{turn.place.path(), peer, along.base});
     pass.observer(event::UsyncEnded{turn.place.path(), peer, along.last, along.count, false, {}});
-    turn.note_reached(remote_id, along.last);
+    turn.peer_has = along.last;
+    turn.note_told(remote_id, along.last);
     return decide::Outcome::done;
 }
 

@@ -153,8 +153,7 @@ public:
             if (entry.sleeps() && digest_of({hash.data(), hash.size()}) != entry.primaries) {
                 wake(entry);
             }
-            if (!entry.sleeps() ||
-                !rests(key, entry, verdicts[entry.primaries], is_summed_up(entry), now)) {
+            if (!rests(key, entry, verdicts[entry.primaries], is_summed_up(entry), now)) {
                 found.emplace_back(hash.data(), hash.size());
             }
         }
@@ -187,15 +186,18 @@ public:
 
     /// The database is opened: it is awake.
     [[nodiscard]] Known take(const std::string& hash, const std::optional<FileState>& state) {
-        const auto found = entries_.find(HashKey::of(hash));
-        if (found == entries_.end()) {
-            return {};
-        }
-        Entry& entry = found->second;
+        Entry& entry = entries_[HashKey::of(hash)];
         const Known known{state == entry.state, std::exchange(entry.max_row, -1)};
         wake(entry);
         entry.due = 0;
         return known;
+    }
+
+    /// All primaries have the rows of `hash` up to `max_row`, and may lack something else. Returns
+    /// whether that is remembered, for take().
+    [[nodiscard]] bool note_rows(const std::string& hash, std::int64_t max_row) {
+        entries_[HashKey::of(hash)].max_row = recheck_ > 1 ? max_row : -1;
+        return recheck_ > 1;
     }
 
     /// A peer's device lacks what it has confirmed, or may: nothing that it confirmed counts.
@@ -344,7 +346,7 @@ private:
             !(verdict.compared && summed_up) &&
             (key.low % recheck_ == pass_ % recheck_ || pass_ - entry.confirmed >= 2 * recheck_);
         const Seconds left(entry.due - now.seconds()); // more if the clock was ahead then
-        return recheck_ > 1 && !rechecks && entry.confirmed > verdict.doubted &&
+        return entry.sleeps() && recheck_ > 1 && !rechecks && entry.confirmed > verdict.doubted &&
                left > Seconds(0) && left <= longest_rest;
     }
 

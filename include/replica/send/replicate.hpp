@@ -194,6 +194,20 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
 }
 
+/// Notes in the ledger which rows all peers have, so that not every point need be recorded.
+template <AnyPass P>
+void remember_rows(DatabaseTurn<P>& turn, const departure::Asked& asked, bool belongs) {
+    if (!belongs || turn.renumbered || !asked.all_done()) {
+        return;
+    }
+    const bool remembered = turn.pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
+        return ledger.note_rows(turn.place.hash, turn.info.max_row);
+    });
+    if (remembered) {
+        turn.put_off_told();
+    }
+}
+
 /// The state of a database that the walk has found at rest, for send/ledger.hpp. A file that cannot
 /// be looked at has none; whoever opens it says why.
 template <AnyPass P>
@@ -294,6 +308,7 @@ template <AnyPass P>
     turn.known = known;
     departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
+    remember_rows(turn, asked, belongs);
     turn.record_reached();
     if (pass.stop.stop_requested()) {
         // Some peers may not have been asked. And the daemon ends within a second or two, in the

@@ -228,6 +228,34 @@ BOOST_AUTO_TEST_CASE(points_of_all_peers_are_recorded_in_one_transaction) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_point_that_the_peer_has_recorded_may_wait_until_it_is_many_rows_further) {
+    Containers duo;
+    duo.settings.rows_along = 10;
+    duo.with_task([&](auto& task, const Device&) {
+        const auto recorded = [&](const std::string& id) {
+            return duo.open(0).sync_point(id, Direction::outgoing);
+        };
+        task.note_reached("by usync", 3);
+        task.note_told("not yet", 9); // from -1 on, ten rows
+        task.note_told("far", 10);
+        task.put_off_told();
+        task.record_reached();
+        BOOST_TEST(recorded("by usync") == 3);
+        BOOST_TEST(recorded("not yet") == -1);
+        BOOST_TEST(recorded("far") == 10);
+        task.note_told("far", 20);
+        task.note_told("by usync", 14);
+        task.put_off_told();
+        task.record_reached();
+        BOOST_TEST(recorded("far") == 10);
+        BOOST_TEST(recorded("by usync") == 14);
+        task.note_told("far", 20);
+        task.record_reached(); // where the ledger remembers nothing
+        BOOST_TEST(recorded("far") == 20);
+        return 0;
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_may_be_merging_an_earlier_file_gets_no_row) {
     Containers duo;
     duo.nodes.put(0, duo.name, "new");

@@ -42,12 +42,54 @@ BOOST_AUTO_TEST_CASE(who_watches_learns_how_far_a_peer_has_come) {
     (void)turn.run();
     turn.nodes.put(turn.at, turn.name, "second");
     turn.nodes.put(turn.at, turn.name, "third");
+    turn.settings.rows_along = 0;
     turn.nodes.network().answer(verb("merge_items", address(turn, 3)), {500, "", "", ""}, 1);
     (void)turn.run();
     BOOST_TEST(turn.heard.reached(3).first == 3);
     BOOST_TEST(turn.heard.reached(3).second.value_or(99) == 1);
     BOOST_TEST(turn.heard.reached(0).second.value_or(99) == 3);
     BOOST_TEST(!turn.heard.failed(0));
+}
+
+// Each changed database cost three durable commits on three nodes: one was the sender's, of points
+// that its peers had recorded themselves.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_few_new_rows_cost_the_sender_no_commit, Kind, Kinds) {
+    Turn<Kind> turn;
+    const auto remembers = [&](int recheck_passes) {
+        turn.memory.ledgers.with(turn.device().device,
+                                 [&](Ledger& ledger) { ledger.begin_pass(recheck_passes); });
+    };
+    const auto version = [&] { return turn.open().version(); };
+    const auto recorded = [&](std::size_t peer) {
+        return turn.open().sync_point(turn.nodes.open(peer, turn.name).info().id,
+                                      Direction::outgoing);
+    };
+    remembers(10);
+    (void)turn.run(); // the peers get the file
+    (void)turn.run(); // and tell that they take rows along
+    for (const std::int64_t last : {2, 3, 4}) {
+        turn.nodes.put(turn.at, turn.name, "new" + std::to_string(last));
+        const auto before = version();
+        (void)turn.run();
+        BOOST_TEST(version() == before);
+        for (const std::size_t peer : {0U, 3U}) {
+            BOOST_TEST(turn.heard.reached(static_cast<std::int64_t>(peer)).second.value_or(99) ==
+                       last);
+            BOOST_TEST(turn.nodes.names(peer, turn.name).size() == static_cast<std::size_t>(last));
+            BOOST_TEST(recorded(peer) < last);
+        }
+    }
+
+    turn.nodes.put(turn.at, turn.name, "while one is away");
+    turn.nodes.network().answer(verb("sync", address(turn, 3)), {500, "", "", ""}, 2);
+    (void)turn.run();
+    BOOST_TEST(recorded(0) == 5); // else the next rows for peer 0 would go by a second question
+
+    remembers(1);
+    turn.nodes.put(turn.at, turn.name, "with a ledger that remembers nothing");
+    (void)turn.run();
+    BOOST_TEST(recorded(0) == 6);
+    BOOST_TEST(recorded(3) == 6);
 }
 
 BOOST_AUTO_TEST_CASE(a_peer_that_gets_only_a_part_of_the_rows_has_not_failed) {
