@@ -87,6 +87,8 @@ public:
             (*marks_)(event.partitions > 0 ? name : "nothing was walked");
         } else if constexpr (std::same_as<Event, event::Served>) {
             (*marks_)(std::string(event.verb) + ' ' + std::to_string(event.status));
+        } else if constexpr (std::same_as<Event, event::Stale>) {
+            (*marks_)(name + (event.alone ? ", alone" : event.awaits ? ", awaits rows" : ""));
         } else if constexpr (requires { std::string_view(event.reason); }) {
             (*marks_)(name + ": " + without_names(event.reason));
         } else if constexpr (requires { event.merge; }) {
