@@ -21,8 +21,8 @@ replica_packages_deb="dpkg-dev debhelper lintian systemd man-db bash-completion"
 # Site: what doc/build.sh calls.
 replica_packages_site="doxygen mkdocs"
 
-# Test: the second build, our own packages, the site, and Swift.
-replica_packages_test="meson gdb $replica_packages_site $replica_packages_deb $replica_packages_swift"
+# Test: the second build, what counts calls of the system, our own packages, the site, and Swift.
+replica_packages_test="meson gdb strace $replica_packages_site $replica_packages_deb $replica_packages_swift"
 
 # CI only: the second compiler and its tools, and what is asked of by a part of daemon/metrics.py
 # and daemon/page.py that is not run without it: promtool and a browser (80 MB to download).
