@@ -151,14 +151,20 @@ def why_not():
     """Why nothing can be said here; empty if it can."""
     if not sqlite3.sqlite_version.startswith("3.40."):
         return f"SQLite {sqlite3.sqlite_version} has other numbers"
+    other = subprocess.Popen(["sleep", str(PATIENCE)], stdin=subprocess.DEVNULL)
     try:
-        subprocess.run(["strace", "-c", "-o", "/dev/null", "true"], check=True, capture_output=True,
-                       stdin=subprocess.DEVNULL)
+        attached = subprocess.Popen([*TRACE, "-o", "/dev/null", "-p", str(other.pid)],
+                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
         return "strace is missing"
-    except subprocess.CalledProcessError as failure:
-        return f"strace: {failure.stderr.decode().strip()}"
-    return ""
+    else:
+        with attached:
+            said = attached.stderr.readline().strip()
+            attached.send_signal(signal.SIGINT)
+        return "" if "attached" in said else f"strace: {said}"
+    finally:
+        other.kill()
+        other.wait()
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 #define REPLICA_SEND_ALONG_HPP
 
 // Sends a few new rows along with the question (words/along.hpp), before the answer tells which the
-// peer lacks: those above the last row that peers had by the ledger or by our own notes. The first
-// answer tells the point of a peer for which that was wrong; the question is then asked once more,
-// with the rows above that point.
+// peer lacks: those above the last row that a peer had by the ledger. The first answer tells the
+// point of a peer for which that was wrong; the question is then asked once more, with the rows
+// above that point.
+//
+// The peer records the point in the transaction of the rows. We do not: our own note of it would
+// cost a third durable commit on three nodes, and stands in only where the peer has none.
 //
 // What the answer is needed for goes the ordinary way: a copy that leaves, and rows so old that
 // they may have been deleted elsewhere (send/stale.hpp). The limit here is half a reclaim_age, so
@@ -38,17 +41,6 @@
 namespace replica {
 
 namespace detail {
-
-/// The last row that a peer has by our own notes.
-[[nodiscard]] inline std::int64_t furthest_point(const std::vector<SyncPoint>& outgoing) {
-    std::int64_t furthest = -1;
-    for (const SyncPoint& each : outgoing) {
-        if (!each.remote_id.starts_with(notes::prefix)) {
-            furthest = std::max(furthest, each.sync_point);
-        }
-    }
-    return furthest;
-}
 
 /// Bytes of text. Rows that have as many or more go by usync.
 inline constexpr std::size_t most_along = 1 << 20;
@@ -106,10 +98,7 @@ template <AnyPass P>
         return asks ? message::takes_rows : std::string_view();
     }
     if (!turn.along) {
-        const std::int64_t base =
-            turn.known.max_row >= 0
-                ? turn.known.max_row
-                : detail::furthest_point(turn.database().sync_points(Direction::outgoing));
+        const std::int64_t base = turn.known.reached;
         turn.along = base < 0 ? RowsAlong() : detail::rows_along(turn, base);
     }
     return turn.along->argument;
@@ -174,8 +163,7 @@ template <AnyPass P>
 
 /// Counts and notes the rows that went along.
 template <AnyPass P>
-[[nodiscard]] Result<decide::Outcome> end_along(DatabaseTurn<P>& turn, const Device& peer,
-                                                const std::string& remote_id) {
+[[nodiscard]] Result<decide::Outcome> end_along(DatabaseTurn<P>& turn, const Device& peer) {
     P& pass = turn.pass;
     const RowsAlong& along = *turn.along;
     pass.count(&Stats::diff);
@@ -183,7 +171,6 @@ template <AnyPass P>
     pass.observer(event::UsyncBegan{turn.place.path(), peer, along.base});
     pass.observer(event::UsyncEnded{turn.place.path(), peer, along.last, along.count, false, {}});
     turn.peer_has = along.last;
-    turn.note_told(remote_id, along.last);
     return decide::Outcome::done;
 }
 
@@ -196,8 +183,7 @@ push_new_rows(DatabaseTurn<P>& turn, PeerSession<P>& peer, const message::Sync& 
     if (!went) {
         return went.error();
     }
-    return *went ? end_along(turn, peer.device(), remote_id)
-                 : push_rows(turn, peer, remote_id, point);
+    return *went ? end_along(turn, peer.device()) : push_rows(turn, peer, remote_id, point);
 }
 
 } // namespace replica

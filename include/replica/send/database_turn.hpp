@@ -22,7 +22,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,7 +109,6 @@ struct DatabaseTurn {
     std::optional<OwnRows> own_rows{};
     std::shared_ptr<SentImage> image{}; ///< See send/source.hpp.
     std::vector<SyncPoint> reached{};   ///< Outgoing points to be recorded.
-    std::vector<SyncPoint> told{};      ///< The same, of peers that have recorded them already.
 
     /// The last of our rows that the peer has who was asked last, if that is known; -1 if it has no
     /// copy. For who watches: nothing is decided by it.
@@ -151,30 +149,11 @@ struct DatabaseTurn {
         }
     }
 
-    /// As note_reached(), where the peer has recorded the point in the same request.
-    void note_told(const std::string& remote_id, std::int64_t point) {
-        if (!leaves) {
-            told.push_back({point, remote_id});
-        }
-    }
-
-    /// All peers have our rows, and the ledger remembers that. A point that the peer has recorded
-    /// itself is recorded here only once it is `rows_along` rows further: until then the rows above
-    /// the recorded one can still go along after a restart. Each of a few new rows would otherwise
-    /// cost three durable commits on three nodes, where two do.
-    void put_off_told() {
-        std::erase_if(told, [&](const SyncPoint& point) {
-            const auto recorded = database().sync_point(point.remote_id, Direction::outgoing);
-            return point.sync_point - recorded <= pass.settings.rows_along;
-        });
-    }
-
     /// Records the outgoing points of all peers, in one transaction. Points that cannot be written
     /// are told and left out: each peer records its own. So are those of another id, which a pass
     /// beside the service may have given the file meanwhile: they speak of this one.
     void record_reached() {
-        auto points = std::exchange(reached, {});
-        std::ranges::move(std::exchange(told, {}), std::back_inserter(points));
+        const auto points = std::exchange(reached, {});
         if (points.empty()) {
             return;
         }

@@ -56,6 +56,7 @@ namespace replica {
 struct Known {
     bool same = false;         ///< The file is as it was when all primaries had all of it.
     std::int64_t max_row = -1; ///< The last row that all primaries had.
+    std::int64_t reached = -1; ///< The last row that a peer had: a guess for the others.
 };
 
 /// The databases of one device of this machine, about 100 bytes each: asleep if every peer has its
@@ -187,17 +188,16 @@ public:
     /// The database is opened: it is awake.
     [[nodiscard]] Known take(const std::string& hash, const std::optional<FileState>& state) {
         Entry& entry = entries_[HashKey::of(hash)];
-        const Known known{state == entry.state, std::exchange(entry.max_row, -1)};
+        const bool all_have = std::exchange(entry.confirmed, 0) > 0;
+        const Known known{state == entry.state, all_have ? entry.max_row : -1, entry.max_row};
         wake(entry);
         entry.due = 0;
         return known;
     }
 
-    /// All primaries have the rows of `hash` up to `max_row`, and may lack something else. Returns
-    /// whether that is remembered, for take().
-    [[nodiscard]] bool note_rows(const std::string& hash, std::int64_t max_row) {
-        entries_[HashKey::of(hash)].max_row = recheck_ > 1 ? max_row : -1;
-        return recheck_ > 1;
+    /// A peer has the rows of `hash`, which was opened, up to `reached`.
+    void note_rows(const std::string& hash, std::int64_t reached) {
+        entries_[HashKey::of(hash)].max_row = reached;
     }
 
     /// A peer's device lacks what it has confirmed, or may: nothing that it confirmed counts.
@@ -314,10 +314,10 @@ private:
         FileState state{};           ///< Of no file: the database is awake.
         std::uint32_t primaries = 0; ///< Primaries::digest.
         std::uint32_t due = 0;       ///< Seconds since 1970. Awake: `written` since it was opened.
-        std::uint32_t confirmed = 0; ///< The pass.
+        std::uint32_t confirmed = 0; ///< The pass. 0: not since it was opened.
         std::uint32_t met = 0;       ///< The last pass whose walk has met the database.
-        std::int64_t max_row = -1;
-        std::uint64_t content = 0; ///< See confirm().
+        std::int64_t max_row = -1;   ///< All primaries have it if `confirmed`, else one peer.
+        std::uint64_t content = 0;   ///< See confirm().
 
         [[nodiscard]] bool sleeps() const { return state != FileState{}; }
     };

@@ -337,7 +337,7 @@ private:
             [[fallthrough]];
         default: {
             std::int64_t point = choice.point;
-            auto outcome = has_all ? end_along(turn_, session_.device(), remote.id)
+            auto outcome = has_all ? end_along(turn_, session_.device())
                                    : push_new_rows(turn_, session_, sync_of(), remote.id, point);
             if (turn_.leaves && point > choice.point) {
                 turn_.set_note(notes::sent_to(remote.id), point);

@@ -194,17 +194,18 @@ void clean_up(DatabaseTurn<P>& turn, std::optional<typename P::database_type>& d
     }
 }
 
-/// Notes in the ledger which rows all peers have, so that not every point need be recorded.
+/// Notes in the ledger which rows peers have, for the next question (send/along.hpp). A note that
+/// is too high costs a second question; none, where some had not failed, the same rows in each
+/// pass.
 template <AnyPass P>
-void remember_rows(DatabaseTurn<P>& turn, const departure::Asked& asked, bool belongs) {
-    if (!belongs || turn.renumbered || !asked.all_done()) {
-        return;
-    }
-    const bool remembered = turn.pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
-        return ledger.note_rows(turn.place.hash, turn.info.max_row);
-    });
-    if (remembered) {
-        turn.put_off_told();
+void remember_rows(DatabaseTurn<P>& turn, const departure::Asked& asked) {
+    const auto answered = [](decide::Outcome outcome) {
+        return outcome != decide::Outcome::failed;
+    };
+    if (std::ranges::any_of(asked.outcomes, answered)) {
+        turn.pass.memory.ledgers.with(turn.local.device, [&](Ledger& ledger) {
+            ledger.note_rows(turn.place.hash, turn.info.max_row);
+        });
     }
 }
 
@@ -308,7 +309,7 @@ template <AnyPass P>
     turn.known = known;
     departure::Asked asked = replicate_to_peers(turn, primaries, belongs);
     ask_again_unless_stale(turn, asked, belongs);
-    remember_rows(turn, asked, belongs);
+    remember_rows(turn, asked);
     turn.record_reached();
     if (pass.stop.stop_requested()) {
         // Some peers may not have been asked. And the daemon ends within a second or two, in the

@@ -26,8 +26,7 @@ namespace replica {
 template <AnyPass P>
 void renew_id(DatabaseTurn<P>& turn, std::string_view why) {
     turn.database().renew_id();
-    turn.reached.clear();
-    turn.told.clear(); // as renew_id drops those that were recorded, and notes
+    turn.reached.clear(); // as renew_id drops those that were recorded, and notes
     turn.read_notes.reset();
     turn.along.reset();
     turn.info = turn.database().info();

@@ -388,7 +388,8 @@ BOOST_AUTO_TEST_CASE(no_point_of_others_goes_before_a_row_that_was_written_anew_
         duo.clock.advance(Seconds(120));
         BOOST_TEST((*duo.replicate() == Outcome::done));
         BOOST_TEST(duo.open(1).sync_point("third", Direction::incoming) == 70);
-        duo.require_done();
+        BOOST_TEST(duo.noted_there() == duo.open(0).info().max_row);
+        duo.require_all_there();
     }
 }
 

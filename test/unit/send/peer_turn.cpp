@@ -252,6 +252,7 @@ BOOST_AUTO_TEST_CASE(a_point_that_cannot_be_noted_is_told_and_the_next_peer_has_
     for (const Error error : {Error::no_space, Error::io}) {
         Containers duo;
         fill(duo, 5, 3);
+        duo.settings.rows_along = 0; // of rows that go along no point is noted here
         duo.here().disk.fail_next(SimCall::vfs_write, duo.path(), error, 0);
         BOOST_TEST((*duo.replicate() == Outcome::done));
         require_all_there(duo);
