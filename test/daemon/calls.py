@@ -39,6 +39,20 @@ GROUP_OF = {call: group for group, calls in GROUPS.items() for call in calls}
 TRACE = ["strace", "-f", "-c", "-e", "trace=" + ",".join(f"?{call}" for call in GROUP_OF)]
 
 
+@contextlib.contextmanager
+def traced(process, path):
+    """Counts the calls of a process that runs into `path`. Raises OSError where nobody may."""
+    watcher = subprocess.Popen([*TRACE, "-o", path, "-p", str(process.pid)],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with watcher:
+        said = watcher.stderr.readline().strip()
+        if "attached" not in said:
+            raise OSError(f"strace: {said}")
+        yield
+        watcher.send_signal(signal.SIGINT)
+        watcher.communicate(timeout=PATIENCE)
+
+
 def read_counts(path):
     """Calls by group, of what `strace -c` has written."""
     counts = collections.Counter()
@@ -49,7 +63,7 @@ def read_counts(path):
     return counts
 
 
-class Traced:
+class Nodes:
     """Two nodes. What a pass of the first costs the first, and the second."""
 
     def __init__(self, databases):
@@ -69,68 +83,61 @@ class Traced:
     def __exit__(self, *error):
         self.closing.close()
 
-    def run(self, traced):
-        """A pass; with `traced` the calls of both nodes."""
-        once = [PROGRAMS / "container_replicator", self.pair.config(0), "--once"]
-        if not traced:
-            subprocess.run(once, check=True, stdin=subprocess.DEVNULL)
-            return None
+    def run(self, *tracer):
+        """A pass of the first."""
+        subprocess.run([*tracer, PROGRAMS / "container_replicator", self.pair.config(0), "--once"],
+                       check=True, stdin=subprocess.DEVNULL)
+
+    def count(self):
+        """A pass of the first: the calls of both."""
         here, there = self.folder / "here", self.folder / "there"
-        watcher = subprocess.Popen(
-            [*TRACE, "-o", there, "-p", str(self.pair.daemons[1].pid)],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        with watcher:
-            said = watcher.stderr.readline()
-            if "attached" not in said:
-                raise AssertionError(f"strace: {said}")
-            subprocess.run([*TRACE, "-o", here, *once], check=True, stdin=subprocess.DEVNULL)
-            watcher.send_signal(signal.SIGINT)
-            watcher.communicate(timeout=PATIENCE)
-        return read_counts(here), read_counts(there)
+        with traced(self.pair.daemons[1], there):
+            self.run(*TRACE, "-o", here)
+        return {"sender": read_counts(here), "receiver": read_counts(there)}
 
 
 def passes(databases):
     """The calls of passes in which every database is missing, in sync, ten rows behind, and in sync
     again: what a pass has sent the next one does not."""
-    with Traced(databases) as traced:
-        counted = {"missing": traced.run(True)}
+    with Nodes(databases) as nodes:
+        counted = {"missing": nodes.count()}
         for _ in range(2):  # the first notes that both agree
-            traced.run(False)
-        counted["in sync"] = traced.run(True)
-        for name in traced.databases:
-            traced.pair.put(0, name, *(f"new {i}" for i in range(10)))
-        counted["behind"] = traced.run(True)
-        counted["in sync again"] = traced.run(True)
-        for name in traced.databases:
-            if len(traced.pair.names(1, name)) != 30:
+            nodes.run()
+        counted["in sync"] = nodes.count()
+        for name in nodes.databases:
+            nodes.pair.put(0, name, *(f"new {i}" for i in range(10)))
+        counted["behind"] = nodes.count()
+        counted["in sync again"] = nodes.count()
+        for name in nodes.databases:
+            if len(nodes.pair.names(1, name)) != 30:
                 raise AssertionError(f"{name} lacks rows")
         return counted
+
+
+IN_SYNC = {
+    "sender": {"list": 6, "open": 4, "look": 28, "lock": 4, "read": 15, "send": 1},
+    "receiver": {"list": 4, "open": 4, "look": 23, "lock": 4, "read": 13, "send": 1},
+}
 
 
 class Calls(unittest.TestCase):
     maxDiff = None
 
     EXPECTED = {
-        ("missing", "sender"): {
-            "list": 6, "open": 4, "look": 38, "lock": 8, "read": 19, "send": 2},
-        ("missing", "receiver"): {
-            "list": 2, "open": 14, "look": 68, "lock": 37, "read": 24, "write": 6, "sync": 6,
-            "remove": 1, "send": 2},
-        ("in sync", "sender"): {
-            "list": 6, "open": 4, "look": 28, "lock": 4, "read": 15, "send": 1},
-        ("in sync", "receiver"): {
-            "list": 4, "open": 4, "look": 23, "lock": 4, "read": 13, "send": 1},
+        "missing": {
+            "sender": {"list": 6, "open": 4, "look": 38, "lock": 8, "read": 19, "send": 2},
+            "receiver": {"list": 2, "open": 14, "look": 68, "lock": 37, "read": 24, "write": 6,
+                         "sync": 6, "remove": 1, "send": 2},
+        },
+        "in sync": IN_SYNC,
         # A question, then one with the rows: a single pass has no ledger, which would tell where
         # they begin. There is one commit, the receiver's, of five syncs.
-        ("behind", "sender"): {
-            "list": 6, "open": 5, "look": 60, "lock": 12, "read": 27, "send": 2},
-        ("behind", "receiver"): {
-            "list": 8, "open": 12, "look": 80, "lock": 21, "read": 40, "write": 30, "sync": 5,
-            "remove": 1, "send": 2},
-        ("in sync again", "sender"): {
-            "list": 6, "open": 4, "look": 28, "lock": 4, "read": 15, "send": 1},
-        ("in sync again", "receiver"): {
-            "list": 4, "open": 4, "look": 23, "lock": 4, "read": 13, "send": 1},
+        "behind": {
+            "sender": {"list": 6, "open": 5, "look": 60, "lock": 12, "read": 27, "send": 2},
+            "receiver": {"list": 8, "open": 12, "look": 80, "lock": 21, "read": 40, "write": 30,
+                         "sync": 5, "remove": 1, "send": 2},
+        },
+        "in sync again": IN_SYNC,
     }
 
     def test_each_database_costs_so_many_calls(self):
@@ -143,14 +150,13 @@ class Calls(unittest.TestCase):
 
 def difference(few, many):
     """What each database more has cost, by pass and node."""
-    costs = {}
-    for name in few:
-        for side, node in enumerate(("sender", "receiver")):
-            more = many[name][side]
-            more.subtract(few[name][side])
-            costs[name, node] = {group: count / FEW if count % FEW else count // FEW
-                                 for group, count in more.items() if count}
-    return costs
+    def each(more, fewer):
+        more.subtract(fewer)
+        return {group: count / FEW if count % FEW else count // FEW
+                for group, count in more.items() if count}
+
+    return {name: {node: each(many[name][node], few[name][node]) for node in many[name]}
+            for name in many}
 
 
 def why_not():
@@ -159,15 +165,12 @@ def why_not():
         return f"SQLite {sqlite3.sqlite_version} has other numbers"
     other = subprocess.Popen(["sleep", str(PATIENCE)], stdin=subprocess.DEVNULL)
     try:
-        attached = subprocess.Popen([*TRACE, "-o", "/dev/null", "-p", str(other.pid)],
-                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with traced(other, "/dev/null"):
+            return ""
     except FileNotFoundError:
         return "strace is missing"
-    else:
-        with attached:
-            said = attached.stderr.readline().strip()
-            attached.send_signal(signal.SIGINT)
-        return "" if "attached" in said else f"strace: {said}"
+    except OSError as failure:
+        return str(failure)
     finally:
         other.kill()
         other.wait()

@@ -27,7 +27,6 @@
 #include <replica/words/along.hpp>
 #include <replica/words/info.hpp>
 #include <replica/words/message.hpp>
-#include <replica/words/notes.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -36,7 +35,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace replica {
 
@@ -161,7 +159,7 @@ template <AnyPass P>
     return went_along(turn, peer.device(), argument, answer->merged);
 }
 
-/// Counts and notes the rows that went along.
+/// Counts and tells the rows that went along.
 template <AnyPass P>
 [[nodiscard]] Result<decide::Outcome> end_along(DatabaseTurn<P>& turn, const Device& peer) {
     P& pass = turn.pass;

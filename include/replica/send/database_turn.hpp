@@ -99,7 +99,7 @@ struct DatabaseTurn {
     /// Something beside the database could not be written; the next pass tries again.
     bool unfinished = false;
 
-    Known known{};                    ///< What all peers had by the ledger.
+    Known known{};                    ///< What peers had by the ledger.
     std::size_t same = 0;             ///< Peers that have exactly what this copy has.
     std::size_t without = 0;          ///< Peers without a copy, counted while this one is stale.
     Seconds ahead{0};                 ///< Our clock is ahead of the peers' earliest by this.

@@ -65,8 +65,8 @@ class Ledger {
 public:
     static constexpr std::size_t few_cells = 64;   ///< Of a sketch that is always at hand.
     static constexpr Seconds longest_rest{86'400}; ///< Then a database is opened.
-    /// `recheck_passes`: every database is opened at least once in so many passes. 1: nothing is
-    /// remembered.
+    /// `recheck_passes`: every database is opened at least once in so many passes. 1: in
+    /// each.
     void begin_pass(int recheck_passes) {
         agreed_.clear();
         recheck_ = static_cast<std::uint64_t>(std::max(recheck_passes, 1));
