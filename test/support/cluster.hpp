@@ -60,8 +60,9 @@ public:
     static constexpr std::uint16_t port = 6201;
     static constexpr const char* root = "/srv/node";
 
-    Cluster(std::size_t nodes, std::size_t replicas, unsigned part_power = 2)
-        : ring_(devices(nodes), replicas, part_power), files_(root) {
+    Cluster(std::size_t nodes, std::size_t replicas, unsigned part_power = 2,
+            Steps steps = Steps::one)
+        : ring_(devices(nodes), replicas, part_power, steps), files_(root) {
         for (std::size_t i = 0; i < nodes; ++i) {
             add(i, Base::settings_of(i));
         }

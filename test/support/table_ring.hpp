@@ -2,7 +2,9 @@
 #define REPLICA_TEST_SUPPORT_TABLE_RING_HPP
 
 // The simplest ring a scenario can be told about in one sentence: partition p belongs to the
-// devices p, p + 1, ... in the order of their ids, and the handoffs follow in the same circle.
+// devices p, p + 1, ... in the order of their ids, and the handoffs follow in the same circle. In
+// such a ring a device has few others as peers. Where a scenario needs what a builder of rings
+// makes, that each shares partitions with all others, the steps in the circle differ.
 
 #include <replica/ring.hpp>
 
@@ -14,10 +16,16 @@
 
 namespace replica::test {
 
+enum class Steps {
+    one,
+    all, ///< Of a prime number of devices, so that each step leads to all of them.
+};
+
 class TableRing {
 public:
-    TableRing(std::vector<Device> devices, std::size_t replicas, unsigned part_power)
-        : table_(std::make_shared<Table>(Table{std::move(devices), replicas, part_power})) {}
+    TableRing(std::vector<Device> devices, std::size_t replicas, unsigned part_power,
+              Steps steps = Steps::one)
+        : table_(std::make_shared<Table>(Table{std::move(devices), replicas, part_power, steps})) {}
 
     class Handoffs {
     public:
@@ -49,13 +57,17 @@ private:
         std::vector<Device> devices;
         std::size_t replicas;
         unsigned part_power;
+        Steps steps;
     };
 
     [[nodiscard]] std::vector<Device> circle(std::uint32_t partition, std::size_t from,
                                              std::size_t to) const {
         std::vector<Device> result;
+        const std::size_t count = table_->devices.size();
+        const std::size_t step =
+            table_->steps == Steps::all ? 1 + partition / count % (count - 1) : 1;
         for (std::size_t i = from; i < to; ++i) {
-            result.push_back(table_->devices[(partition + i) % table_->devices.size()]);
+            result.push_back(table_->devices[(partition + i * step) % count]);
         }
         return result;
     }
