@@ -34,6 +34,7 @@ struct Copy {
     std::optional<std::string> broken; ///< Why it cannot be read.
     bool rotten = false;               ///< Its hash or sums are not those of its rows, ...
     bool untold = false;               ///< ... or only those that are in no answer to a peer.
+    bool illegible = false;            ///< Its metadata cannot be read by a server.
     typename Kind::info_type info{};
     std::vector<typename Kind::row_type> rows{};
     std::vector<SyncPoint> incoming{};
@@ -140,7 +141,10 @@ public:
                     copy.ranges[range.name] = version_of(range);
                 }
             }
-            const Metadata metadata = Metadata::parse(copy.info.metadata);
+            std::string_view text = copy.info.metadata;
+            copy.illegible = text.starts_with(illegible);
+            text.remove_prefix(copy.illegible ? 1 : 0); // an operator could mend it
+            const Metadata metadata = Metadata::parse(text);
             for (const MetadataItem& item : metadata.items()) {
                 copy.metadata[item.key] = {timestamp_or_zero(item.time).ticks, item.value.empty(),
                                            item.value};

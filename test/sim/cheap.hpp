@@ -64,7 +64,7 @@ inline void require_cheap(const Stats& spent, std::int64_t rounds, const Config&
     // copy at a new place queues its misplaced rows once more, where the queue may be about to go.
     const bool whole_file = each_pass < config.names || spent.diverged + config.overstated > 0 ||
                             (empties && config.per_diff < config.names) ||
-                            (change == Change::ring && config.policies > 0);
+                            (config.policies > 0 && (change == Change::ring || spent.remove > 0));
     require(spent.remote_merge <= (whole_file ? once : 0));
     // What a brake keeps goes bit by bit. A difference that only hashes show is looked into in
     // every eighth pass, and then all rows go over, so many in each pass.

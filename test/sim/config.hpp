@@ -44,8 +44,10 @@ struct Extensions {
         (std::int64_t, second),       ///< ... a single pass beside the service.
         (std::int64_t, reports),      ///< Weight of telling a container's account of its state.
         (std::int64_t, leaves),       ///< 1 + so many may leave a device in the first hour; 0: 100.
-        (std::int64_t, overstated), ///< Faults: points that speak of rows that never came, and ...
-        (std::int64_t, odd));       ///< ... requests that no server sends.
+        (std::int64_t, overstated),   ///< Faults: points that speak of rows that never came, ...
+        (std::int64_t, odd),          ///< ... requests that no server sends, and ...
+        (std::int64_t, illegible),    ///< ... metadata that nobody can read.
+        (std::int64_t, fussy));       ///< 1: stock servers refuse arguments that are ours.
 };
 
 /// Times in seconds unless their name says otherwise. The names of faults are weights: how often
@@ -195,6 +197,11 @@ struct Config : Extensions {
         }
         overstated = rarely(5);
         odd = rarely(10);
+        illegible = rarely(5);
+        fussy = stock > 0 ? rarely(1) : 0;
+        if (leaves > 0 && rarely(1) > 0) {
+            leaves = 1000; // a device that has many
+        }
         if (stock_sender > 0) { // which waits for more copies than there are for ever
             handoff_delete = std::min(handoff_delete, replicas);
         }

@@ -27,7 +27,8 @@
 namespace replica::test {
 
 /// The brakes count an hour. In a world with Config::leaves all but a few databases have left each
-/// device when the world begins, so that the hour decides about the next ones.
+/// device when the world begins, so that the hour decides about the next ones. Where more may leave
+/// than may always, the device had so many that their share decides.
 template <class Kind>
 class HourCheck {
 public:
@@ -40,17 +41,19 @@ public:
         if (world_.config.leaves == 0) {
             return;
         }
-        const std::int64_t left = HourlyBrake::free_leaves - most();
+        const std::int64_t left = HourlyBrake::free_leaves - (has_many() ? 0 : most());
+        const std::int64_t may = has_many() ? left + most() : HourlyBrake::free_leaves;
+        const std::int64_t databases = has_many() ? 100 * may / world_.config.leave_share : may;
         for (auto& machine : world_.machines) {
             for (std::size_t device = 0; device < world_.layout.devices; ++device) {
                 const std::string place =
                     Layout::path(device) + "/tmp/" + std::string(Kind::name) + ".brakes";
                 machine->disk.make_directories(place);
-                static_cast<void>(machine->disk.make_link(
-                    "began=" + machine->clock.now().normal() +
-                        " databases=" + std::to_string(HourlyBrake::free_leaves) +
-                        " left=" + std::to_string(left) + " quarantined=0",
-                    place + "/hour"));
+                static_cast<void>(
+                    machine->disk.make_link("began=" + machine->clock.now().normal() +
+                                                " databases=" + std::to_string(databases) +
+                                                " left=" + std::to_string(left) + " quarantined=0",
+                                            place + "/hour"));
             }
             machine->disk.settle();
         }
@@ -71,7 +74,7 @@ public:
     void stayed(const Machine& machine, const std::string& path) {
         const bool late = world_.clock.monotonic() > over_ + to_duration(Seconds(60));
         const bool many = left_[machine.ip + path] >= HourlyBrake::free_leaves;
-        if ((!brakes() || late) && !many) {
+        if ((!brakes() || late || has_many()) && !many) {
             throw Violation(machine.ip + ": " + path +
                             ": kept by the brakes, though few have left");
         }
@@ -82,6 +85,7 @@ private:
         return world_.config.leaves > 0 && world_.config.leave_share < 100;
     }
 
+    [[nodiscard]] bool has_many() const { return most() > HourlyBrake::free_leaves; }
     [[nodiscard]] std::int64_t most() const { return world_.config.leaves - 1; }
     [[nodiscard]] bool is_over() const { return world_.clock.monotonic() >= over_; }
 
@@ -127,6 +131,9 @@ private:
         const Copy<Kind> gone = examiner.read(entry + '/' + storage::base(path));
         if (gone.broken) {
             throw Violation(machine.ip + ": " + path + ": removed, and then " + *gone.broken);
+        }
+        if (gone.illegible && why != "expired") {
+            throw Violation(machine.ip + ": " + path + ": handed off, and nobody has its metadata");
         }
         why == "expired" ? require_expired(machine, gone) : require_held(machine, path, gone);
     }

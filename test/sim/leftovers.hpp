@@ -26,6 +26,9 @@ namespace replica::test {
 /// than any other.
 inline constexpr const char* other_file = "/00000000000000000000000000000000_9999999999.00000.db";
 
+/// What stands before metadata that nobody can read.
+inline constexpr const char* illegible = "?";
+
 /// Changes the database at `path` by what follows "UPDATE ". Whether that was possible: not while
 /// somebody writes. A power cut does not undo it.
 template <class Kind>
@@ -138,6 +141,37 @@ void mend_id(World<Kind>& world, typename World<Kind>::Machine& machine,
             return;
         }
         world.clock.advance(Seconds(0.5));
+    }
+}
+
+/// Nobody can read the metadata of a copy, until mend_metadata(). Returns whether it is so.
+template <class Kind>
+[[nodiscard]] bool spoil_metadata(World<Kind>& world, typename World<Kind>::Machine& machine,
+                                  const typename World<Kind>::Known& database, std::size_t device) {
+    const bool done = change_stat<Kind>(machine, world.path(database, device),
+                                        std::string("metadata = '") + illegible +
+                                            "' || metadata "
+                                            "WHERE metadata LIKE '{%'");
+    if (done) {
+        world.marks("fault: metadata that nobody can read");
+    }
+    return done;
+}
+
+/// Undoes that, wherever copies of the file are by now.
+template <class Kind>
+void mend_metadata(World<Kind>& world, const typename World<Kind>::Known& database) {
+    const std::string how =
+        std::string("metadata = substr(metadata, 2) WHERE metadata LIKE '") + illegible + "%'";
+    for (const Spot spot : world.layout.spots()) {
+        const std::string path = world.path(database, spot.device);
+        auto& machine = *world.machines[spot.machine];
+        for (int tries = 0; tries < 100 && machine.disk.glance(path); ++tries) {
+            if (change_stat<Kind>(machine, path, how)) {
+                break;
+            }
+            world.clock.advance(Seconds(0.5));
+        }
     }
 }
 

@@ -39,6 +39,11 @@ public:
                 wait();
                 strike();
             }
+            if (world_.config.illegible > 0) {
+                for (const auto& database : world_.known) {
+                    mend_metadata(world_, database);
+                }
+            }
             rested_ = true;
         });
     }
@@ -131,12 +136,12 @@ private:
 
     void strike() {
         const Config& config = world_.config;
-        const std::array<std::int64_t, 22> weights{
+        const std::array<std::int64_t, 23> weights{
             config.kill,       config.power,    config.unmount,  config.fill,       config.fail,
             config.slow,       config.wipe,     config.backup,   config.ring,       config.jump,
             config.isolate,    config.transfer, config.rest,     config.rot,        config.undo,
             config.misfiled,   config.journals, config.misnamed, config.miscounted, config.second,
-            config.overstated, config.odd};
+            config.overstated, config.odd,      config.illegible};
         using Member = void (Nemesis::*)(Machine&);
         constexpr Member faults[] = {&Nemesis::kill,
                                      &Nemesis::power,
@@ -159,7 +164,8 @@ private:
                                      &Nemesis::miscount,
                                      &Nemesis::run_second,
                                      &Nemesis::overstate,
-                                     &Nemesis::ask};
+                                     &Nemesis::ask,
+                                     &Nemesis::spoil};
         if (std::ranges::all_of(weights, [](std::int64_t weight) { return weight == 0; })) {
             return;
         }
@@ -393,6 +399,15 @@ private:
     void ask(Machine& machine) {
         for (int times = 0; times < 20; ++times) {
             ask_oddly(world_, machine, some_known(), some_device());
+        }
+    }
+
+    void spoil(Machine& machine) {
+        const auto& database = some_known();
+        const std::size_t device = some_device();
+        if (spoil_metadata(world_, machine, database, device)) {
+            wait();
+            mend_metadata(world_, database);
         }
     }
 

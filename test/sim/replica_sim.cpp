@@ -126,7 +126,8 @@ constexpr const char* expected[] = {"ChangesUnknown: the queue has overflowed",
                                     "sync 507",
                                     "Stale, awaits rows",
                                     "undone: removed",
-                                    "fault: an odd request is answered with 400"};
+                                    "fault: an odd request is answered with 400",
+                                    "fault: metadata that nobody can read"};
 
 /// A history that failed once, or that comes to a rare place. With all fields it stays the same
 /// when others are drawn.
@@ -145,7 +146,7 @@ constexpr Pinned pinned[] = {
      "stock=0 rows_along=0 feed=0 walk_interval=0 summaries=0 push=0 stock_sender=0 "
      "devices=1 policies=0 compare_rows=0 records=0 undo=0 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
-     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0"},
+     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {67, // a copy refuses `sync` while it leaves
      "containers=1 steps=30000 nodes=5 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=2 recheck_passes=1 reclaim_age=604800 handoff_delete=0 leave_share=50 "
@@ -157,7 +158,7 @@ constexpr Pinned pinned[] = {
      "devices=1 "
      "policies=0 compare_rows=0 records=0 undo=0 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
-     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0"},
+     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {280, // a device is restored from a backup, and databases from the trash
      "containers=0 steps=60000 nodes=4 replicas=2 databases=3 names=15 clients=1 per_diff=5 "
      "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=604800 handoff_delete=0 "
@@ -167,7 +168,7 @@ constexpr Pinned pinned[] = {
      "rest=0 shards=0 rot=0 stock=2 stock_sender=0 devices=1 policies=0 rows_along=200 feed=1 "
      "walk_interval=60 summaries=0 push=20000 compare_rows=10 records=0 undo=8 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 "
-     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0"},
+     "miscounted=0 second=0 reports=0 leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {18101000050, // a deletion of a key becomes old while one copy is at rest
      "containers=1 steps=60000 nodes=2 replicas=3 databases=2 names=5 clients=1 per_diff=5 "
      "max_diffs=100 interval=30 recheck_passes=20 reclaim_age=300 handoff_delete=0 "
@@ -177,7 +178,7 @@ constexpr Pinned pinned[] = {
      "transfer=8 rest=3 shards=0 rot=0 stock=0 stock_sender=0 devices=2 policies=0 "
      "rows_along=4 feed=0 walk_interval=60 summaries=0 push=0 compare_rows=1 records=0 undo=0 "
      "ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 second=9 reports=0 "
-     "leaves=0 overstated=0 odd=0"},
+     "leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {18001000155, // resends to two stock peers take turns
      "containers=0 steps=60000 nodes=3 replicas=3 databases=3 names=40 clients=2 per_diff=1 "
      "max_diffs=1 interval=30 recheck_passes=20 reclaim_age=300 handoff_delete=1 "
@@ -187,7 +188,7 @@ constexpr Pinned pinned[] = {
      "transfer=0 rest=4 shards=0 rot=0 stock=2 stock_sender=1 devices=2 policies=0 "
      "rows_along=4 feed=1000 walk_interval=3600 summaries=1 push=1048576 compare_rows=1 "
      "records=0 undo=6 ties=0 overdue=1 misfiled=1 journals=0 misnamed=0 miscounted=0 "
-     "second=0 reports=0 leaves=0 overstated=0 odd=0"},
+     "second=0 reports=0 leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {23004000527, // a stock peer drops its last rows before it has sent them
      "containers=0 steps=60000 nodes=4 replicas=3 databases=3 names=40 clients=1 per_diff=1 "
      "max_diffs=1 interval=2 recheck_passes=1 reclaim_age=300 handoff_delete=1 "
@@ -197,7 +198,7 @@ constexpr Pinned pinned[] = {
      "transfer=0 rest=2 shards=0 rot=0 stock=2 stock_sender=1 devices=2 policies=0 "
      "rows_along=200 feed=1 walk_interval=60 summaries=0 push=1048576 compare_rows=10 "
      "records=0 undo=0 ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
-     "second=2 reports=0 leaves=0 overstated=0 odd=0"},
+     "second=2 reports=0 leaves=0 overstated=0 odd=0 illegible=0 fussy=0"},
     {23005000494, // a peer renews its id while the end of a transfer to it is unknown
      "containers=1 steps=15000 nodes=5 replicas=3 databases=1 names=40 clients=1 per_diff=1 "
      "max_diffs=100 interval=10 recheck_passes=1 reclaim_age=604800 handoff_delete=0 "
@@ -207,7 +208,7 @@ constexpr Pinned pinned[] = {
      "transfer=0 rest=0 shards=0 rot=3 stock=0 stock_sender=0 devices=1 policies=0 "
      "rows_along=200 feed=1 walk_interval=0 summaries=0 push=1048576 compare_rows=10 "
      "records=0 undo=0 ties=0 overdue=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
-     "second=0 reports=0 leaves=0 overstated=3 odd=0"},
+     "second=0 reports=0 leaves=0 overstated=3 odd=0 illegible=0 fussy=0"},
     // Worlds in which mistakes were seen that those above had not shown (survivors.md).
     {14, "posts=4 late=3 to_handoffs=200 ring=5 reclaim_age=300 rest=6 wipe=0 backup=0"},
     {12, "ring=5 to_handoffs=200 patience=1 think_ms=20 clients=3 stock=0"},
@@ -223,6 +224,10 @@ constexpr Pinned pinned[] = {
          "transfer=0 jump=0 wipe=0 backup=0 rot=0 misfiled=0 journals=0 misnamed=0 miscounted=0 "
          "overstated=0 second=0"},
     {5000, "overstated=10 calm=1 stock=0 stock_sender=0 per_diff=1 max_diffs=3 records=0"},
+    {6, "illegible=10 calm=2 posts=4 to_handoffs=200 ring=5 steps=15000"},
+    {3, "stock=2 fussy=1 stock_sender=0 records=0 rows_along=200 steps=15000"},
+    {1, "leaves=1000 leave_share=50 ring=10 to_handoffs=300 wipe=0 backup=0 jump=0 stock=0 "
+        "stock_sender=0 steps=15000"},
 };
 
 /// What a run of many histories has come to.

@@ -49,11 +49,12 @@ public:
     using Overstated =
         std::function<void(const std::string& id, std::int64_t first, std::int64_t last)>;
 
-    StockServer(Settings settings, B broker, O observer, Fibers& fibers, Replaced replaced,
-                Overstated overstated)
+    /// `fussy`: refuses arguments of `sync` that it does not know, as a Swift before 2.0.
+    StockServer(Settings settings, B broker, O observer, Fibers& fibers, bool fussy,
+                Replaced replaced, Overstated overstated)
         : settings_(std::move(settings)), broker_(std::move(broker)),
-          observer_(std::move(observer)), fibers_(&fibers), replaced_(std::move(replaced)),
-          overstated_(std::move(overstated)) {}
+          observer_(std::move(observer)), fibers_(&fibers), fussy_(fussy),
+          replaced_(std::move(replaced)), overstated_(std::move(overstated)) {}
 
     [[nodiscard]] Reply handle(const Request& request) {
         const Instant began = broker_.clock().monotonic();
@@ -109,6 +110,12 @@ private:
 
     [[nodiscard]] Reply answer(Database& database, const message::Call& call) {
         if (call.verb == message::Sync::verb) {
+            const bool policies =
+                B::kind_type::sync_arguments(database.info(), settings_.policies.size())
+                    .has_value();
+            if (fussy_ && call.arguments.size() > (policies ? 10U : 7U)) {
+                return answer::text(500, "too many arguments");
+            }
             return sync(database, message::decode_sync(call));
         }
         if (call.verb == message::MergeItems<Row>::verb) {
@@ -259,6 +266,7 @@ private:
     B broker_;
     O observer_;
     Fibers* fibers_;
+    bool fussy_;
     Replaced replaced_;
     Overstated overstated_;
 };

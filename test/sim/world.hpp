@@ -87,6 +87,7 @@ public:
         std::unique_ptr<Program> sender{};
         std::unique_ptr<Program> second{}; ///< Another replicator, for one pass.
         std::array<bool, 2> mounted{true, true};
+        std::uint64_t starts = 0; ///< Of replicators of ours.
         std::uint64_t calls = 0;  ///< Of its disk.
         std::uint64_t ambush = 0; ///< At this call `ambushed` is set.
         bool ambushed = false;
@@ -204,7 +205,7 @@ public:
         };
         if (is_stock(machine)) {
             serve(Stock(
-                machine.settings, it.broker, witness(it), fibers,
+                machine.settings, it.broker, witness(it), fibers, config.fussy > 0,
                 [&](const std::string& old, const std::string& path) {
                     stock.replaced(machine, old, path);
                 },
@@ -254,10 +255,12 @@ public:
 
     void make_replicator(Program& it, Machine& machine) {
         const SimTransport transport(network, machine.clock, machine.ip);
+        // No two draw the same names: one may have been killed before it used them up.
+        Settings settings = machine.settings;
+        settings.seed += 1000 * machine.starts++;
         it.replicator.emplace(
-            machine.settings, it.broker, machine.ring, transport,
-            Files(Push(transport, machine.settings, machine.clock,
-                       static_cast<std::size_t>(config.push)),
+            settings, it.broker, machine.ring, transport,
+            Files(Push(transport, settings, machine.clock, static_cast<std::size_t>(config.push)),
                   files.from(machine.disk)),
             machine.clock,
             [ip = machine.ip](const Device& device) { return device.replication_ip == ip; },
