@@ -22,6 +22,7 @@
 #include <replica/requirements.hpp>
 #include <replica/settings.hpp>
 #include <replica/storage/brakes.hpp>
+#include <replica/storage/doubts.hpp>
 #include <replica/storage/leaving.hpp>
 #include <replica/storage/quarantine.hpp>
 #include <replica/storage/storage.hpp>
@@ -91,13 +92,11 @@ public:
         } catch (const Failure& failure) {
             reply = answer::failure(failure, request.device);
             if (reply.status == 500) {
-                const std::string what = failure.what();
-                core_->observer(event::ServeFailed{request.hash, what, failure.code()});
+                core_->observer(event::ServeFailed{request.hash, failure.what(), failure.code()});
             }
         } catch (const std::exception& failure) {
-            const std::string what = failure.what();
-            core_->observer(event::ServeFailed{request.hash, what});
-            reply = answer::text(500, what);
+            core_->observer(event::ServeFailed{request.hash, failure.what()});
+            reply = answer::text(500, failure.what());
         }
         reply.date = core_->broker.clock().now();
         core_->observer(event::Served{request.device, verb, reply.status,
@@ -121,6 +120,7 @@ private:
         Admission devices{1 << 30}; ///< Requests being served, and their bytes, by device.
         Admission merges;           ///< Merges under way, by hash directory.
         HourlyBrake brake;
+        storage::Doubts doubts;
         Summarise summarise;
     };
 
@@ -166,10 +166,12 @@ private:
         const bool finishes = call.verb == message::CompleteRsync::verb ||
                               call.verb == message::RsyncThenMerge::verb || message::finishes(call);
         const bool uploads = finishes || call.verb == message::PutFile::verb;
+        core_->doubts.settle(core_->broker.disk(), place.directory);
         for (int attempt = 1;; ++attempt) {
             try {
                 return (this->*handler)(place, call);
             } catch (const Failure& failure) {
+                core_->doubts.note(failure, place.directory);
                 if (!uploads && failure.code() == Condition::quarantine &&
                     put_away(place, failure)) {
                     return answer::not_found(); // so its sender brings a new one
@@ -219,18 +221,17 @@ private:
         auto& broker = core_->broker;
         try {
             const auto path = storage::find_database(broker.disk(), place.directory);
-            if (!path) {
-                return std::nullopt;
+            if (path) {
+                std::pair result(*path, broker.open(*path, patience()));
+                storage::flush_pending(broker, result.second, *path, patience());
+                return result;
             }
-            std::pair result(*path, broker.open(*path, patience()));
-            storage::flush_pending(broker, result.second, *path, patience());
-            return result;
         } catch (const Failure& failure) {
             if (failure.error() != Error::missing) {
                 throw;
             }
-            return std::nullopt;
         }
+        return std::nullopt;
     }
 
     /// Puts the database of a place into quarantine, unless a brake is on (storage/brakes.hpp).
@@ -291,9 +292,7 @@ private:
                                                        point, reclaim_limit(), core_->observer);
             body = message::with_merged(std::move(body), merged);
         }
-        Reply reply = answer::text(200, std::move(body));
-        reply.content_type = answer::html_type;
-        return reply;
+        return {200, answer::html_type, std::move(body), {}};
     }
 
     Reply merge_items(const Place& place, const message::Call& call) {

@@ -91,3 +91,26 @@ BOOST_AUTO_TEST_CASE(whichever_request_is_lost_no_row_is_and_the_next_pass_goes_
         }
     }
 }
+
+// Defect 127: the next question found the file, and the handoff left because of it.
+BOOST_AUTO_TEST_CASE(a_file_that_is_not_durable_in_its_place_does_not_vouch_for_another) {
+    Cluster<ContainerKind> nodes(2, 1);
+    auto name = nodes.name("a");
+    for (char letter = 'b'; nodes.primaries(name).front() != 0; ++letter) {
+        name = nodes.name(std::string(1, letter));
+    }
+    nodes.create(1, name);
+    nodes.put(1, name, "row");
+    nodes.node(1).disk.settle();
+    SimDisk& disk = nodes.node(0).disk;
+    const std::string directory = storage::parent(nodes.path(name));
+    disk.fail_next(SimCall::sync, directory, Error::io, 2); // in its place; at the next question
+    static_cast<void>(nodes.pass(1));
+    BOOST_TEST(nodes.has(0, name));
+    BOOST_TEST(nodes.has(1, name));
+    nodes.clock().advance(Seconds(600));
+    BOOST_TEST(nodes.settle() > 0);
+    BOOST_TEST(!nodes.has(1, name));
+    nodes.cut_power(0, 1);
+    BOOST_TEST((nodes.names(0, name) == Names{"row"}));
+}

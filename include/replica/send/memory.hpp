@@ -12,6 +12,7 @@
 #include <replica/send/takers.hpp>
 #include <replica/send/workers.hpp>
 #include <replica/storage/brakes.hpp>
+#include <replica/storage/doubts.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -57,6 +58,7 @@ struct Memory {
     Places places;     ///< Whole files that are on their way.
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
+    storage::Doubts doubts; ///< Databases whose last write may not be durable.
     Ledgers ledgers;
     Takers takers;    ///< Of rows along with `sync`.
     Takers comparers; ///< Of `compare`.

@@ -72,7 +72,12 @@ template <Broker B>
     while (!disk.rename_new(directory, target)) {
         target = shelf + '/' + base(directory) + '-' + random.name();
     }
-    disk.sync(shelf);
+    try {
+        disk.sync(shelf);
+    } catch (const Failure&) { // a power cut could leave it nowhere
+        static_cast<void>(disk.rename_new(target, directory));
+        throw;
+    }
     disk.sync(parent(directory));
     return target;
 }

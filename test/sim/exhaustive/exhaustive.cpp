@@ -1,14 +1,17 @@
-// Short operations in every way in which the power can go, or one message. See cuts.hpp and
-// messages.hpp for what is gone through, look.hpp for what must hold.
+// Short operations in every way in which the power can go, or one call of a disk, or one message.
+// See cuts.hpp, failures.hpp and messages.hpp for what is gone through, look.hpp for what must
+// hold.
 //
 // Usage: sim.exhaustive [OPERATION...] [--bound N] [--page BYTES]
 //
-// Without OPERATION: all of them, and `messages`. At a point with more than N ways (usual: 1024)
-// only those near to "all lost" and "all kept" are gone through, and the line says so. Pages of a
-// database have BYTES (usual: 512, the size of a sector, with which few points have so many). The
-// numbers are the same in each run, but for the seconds, which are those of the processor.
+// Without OPERATION: all of them, `failures` of them, and `messages`. At a point with more than N
+// ways (usual: 1024) only those near to "all lost" and "all kept" are gone through, and the line
+// says so. Pages of a database have BYTES (usual: 512, the size of a sector, with which few points
+// have so many). The numbers are the same in each run, but for the seconds, which are those of the
+// processor.
 
 #include "cuts.hpp"
+#include "failures.hpp"
 #include "messages.hpp"
 #include "operations.hpp"
 #include <replica/account/kind.hpp>
@@ -74,6 +77,25 @@ std::size_t cut_power(const Options& options) {
 }
 
 template <class Kind>
+std::size_t fail_calls(const Options& options) {
+    std::size_t complaints = 0;
+    for (const auto& operation : test::operations<Kind>()) {
+        for (const std::size_t node : {0U, 1U}) {
+            if (options.wants("failures")) {
+                const std::clock_t began = std::clock();
+                test::Failures<Kind> failures(operation, node, options.bound >= 10'000);
+                failures.run();
+                std::cout << Kind::name << ' ' << operation.name << ", calls of node " << node
+                          << " that fail: " << failures.calls() << " calls, " << failures.runs()
+                          << " runs, ";
+                complaints += tell(began, failures.complaints());
+            }
+        }
+    }
+    return complaints;
+}
+
+template <class Kind>
 std::size_t lose_messages(const Options& options) {
     std::size_t complaints = 0;
     for (const auto& operation : test::conversations<Kind>()) {
@@ -91,13 +113,13 @@ std::size_t lose_messages(const Options& options) {
 
 template <class Kind>
 std::size_t run(const Options& options) {
-    return cut_power<Kind>(options) + lose_messages<Kind>(options);
+    return cut_power<Kind>(options) + fail_calls<Kind>(options) + lose_messages<Kind>(options);
 }
 
 } // namespace
 
 int main(int count, char** arguments) {
-    std::set<std::string> known{"messages"};
+    std::set<std::string> known{"failures", "messages"};
     for (const auto& operation : test::operations<ContainerKind>()) {
         known.insert(operation.name);
     }
