@@ -224,7 +224,7 @@ await_rest() {
 
 # await_passes NUMBER: until the first node has ended so many more passes.
 await_passes() {
-    local ended=0 last now until=$((SECONDS + 60 + 10 * $1))
+    local ended=0 last now until=$((SECONDS + 60 + $1 * (10 + databases / 5000)))
     last="$(last_pass "$here" replication_last)"
     while [ "$ended" -lt "$1" ]; do
         sleep 0.05

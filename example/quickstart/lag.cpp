@@ -90,7 +90,8 @@ private:
     static constexpr auto account = "AUTH_lag";
 
     [[nodiscard]] static std::string name(std::uint64_t number) {
-        return "lag-" + std::to_string(number);
+        const std::string digits = std::to_string(number);
+        return "lag-" + std::string(7 - digits.size(), '0') + digits;
     }
     [[nodiscard]] std::string hash_of(std::uint64_t number) const {
         return cluster_.hash(std::string("/") + account + '/' + name(number));
@@ -182,7 +183,7 @@ int main(int argc, char** argv) {
     quickstart::Wish wish;
     app.add_option("ROOT", wish.root, "Directory of the nodes")->required();
     app.add_flag("--fill", wish.fill, "Make the containers first");
-    app.add_option("--databases", wish.databases, "How many")->check(CLI::Range(2, 10'000'000));
+    app.add_option("--databases", wish.databases, "How many")->check(CLI::Range(1, 9'999'999));
     app.add_option("--writes", wish.writes, "How many; 0: none");
     app.add_option("--pause", wish.pause_ms, "ms between writes")->check(CLI::NonNegativeNumber);
     app.add_option("--busy", wish.busy, "Rows that go to one other container before each write");
@@ -192,6 +193,9 @@ int main(int argc, char** argv) {
         quickstart::Lag lag(wish);
         if (wish.fill) {
             lag.fill();
+        }
+        if (wish.writes > 0 && wish.databases < 2) {
+            throw std::runtime_error("--databases 1: writes need two");
         }
         if (wish.writes > 0) {
             lag.run();

@@ -215,6 +215,7 @@ clean_up() {
     end_processes TERM "${all[@]}"
     if [ -n "$root" ] && [ -z "$keep" ] && [ -d "$root" ]; then
         if [ -n "$finished" ] || [ "$code" -gt 128 ]; then
+            ! mountpoint -q "$root" || umount "$root" # of bench/scale.sh
             rm -rf "$root"
         else
             echo "${0##*/}: failed; nodes and logs are left in $root" >&2
