@@ -63,8 +63,8 @@ def exhaustive():
         text = file.read_text(encoding="utf-8")
         states = sum(int(count) for count in re.findall(r" (\d+) states,", text))
         seconds = sum(float(took) for took in re.findall(r" states,.*, ([\d.]+) s$", text, re.M))
-        yield f"{grouped(states)} states of a disk after a power cut, in {seconds:.0f} s; a run for each call that "
-        "fails and each message that goes wrong:"
+        yield (f"{grouped(states)} states of a disk after a power cut, in {seconds:.0f} s; a run "
+               "for each call that fails and each message that goes wrong:")
         yield "\n".join("- " + line.strip() for line in text.split("\n")
                         if re.search(r" (states|runs),", line))
 
