@@ -404,11 +404,30 @@ private:
 
     void spoil(Machine& machine) {
         const auto& database = some_known();
-        const std::size_t device = some_device();
-        if (spoil_metadata(world_, machine, database, device)) {
+        const auto leaving = copy_out_of_place(database);
+        const Spot spot = leaving ? *leaving : Spot{machine.number, some_device()};
+        if (spoil_metadata(world_, *world_.machines[spot.machine], database, spot.device)) {
             wait();
             mend_metadata(world_, database);
         }
+    }
+
+    /// A copy that is about to leave, if there is one.
+    [[nodiscard]] std::optional<Spot>
+    copy_out_of_place(const typename World<Kind>::Known& database) const {
+        for (const Spot spot : world_.layout.spots()) {
+            const auto& machine = *world_.machines[spot.machine];
+            const TableRing ring = machine.ring.version();
+            const bool belongs = std::ranges::any_of(
+                ring.primaries(ring.partition(database.hash)), [&](const Device& device) {
+                    return device.replication_ip == machine.ip &&
+                           device.device == Layout::name(spot.device);
+                });
+            if (!belongs && machine.disk.glance(world_.path(database, spot.device))) {
+                return spot;
+            }
+        }
+        return std::nullopt;
     }
 
     /// A single pass beside the service, which may be killed.
