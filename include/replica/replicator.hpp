@@ -25,6 +25,7 @@
 #include <replica/send/workers.hpp>
 #include <replica/settings.hpp>
 #include <replica/stats.hpp>
+#include <replica/storage/doubts.hpp>
 #include <replica/storage/place.hpp>
 #include <replica/storage/storage.hpp>
 #include <replica/transport.hpp>
@@ -165,6 +166,12 @@ public:
                                   std::size_t cells) const {
         return core_->lasting->memory.ledgers.with(
             device, [&](const Ledger& ledger) { return ledger.summary(peer, cells); });
+    }
+
+    /// Of what is not durable, for the receiver in the same process (RpcServer). The same after
+    /// follow().
+    [[nodiscard]] std::shared_ptr<storage::Doubts> doubts() const {
+        return core_->lasting->memory.doubts;
     }
 
     /// Takes over what known() has returned. Before the first pass. False for any other text.

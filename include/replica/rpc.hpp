@@ -41,7 +41,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,14 +59,15 @@ class RpcServer {
 
     using kind_type = typename B::kind_type;
     using Database = typename B::database_type;
-    using Info = info_type_of<B>;
     using Row = row_type_of<B>;
 
 public:
     /// The same settings as those of the sender on this machine.
-    RpcServer(Settings settings, B broker, O observer = {})
-        : core_(std::make_shared<Core>(std::move(settings), std::move(broker),
-                                       std::move(observer))) {}
+    /// `doubts`: those of a replicator in the same process.
+    RpcServer(Settings settings, B broker, O observer = {},
+              std::shared_ptr<storage::Doubts> doubts = std::make_shared<storage::Doubts>())
+        : core_(std::make_shared<Core>(std::move(settings), std::move(broker), std::move(observer),
+                                       std::move(doubts))) {}
 
     /// Answers one request. Never throws.
     /// - 200: sync, with the info; get_shard_ranges, with a list; summary; compare
@@ -109,9 +109,10 @@ public:
 
 private:
     struct Core {
-        Core(Settings settings_, B broker_, O observer_)
+        Core(Settings settings_, B broker_, O observer_, std::shared_ptr<storage::Doubts> doubts_)
             : settings(with_seed(std::move(settings_))), broker(std::move(broker_)),
-              observer(std::move(observer_)), random(settings.seed ^ 0x72706373U) {}
+              observer(std::move(observer_)), random(settings.seed ^ 0x72706373U),
+              doubts(std::move(doubts_)) {}
 
         Settings settings;
         [[no_unique_address]] B broker;
@@ -120,14 +121,13 @@ private:
         Admission devices{1 << 30}; ///< Requests being served, and their bytes, by device.
         Admission merges;           ///< Merges under way, by hash directory.
         HourlyBrake brake;
-        storage::Doubts doubts;
+        std::shared_ptr<storage::Doubts> doubts;
         Summarise summarise;
     };
 
     /// The place that a request names. All three names have been checked.
     [[nodiscard]] Place locate(const Request& request) const {
-        const auto partition =
-            parse_partition(request.partition, std::numeric_limits<std::uint32_t>::max());
+        const auto partition = parse_partition(request.partition, ~std::uint32_t{0});
         if (!is_safe_name(request.device) || !partition || !is_hash(request.hash)) {
             throw Failure(Error::bad_request, "Invalid path: /" + request.device + '/' +
                                                   request.partition + '/' + request.hash);
@@ -166,19 +166,18 @@ private:
         const bool finishes = call.verb == message::CompleteRsync::verb ||
                               call.verb == message::RsyncThenMerge::verb || message::finishes(call);
         const bool uploads = finishes || call.verb == message::PutFile::verb;
-        core_->doubts.settle(core_->broker.disk(), place.directory);
+        core_->doubts->settle(core_->broker.disk(), place.directory);
         for (int attempt = 1;; ++attempt) {
             try {
                 return (this->*handler)(place, call);
             } catch (const Failure& failure) {
-                core_->doubts.note(failure, place.directory);
+                core_->doubts->note(failure, place.directory);
                 if (!uploads && failure.code() == Condition::quarantine &&
                     put_away(place, failure)) {
                     return answer::not_found(); // so its sender brings a new one
                 }
-                // A stock server has put another file in place, and what was written to the old one
-                // is lost. The handler runs again on the new file. Not so a finish: it has claimed
-                // the upload, so its sender must repeat the whole transfer.
+                // A stock server has replaced the file, with what was just written to it. Again, on
+                // the new file. Not so a finish: its upload is claimed, and must be sent again.
                 if (failure.error() != Error::moved || finishes || attempt == 3) {
                     throw;
                 }
@@ -268,7 +267,7 @@ private:
             return answer::not_found();
         }
         auto& [path, database] = *opened;
-        Info info = database.info();
+        auto info = database.info();
         if (kind_type::adopt_arguments(database, info, remote, broker.clock().now())) {
             info = database.info();
         }
@@ -282,9 +281,9 @@ private:
         const bool counts_agree = !remote.policy || remote.policy->count == info.count;
         if (is_hash(remote.hash) && remote.hash == info.hash && counts_agree &&
             point < remote.max_row) {
-            const std::vector<SyncPoint> reached{{remote.max_row, remote.id}};
-            database.merge_sync_points(reached, Direction::incoming);
             point = remote.max_row;
+            database.merge_sync_points(std::vector{SyncPoint{point, remote.id}},
+                                       Direction::incoming);
         }
         std::string body = message::encode_reply(info, point);
         if (asks) {
@@ -358,7 +357,8 @@ private:
         auto& disk = core_->broker.disk();
         if (storage::lacks_room(disk, place.device, core_->settings.fallocate_reserve,
                                 put.size - put.offset)) {
-            throw Failure(Error::no_space, "no room for " + put.upload);
+            return answer::failure({Error::no_space, "no room for " + put.upload},
+                                   place.device_name()); // and nothing is in doubt
         }
         const auto have = put_piece(disk, place.tmp(), put, call.bytes, core_->random);
         return have == put.size && !put.file.empty()
@@ -382,13 +382,13 @@ private:
         }
         Place target = place;
         target.file = file;
-        const HashPath hash_path{core_->settings.hash_path_prefix,
-                                 core_->settings.hash_path_suffix};
-        if (!finish_upload(core_->broker, target, upload, hash_path, core_->random, merge,
-                           core_->observer, {storage::remains_by(core_->settings)})) {
-            return answer::not_found();
-        }
-        return {204, answer::html_type, {}, {}};
+        const auto& settings = core_->settings;
+        storage::Doubts::Change change(*core_->doubts, place.directory);
+        const bool found = finish_upload(
+            core_->broker, target, upload, {settings.hash_path_prefix, settings.hash_path_suffix},
+            core_->random, merge, core_->observer, {storage::remains_by(settings)});
+        change.end();
+        return found ? Reply{204, answer::html_type, {}, {}} : answer::not_found();
     }
 
     std::shared_ptr<Core> core_;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 using namespace replica;
 using namespace replica::test;
@@ -92,25 +93,89 @@ BOOST_AUTO_TEST_CASE(whichever_request_is_lost_no_row_is_and_the_next_pass_goes_
     }
 }
 
+namespace {
+
+/// Node 1 is a handoff with a row, and node 0 has nothing yet.
+struct Handoff : Cluster<ContainerKind> {
+    Handoff() : Cluster(2, 1) {
+        for (char letter = 'b'; primaries(name).front() != 0; ++letter) {
+            name = Cluster::name(std::string(1, letter));
+        }
+        directory = storage::parent(path(name));
+        create(1, name);
+        put(1, name, "row");
+        node(1).disk.settle();
+    }
+
+    Name name = Cluster::name("a");
+    std::string directory; ///< Of the name.
+};
+
+} // namespace
+
 // Defect 127: the next question found the file, and the handoff left because of it.
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_durable_in_its_place_does_not_vouch_for_another) {
-    Cluster<ContainerKind> nodes(2, 1);
-    auto name = nodes.name("a");
-    for (char letter = 'b'; nodes.primaries(name).front() != 0; ++letter) {
-        name = nodes.name(std::string(1, letter));
-    }
-    nodes.create(1, name);
-    nodes.put(1, name, "row");
-    nodes.node(1).disk.settle();
-    SimDisk& disk = nodes.node(0).disk;
-    const std::string directory = storage::parent(nodes.path(name));
-    disk.fail_next(SimCall::sync, directory, Error::io, 2); // in its place; at the next question
+    Handoff nodes;
+    nodes.node(0).disk.fail_next(SimCall::sync, nodes.directory, Error::io, 2); // and once more
     static_cast<void>(nodes.pass(1));
-    BOOST_TEST(nodes.has(0, name));
-    BOOST_TEST(nodes.has(1, name));
+    BOOST_TEST(nodes.has(0, nodes.name));
+    BOOST_TEST(nodes.has(1, nodes.name));
     nodes.clock().advance(Seconds(600));
     BOOST_TEST(nodes.settle() > 0);
-    BOOST_TEST(!nodes.has(1, name));
+    BOOST_TEST(!nodes.has(1, nodes.name));
     nodes.cut_power(0, 1);
-    BOOST_TEST((nodes.names(0, name) == Names{"row"}));
+    BOOST_TEST((nodes.names(0, nodes.name) == Names{"row"}));
+}
+
+BOOST_AUTO_TEST_CASE(nor_does_one_whose_sync_hangs) {
+    Handoff nodes;
+    const SimDisk disk = nodes.node(0).disk;
+    int syncs = 0;
+    disk.on_call([&](SimCall call, const std::string& path) {
+        if (call != SimCall::sync || path != nodes.directory || !nodes.has(0, nodes.name)) {
+            return;
+        }
+        if (++syncs > 1) {
+            throw Failure(Error::timed_out, "this one hangs, too");
+        }
+        nodes.clock().advance(Seconds(600)); // its sender has given up, and another one asks
+        nodes.restart(1);
+        for (int pass = 0; pass < 4; ++pass) {
+            static_cast<void>(nodes.pass(1));
+            nodes.clock().advance(Seconds(600));
+        }
+    });
+    static_cast<void>(nodes.pass(1));
+    disk.on_call(nullptr);
+    BOOST_TEST(syncs > 1);
+    BOOST_TEST(nodes.has(1, nodes.name));
+}
+
+BOOST_AUTO_TEST_CASE(nor_does_what_the_replicator_of_a_peer_could_not_make_durable) {
+    Cluster<ContainerKind> nodes(2, 2);
+    const auto name = nodes.name("a");
+    nodes.create(0, name);
+    nodes.create(1, name);
+    BOOST_TEST(nodes.settle() > 0);
+    nodes.open(1, name).merge_metadata(R"({"X-K": ["v", ")" + nodes.clock().now().normal() +
+                                       R"("]})");
+    const SimDisk disk = nodes.node(0).disk;
+    disk.settle();
+    const std::string directory = storage::parent(nodes.path(name));
+    bool armed = true;
+    disk.on_call([&](SimCall call, const std::string& path) {
+        if (std::exchange(armed,
+                          armed && !(call == SimCall::vfs_delete && path.ends_with("-journal"))) &&
+            !armed) {
+            disk.fail_next(SimCall::vfs_sync, directory, Error::io, 1);
+        }
+    });
+    static_cast<void>(nodes.pass(0)); // takes over the metadata, and they are not durable
+    disk.on_call(nullptr);
+    BOOST_TEST(!armed);
+    nodes.clock().advance(Seconds(600));
+    static_cast<void>(nodes.pass(1)); // asks the receiver
+    disk.crash();
+    nodes.restart(0);
+    BOOST_TEST(nodes.info(0, name).metadata.find("X-K") != std::string::npos);
 }

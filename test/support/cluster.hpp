@@ -219,7 +219,15 @@ private:
 
     void start(Node& it, const Settings& settings) {
         it.settings = settings;
-        it.server = RpcServer<Broker, Journal>(settings, it.broker, it.journal);
+        it.feed = SimFeed(it.disk, clock_);
+        it.replicator = std::make_unique<Repl>(
+            settings, it.broker, it.ring, SimTransport(network_, clock_, it.ip),
+            Files({SimTransport(network_, clock_, it.ip), settings, it.clock},
+                  files_.from(it.disk)),
+            it.clock, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
+            it.journal, it.feed);
+        it.server =
+            RpcServer<Broker, Journal>(settings, it.broker, it.journal, it.replicator->doubts());
         it.server.summarise_by([&it](const std::string& device, std::int64_t peer,
                                      std::size_t cells) -> std::optional<Summary> {
             return it.replicator ? std::optional(it.replicator->summary(device, peer, cells))
@@ -229,13 +237,6 @@ private:
             return server.handle(request);
         });
         network_.serves_ours(it.ip, port);
-        it.feed = SimFeed(it.disk, clock_);
-        it.replicator = std::make_unique<Repl>(
-            settings, it.broker, it.ring, SimTransport(network_, clock_, it.ip),
-            Files({SimTransport(network_, clock_, it.ip), settings, it.clock},
-                  files_.from(it.disk)),
-            it.clock, [ip = it.ip](const Device& device) { return device.replication_ip == ip; },
-            it.journal, it.feed);
     }
 
     SimClock clock_;

@@ -157,6 +157,21 @@ bool put_into(P& pass, LocalDatabase& queue, const ContainerInfo& info,
     }
 }
 
+/// The same. Rows that are there already, but whose commit was not durable, are so then: nobody
+/// queues them once more (defect 127).
+template <class P>
+bool put_durably(P& pass, LocalDatabase& queue, const ContainerInfo& info,
+                 std::span<const ObjectRow> rows) {
+    auto& doubts = *pass.memory.doubts;
+    try {
+        doubts.settle(pass.broker.disk(), queue.place.directory);
+        return put_into(pass, queue, info, rows);
+    } catch (const Failure& failure) {
+        doubts.note(failure, queue.place.directory);
+        throw;
+    }
+}
+
 /// Puts the rows of one hour into their queue. A failure is told, and returns false.
 template <class DatabaseTurn>
 [[nodiscard]] bool feed_queue(DatabaseTurn& turn, const std::string& name,
@@ -176,7 +191,7 @@ template <class DatabaseTurn>
         LocalDatabase queue{Place::on(storage::device_path(pass.settings.devices, device.device),
                                       kind_type::datadir, partition, hash, hash + ".db"),
                             device};
-        const bool made = put_into(pass, queue, info, rows);
+        const bool made = put_durably(pass, queue, info, rows);
         if (pass.state.fed(queue)) {
             pass.observer(event::QueueOpened{queue.place.path(), made});
         }

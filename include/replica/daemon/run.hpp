@@ -33,6 +33,7 @@
 #include <replica/send/push_file.hpp>
 #include <replica/settings.hpp>
 #include <replica/sqlite/database.hpp>
+#include <replica/storage/doubts.hpp>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -106,10 +107,12 @@ class Receiver {
 public:
     /// Throws Failure with bad_config if the address cannot be served. `secrets`: see read_secrets.
     /// `summarise` answers the summaries of other nodes. `facts` are shown, and told what is
-    /// served.
+    /// served. `doubts`: those of the replicator.
     Receiver(const DaemonSettings& settings, const Log& log, AnyRing<> ring, Facts facts,
-             std::vector<std::string> secrets = {}, const Summarise& summarise = {})
-        : facts_(std::move(facts)), addresses_(std::move(ring), look_at_addresses),
+             std::vector<std::string> secrets = {}, const Summarise& summarise = {},
+             std::shared_ptr<storage::Doubts> doubts = std::make_shared<storage::Doubts>())
+        : facts_(std::move(facts)), doubts_(std::move(doubts)),
+          addresses_(std::move(ring), look_at_addresses),
           desk_(std::make_shared<Desk>(*this, settings, log, summarise)),
           server_(
               options(settings, std::move(secrets)),
@@ -139,7 +142,7 @@ private:
              const Summarise& summarise)
             : statsd(named(settings)), observer(log, statsd),
               rpc(static_cast<const Settings&>(settings), detail::make_broker<B>(settings),
-                  FactsObserver(observer, owner.facts_)),
+                  FactsObserver(observer, owner.facts_), owner.doubts_),
               pages(
                   settings, {}, {}, [this] { return observer.doubts(); },
                   [&owner] { return owner.facts_.now(SystemClock().now()); }) {
@@ -203,6 +206,7 @@ private:
     static constexpr Seconds look_at_addresses{5}; // the ring's file is looked at every 15 s
 
     Facts facts_;
+    std::shared_ptr<storage::Doubts> doubts_;
     RingAddresses<AnyRing<>> addresses_;
     mutable std::mutex mutex_{};
     std::shared_ptr<Desk> desk_; ///< Guarded by mutex_.
@@ -270,8 +274,9 @@ void serve(Context& context, const AnyRing<>& ring, const Facts& facts,
     std::unique_ptr<Receiver<B>> receiver;
     if (settings.replica_port > 0) {
         try {
-            receiver = std::make_unique<Receiver<B>>(settings, context.log, ring, facts,
-                                                     sender->secrets, sender->summaries());
+            receiver =
+                std::make_unique<Receiver<B>>(settings, context.log, ring, facts, sender->secrets,
+                                              sender->summaries(), sender->replicator.doubts());
         } catch (const Failure& failure) {
             throw Failure(failure.error(),
                           "replica_port = " + std::to_string(settings.replica_port) +

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -58,7 +59,8 @@ struct Memory {
     Places places;     ///< Whole files that are on their way.
     Stalled stalled;   ///< Devices with a worker that hangs.
     HourlyBrake hourly;
-    storage::Doubts doubts; ///< Databases whose last write may not be durable.
+    /// Of the receiver in the same process, too (RpcServer).
+    std::shared_ptr<storage::Doubts> doubts = std::make_shared<storage::Doubts>();
     Ledgers ledgers;
     Takers takers;    ///< Of rows along with `sync`.
     Takers comparers; ///< Of `compare`.

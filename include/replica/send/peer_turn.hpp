@@ -153,6 +153,7 @@ private:
             if (!unread && (!turn_.leaves || is_lost(failure))) {
                 throw;
             }
+            turn_.pass.memory.doubts->note(failure, turn_.place.directory);
             const std::string what = failure.what();
             turn_.pass.observer(event::SetAside{turn_.place.path(), what});
             return turn_.leaves && unread ? std::optional(Fault{failure.code(), what})

@@ -345,10 +345,10 @@ void replicate_database(P& pass, const Place& found, const Device& local, Heartb
     heartbeat.expect(pass.after(storage::broker_patience + pass.settings.watchdog));
     bool success = false;
     try {
-        pass.memory.doubts.settle(pass.broker.disk(), found.directory);
+        pass.memory.doubts->settle(pass.broker.disk(), found.directory);
         success = detail::replicate_open(pass, found, local, heartbeat);
     } catch (const Failure& failure) {
-        pass.memory.doubts.note(failure, found.directory);
+        pass.memory.doubts->note(failure, found.directory);
         // Another process removed or replaced the file: nothing is wrong; the next pass sees.
         success = failure.error() == Error::missing || failure.error() == Error::moved;
         if (!success) {

@@ -68,6 +68,7 @@ template <Broker B>
     }
     const std::string shelf = quarantine_shelf(device, B::kind_type::name);
     make_durable_directories(disk, device, shelf);
+    disk.sync(shelf); // a shelf that is sick is found out while nothing has moved
     std::string target = shelf + '/' + base(directory);
     while (!disk.rename_new(directory, target)) {
         target = shelf + '/' + base(directory) + '-' + random.name();

@@ -350,6 +350,7 @@ template <Broker B, class CatchUp, std::invocable<const FileStatus&> Dispose>
             if (!is_same_file(disk.stat(file), fresh)) { // a third file came in between
                 const std::string kept = path + ".displaced." + base(file);
                 disk.rename(file, kept);
+                disk.sync(parent(path));
                 throw Failure(Error::exists, kept + ": was replaced while it came into place");
             }
         }

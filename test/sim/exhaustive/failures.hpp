@@ -3,8 +3,8 @@
 
 // One operation in which a call of a disk fails, each call in turn: that one alone, or it and all
 // that follow, or from it on the device is full. Then the disk is well again and the same processes
-// go on, with what they keep in memory. Nothing that was told to anybody may be wrong, and passes
-// of both nodes put everything right.
+// go on, with what they keep in memory. Passes of both nodes put everything right, and then it is
+// durable. In one thread nobody asks while a call is under way: see scenario/faults.cpp.
 
 #include "look.hpp"
 
