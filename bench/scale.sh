@@ -26,7 +26,7 @@ has been replicated, so nobody has anything to write. Prints one row each:
   requests     that a daemon gets in one pass
 
   --million      1,000,000 as well, and all of them on an XFS of their own in a file below TMPDIR, where
-                 copies share blocks: needs root, mkfs.xfs, 40 GB and about an hour
+                 copies share blocks: needs root, mkfs.xfs, 20 GB and more than an hour
   --ports BASE   listen on BASE+1 to BASE+3 of each address (default: the first that are free
                  from 6300 up)
   --small        20 and 40 databases, three passes: for the tests

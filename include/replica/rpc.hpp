@@ -166,10 +166,11 @@ private:
         const bool finishes = call.verb == message::CompleteRsync::verb ||
                               call.verb == message::RsyncThenMerge::verb || message::finishes(call);
         const bool uploads = finishes || call.verb == message::PutFile::verb;
-        core_->doubts->settle(core_->broker.disk(), place.directory);
         for (int attempt = 1;; ++attempt) {
             try {
-                return (this->*handler)(place, call);
+                Reply reply = (this->*handler)(place, call);
+                core_->doubts->settle(core_->broker.disk(), place.directory); // whatever it saw
+                return reply;
             } catch (const Failure& failure) {
                 core_->doubts->note(failure, place.directory);
                 if (!uploads && failure.code() == Condition::quarantine &&

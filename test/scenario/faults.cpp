@@ -179,3 +179,27 @@ BOOST_AUTO_TEST_CASE(nor_does_what_the_replicator_of_a_peer_could_not_make_durab
     nodes.restart(0);
     BOOST_TEST(nodes.info(0, name).metadata.find("X-K") != std::string::npos);
 }
+
+// A finish may rename a file to its place between the first look of a question and the next one.
+BOOST_AUTO_TEST_CASE(nor_does_what_comes_into_doubt_while_a_question_is_answered) {
+    Handoff nodes;
+    static_cast<void>(nodes.pass(1));
+    BOOST_TEST(!nodes.has(1, nodes.name));
+    const SimDisk disk = nodes.node(0).disk;
+    int syncs = 0;
+    disk.on_call([&](SimCall call, const std::string& path) {
+        if (call == SimCall::make_directories && path.ends_with("/tmp")) { // the first of `sync`
+            nodes.node(0).replicator->doubts()->note(Failure(Error::io, "a finish"),
+                                                     nodes.directory);
+        }
+        syncs += call == SimCall::sync && path == nodes.directory ? 1 : 0;
+    });
+    const Request question{
+        "sda", std::to_string(nodes.name.partition), nodes.name.hash,
+        message::encode(message::Sync{
+            -1, std::string(32, '0'), "other", nodes.info(0, nodes.name).timestamps(), "", {}}),
+        false};
+    BOOST_TEST(nodes.node(0).server.handle(question).status == 200);
+    disk.on_call(nullptr);
+    BOOST_TEST(syncs == 1);
+}

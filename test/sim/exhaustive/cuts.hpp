@@ -53,14 +53,7 @@ public:
     Cuts(Operation<Kind> operation, std::size_t node, std::uint64_t bound, int page_size)
         : operation_(std::move(operation)), node_(node), bound_(bound) {
         World<Kind> world(operation_.setup);
-        operation_.prepare(world);
-        world.use_pages(page_size);
-        if (operation_.break_it) {
-            operation_.break_it(world);
-        }
-        world.disk(0).settle();
-        world.disk(1).settle();
-        start_ = world.moment();
+        start_ = start_of(operation_, world, page_size);
         database_ = world.path();
     }
 

@@ -34,13 +34,7 @@ public:
     Failures(Operation<Kind> operation, std::size_t node, bool all)
         : operation_(std::move(operation)), node_(node), all_(all) {
         World<Kind> world(operation_.setup);
-        operation_.prepare(world);
-        if (operation_.break_it) {
-            operation_.break_it(world);
-        }
-        world.disk(0).settle();
-        world.disk(1).settle();
-        start_ = world.moment();
+        start_ = start_of(operation_, world);
     }
 
     void run() {

@@ -64,10 +64,7 @@ public:
     /// `operation` is what the pass is of; its rows are r1 and r2.
     explicit Messages(Operation<Kind> operation) : operation_(std::move(operation)) {
         World<Kind> world(operation_.setup);
-        operation_.prepare(world);
-        world.disk(0).settle();
-        world.disk(1).settle();
-        start_ = world.moment();
+        start_ = start_of(operation_, world);
         World<Kind> uncut(operation_.setup, start_, 1);
         operation_.act(uncut);
         requests_ = uncut.nodes.network().log().size();

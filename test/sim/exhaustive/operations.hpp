@@ -43,6 +43,23 @@ struct Operation {
     std::optional<std::string> broken{}; ///< What a file of node 0 begins with that is broken.
 };
 
+/// Prepares a world for an operation. Returns how the two nodes stand then. `page_size`: of the
+/// database; 0: as it was made.
+template <class Kind>
+[[nodiscard]] Moment start_of(const Operation<Kind>& operation, World<Kind>& world,
+                              int page_size = 0) {
+    operation.prepare(world);
+    if (page_size > 0) {
+        world.use_pages(page_size);
+    }
+    if (operation.break_it) {
+        operation.break_it(world);
+    }
+    world.disk(0).settle();
+    world.disk(1).settle();
+    return world.moment();
+}
+
 /// A pass of node `at`.
 template <class Kind>
 [[nodiscard]] auto pass_of(std::size_t at) {
